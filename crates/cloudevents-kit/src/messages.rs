@@ -1,4 +1,4 @@
-//! Messages and event formats: how events travel, in which content mode, and what a format cannot hold.
+//! Messages and event formats: how events travel, the content modes, and the losses of a format.
 
 pub use cloudevents_core::{
     Batch, ContentMode, Document, Format, FormatId, Formats, Item, Loss, LossClass, Losses, Message, Mode,

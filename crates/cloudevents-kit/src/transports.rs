@@ -76,7 +76,7 @@ pub struct KnownScheme {
     pub scheme: &'static str,
     /// The name of its binding.
     pub binding: &'static str,
-    /// What opens it.
+    /// How to open it.
     pub hint: &'static str,
 }
 
@@ -135,8 +135,9 @@ pub async fn connect_sender_with(url: &str, options: impl Into<SenderOptions>) -
     transports().sender_with(url, options).await
 }
 
-/// Opens a receiver for this URL. `http://127.0.0.1:8080/events` starts a server;
-/// `kafka://host/topic?group=g&dead-letter=topic.rejected` joins a consumer group.
+/// Opens a receiver for this URL.
+///
+/// `http://127.0.0.1:8080/events` starts a server; `kafka://host/topic?group=g&dead-letter=topic.rejected` joins a consumer group.
 ///
 /// Errors are those of [`connect_sender`].
 pub async fn connect_receiver(url: &str) -> Result<Receiver, Error> {

@@ -36,8 +36,9 @@ pub fn decode_message(message: &PgmqMessage, with: &DecodeOptions) -> Result<Dec
     Ok(Decoded::clean(Message::Structured(document)).with_repair(repair))
 }
 
-/// Whether a message bears a mark of CloudEvents: a header `content-type` under `application/cloudevents`, or, without that header, a
-/// member `specversion`.
+/// Whether a message bears a mark of CloudEvents.
+///
+/// A mark is a header `content-type` under `application/cloudevents`. Without that header, a member `specversion` is a mark, too.
 ///
 /// ```
 /// use cloudevents_pgmq::{PgmqMessage, is_cloudevent};

@@ -6,8 +6,8 @@ use cloudevents_core::{Error, ErrorKind, Event, FormatId, Losses, Message, Mode}
 
 /// Writes an event as a message: its JSON document, and a header that marks it.
 ///
-/// Binary mode and formats other than JSON are errors of kind [`Unsupported`](ErrorKind::Unsupported), and so is what Postgres cannot
-/// store: see [`fits`]. The losses say what the format could not hold.
+/// Binary mode and formats other than JSON are errors of kind [`Unsupported`](ErrorKind::Unsupported), and so is a message that Postgres
+/// cannot store: see [`fits`]. The losses name the parts that the format could not hold.
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -33,7 +33,7 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(PgmqMessage, Losses), Er
 /// Writes a message. The document is moved, unchanged; Postgres changes how it is written.
 ///
 /// A batch, an event that is not a document, and a document that is not JSON are errors of kind [`Unsupported`](ErrorKind::Unsupported),
-/// and so is what Postgres [cannot store](fits).
+/// and so is a message that Postgres [cannot store](fits).
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};
@@ -56,11 +56,12 @@ pub fn encode_message(message: &Message) -> Result<PgmqMessage, Error> {
     Ok(message)
 }
 
-/// Whether Postgres can store this message, if it is JSON: it is UTF-8, has no escape `\u0000`, and no escape of one half of a surrogate
-/// pair; and names and values of headers have no U+0000.
+/// Checks that Postgres can store this message, if it is JSON.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), and say which. Whether the text is JSON is left to Postgres, and so is what
-/// `jsonb` refuses for its size: a string of 256 MiB, a number of more than 131,072 digits.
+/// It is UTF-8, has no escape `\u0000`, and no escape of one half of a surrogate pair. Names and values of headers have no U+0000.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), and name the fault. Postgres itself checks whether the text is JSON. It also
+/// refuses values that are too large for `jsonb`: a string of 256 MiB, a number of more than 131,072 digits.
 ///
 /// ```
 /// use cloudevents_pgmq::{PgmqMessage, fits};

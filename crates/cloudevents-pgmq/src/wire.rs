@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// The header with the media type of the message.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
-/// What is in it where the message is an event.
+/// The value of that header if the message is an event.
 pub(crate) const JSON_DOCUMENT: &str = "application/cloudevents+json";
 /// The header with the group of the message, as pgmq names it.
 #[cfg(feature = "tokio-postgres07")]

@@ -50,8 +50,10 @@ pub fn decode_message(message: &RedisMessage, with: &DecodeOptions) -> Result<De
     Ok(decoded.with_repair(repair))
 }
 
-/// Whether an entry bears a mark of CloudEvents: a field `content-type` under `application/cloudevents`, a field that begins with `ce-`,
-/// or, without a content type, a field `data` that is a JSON object with a `specversion`.
+/// Whether an entry bears a mark of CloudEvents.
+///
+/// A mark is a field `content-type` under `application/cloudevents`, or a field that begins with `ce-`. Without a content type, a field
+/// `data` that is a JSON object with a `specversion` is a mark, too.
 ///
 /// ```
 /// use cloudevents_redis::{RedisMessage, is_cloudevent};
@@ -65,12 +67,12 @@ pub fn is_cloudevent(message: &RedisMessage) -> bool {
     !matches!(look.detect(), Ok(Detected::NotADocument)) || look.prefixed
 }
 
-/// What the first look at the fields finds.
+/// The result of the first look at the fields.
 struct Look<'m> {
     /// Empty if there is none.
     data: Bytes,
     content_type: Option<&'m str>,
-    /// A field that says what the message is, and is there twice.
+    /// A field that determines the content mode, and is there twice.
     twice: Option<&'static str>,
     /// Whether there is an attribute.
     prefixed: bool,
@@ -120,7 +122,7 @@ impl<'m> Look<'m> {
         }
     }
 
-    /// What the message is, and the repair if that had to be assumed.
+    /// Returns the content mode of the message, and the repair if the mode had to be assumed.
     fn mode(&self, with: &DecodeOptions) -> Result<(Detected, Option<Repair>), Error> {
         with.limits.check_bytes(self.data.len())?;
         let detected = self.detect()?;

@@ -9,7 +9,7 @@ use cloudevents_core::{
 
 /// Writes an event as an entry. The payload is not copied; attributes are where the event shares its text.
 ///
-/// The losses say what the format could not hold.
+/// The losses name the parts that the format could not hold.
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -37,8 +37,8 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(RedisMessage, Losses), E
 
 /// Writes a message. The document of a structured message is moved, unchanged.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). What binary mode changes of an event is not reported here:
-/// [`encode`] returns it.
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). Changes of an event in binary mode are not reported here:
+/// [`encode`] returns them.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};

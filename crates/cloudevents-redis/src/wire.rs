@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// The field with the payload, or with the document.
 pub(crate) const DATA: &str = "data";
-/// The field with the media type of what is in the field `data`.
+/// The field with the media type of the field `data`.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
 /// The beginning of the field of each attribute, in binary mode.
 pub(crate) const PREFIX: &str = "ce-";

@@ -54,8 +54,9 @@ pub fn decode_message(message: &SqsMessage, with: &DecodeOptions) -> Result<Deco
     Ok(decoded.with_repair(repair))
 }
 
-/// Whether a message bears a mark of CloudEvents: an attribute `content-type` under `application/cloudevents`, or one that begins with
-/// `ce-`.
+/// Whether a message bears a mark of CloudEvents.
+///
+/// A mark is an attribute `content-type` under `application/cloudevents`, or an attribute that begins with `ce-`.
 ///
 /// ```
 /// use cloudevents_sqs::{SqsMessage, is_cloudevent};
@@ -68,7 +69,7 @@ pub fn is_cloudevent(message: &SqsMessage) -> bool {
     !matches!(detect(look.content_type), Ok(Detected::NotADocument)) || look.prefixed
 }
 
-/// What the first look at the attributes finds.
+/// The result of the first look at the attributes.
 struct Look<'m> {
     content_type: Option<&'m str>,
     /// Whether the content type is there twice.
@@ -102,7 +103,7 @@ impl<'m> Look<'m> {
         look
     }
 
-    /// What the message is, and the repair if that had to be assumed.
+    /// Returns the content mode of the message, and the repair if the mode had to be assumed.
     fn mode(&self, message: &SqsMessage, with: &DecodeOptions) -> Result<(Detected, Option<Repair>), Error> {
         with.limits.check_bytes(message.body.len())?;
         let detected = detect(self.content_type)?;

@@ -9,8 +9,8 @@ use cloudevents_core::{
 
 /// Writes an event as a message. The payload is not copied; attributes are where the event shares its text.
 ///
-/// The losses say what the format could not hold. What SQS cannot carry is an error of kind [`Unsupported`](ErrorKind::Unsupported): see
-/// [`fits`].
+/// The losses name the parts that the format could not hold. A part that SQS cannot carry is an error of kind
+/// [`Unsupported`](ErrorKind::Unsupported): see [`fits`].
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -40,8 +40,8 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(SqsMessage, Losses), Err
 
 /// Writes a message. The document of a structured message is moved, unchanged.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported), and so is what SQS [cannot carry](fits). What binary mode changes
-/// of an event is not reported here: [`encode`] returns it.
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported), and so is a message that SQS [cannot carry](fits). Changes of an
+/// event in binary mode are not reported here: [`encode`] returns them.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};
@@ -65,10 +65,12 @@ pub fn encode_message(message: &Message) -> Result<SqsMessage, Error> {
     Ok(message)
 }
 
-/// Whether SQS takes this message, but for its size: the body is text and not empty, no text has a character that XML 1.0 does not
-/// have, no value is empty, and there are ten attributes at most.
+/// Checks that SQS takes this message, but for its size.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), and say what helps.
+/// The body is text and not empty, no text has a character that XML 1.0 does not have, no value is empty, and there are ten attributes at
+/// most.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), and name the remedy.
 ///
 /// ```
 /// use cloudevents_sqs::{SqsMessage, fits};

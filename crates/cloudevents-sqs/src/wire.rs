@@ -53,7 +53,7 @@ impl SqsMessage {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// What SQS counts: the bytes of the body, and of names, types and values of the attributes.
+    /// The size that SQS counts: the bytes of the body, and of names, types and values of the attributes.
     pub fn size(&self) -> usize {
         self.attributes
             .iter()

@@ -2,8 +2,7 @@
 
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 
-/// Encodes values as payloads and decodes them, with requests to another service, such as a schema registry
-/// or a key service.
+/// Encodes values as payloads and decodes them, with requests to another service, such as a schema registry or a key service.
 ///
 /// For codecs that need no IO, implement [`Codec`](cloudevents_core::Codec). Implement this one with `async
 /// fn`. The futures of both methods may be dropped at any await, and must then leave a state with which the
@@ -31,7 +30,7 @@ use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event, EventBuilder
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
 /// ```
 pub trait AsyncCodec<T>: Send + Sync {
-    /// The media type of what [`encode`](Self::encode) writes.
+    /// The media type of payloads that [`encode`](Self::encode) writes.
     fn content_type(&self) -> &str;
 
     /// Whether payloads of this content type can be decoded. Default: only
@@ -75,7 +74,7 @@ pub trait AsyncCodec<T>: Send + Sync {
     /// Decodes the payload of an event that came from this topic.
     ///
     /// Errors: [`UnexpectedContentType`](ErrorKind::UnexpectedContentType), [`InvalidData`](ErrorKind::InvalidData) when there is no
-    /// payload, and those of the codec.
+    /// payload, and the errors of the codec.
     fn decode_event(
         &self,
         event: &Event,

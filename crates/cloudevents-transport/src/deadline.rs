@@ -6,7 +6,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// As long as no program runs: what is added to a time may be the longest duration.
+/// Longer than any program runs: a duration that is added to a time may be the longest one.
 const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// This much later, and at most 30 years: `Duration::MAX` means never, not now.

@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Upper bounds of what may be in flight.
+/// Upper bounds of messages in flight.
 ///
 /// ```
 /// use cloudevents_transport::Bounds;
@@ -31,13 +31,13 @@ impl Default for Bounds {
     }
 }
 
-/// Limits what is in flight, by count and by bytes. Clones share the limit.
+/// Limits messages in flight, by count and by bytes. Clones share the limit.
 ///
 /// Every receiver has one for its unsettled deliveries. Bindings use their own for prefetched messages and
-/// for unconfirmed ones.
+/// for unconfirmed messages.
 ///
-/// Tasks that wait for [`room`](Self::room) get it in the order in which they began to wait, whatever the sizes
-/// of their messages are. While one waits, there is no room for others.
+/// Tasks that wait for a permit of [`room`](Self::room) get it in the order in which they began to wait, with messages of any size. While
+/// one waits, others get no permit.
 ///
 /// ```
 /// use cloudevents_transport::{Bounds, InFlight};
@@ -62,7 +62,7 @@ struct State {
     used: Bounds,
     /// Whether a task may wait for a change. If none does, there is nothing to wake.
     watched: bool,
-    /// The tasks that wait for room, in order, by ascending number.
+    /// The tasks that wait for a permit, in order, by ascending number.
     waiting: VecDeque<(u64, Waker)>,
     last: u64,
 }
@@ -92,26 +92,26 @@ impl InFlight {
         self.0.state().used
     }
 
-    /// Whether there is room for one message now, and no task waits for it.
+    /// Whether a permit is free now, and no task waits for it.
     pub fn has_room(&self) -> bool {
         self.0.is_free(&self.0.state())
     }
 
-    /// Waits for room for one message, and takes it. Charge the bytes when they are known. Tasks that wait are
-    /// served in order.
+    /// Waits for a permit for one message, and takes it.
+    ///
+    /// Charge the bytes when they are known. Tasks that wait are served in order.
     ///
     /// Dropping the future takes nothing.
     pub fn room(&self) -> impl Future<Output = Permit> + Send + use<> {
         Waiting { shared: Arc::clone(&self.0), number: None }
     }
 
-    /// Takes room for one message, if there is room now and no task waits for it.
+    /// Takes a permit for one message, if one is free now and no task waits for it.
     pub fn try_room(&self) -> Option<Permit> {
         self.try_take(0)
     }
 
-    /// Takes room for one message of this many bytes, if there is room for a message now and no task waits for
-    /// it.
+    /// Takes a permit for one message of this many bytes, if one is free now and no task waits for it.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
         let mut state = self.0.state();
         if !self.0.is_free(&state) {
@@ -122,19 +122,20 @@ impl InFlight {
         Some(Permit { shared: Arc::clone(&self.0), used: Bounds { messages: 1, bytes } })
     }
 
-    /// Waits until there is room and no task waits for it, without taking it. Dropping the future changes
-    /// nothing.
+    /// Waits until a permit is free and no task waits for it, without taking it.
+    ///
+    /// Dropping the future changes nothing.
     pub async fn ready(&self) {
         self.until(|state| self.0.is_free(state)).await;
     }
 
-    /// Counts a message of this many bytes, even without room: for a message that has arrived already.
+    /// Counts a message of this many bytes, even if no permit is free: for a message that has arrived already.
     pub fn take(&self, bytes: usize) -> Permit {
         self.count(bytes);
         Permit { shared: Arc::clone(&self.0), used: Bounds { messages: 1, bytes } }
     }
 
-    /// Counts a message of this many bytes, even without room. [`give_back`](Self::give_back) ends it.
+    /// Counts a message of this many bytes, even if no permit is free. [`give_back`](Self::give_back) ends it.
     pub(crate) fn count(&self, bytes: usize) {
         self.count_all(Bounds { messages: 1, bytes });
     }
@@ -146,7 +147,7 @@ impl InFlight {
         state.used.bytes = state.used.bytes.saturating_add(more.bytes);
     }
 
-    /// Frees these bytes of a message, which keeps its place.
+    /// Frees these bytes of a message, which keeps its permit.
     pub(crate) fn discharge(&self, bytes: usize) {
         let mut state = self.0.state();
         state.used.bytes = state.used.bytes.saturating_sub(bytes);
@@ -191,7 +192,7 @@ impl fmt::Debug for InFlight {
     }
 }
 
-/// Waits for room. The place in the line is kept until it is dropped.
+/// Waits for a permit. It keeps its place in the line until it is dropped.
 struct Waiting {
     shared: Arc<Shared>,
     number: Option<u64>,
@@ -257,7 +258,7 @@ impl Shared {
         used.messages == 0 || (used.messages < messages && used.bytes < bytes)
     }
 
-    /// Whether there is room for a task that has not waited.
+    /// Whether a permit is free for a task that has not waited.
     fn is_free(&self, state: &State) -> bool {
         state.waiting.is_empty() && self.has_room(state.used)
     }
@@ -268,7 +269,7 @@ impl Shared {
         self.wake(state);
     }
 
-    /// Wakes the first task that waits for room, if there is some, and those that wait for a change.
+    /// Wakes the first task that waits for a permit, if one is free, and tasks that wait for a change.
     fn wake(&self, mut state: MutexGuard<'_, State>) {
         let has_room = self.has_room(state.used);
         let first = state.waiting.front().filter(|_| has_room).map(|(_, waker)| waker.clone());
@@ -300,7 +301,7 @@ impl Bounds {
     }
 }
 
-/// The place of one message in flight. Dropping it frees the place.
+/// The permit of one message in flight. Dropping it frees the permit.
 #[must_use = "dropping a permit gives its place back"]
 pub struct Permit {
     shared: Arc<Shared>,
@@ -316,7 +317,7 @@ impl Permit {
         self.used.bytes = self.used.bytes.saturating_add(bytes);
     }
 
-    /// Frees the bytes and keeps the place: for a message whose content is dropped while its tag is kept.
+    /// Frees the bytes and keeps the permit: for a message whose content is dropped while its tag is kept.
     pub fn discharge(&mut self) {
         let limit = InFlight(Arc::clone(&self.shared));
         limit.discharge(std::mem::take(&mut self.used.bytes));
@@ -327,7 +328,7 @@ impl Permit {
         self.used.bytes
     }
 
-    /// The bounds of what is in flight together with it.
+    /// The bounds of the messages that are in flight together with it.
     pub(crate) fn bounds(&self) -> Bounds {
         self.shared.bounds
     }

@@ -56,15 +56,17 @@ impl<T> Outcome<T> {
         Self(State::Decided(result))
     }
 
-    /// Creates an outcome that the resolver decides. Dropping the resolver makes it an error of kind
-    /// [`Disconnected`](ErrorKind::Disconnected).
+    /// Creates an outcome that the resolver decides.
+    ///
+    /// Dropping the resolver makes it an error of kind [`Disconnected`](ErrorKind::Disconnected).
     pub fn channel() -> (Resolver<T>, Self) {
         let channel = Arc::new(Channel(Mutex::new(Cell { result: None, waker: None, observer: None })));
         (Resolver(Some(Arc::clone(&channel))), Self(State::Channel(channel)))
     }
 
-    /// Creates an outcome from a future that watches an operation under way. The future must not do the work
-    /// itself, since perhaps no task polls it. The result is counted only if a task does.
+    /// Creates an outcome from a future that watches an operation under way.
+    ///
+    /// The future must not do the work itself, since perhaps no task polls it. The result is counted only if a task does.
     pub fn watching(future: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
         Self(State::Watching(Box::pin(future), None))
     }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A function or a future has panicked, wherever: while it was made, polled, called or dropped.
+/// A function or a future has panicked while it was made, polled, called or dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 

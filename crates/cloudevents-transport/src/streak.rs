@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long attempts go on without a success until that counts as standing still.
+/// How long attempts go on without a success before they count as standing still.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A streak of attempts without a success.
@@ -28,8 +28,8 @@ struct Seen {
 pub(crate) struct Attempt<'a>(&'a Streak);
 
 impl Streak {
-    /// An attempt begins. `here` is for how long there has been something to try without a break: what failed long before that shows
-    /// nothing any more.
+    /// An attempt begins. `here` is for how long there has been something to try without a break. A failure long before that shows nothing
+    /// any more.
     pub(crate) fn begin(&self, here: Option<Duration>) -> Attempt<'_> {
         let now = Instant::now();
         let mut seen = self.seen();
@@ -51,7 +51,7 @@ impl Streak {
     }
 
     /// Whether none has succeeded for long, as far as this is still so. `here` is for how long there has been something to try without a
-    /// break, if there is something. With why the last one failed; `None` in it if none has ended.
+    /// break, if there is something. Returns the failure of the last one; `None` in it if none has ended.
     pub(crate) fn is_long(&self, here: Option<Duration>) -> Option<Option<Error>> {
         let seen = self.seen();
         let begun = seen.begun?;

@@ -231,7 +231,7 @@ fn end(ended: &watch::Sender<Option<Error>>, why: Error) {
     });
 }
 
-/// A server may repeat what it was given.
+/// A server may repeat a text that it was given.
 fn shown(error: Error, secrets: &Secrets) -> Error {
     match secrets.are_in(error.detail()) {
         true => Error::new(error.kind()).with_detail(Secrets::NOT_SHOWN),

@@ -14,7 +14,7 @@ pub(super) fn of(error: &tokio_postgres::Error) -> Error {
     }
 }
 
-/// What a SQLSTATE means: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// The meaning of a SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 pub(super) fn coded(code: &str, message: &str) -> Error {
     let detail = format!("{message} ({code})");
     let with = |kind| Error::new(kind).with_detail(detail.clone());
@@ -30,7 +30,7 @@ pub(super) fn coded(code: &str, message: &str) -> Error {
         "54000" => with(ErrorKind::TooLarge),
         "53100" | "53200" | "57014" | "55P03" => refused(&detail).with_temporary(true),
         _ => match code.get(..2) {
-            // What is in the message: nothing but another message helps.
+            // The content of the message: nothing but another message helps.
             Some("22" | "23") => with(ErrorKind::Unsupported),
             Some("40") => refused(&detail).with_temporary(true),
             Some("08" | "53" | "57" | "58" | "XX") => with(ErrorKind::Disconnected),

@@ -1,4 +1,4 @@
-//! Messages as the client has them, besides what the codec writes.
+//! Messages as the client has them, besides the parts that the codec writes.
 
 use super::{
     failure,

@@ -143,7 +143,7 @@ impl Target {
         format!("pgmq.\"q_{}\"", self.table_name().replace('"', "\"\""))
     }
 
-    /// What is notified of messages, where the queue has that, as an identifier of SQL.
+    /// The channel that is notified of messages, where the queue has that, as an identifier of SQL.
     pub(super) fn channel(&self) -> String {
         format!("\"pgmq.q_{}.INSERT\"", self.table_name().replace('"', "\"\""))
     }

@@ -32,7 +32,7 @@ impl Origin for ReceivedMessage {
     }
 
     fn size(&self) -> usize {
-        /// What the list of headers takes for each.
+        /// The memory that the list of headers takes for each.
         const HEADER: usize = 48;
         self.message.size().saturating_add(self.message.headers.len().saturating_mul(HEADER))
     }

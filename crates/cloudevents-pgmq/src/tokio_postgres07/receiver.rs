@@ -38,18 +38,18 @@ pub struct PgmqReceiverOptions {
     pub connection: PgmqConnection,
     /// How to decode, and upper bounds for deliveries in flight. JSON is always among the formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the treatment of rejected messages. The latter must be set, here or in the URL.
     pub queue: QueueOptions,
     /// The name of the queue; `queue` in a URL. Required there or here.
     pub queue_name: Option<String>,
-    /// How long a message is hidden from others without a renewal, which the receiver does; `lock` in a URL. What a crash leaves comes to
-    /// others after that time. At least one second; whole seconds, rounded up. Default: 30 seconds.
+    /// How long a message is hidden from others without a renewal; `lock` in a URL. The receiver renews the lock. After a crash, its
+    /// messages come to others after that time. At least one second; whole seconds, rounded up. Default: 30 seconds.
     pub lock: Duration,
     /// How soon an empty queue is asked again; `poll` in a URL. Where the queue has `pgmq.enable_notify_insert`, a message is also noticed
     /// at once. Default: 250 ms.
     pub poll: Duration,
-    /// Whether messages of a group come in order, and the next ones only when those before are settled, whichever receiver has them;
-    /// `groups` in a URL. All receivers of a queue should have the same. Default: no.
+    /// Whether messages of a group come in order, and the next ones only when the messages before are settled, by any receiver; `groups` in
+    /// a URL. All receivers of a queue should have the same. Default: no.
     pub groups: bool,
     /// Whether accepted messages are moved to the archive of the queue, and not deleted; `archive` in a URL. Default: no.
     pub archive: bool,
@@ -89,19 +89,20 @@ impl From<DecodeOptions> for PgmqReceiverOptions {
     }
 }
 
-/// Opens a receiver from a queue: `postgres://user:password@host:port/database?queue=name`. [The crate's documentation](crate#urls) lists
-/// the options of the query.
+/// Opens a receiver from a queue: `postgres://user:password@host:port/database?queue=name`.
 ///
-/// Accept deletes the message, or archives it; retry hides it for the delay, in whole seconds; release shows it to others at once. What is
-/// rejected is archived (`reject=broker`), sent to another queue (`dead-letter`) first and then deleted, or dropped (`reject=drop`). The
-/// attempt is how often the message was read, also where it was released.
+/// [The crate's documentation](crate#urls) lists the options of the query.
 ///
-/// Where the lock of a message has ended and another receiver has read it, settling it is an error of kind
-/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone, and changes nothing. The receiver has one
-/// connection, which no statement holds for long.
+/// Accept deletes the message, or archives it. Retry hides it for the delay, in whole seconds. Release shows it to others at once. A
+/// rejected message is archived (`reject=broker`), sent to another queue (`dead-letter`) first and then deleted, or dropped
+/// (`reject=drop`). The attempt is how often the message was read, also where it was released.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not
-/// set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// If the lock of a message has ended and another receiver has read it, settling it changes nothing. It is an error of kind
+/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone. The receiver has one connection, which no statement
+/// holds for long.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the
+/// treatment of rejected messages is not set, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
 /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
 /// server refuses the user, or has no such queue, or no pgmq.
 pub async fn receiver(
@@ -146,7 +147,7 @@ async fn connect(endpoint: &Endpoint, mut options: PgmqReceiverOptions) -> Resul
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
 }
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
 async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
     let (is_decided, field) = (queue.is_decided(), "PgmqReceiverOptions::queue");
     let reads = |place: &str| place.to_lowercase() == target.queue.to_lowercase();
@@ -164,8 +165,8 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     })
 }
 
-/// Sends rejected messages to another queue of the same database, as they were received, with [the headers of the
-/// letter](DeadLetter::headers). The message is deleted when the letter is stored: a crash between the two stores it twice.
+/// Sends rejected messages to another queue of the same database, as they were received, with the [headers of the dead
+/// letter](DeadLetter::headers). The message is deleted when the dead letter is stored: a crash between the two stores it twice.
 struct DeadLetterQueue(PgmqSender);
 
 impl DeadLetterSink for DeadLetterQueue {

@@ -31,10 +31,10 @@ use tokio_postgres::types::Type;
 /// How long the server may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a message may have.
+/// The most bytes of a message.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What the server sends to a sender at once is short.
+/// The server's messages to a sender are short.
 const ANSWER: usize = 1 << 20;
 
 /// Statements follow each other, so that messages keep their order.
@@ -81,15 +81,16 @@ impl From<SenderOptions> for PgmqSenderOptions {
     }
 }
 
-/// Opens a sender to a queue: `postgres://user:password@host:port/database?queue=name`. [The crate's documentation](crate#urls) lists the
-/// options of the query.
+/// Opens a sender to a queue: `postgres://user:password@host:port/database?queue=name`.
 ///
-/// Messages that are enqueued together share a statement, a hundred of them at most, and one statement follows the other: the ids of
-/// messages are in the order in which they were enqueued. The outcome is that Postgres has committed the message. The
-/// [key](Outgoing::key) becomes the group of pgmq.
+/// [The crate's documentation](crate#urls) lists the options of the query.
 ///
-/// What Postgres refuses for what is in it is an error of that message alone. When the connection is lost, messages on their way end with
-/// errors of kind [`Disconnected`](ErrorKind::Disconnected), and when the server does not answer in time, of kind
+/// Messages that are enqueued together share a statement, a hundred of them at most. One statement follows the other: the ids of messages
+/// are in the order in which they were enqueued. The outcome is that Postgres has committed the message. The [key](Outgoing::key) becomes
+/// the group of pgmq.
+///
+/// If Postgres refuses the content of a message, this is an error of that message alone. When the connection is lost, messages on their way
+/// end with errors of kind [`Disconnected`](ErrorKind::Disconnected), and when the server does not answer in time, of kind
 /// [`Timeout`](ErrorKind::Timeout): the server may or may not have them. No message is sent again by itself.
 ///
 /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
@@ -221,7 +222,7 @@ impl Transmit for PgmqSender {
         self.shared.connectivity()
     }
 
-    /// What was enqueued has its outcome before the connection is closed.
+    /// Enqueued messages have their outcome before the connection is closed.
     async fn close(&self) -> Result<(), Error> {
         self.closed.store(true, Ordering::Release);
         self.in_flight.idle().await;

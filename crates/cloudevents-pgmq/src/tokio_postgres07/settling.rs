@@ -1,7 +1,7 @@
 //! Settling messages that are still this receiver's.
 //!
-//! pgmq knows a message by its id alone. Each reading counts, so one that was read again since has another count, and is another
-//! receiver's: it is left alone.
+//! pgmq knows a message by its id alone. Each reading counts, so a message that was read again since has another count. It belongs to
+//! another receiver, and is left alone.
 
 use super::{
     connection::{Value, Wire},
@@ -21,7 +21,7 @@ pub(super) struct Tag {
     pub(super) reads: i32,
 }
 
-/// What happens to messages.
+/// The settlement of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
     Deleted,
@@ -61,7 +61,7 @@ impl Settles {
         }
     }
 
-    /// Returns the ids of those that were still this receiver's.
+    /// Returns the ids of messages that were still this receiver's.
     pub(super) async fn settle(&self, how: How, tags: &[Tag]) -> Result<BTreeSet<i64>, Error> {
         let ids: Vec<i64> = tags.iter().map(|tag| tag.id).collect();
         let reads: Vec<i32> = tags.iter().map(|tag| tag.reads).collect();
@@ -88,7 +88,7 @@ impl Batch for Settles {
         0
     }
 
-    /// Those that are settled alike share a statement.
+    /// Messages that are settled alike share a statement.
     async fn ask(&self, mut entries: Vec<Self::Entry>) -> Vec<Result<(), Error>> {
         let mut answers: Vec<Option<Result<(), Error>>> = entries.iter().map(|_| None).collect();
         let mut numbers: Vec<usize> = (0..entries.len()).collect();

@@ -1,7 +1,7 @@
 //! A queue, as requests.
 //!
-//! What is read is hidden from others for the time of the lock. It is given back by a lock that ends at once, or after the delay of a
-//! retry. pgmq counts every time that a message is read, also when it was released.
+//! A message that was read is hidden from others for the time of the lock. It is given back by a lock that ends at once, or after the delay
+//! of a retry. pgmq counts every time that a message is read, also when it was released.
 
 use super::{
     connection::Wire,
@@ -62,7 +62,7 @@ impl Connect for Consuming {
         let wire = Wire::open(&self.target, host).await?;
         wire.listen(&self.target).await?;
         let settles = Settles::new(wire.clone(), &self.target);
-        // One at a time, so that what is released goes back in order.
+        // One at a time, so that released messages go back in order.
         let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
         Ok(Polled::new(Queue {
             read: read(if self.groups { "read_grouped" } else { "read" }),
@@ -101,7 +101,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// What is there now, in order.
+    /// Takes the messages that are there now, in order.
     async fn take(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
         let most = most.min(MOST);
         let (queue, lock, count) = (&*self.queue, seconds(self.lock), i32::try_from(most).unwrap_or(1));

@@ -33,7 +33,7 @@ pub(super) async fn secured(tls: &Tls, host: &str, mut tcp: TcpStream) -> Result
     }
 }
 
-/// A stream whose messages have so many bytes at most. The client makes room for whatever a server claims to send.
+/// A stream whose messages have so many bytes at most. The client allocates the length that a server claims to send.
 pub(super) struct Guard {
     inner: Box<dyn Stream>,
     frames: Frames,
@@ -57,7 +57,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// Takes what has come. An error is that a message is too long.
+    /// Takes the bytes that have come. An error means that a message is too long.
     fn follow(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let inner = self.left.min(bytes.len());

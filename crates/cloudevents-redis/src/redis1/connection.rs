@@ -133,7 +133,7 @@ impl Wire {
         }
     }
 
-    /// What ends it.
+    /// Returns the handle that ends it.
     pub(super) fn cut(&self) -> AbortHandle {
         self.task.0.clone()
     }
@@ -141,7 +141,7 @@ impl Wire {
     /// Why the connection has ended, where it has.
     fn reason(&self, error: Error) -> Error {
         let ended = self.ended.borrow().clone();
-        // What was the master may be a replica now: another connection finds the host that is.
+        // The host may be a replica now: another connection finds the host that is the master.
         if error.detail().starts_with("READONLY") {
             self.task.0.abort();
         }
@@ -180,7 +180,7 @@ fn info(target: &Target, login: Option<&Login>) -> RedisConnectionInfo {
     }
 }
 
-/// A server may repeat what it does not understand.
+/// A server may repeat a command that it does not understand.
 fn shown(error: Error, secrets: &Secrets) -> Error {
     match secrets.are_in(error.detail()) {
         true => Error::new(error.kind()).with_detail(Secrets::NOT_SHOWN),

@@ -1,4 +1,4 @@
-//! Messages as entries, besides what the codec writes.
+//! Messages as entries, besides the fields that the codec writes.
 
 use super::received::{ReceivedMessage, is_foreign};
 use crate::{

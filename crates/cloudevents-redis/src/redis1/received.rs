@@ -59,7 +59,7 @@ impl Origin for ReceivedMessage {
     }
 
     fn size(&self) -> usize {
-        /// What the list of fields takes for each.
+        /// The memory that the list of fields takes for each.
         const FIELD: usize = 64;
         self.message.size().saturating_add(self.message.fields.len().saturating_mul(FIELD))
     }

@@ -42,7 +42,7 @@ pub struct RedisReceiverOptions {
     pub connection: RedisConnection,
     /// How to decode, and upper bounds for deliveries in flight. JSON is always among the formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the treatment of rejected messages. The latter must be set, here or in the URL.
     pub queue: QueueOptions,
     /// The key of the stream; `stream` in a URL. Required there or here.
     pub stream: Option<String>,
@@ -51,8 +51,8 @@ pub struct RedisReceiverOptions {
     /// The name of the consumer; `consumer` in a URL. No two receivers may have the same one at a time. Default: a random one, which is
     /// removed when the receiver is drained.
     pub consumer: Option<String>,
-    /// How long an entry is this receiver's without a renewal, which the receiver does; `lock` in a URL. What a crash leaves is taken over
-    /// after that time. All receivers of a group should have the same. Default: 30 seconds.
+    /// How long an entry is this receiver's without a renewal; `lock` in a URL. The receiver renews the lock. After a crash, entries of the
+    /// receiver are taken over after that time. All receivers of a group should have the same. Default: 30 seconds.
     pub lock: Duration,
     /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 256.
     pub prefetch: usize,
@@ -89,19 +89,20 @@ impl From<DecodeOptions> for RedisReceiverOptions {
     }
 }
 
-/// Opens a receiver from a stream: `redis://host:port/database?stream=key&group=name`, or `rediss` with TLS. [The crate's
-/// documentation](crate#urls) lists the options of the query.
+/// Opens a receiver from a stream: `redis://host:port/database?stream=key&group=name`, or `rediss` with TLS.
 ///
-/// Accept is XACK. Release and retry give the entry back, so that a receiver of the group takes it over within a second; a retry is held
-/// here until its delay is over. What is rejected is stored in another stream (`dead-letter`) first, and then accepted, or dropped
-/// (`reject=drop`). Entries come in the order of the stream; what comes again comes before newer ones. The attempt is how often the
+/// [The crate's documentation](crate#urls) lists the options of the query.
+///
+/// Accept is XACK. Release and retry give the entry back, so that a receiver of the group takes it over within a second. A retry is held
+/// here until its delay is over. A rejected message is stored in another stream (`dead-letter`) first, and then accepted, or it is dropped
+/// (`reject=drop`). Entries come in the order of the stream. Entries that come again come before newer ones. The attempt is how often the
 /// entry was delivered and not released.
 ///
-/// An entry that was trimmed before it was accepted is lost. Redis names those that were delivered: that is logged, and counted in
-/// [`Metrics::dropped`](cloudevents_transport::Metrics::dropped). It says nothing of others.
+/// An entry that was trimmed before it was accepted is lost. Redis names lost entries that were delivered: they are logged, and counted in
+/// [`Metrics::dropped`](cloudevents_transport::Metrics::dropped). Redis does not name others.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not
-/// set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the
+/// treatment of rejected messages is not set, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
 /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
 /// server refuses the user, or the key is no stream.
 pub async fn receiver(
@@ -154,7 +155,7 @@ async fn connect(endpoint: &Endpoint, mut options: RedisReceiverOptions) -> Resu
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
 }
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
 async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
     let (is_decided, field) = (queue.is_decided(), "RedisReceiverOptions::queue");
     let reads = |stream: &str| *stream == *target.stream;
@@ -169,9 +170,9 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     })
 }
 
-/// Stores rejected messages in another stream of the same server, as they were received, with [the headers of the
-/// letter](DeadLetter::headers). The entry is accepted when the letter is stored, and not in one transaction with it: Redis does the second
-/// part of a transaction also where the first one fails.
+/// Stores rejected messages in another stream of the same server, as they were received, with the [headers of the dead
+/// letter](DeadLetter::headers). The entry is accepted when the dead letter is stored, and not in one transaction with it: Redis does the
+/// second part of a transaction also where the first one fails.
 struct DeadLetterStream(RedisSender);
 
 impl DeadLetterSink for DeadLetterStream {

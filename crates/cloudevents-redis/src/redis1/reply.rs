@@ -1,4 +1,4 @@
-//! What the server answers about entries. Whatever it is, nothing panics.
+//! The answers of the server about entries. No answer causes a panic.
 
 use super::received::EntryId;
 use crate::RedisMessage;
@@ -17,7 +17,7 @@ pub(super) fn read(value: Value) -> Option<Entries> {
     entries(found)
 }
 
-/// The answer to XAUTOCLAIM: where to go on, the entries, and those that were deleted, which Redis names since version 7.
+/// The answer to XAUTOCLAIM: where to go on, the entries, and the deleted entries, which Redis names since version 7.
 pub(super) fn claimed(value: Value) -> Option<(EntryId, Entries, Vec<EntryId>)> {
     let mut parts = array(value)?.into_iter();
     let next = id(&parts.next()?)?;

@@ -32,7 +32,7 @@ use tokio::{
 /// How long the server may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the server answers to a sender is short.
+/// The server's answers to a sender are short.
 const ANSWERS: Limits = Limits { string: 1 << 16, answer: 1 << 20 };
 
 /// Options of a [`sender`].
@@ -77,14 +77,15 @@ impl From<SenderOptions> for RedisSenderOptions {
     }
 }
 
-/// Opens a sender to a stream: `redis://host:port/database?stream=key`, or `rediss` with TLS. [The crate's documentation](crate#urls) lists
-/// the options of the query.
+/// Opens a sender to a stream: `redis://host:port/database?stream=key`, or `rediss` with TLS.
 ///
-/// Several messages are on their way at once, as many as [`SenderOptions::in_flight`] allows, and are stored in the order in which
-/// they were enqueued. The outcome is that the server has the entry in memory: what it keeps in a crash or a failover is a matter of its
-/// persistence and replication. What it refuses is an error of kind [`Refused`](ErrorKind::Refused). When the connection is lost, messages
-/// on their way end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the server may or may not have them. No message is sent
-/// again by itself.
+/// [The crate's documentation](crate#urls) lists the options of the query.
+///
+/// Several messages are on their way at once, as many as [`SenderOptions::in_flight`] allows, and are stored in the order in which they
+/// were enqueued. The outcome is that the server has the entry in memory. The server's persistence and replication decide whether it keeps
+/// the entry in a crash or a failover. A message that the server refuses is an error of kind [`Refused`](ErrorKind::Refused). When the
+/// connection is lost, messages on their way end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the server may or may not
+/// have them. No message is sent again by itself.
 ///
 /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
 /// connecting fails; [`Refused`](ErrorKind::Refused) when the server refuses the user.
@@ -237,7 +238,7 @@ struct Linking {
     commands: usize,
 }
 
-/// A connection with the outcomes of what was sent over it.
+/// A connection with the outcomes of messages that were sent over it.
 #[derive(Clone)]
 struct Link {
     wire: Wire,

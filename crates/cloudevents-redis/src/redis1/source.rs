@@ -1,9 +1,9 @@
 //! A consumer in a group, as requests.
 //!
-//! What is read is pending for this consumer until it is accepted. What is given back is pending for a consumer that does not exist, and as
-//! if it had been so for ever: the next one that asks takes it over. What dead consumers left is taken over when it was not renewed for the
-//! time of the lock. Redis counts how often an entry was taken over; it does not count renewals, nor what is released, whose count is set
-//! back.
+//! An entry that was read is pending for this consumer until it is accepted. An entry that is given back is pending for a consumer that
+//! does not exist, and as if it had been so for ever: the next consumer that asks takes it over. Entries of dead consumers are taken over
+//! when they were not renewed for the time of the lock. Redis counts how often an entry was taken over. It does not count renewals, nor
+//! releases: a release sets the count back.
 
 use super::{
     connection::{Wire, command},
@@ -39,10 +39,10 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 
-/// The consumer that has what was given back.
+/// The consumer that has entries that were given back.
 const RELEASED: &str = "cloudevents-released";
 
-/// How long a request waits for entries, and so how long what others give back or leave may wait at least.
+/// How long a request waits for entries. Entries that others give back or leave may wait at least so long.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// How many entries a request may have, and how many are settled together.
@@ -51,10 +51,10 @@ const MOST: Most = Most { receive: 128, settle: 512, wait: WAIT };
 /// How many pending entries are listed at once.
 const PAGE: usize = 1000;
 
-/// What answers to other requests than those for entries may have.
+/// The limits of answers to requests other than those for entries.
 const ANSWERS: Limits = Limits { string: 1 << 16, answer: 8 << 20 };
 
-/// The group and its consumer, whatever the connection is.
+/// The group and its consumer, for all connections.
 pub(super) struct Consumer {
     pub(super) group: String,
     pub(super) name: String,
@@ -62,16 +62,16 @@ pub(super) struct Consumer {
     pub(super) is_temporary: bool,
     /// How long an entry may be held without a renewal.
     pub(super) lock: Duration,
-    /// What is here.
+    /// The entries that are here.
     pub(super) held: Mutex<Held>,
     pub(super) reporter: Reporter,
 }
 
-/// What is here: what this consumer may not take over from itself.
+/// The entries that are here, which this consumer may not take over from itself.
 #[derive(Default)]
 pub(super) struct Held {
     unsettled: HashSet<EntryId>,
-    /// What is being settled, so that it is known soon whether it was lost.
+    /// Entries that are being settled, so that it is known soon whether they were lost.
     settling: HashSet<EntryId>,
 }
 
@@ -112,7 +112,7 @@ impl Connect for Consuming {
         }
         self.has_connected.store(true, Ordering::Relaxed);
         let string = target.max_message_size;
-        // One answer may be beyond what was estimated by those before it.
+        // One answer may be larger than the estimate from the answers before it.
         let answer = string.max(*bytes).saturating_mul(2).saturating_add(1 << 20);
         let asking = Wire::open(target, host, Limits { string, answer }, 0).await?;
         let client = match asking.ask(&command("CLIENT", &["ID"])).await {
@@ -147,18 +147,18 @@ pub(super) struct Group {
     stream: Arc<str>,
     consumer: Arc<Consumer>,
     decoding: DecodeOptions,
-    /// How long a request may take, whatever the server says.
+    /// How long a request may take, with any answer of the server.
     limit: Duration,
     asking: Wire,
     settling: Wire,
     /// The number of the connection that waits, to wake it.
     client: Option<i64>,
-    /// Whether to look at once for what can be taken over.
+    /// Whether to look at once for entries that can be taken over.
     is_wanted: AtomicBool,
     scan: tokio::sync::Mutex<Scan>,
 }
 
-/// Where the search for what can be taken over is.
+/// The position of the search for entries that can be taken over.
 struct Scan {
     /// `None` between two of them.
     at: Option<EntryId>,
@@ -179,7 +179,7 @@ impl Group {
         timeout(self.limit, request).await.unwrap_or_else(|_| Err(overdue()))
     }
 
-    /// What came while a connection was lost is pending for this consumer, and not here.
+    /// Entries that came while a connection was lost are pending for this consumer, and not here.
     async fn give_back_what_is_not_known(&self) -> Result<(), Error> {
         let mut from = "-".to_owned();
         loop {
@@ -197,7 +197,7 @@ impl Group {
         }
     }
 
-    /// Makes entries pending for this consumer. Those that were deleted are not pending any more.
+    /// Makes entries pending for this consumer. Entries that were deleted are not pending any more.
     async fn claim(&self, ids: &[EntryId], consumer: &str, how: &[&str]) -> Result<(), Error> {
         if ids.is_empty() {
             return Ok(());
@@ -239,8 +239,8 @@ impl Group {
         }
     }
 
-    /// Takes over what was given back, and what was not renewed. A search goes through all that is pending, in the order of the stream,
-    /// before newer entries are read.
+    /// Takes over entries that were given back, and entries that were not renewed. A search goes through all pending entries, in the order
+    /// of the stream, before newer entries are read.
     async fn take_over(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
         let mut scan = self.scan.lock().await;
         let now = Instant::now();
@@ -310,7 +310,7 @@ impl Group {
         Arrived { received, tag: Tag { id, attempt }, attempt }
     }
 
-    /// Gives entries back. The count is what a consumer that takes them over adds one to.
+    /// Gives entries back. A consumer that takes them over adds one to the count.
     async fn give_back(&self, tags: &[Tag], counts: bool) -> Result<(), Error> {
         for alike in tags.chunk_by(|one, other| one.attempt == other.attempt) {
             let ids: Vec<_> = alike.iter().map(|tag| tag.id).collect();
@@ -404,7 +404,7 @@ impl Requests for Group {
         .boxed()
     }
 
-    /// Removes a consumer that no other receiver will be. With what is pending for it, Redis would forget that, too.
+    /// Removes a consumer that no other receiver will be. If entries are pending for it, Redis would forget them, too.
     async fn close(&self) -> Result<(), Error> {
         if !self.consumer.is_temporary {
             return Ok(());

@@ -1,5 +1,7 @@
-//! The socket that the client reads from. It ends the connection at what no Redis answers, and before an answer takes too much memory: the
-//! client makes room for any length that a peer claims, and has no bound.
+//! The socket that the client reads from.
+//!
+//! It ends the connection at an answer that no Redis sends, and before an answer takes too much memory: the client allocates any length
+//! that a peer claims, and has no bound.
 
 use std::{
     io,
@@ -18,10 +20,10 @@ const LINE: usize = 1 << 16;
 /// How deep arrays may be in each other. Redis has five for entries of a stream.
 const DEPTH: usize = 16;
 
-/// What a value takes in the client besides its bytes.
+/// The memory that a value takes in the client besides its bytes.
 const VALUE: usize = 64;
 
-/// What answers may have.
+/// The limits of answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// The bytes of a string.
@@ -30,7 +32,7 @@ pub(super) struct Limits {
     pub(super) answer: usize,
 }
 
-/// What the socket knows.
+/// The observations of the socket.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// Bytes that came.
@@ -122,7 +124,7 @@ impl Answers {
         }
     }
 
-    /// Looks at what came. The error says why it is no answer.
+    /// Looks at bytes that came. The error says why they are no answer.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
         while let Some((first, rest)) = bytes.split_first() {
             if self.string > 0 {
@@ -184,7 +186,7 @@ impl Answers {
                 if self.open.len() >= DEPTH {
                     return Err("an answer is nested too deeply");
                 }
-                // The client makes room for all of them at once.
+                // The client allocates memory for all of them at once.
                 self.size = self.size.saturating_add(length.saturating_mul(VALUE));
                 self.open.push(length);
             }

@@ -1,4 +1,4 @@
-//! What a request of SQS has at most, and its answers by the numbers of its entries.
+//! The limits of a request of SQS, and its answers by the numbers of its entries.
 
 use cloudevents_core::Error;
 use cloudevents_transport::binding::batches::{Limits, no_answer};

@@ -24,7 +24,7 @@ use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
-/// How often a settlement is tried, which does the same again. What is sent or received is not tried again by the client.
+/// How often the client tries a settlement, which does the same again. The client does not try to send or receive again.
 const TRIES: u32 = 3;
 
 /// The bytes of an answer: ten messages of a MiB, each byte of which may have an escape in JSON.
@@ -61,7 +61,8 @@ impl Wire {
         Ok(Self { client: Client::from_conf(config), url: target.url().into() })
     }
 
-    /// Whether the queue is there, and the largest message that it takes, in bytes. That it may not be looked at is a success.
+    /// Whether the queue is there, and the largest message that it takes, in bytes. If this user may not look at the queue, it is a
+    /// success.
     pub(super) async fn check(&self) -> Result<Option<usize>, Error> {
         let asked = self.client.get_queue_attributes().queue_url(&*self.url);
         let asked = asked.attribute_names(QueueAttributeName::MaximumMessageSize).customize();
@@ -78,7 +79,7 @@ impl Wire {
     }
 }
 
-/// Bounds what is read of an answer. The client reads whatever a peer sends.
+/// Bounds the bytes that are read of an answer. The client reads everything that a peer sends.
 #[derive(Debug)]
 struct Limit;
 

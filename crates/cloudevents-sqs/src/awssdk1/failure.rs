@@ -30,7 +30,7 @@ where
     }
 }
 
-/// An error and what it was caused by.
+/// An error and its causes.
 fn reasons(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut reasons: Vec<String> = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn of_entry(entry: &BatchResultErrorEntry) -> Error {
     coded(entry.code(), entry.message().unwrap_or_default(), !entry.sender_fault())
 }
 
-/// What a code means. `temporary` is whether SQS says that it is its own fault.
+/// The meaning of a code. `temporary` is whether SQS says that it is its own fault.
 pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
     // "AWS.SimpleQueueService.NonExistentQueue", "com.amazonaws.sqs#QueueDoesNotExist"
     let name = code.rsplit(['.', '#']).next().unwrap_or(code);
@@ -57,7 +57,7 @@ pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
             refused(detail).with_help("create the queue, or correct region, account and name in the URL")
         }
         "QueueDeletedRecently" => refused(detail).with_temporary(true),
-        // The message repeats what was signed.
+        // The message repeats the text that was signed.
         "SignatureDoesNotMatch" => {
             refused(name).with_help("the secret access key is not that of this key id")
         }

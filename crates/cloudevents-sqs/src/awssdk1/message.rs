@@ -1,4 +1,4 @@
-//! Messages as the client has them, besides what the codec writes.
+//! Messages as the client has them, besides the parts that the codec writes.
 
 use super::{
     failure::refused,
@@ -61,7 +61,7 @@ pub(super) fn entry(
     entry.build().map_err(refused)
 }
 
-/// What a FIFO queue requires.
+/// The parameters that a FIFO queue requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fifo {
     pub(super) group: String,
@@ -69,8 +69,8 @@ pub(super) struct Fifo {
 }
 
 impl Fifo {
-    /// The group is the key, or else `partitionkey`, or else the source. Without an id for this message, that of deduplication is made of
-    /// source and id: two events with the same are one message.
+    /// The group is the key, or else `partitionkey`, or else the source. Without an id for this message, the deduplication id is made of
+    /// source and id: two events with the same source and id are one message.
     pub(super) fn of(outgoing: &Outgoing, message: &SqsMessage, id: Option<String>) -> Self {
         let Self { group, deduplication_id } = Self::of_event(outgoing, message);
         Self { group, deduplication_id: id.unwrap_or(deduplication_id) }
@@ -131,7 +131,7 @@ fn body(message: &Message) -> &[u8] {
     }
 }
 
-/// A key may be any bytes. What cannot be the id of a group is replaced by its hash.
+/// A key may be any bytes. A key that cannot be the id of a group is replaced by its hash.
 fn group_id(key: Option<Vec<u8>>) -> String {
     let Some(key) = key.filter(|key| !key.is_empty()) else { return GROUP.to_owned() };
     let is_id = key.len() <= LONGEST_GROUP && key.iter().all(u8::is_ascii_graphic);
@@ -228,7 +228,7 @@ pub(super) fn as_received(received: &Received) -> Result<SqsMessage, Error> {
     Ok(message)
 }
 
-/// What came from SQS, and how often it was received.
+/// A message that came from SQS, and how often it was received.
 pub(super) fn received(incoming: Incoming, queue: &Arc<str>) -> (ReceivedMessage, u32) {
     let mut system = incoming.attributes.unwrap_or_default();
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok());

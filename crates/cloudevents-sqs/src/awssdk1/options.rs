@@ -16,15 +16,15 @@ use std::{sync::Arc, time::Duration};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SqsConnection {
-    /// The credentials. Default: those that the chain of AWS finds: in the environment, in the files of the profile, by a web identity, or
-    /// from the container or the machine. They are renewed as they expire.
+    /// The credentials. Default: the credentials that the chain of AWS finds in the environment, in the files of the profile, by a web
+    /// identity, or from the container or the machine. They are renewed as they expire.
     pub login: Option<Login>,
     /// The URL of another server than that of the region, such as an emulator, or an endpoint of a private network; `endpoint` in a URL.
-    /// Default: what the environment and the profile say (`AWS_ENDPOINT_URL_SQS`), or the region's.
+    /// Default: the endpoint of the environment or the profile (`AWS_ENDPOINT_URL_SQS`), or the region's.
     pub endpoint: Option<String>,
     /// How long opening a connection may take; `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How soon a receiver asks again after requests have failed, and for how long it does after a refusal: see [`Backoff`].
+    /// How soon a receiver makes another request after requests have failed, and for how long it does so after a refusal: see [`Backoff`].
     pub backoff: Backoff,
 }
 

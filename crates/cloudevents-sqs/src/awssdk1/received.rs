@@ -18,7 +18,7 @@ pub struct ReceivedMessage {
     pub message: SqsMessage,
     /// The id that SQS gave the message when it was sent.
     pub id: Arc<str>,
-    /// What settles the message, as it was received this time.
+    /// The handle that settles the message, as it was received this time.
     pub receipt_handle: Arc<str>,
     /// The name of the queue.
     pub queue: Arc<str>,
@@ -40,7 +40,7 @@ impl Origin for ReceivedMessage {
     }
 
     fn size(&self) -> usize {
-        /// What the list of attributes takes for each.
+        /// The memory that the list of attributes takes for each.
         const ATTRIBUTE: usize = 80;
         self.message.size().saturating_add(self.message.attributes.len().saturating_mul(ATTRIBUTE))
     }

@@ -38,14 +38,14 @@ pub struct SqsReceiverOptions {
     pub connection: SqsConnection,
     /// How to decode, and upper bounds for deliveries in flight. JSON is always among the formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the treatment of rejected messages. The latter must be set, here or in the URL.
     pub queue: QueueOptions,
-    /// How long a message is hidden from others without a renewal, which the receiver does; `lock` in a URL. What a crash leaves comes to
-    /// others after that time. At least one second, and 12 hours at most. Default: 30 seconds.
+    /// How long a message is hidden from others without a renewal; `lock` in a URL. The receiver renews the lock. After a crash, its
+    /// messages come to others after that time. At least one second, and 12 hours at most. Default: 30 seconds.
     pub lock: Duration,
     /// How long a request waits for messages, 20 seconds at most; `wait` in a URL. A receiver that stops waits for its request, for five
-    /// seconds at most: give its end (`drain`) more than that. With a longer wait, what SQS gives to a process that has ended is hidden for
-    /// the time of the lock. Default: five seconds.
+    /// seconds at most: give its end (`drain`) more than that. With a longer wait, SQS may give messages to a process that has ended. They
+    /// are hidden for the time of the lock. Default: five seconds.
     pub wait: Duration,
     /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
     pub prefetch: usize,
@@ -76,20 +76,22 @@ impl From<DecodeOptions> for SqsReceiverOptions {
     }
 }
 
-/// Opens a receiver from a queue: `sqs://REGION/ACCOUNT/QUEUE`. [The crate's documentation](crate#urls) lists the options of the query.
+/// Opens a receiver from a queue: `sqs://REGION/ACCOUNT/QUEUE`.
 ///
-/// Accept deletes the message, retry hides it for the delay, in whole seconds, and until 12 hours after it was received at most, release
-/// shows it to others at once. What is rejected is sent to another queue (`dead-letter`) first, and then deleted, or dropped
-/// (`reject=drop`). SQS has a redrive policy of its own, which counts every delivery, also those that were released: leave it out, or let
-/// it allow more than the program tries.
+/// [The crate's documentation](crate#urls) lists the options of the query.
 ///
-/// The attempt is how often SQS has delivered the message. Where the lock of a message has ended, settling it is an error of kind
+/// Accept deletes the message. Retry hides it for the delay, in whole seconds, and until 12 hours after it was received at most. Release
+/// shows it to others at once. A rejected message is sent to another queue (`dead-letter`) first, and then deleted, or it is dropped
+/// (`reject=drop`). SQS has a redrive policy of its own, which counts every delivery, also released ones: leave it out, or let it allow
+/// more than the program tries.
+///
+/// The attempt is how often SQS has delivered the message. If the lock of a message has ended, settling it is an error of kind
 /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone; it comes again. From a FIFO queue, messages of a
-/// group come in order, and the next ones only when those before are settled; one that is retried may be overtaken by those that came with
-/// it.
+/// group come in order, and the next ones only when the messages before are settled. Messages that came with a message may overtake it if
+/// it is retried.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not
-/// set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the
+/// treatment of rejected messages is not set, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
 /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when there is
 /// no such queue, or there are no credentials, or SQS refuses them.
 pub async fn receiver(
@@ -129,7 +131,7 @@ async fn connect(endpoint: &Endpoint, mut options: SqsReceiverOptions) -> Result
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
 }
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
 async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
     let (is_decided, field) = (queue.is_decided(), "SqsReceiverOptions::queue");
     let reads = |place: &str| *place == *target.queue;
@@ -147,8 +149,8 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     })
 }
 
-/// Sends rejected messages to another queue of the same account and region, as they were received, with [the headers of the
-/// letter](DeadLetter::headers), as far as there is room for them among ten attributes.
+/// Sends rejected messages to another queue of the same account and region, as they were received, with the [headers of the dead
+/// letter](DeadLetter::headers), as many as fit among ten attributes.
 struct DeadLetterQueue(SqsSender);
 
 impl DeadLetterSink for DeadLetterQueue {

@@ -31,7 +31,7 @@ use std::{
 /// How long SQS may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a message may have, and what a request may have.
+/// The most bytes of a message, and of a request.
 pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// How many requests are under way at once.
@@ -78,13 +78,15 @@ impl From<SenderOptions> for SqsSenderOptions {
     }
 }
 
-/// Opens a sender to a queue: `sqs://REGION/ACCOUNT/QUEUE`. [The crate's documentation](crate#urls) lists the options of the query.
+/// Opens a sender to a queue: `sqs://REGION/ACCOUNT/QUEUE`.
+///
+/// [The crate's documentation](crate#urls) lists the options of the query.
 ///
 /// Messages that are enqueued together share requests, ten of them at most, and several requests are under way at once, so a standard queue
 /// gets them in any order. To a FIFO queue, whose name ends in `.fifo`, one request follows the other, and messages of a group keep their
 /// order: the group is the [key](Outgoing::key), or else the attribute `partitionkey`, or else the source of the event.
 ///
-/// The outcome is that SQS has stored the message. What it refuses is an error of kind [`Refused`](ErrorKind::Refused), of one message
+/// The outcome is that SQS has stored the message. A refusal of SQS is an error of kind [`Refused`](ErrorKind::Refused), of one message
 /// where SQS answers for each. After errors of kind [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout), SQS may
 /// or may not have the message. No message is sent again by itself.
 ///
@@ -193,7 +195,7 @@ impl SqsSender {
         Ok(message)
     }
 
-    /// Sends a letter, with as many of its headers as the message has room for.
+    /// Sends a dead letter, with as many of its headers as fit into the message.
     pub(super) async fn send_letter(&self, letter: Outgoing) -> Result<(), Error> {
         let mut letter = letter;
         let lost = lost_headers(&letter, true);

@@ -1,6 +1,6 @@
 //! A queue, as requests.
 //!
-//! What is received is hidden from others for the time of the lock. It is given back by a lock that ends at once, or after the delay of a
+//! A received message is hidden from others for the time of the lock. It is given back by a lock that ends at once, or after the delay of a
 //! retry. SQS counts every time that a message is received, also when it was released.
 
 use super::{
@@ -41,7 +41,8 @@ pub(super) const LONGEST_LOCK: Duration = Duration::from_secs(12 * 60 * 60);
 /// How much longer than it waits for messages a request may take.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long a receiver that stops waits for an open request. What that brings later is released, if the process is still there.
+/// How long a receiver that stops waits for an open request. Messages that the request brings later are released, if the process still
+/// runs.
 pub(super) const HURRY: Duration = Duration::from_secs(5);
 
 /// How many requests of one kind that settle messages are under way at once.
@@ -165,7 +166,7 @@ impl Requests for Queue {
         Most { receive: BATCH, settle: 1000, wait: self.wait }
     }
 
-    /// When the receiver stops, the request goes on without it, and what it brings is given back.
+    /// When the receiver stops, the request goes on without it, and the messages that it brings are given back.
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
         let requests = Arc::clone(&self.requests);
         let mut request = tokio::spawn(async move { requests.receive(most, wait).await });

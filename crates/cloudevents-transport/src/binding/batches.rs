@@ -1,6 +1,6 @@
 //! Requests with several entries, each of which has its own answer.
 //!
-//! A client that makes one request of each call implements [`Batch`]. [`Batches`] puts what comes together into one request, in order.
+//! A client that makes one request of each call implements [`Batch`]. [`Batches`] puts calls that come together into one request, in order.
 
 use super::{Permit, Resolver};
 use crate::deadline::later;
@@ -14,10 +14,10 @@ use tokio::{
 /// How long an entry waits for others while a request is under way.
 const LINGER: Duration = Duration::from_millis(20);
 
-/// How long it waits for those that come with it, while there is none.
+/// How long it waits for entries that come with it, while no request is under way.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// What requests may have.
+/// The limits of requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many requests are under way at once. With one, entries keep their order.
@@ -30,23 +30,23 @@ pub struct Limits {
 
 /// A request with several entries.
 pub trait Batch: Send + Sync + 'static {
-    /// What is in a request.
+    /// An entry of a request.
     type Entry: Send + 'static;
-    /// What is returned for each entry.
+    /// The answer to an entry.
     type Answer: Send + 'static;
 
-    /// The bytes that an entry has of those that a request may have.
+    /// The size of an entry, in bytes of the request.
     fn size(entry: &Self::Entry) -> usize;
 
-    /// Makes a request. The answers are of the entries in their order; what is missing is an error.
+    /// Makes a request. The answers are in the order of the entries. A missing answer is an error.
     fn ask(&self, entries: Vec<Self::Entry>)
     -> impl Future<Output = Vec<Result<Self::Answer, Error>>> + Send;
 }
 
-/// Puts entries together into requests, in their order. Dropping it still makes the requests of what was added.
+/// Puts entries together into requests, in their order. Dropping it still makes the requests of entries that were added.
 pub struct Batches<B: Batch>(mpsc::UnboundedSender<Waiting<B>>);
 
-/// An entry, what gets its answer, and what it keeps until then.
+/// An entry, the resolver of its answer, and the permit that it keeps until then.
 struct Waiting<B: Batch> {
     entry: B::Entry,
     resolver: Resolver<B::Answer>,
@@ -128,7 +128,7 @@ pub fn all_failed<T>(count: usize, error: &Error) -> Vec<Result<T, Error>> {
     (0..count).map(|_| Err(error.clone())).collect()
 }
 
-/// What an entry gets of whose outcome the answer of its request says nothing.
+/// The error of an entry if the answer of its request says nothing about its outcome.
 #[cold]
 pub fn no_answer() -> Error {
     Error::new(ErrorKind::Disconnected).with_detail("an entry of a request has no answer")

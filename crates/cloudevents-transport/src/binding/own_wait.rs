@@ -20,8 +20,9 @@ use std::{borrow::Cow, fmt, time::Duration};
 pub struct OwnWait(Duration);
 
 impl OwnWait {
-    /// Creates an error, of kind [`Timeout`](ErrorKind::Timeout), for a message that was not sent. `after` is when the sender sends again,
-    /// as far as it knows.
+    /// Creates an error, of kind [`Timeout`](ErrorKind::Timeout), for a message that was not sent.
+    ///
+    /// `after` is when the sender sends again, as far as it knows.
     #[cold]
     pub fn error(detail: impl Into<Cow<'static, str>>, after: Duration) -> Error {
         Error::new(ErrorKind::Timeout).with_detail(detail).with_source(Self(after))

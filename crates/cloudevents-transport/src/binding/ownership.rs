@@ -2,8 +2,9 @@
 
 use tokio::sync::watch;
 
-/// Keeps messages for this process until it is dropped: those of an assigned partition, or of a connection. The binding has it, and
-/// gives an [`Ownership`] to each message.
+/// Keeps messages for this process until it is dropped: messages of an assigned partition, or of a connection.
+///
+/// The binding has it, and gives an [`Ownership`] to each message.
 #[derive(Debug)]
 pub struct Owner(watch::Sender<Stage>);
 
@@ -20,12 +21,12 @@ impl Owner {
         Self(watch::Sender::new(Stage::Owned))
     }
 
-    /// What a message carries. Clones share it.
+    /// Returns the ownership that a message carries. Clones share it.
     pub fn ownership(&self) -> Ownership {
         Ownership(self.0.subscribe())
     }
 
-    /// Reports that somebody else will have the messages soon: handlers begin only those that are overtaken in a log.
+    /// Reports that another consumer will have the messages soon. Handlers begin only messages that are overtaken in a log.
     pub fn leave(&self) {
         self.0
             .send_if_modified(|stage| std::mem::replace(stage, (*stage).max(Stage::Leaving)) == Stage::Owned);
@@ -54,13 +55,13 @@ impl Ownership {
         *self.0.borrow() == Stage::Owned
     }
 
-    /// Ready when somebody else has the messages, or will soon.
+    /// Ready when another consumer has the messages, or will soon.
     pub async fn leaving(mut self) {
         // An error means that the owner is gone, which says the same.
         let _ = self.0.wait_for(|stage| *stage >= Stage::Leaving).await;
     }
 
-    /// Ready when somebody else has the messages.
+    /// Ready when another consumer has the messages.
     pub async fn lost(mut self) {
         let _ = self.0.wait_for(|stage| *stage >= Stage::Lost).await;
     }

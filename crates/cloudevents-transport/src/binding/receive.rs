@@ -50,7 +50,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
 /// ```
 pub trait Receive: Send + 'static {
-    /// What the protocol can do. The receiver reads it once, when it is created.
+    /// The capabilities of the protocol. The receiver reads them once, when it is created.
     fn capabilities(&self) -> ReceiverCapabilities;
 
     /// Returns the next message, or `None` after draining and when no more messages can come.
@@ -68,8 +68,10 @@ pub trait Receive: Send + 'static {
     /// If the future is dropped, no more messages are taken, and `drain` can be called again.
     fn drain(&mut self, deadline: Duration) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// What stops the receiver, for a binding that is to know of it before [`drain`](Self::drain): what is released in between should wait,
-    /// or the broker may send it once more. The receiver calls it once, when it is created. The default is a new one.
+    /// Returns the stopper of the receiver, for a binding that has to know of a stop before [`drain`](Self::drain).
+    ///
+    /// Messages that are released in between should wait, or the broker may send them once more. The receiver calls it once, when it is
+    /// created. The default is a new one.
     fn stopper(&self) -> Stopper {
         Stopper::default()
     }
@@ -80,32 +82,32 @@ pub trait Receive: Send + 'static {
     }
 
     /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver. Before
-    /// [`isolate`](Self::isolate): nothing from one of several places.
+    /// [`isolate`](Self::isolate): nothing from one of several partitions.
     fn is_held_up(&self) -> bool {
         false
     }
 
-    /// How many messages are settled, and come again all the same if the receiver ends now: in a log, those behind one that is not settled.
+    /// The number of settled messages that come again all the same if the receiver ends now: in a log, messages behind an unsettled one.
     /// Default: none.
     fn settled_ahead(&self) -> usize {
         0
     }
 
-    /// Nothing more is received from now on, and what is delivered is settled within this time, if it can be. A binding whose places may be
-    /// taken away keeps them so long, and counts what was settled in vain among [`settled_ahead`](Self::settled_ahead). The default does
-    /// nothing.
+    /// Nothing more is received from now on, and delivered messages are settled within this time, if they can be.
+    ///
+    /// A binding whose partitions may be taken away keeps them so long. It counts messages that were settled in vain among
+    /// [`settled_ahead`](Self::settled_ahead). The default does nothing.
     fn finish(&mut self, within: Duration) {
         let _ = within;
     }
 
-    /// The rejected messages that the dead-letter sink does not have yet. Default: none.
+    /// The rejected messages that the dead-letter sink has not stored yet. Default: none.
     fn letters(&self) -> LetterBox {
         LetterBox::default()
     }
 
-    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at
-    /// once can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
-    /// nothing.
+    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several partitions
+    /// at once can make sure that none of them takes all permits. It may count how often it holds one back. The default does nothing.
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
         let _ = (in_flight, counters);
     }

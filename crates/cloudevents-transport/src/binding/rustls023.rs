@@ -18,8 +18,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// The trusted authorities and the client certificate of a TLS connection.
 ///
 /// The default has no client certificate, and trusts the authorities of the file and of the folders that the variables `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` name; without these, those of the system; and where the system has none, those that Mozilla trusts (the crate
-/// `webpki-roots`). Cryptography is that of the provider that the program has installed as the default of its process, or else ring.
+/// `SSL_CERT_DIR` name. Without these variables, it trusts the authorities of the system. If the system has none, it trusts the authorities
+/// that Mozilla trusts (the crate `webpki-roots`). Cryptography is that of the provider that the program has installed as the default of
+/// its process, or else ring.
 ///
 /// Files are read before each connection, so that a certificate that is renewed is used from the next connection on.
 ///
@@ -34,7 +35,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 pub struct Tls {
     authorities: Option<Vec<u8>>,
     identity: Option<(Vec<u8>, Vec<u8>)>,
-    /// They go before the others.
+    /// They take precedence.
     files: CertificateFiles,
 }
 
@@ -51,8 +52,9 @@ impl Tls {
         self
     }
 
-    /// Returns a copy with the files that this URL names, which take precedence: see [`CertificateFiles`]. For bindings. `with_tls` is the
-    /// scheme of URLs with TLS.
+    /// Returns a copy with the files that this URL names, which take precedence: see [`CertificateFiles`].
+    ///
+    /// For bindings. `with_tls` is the scheme of URLs with TLS.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): as of [`CertificateFiles::from_url`], for certificates that cannot be
     /// used, and for a key that is not of the certificate. They are of kind [`Unsupported`](ErrorKind::Unsupported) for a variable that
@@ -62,7 +64,9 @@ impl Tls {
         self.with_files(endpoint, endpoint.scheme() == with_tls, &help)
     }
 
-    /// The same where an option of the URL decides whether there is TLS (`has_tls`), and not its scheme. `help` says how to have it.
+    /// As [`with_url`](Self::with_url), if an option of the URL decides whether there is TLS (`has_tls`), and not its scheme.
+    ///
+    /// `help` says how to have it.
     pub fn with_files(mut self, endpoint: &Endpoint, has_tls: bool, help: &str) -> Result<Self, Error> {
         let files = CertificateFiles::from_url(endpoint, has_tls, help)?;
         let names_some = files != CertificateFiles::default();
@@ -99,7 +103,7 @@ impl Tls {
     /// Returns the configuration for a client that connects itself. For bindings.
     ///
     /// Errors: [`Transport`](ErrorKind::Transport) for certificates and keys that cannot be used, and
-    /// [`Disconnected`](ErrorKind::Disconnected) for those of files, which may be replaced at this moment.
+    /// [`Disconnected`](ErrorKind::Disconnected) for certificates and keys of files, which may be replaced at this moment.
     pub fn client_config(&self) -> Result<ClientConfig, Error> {
         // Named explicitly: the process-wide default may be missing, and using it would then panic.
         let provider = CryptoProvider::get_default().cloned();
@@ -139,7 +143,7 @@ impl Tls {
     }
 }
 
-/// The authorities that the variables name, or those of the system, or those that Mozilla trusts.
+/// The authorities that the variables name, or the authorities of the system, or the authorities that Mozilla trusts.
 fn of_system() -> Result<RootCertStore, Error> {
     if let Some(file) = env::var_os(VARIABLES[0]) {
         certificates(&format!("the variable {}", VARIABLES[0]), Path::new(&file))?;
@@ -186,7 +190,7 @@ fn of_file(error: &Error, file: Option<&Path>) -> Error {
     Error::new(ErrorKind::Disconnected).with_detail(detail)
 }
 
-/// Adds what to do about this error of TLS, and the error itself as the source. For bindings whose client connects itself.
+/// Adds advice about this error of TLS, and the error itself as the source. For bindings whose client connects itself.
 pub fn advised<E: std::error::Error + Send + Sync + 'static>(error: Error, cause: E) -> Error {
     let error = match advice(&cause) {
         Some(help) => error.with_help(help),
@@ -195,7 +199,7 @@ pub fn advised<E: std::error::Error + Send + Sync + 'static>(error: Error, cause
     error.with_source(cause)
 }
 
-/// What to do about an error that is, or comes from, one of TLS.
+/// The advice about an error that is, or comes from, one of TLS.
 fn advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     use rustls::Error as Tls;
     let mut next = Some(error);

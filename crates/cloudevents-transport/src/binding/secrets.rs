@@ -1,4 +1,4 @@
-//! What a peer's text must not repeat where it is shown.
+//! Secrets that are not shown when a peer's text repeats them.
 
 mod escapes;
 
@@ -14,24 +14,33 @@ const IDENTIFIER: usize = 8;
 /// The same for one beside a password.
 const KEY: usize = 20;
 
-/// Credentials of a request, and what makes its URL one that only those know who were given it. The text of a peer that repeats one of them
-/// does not belong in errors, logs and tables.
+/// Credentials of a request, and the parts that make its URL a secret of the people who were given it.
 ///
-/// **What is secret** is a whole value: each credential that the program names, what looks like an identifier in a URL, the password in a
-/// URL or of Basic (and the user, where the password is a placeholder of one letter, or the user looks like a key), and headers and query
-/// parameters that sound like credentials. Of such a header, it is what is behind the scheme, and the value of each parameter that is not
-/// known to be public, such as `realm` and `nonce`.
+/// A peer's text that repeats one of them does not belong in errors, logs and tables.
 ///
-/// **What is no secret, though it might be one**: parts of `Authorization` without a name, and values of cookies, if they are words: with
-/// fewer than six letters and digits, or with fewer than sixteen letters in one case and no digit. Values with fewer than six that only the
-/// name of a header or query parameter makes a credential are none, either, nor is a sign or two. All others count, and each value of fewer
-/// than six only where it stands alone, so that a password `a` hides no "Bad Request".
+/// **A secret** is a whole value. These are secrets:
+///
+/// - each credential that the program names;
+/// - a part of a URL that looks like an identifier;
+/// - the password in a URL or of Basic; also the user, if the password is a placeholder of one letter, or the user looks like a key;
+/// - headers and query parameters that sound like credentials. Of such a header, it is the text behind the scheme, and the value of each
+///   parameter. Parameters that are known to be public are no secrets, such as `realm` and `nonce`.
+///
+/// **These values are no secrets**, though they might be:
+///
+/// - parts of `Authorization` without a name, and values of cookies, if they are words. A word has fewer than six letters and digits, or
+///   fewer than sixteen letters in one case and no digit.
+/// - values with fewer than six letters and digits that only the name of a header or query parameter makes a credential;
+/// - a sign or two.
+///
+/// All other values count. A value of fewer than six letters and digits counts only where it stands alone, so that a password `a` hides no
+/// "Bad Request".
 ///
 /// **A text repeats a value** that it has as it stands, or after the escapes of JSON, URLs, HTML and programming languages are undone. Only
-/// letters and digits are compared, in any letter case, and only those of ASCII where the value has six of them. The signs of a value that
-/// has neither letters nor digits are compared. A text repeats none of which it has only a part, or which it escapes in another way: also
-/// of values with fewer than six letters and digits of ASCII, those whose other letters are names of HTML, such as `&auml;`, or are taken
-/// for windows-1252.
+/// letters and digits are compared, in any letter case. If the value has at least six letters and digits of ASCII, only these are compared.
+/// If a value has neither letters nor digits, its signs are compared. A text does not repeat a value if it has only a part of it, or
+/// escapes it in another way. So values with fewer than six letters and digits of ASCII are not found if their other letters are names of
+/// HTML, such as `&auml;`, or are taken for windows-1252.
 ///
 /// ```
 /// use cloudevents_transport::binding::Secrets;
@@ -47,7 +56,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// What is shown in place of a text that repeats a secret.
+    /// The text that is shown in place of a text that repeats a secret.
     pub const NOT_SHOWN: &'static str = "its text is not shown, because it repeats a secret of the request";
 
     /// The secrets of a URL.
@@ -76,7 +85,7 @@ impl Secrets {
     pub fn with(mut self, credential: impl Into<String>) -> Self {
         let credential = credential.into();
         if !credential.is_ascii() {
-            // As those read it who take headers for Latin-1.
+            // As a peer reads it that takes headers for Latin-1.
             self.values.push(latin1(credential.as_bytes()));
         }
         if !credential.trim().is_empty() {
@@ -85,7 +94,7 @@ impl Secrets {
         self
     }
 
-    /// Adds the credentials in a header with this name, in lower case; in one that is known to be sensitive, whatever its name.
+    /// Adds the credentials in a header with this name, in lower case. If the header is known to be sensitive, it may have any name.
     pub fn with_header(self, name: &str, value: &[u8], is_sensitive: bool) -> Self {
         let value = match str::from_utf8(value) {
             Ok(text) => text.to_owned(),
@@ -126,15 +135,16 @@ impl Secrets {
         if compared(password) < 2 || has_key { secrets.with(user) } else { secrets }
     }
 
-    /// How many bytes the longest one may have in a text, also one that is escaped: so much more is read of a text of which only the
-    /// beginning is shown.
+    /// How many bytes the longest one may have in a text, also escaped.
+    ///
+    /// If only the beginning of a text is shown, so many more bytes of it are read.
     pub fn longest(&self) -> usize {
         self.values.iter().map(|value| value.len().saturating_mul(12)).max().unwrap_or_default()
     }
 
     /// Whether a text repeats one of them.
     pub fn are_in(&self, text: &str) -> bool {
-        // What is behind an escaped backslash may be a letter of the value, or the rest of an escape.
+        // The text behind an escaped backslash may be a letter of the value, or the rest of an escape.
         let undone = [escapes::undone(text), escapes::undone(&text.replace(r"\\", r"\ "))];
         self.values.iter().any(|value| {
             let plain = escapes::undone(value);
@@ -188,7 +198,7 @@ fn repeats(text: &str, value: &str) -> bool {
     (0..words.len()).any(begins)
 }
 
-/// What is secret of the parameters of credentials, or of a list.
+/// The secrets among the parameters of credentials, or of a list.
 fn secrets_of(credentials: &str) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let is_between = move |character: char| {

@@ -42,10 +42,9 @@ pub trait Settle: Send + Sync + 'static {
         None
     }
 
-    /// Replies in the exchange of the message. The outcome is an error of kind
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol has no such exchange, and of
-    /// kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) if the reply [needs](Outgoing::needs) what that
-    /// does not carry.
+    /// Replies in the exchange of the message. The outcome is an error of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if
+    /// the protocol has no such exchange, and of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) if the reply
+    /// [needs](Outgoing::needs) properties that the exchange does not carry.
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         let _ = answer;
         no_replies()
@@ -81,14 +80,15 @@ impl Settle for Unsettled {
     }
 }
 
-/// Settles one message. Dropping it is [`Settlement::Release`], wherever that happens: in a cancelled
-/// handler, or in a prefetch channel that no task reads any more.
+/// Settles one message.
+///
+/// Dropping it is [`Settlement::Release`], also in a cancelled handler, or in a prefetch channel that no task reads any more.
 #[must_use = "dropping a token releases the message"]
 pub struct Token {
     duty: Duty,
     /// The permit of the binding's own limiter.
     permit: Option<Permit>,
-    /// The place at the receiver.
+    /// The permit of the receiver.
     place: Option<Place>,
 }
 
@@ -106,7 +106,7 @@ enum Duty {
     Borrowed(Box<Borrowed>),
 }
 
-/// A place in the bounds and counters of a receiver.
+/// A permit in the bounds and counters of a receiver.
 struct Place {
     context: Arc<Context>,
     bytes: usize,
@@ -124,8 +124,9 @@ impl Token {
         Self::with(Duty::Binding(Box::new(settle)))
     }
 
-    /// Creates a token for a message of a protocol without settlement. Accepting it succeeds. Everything
-    /// else, including dropping, is an error of kind [`Unsupported`](ErrorKind::Unsupported). The queue
+    /// Creates a token for a message of a protocol without settlement.
+    ///
+    /// Accepting it succeeds. Everything else, including dropping, is an error of kind [`Unsupported`](ErrorKind::Unsupported). The queue
     /// machine can deliver such a message again from memory.
     pub fn unsettled() -> Self {
         Self::new(Unsettled)
@@ -141,22 +142,22 @@ impl Token {
         Self { duty, permit: None, place: None }
     }
 
-    /// Returns the token with a permit of the binding's own limiter, held until the message is settled. It
-    /// holds one permit: a second one replaces and frees the first.
+    /// Returns the token with a permit of the binding's own limiter, held until the message is settled.
+    ///
+    /// It holds one permit: a second one replaces and frees the first.
     pub fn holding(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self
     }
 
-    /// Registers a message of this many bytes at a receiver: it takes a place there, and its settlement is
+    /// Registers a message of this many bytes at a receiver: it takes a permit there, and its settlement is
     /// counted.
     pub(crate) fn receive(&mut self, context: &Arc<Context>, bytes: usize) {
         context.in_flight.count(bytes);
         self.place = Some(Place { context: Arc::clone(context), bytes });
     }
 
-    /// Lends the token. A borrowed token that is dropped unsettled comes back here, so that the handler's
-    /// result settles what the handler has not.
+    /// Lends the token. A borrowed token that is dropped unsettled comes back here. Then the handler's result settles the message.
     pub(crate) fn lend(&mut self) -> Self {
         self.reclaim();
         let duty = std::mem::replace(&mut self.duty, Duty::None);
@@ -188,12 +189,12 @@ impl Token {
         self.submit(how, true)
     }
 
-    /// Accepts what was not handled: it shows nowhere if it comes again.
+    /// Accepts a message that was not handled: it shows nowhere if it comes again.
     pub(crate) fn pass_over(mut self) -> Outcome {
         self.submit(Settlement::Accept, false)
     }
 
-    /// Its place in a log: the assignment, and the offset.
+    /// Its position in a log: the assignment, and the offset.
     pub(crate) fn place(&self) -> Option<(u64, u64)> {
         match &self.duty {
             #[cfg(feature = "log")]
@@ -202,7 +203,7 @@ impl Token {
         }
     }
 
-    /// Whether what is behind it in a log is settled, or will be. That comes again unless this is settled, too.
+    /// Whether a message behind it in a log is settled, or will be. Such a message comes again unless this one is settled, too.
     pub(crate) fn is_overtaken(&self) -> bool {
         match &self.duty {
             #[cfg(feature = "log")]
@@ -317,7 +318,7 @@ fn not_rejected(counters: &Counters, result: Result<(), &Error>) {
     }
 }
 
-/// A message that is not this process's any more comes again, which is all that a release is to do.
+/// A message that does not belong to this process any more comes again. A release does nothing else.
 fn not_released(counters: &Counters, result: Result<(), &Error>) {
     let comes_again = |kind| matches!(kind, ErrorKind::Revoked | ErrorKind::Disconnected | ErrorKind::Closed);
     not_settled(

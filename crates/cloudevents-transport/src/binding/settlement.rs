@@ -1,8 +1,8 @@
-//! What happens to a received message.
+//! The settlement of a received message.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-/// What happens to a received message.
+/// The settlement of a received message.
 ///
 /// ```
 /// use cloudevents_transport::Settlement;

@@ -20,11 +20,13 @@ use std::{fmt, time::Duration};
 /// let sender: Sender = Sender::new(Nowhere);
 /// ```
 pub trait Transmit: Send + Sync + 'static {
-    /// What the protocol can do. The sender reads it once, when it is created.
+    /// The capabilities of the protocol. The sender reads them once, when it is created.
     fn capabilities(&self) -> SenderCapabilities;
 
-    /// The headers of the message that the protocol cannot carry with it: the index of each, in ascending order, and why, as in "a value of
-    /// NATS is text without line breaks". [`Outgoing::lost_headers`] makes it of a rule for one header.
+    /// The headers of the message that the protocol cannot carry with it, in ascending order of their indexes.
+    ///
+    /// Each has its index and the reason, such as "a value of NATS is text without line breaks". [`Outgoing::lost_headers`] makes the list
+    /// of a rule for one header.
     ///
     /// The sender applies its [`LossPolicy`](crate::LossPolicy) to them, so none of them comes to [`enqueue`](Self::enqueue). The default
     /// is for a protocol that carries any header, or none.
@@ -33,7 +35,7 @@ pub trait Transmit: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Waits for room and hands the message over. The outcome resolves without being polled.
+    /// Waits for a permit and hands the message over. The outcome resolves without being polled.
     ///
     /// If the future is dropped before it returns, nothing was sent. An error is about this message only,
     /// unless its kind is [`Closed`](ErrorKind::Closed): later messages may still succeed.
@@ -54,9 +56,10 @@ pub trait Transmit: Send + Sync + 'static {
         async { Err(Error::new(ErrorKind::Unsupported).with_detail("the protocol has no replies")) }
     }
 
-    /// Whether the sender's own address takes messages, as far as that shows without sending one. An error of kind
-    /// [`Refused`](ErrorKind::Refused) says that it does not exist, and names it. The default, for protocols where that does not show, is a
-    /// success, as it is where this user may not find out.
+    /// Checks that the sender's own address takes messages, as far as the protocol shows that without a message.
+    ///
+    /// If the address does not exist, an error of kind [`Refused`](ErrorKind::Refused) names it. If the protocol does not show that, or
+    /// this user may not find out, it is a success. The default is a success.
     fn check(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
     }

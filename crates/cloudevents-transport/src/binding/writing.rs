@@ -34,9 +34,10 @@ enum In {
 }
 
 impl Writing {
-    /// Creates it from a URL. The options `mode` (`binary`, `structured`) and `format` (the id of one of
-    /// these formats; by default `json`) of the URL take precedence. Without them, the given format is used,
-    /// or else binary mode. The policy decides what happens to values that a format cannot hold.
+    /// Creates it from a URL.
+    ///
+    /// The options `mode` (`binary`, `structured`) and `format` (the id of one of these formats; by default `json`) of the URL take
+    /// precedence. Without them, the given format is used, or else binary mode. The policy decides about values that a format cannot hold.
     ///
     /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl): an unknown mode, a format that is not among these, or
     /// a format for binary mode.
@@ -67,8 +68,9 @@ impl Writing {
         }
     }
 
-    /// Creates it with the given format, or with binary mode. For protocols whose URLs have no options of
-    /// this toolkit.
+    /// Creates it with the given format, or with binary mode.
+    ///
+    /// For protocols whose URLs have no options of this toolkit.
     pub fn given(format: Option<Arc<dyn Format>>, losses: LossPolicy) -> Self {
         Self(format.map_or(In::Binary, In::Given), losses)
     }

@@ -1,4 +1,4 @@
-//! What happened to a message, and counters of it.
+//! The outcome of a message, and counters of outcomes.
 
 use crate::{Received, streak::Streak};
 use cloudevents_core::{Error, ErrorKind};
@@ -13,25 +13,25 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// What happened to a message.
+/// The outcome of a message.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fate {
     /// The target has it.
     Confirmed,
-    /// It is refused, and no dead-letter place of the program keeps it: it is rejected at the source, whose peer or broker decides about
-    /// it, or dropped, where the options of the source say so. Reading continues.
+    /// It is refused, and no dead-letter destination of the program keeps it. It is rejected at the source, whose peer or broker decides
+    /// about it. If the options of the source say that rejected messages are dropped, it is dropped. Reading continues.
     Refused(Error),
-    /// It is refused, and the dead-letter place has it. Reading continues.
+    /// It is refused, and the dead-letter destination has stored it. Reading continues.
     DeadLetter(Error),
-    /// It is refused, and the dead-letter place does not take it now. It is kept until the place does.
+    /// It is refused, and the dead-letter destination does not take it now. It is kept until the destination takes it.
     Waiting {
         /// Why it is refused.
         refusal: Error,
-        /// Why the dead-letter place does not take it.
+        /// Why the dead-letter destination does not take it.
         error: Error,
     },
-    /// It is refused again, and stays in the dead-letter place that a [redrive](super::Redrive) reads.
+    /// It is refused again, and stays in the dead-letter destination that a [redrive](super::Redrive) reads.
     Kept(Error),
     /// The attempt failed, because the target is unavailable. It is tried again.
     Failed(Error),
@@ -66,16 +66,17 @@ pub struct BridgeMetrics {
     pub confirmed: u64,
     /// Confirmed messages that the target reported as duplicates.
     pub duplicates: u64,
-    /// Refused messages, by the code of the error, without those whose dead letters are not stored yet. In a
-    /// [redrive](super::Redrive), those that stay where they are count, too.
+    /// Refused messages, by the code of the error. Messages whose dead letters are not stored yet do not count. In a
+    /// [redrive](super::Redrive), messages that stay where they are count, too.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Failed attempts at the target or at the dead-letter place of the policy, after which the message was tried again.
+    /// Failed attempts at the target or at the dead-letter destination of the policy, after which the message was tried again.
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,
-    /// The lag: how old the last confirmed message was, by the time of the source's broker; and while messages are on their way, the time
-    /// since then is added, so that it grows while nothing is confirmed or refused. `None` before the first one, and for protocols without
-    /// such a time.
+    /// The lag: how old the last confirmed message was, by the time of the source's broker.
+    ///
+    /// While messages are on their way, the time since then is added, so that the lag grows while nothing is confirmed or refused. `None`
+    /// before the first confirmed message, and for protocols without such a time.
     pub lag: Option<Duration>,
 }
 
@@ -86,7 +87,7 @@ impl BridgeMetrics {
     }
 }
 
-/// The counters behind [`BridgeMetrics`], and what attempts have shown.
+/// The counters behind [`BridgeMetrics`], and the results of attempts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Attempts at the target.

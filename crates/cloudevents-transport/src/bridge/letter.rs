@@ -1,4 +1,4 @@
-//! Letters that a bridge sends to its place.
+//! Dead letters that a bridge sends to its destination.
 
 use super::policy::is_trace_context;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 
-/// Returns when the place has the letter. What it cannot take is left out.
+/// Returns when the destination has stored the dead letter. Parts that it cannot take are left out.
 pub(super) async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
     let mut refused: Option<Error> = None;
     loop {
@@ -38,15 +38,15 @@ pub(super) async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(),
     }
 }
 
-/// What the place said, of an error of [`stored`].
+/// Returns the error of the destination that is behind an error of [`stored`].
 pub(super) fn reason(failure: &Error) -> Error {
     let said = std::error::Error::source(failure).and_then(|source| source.downcast_ref::<Error>());
     said.unwrap_or(failure).clone()
 }
 
 impl DeadLetter {
-    /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked
-    /// for, goes without a report.
+    /// The dead letter as a message for a destination that may carry less than the protocol of the message. The trace context was not
+    /// requested, so it is left out without a report.
     pub(crate) fn outgoing_to(&mut self, place: &Sender) -> Outgoing {
         let mut letter = match place.capabilities().carries.contains(Carries::AS_RECEIVED) {
             true => self.outgoing_as_it_came(),

@@ -5,13 +5,13 @@
 //!   a time, with growing pauses.
 //! - A message becomes a dead letter only if the target refuses the message itself
 //!   ([`Sender::refuses_message`]). The dead letter is unchanged, with reason, attempt and origin in headers.
-//! - Messages with the same key stay in order, and those without a key in that of their source: partition, topic or queue
+//! - Messages with the same key stay in order. Messages without a key stay in the order of their source: partition, topic or queue
 //!   ([`BridgePolicy::order`]). A key that waits does not stop the others.
-//! - Bytes of documents and payloads are moved, not decoded, where format and mode stay the same.
+//! - Bytes of documents and payloads are moved, not decoded, if format and mode stay the same.
 //!
-//! After a crash, messages that were in flight are sent again. From a queue, these are at most those within the
-//! receiver's bounds in flight: a message is in flight until the source has read that it is accepted. From a log,
-//! what was settled after the last commit is sent again, too.
+//! After a crash, messages that were in flight are sent again. From a queue, these are at most the messages within the receiver's bounds in
+//! flight. A message is in flight until the source has read that it is accepted. From a log, messages that were settled after the last
+//! commit are sent again, too.
 
 mod fate;
 mod letter;
@@ -60,13 +60,13 @@ use tokio::{
     time::timeout,
 };
 
-/// What is taken for the time limit of sending where none is set: the shortest that a protocol has by default.
+/// The time limit of sending if none is set: the shortest one that a protocol has by default.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What closing the sender takes at the longest when the time for the end is over.
+/// The longest time to close the sender when the time for the end is over.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// As many places as a semaphore can have.
+/// As many permits as a semaphore can have.
 const MOST: usize = Semaphore::MAX_PERMITS;
 
 /// The header that counts the bridges that a message has passed.
@@ -98,13 +98,13 @@ pub struct Bridge {
     passage: Passage,
 }
 
-/// What sending needs.
+/// The parts that sending needs.
 struct Passage {
     shaper: Shaper,
     sender: Sender,
     rate: Option<Rate>,
     tally: Arc<Tally>,
-    /// The letters of the dead-letter place of the policy, and those of the place of the receiver.
+    /// The dead letters for the destination of the policy, and the dead letters for the destination of the receiver.
     letters: LetterBox,
     rejected: LetterBox,
     activity: Activity,
@@ -113,20 +113,22 @@ struct Passage {
     is_queue: bool,
     /// Whether the source has a message that is left, or sends it again.
     is_kept: bool,
-    /// Whether a peer keeps what is rejected.
+    /// Whether a peer keeps rejected messages.
     is_with_peer: bool,
-    /// Whether the receiver selects messages, all of which have to be read then.
+    /// Whether the receiver selects messages. Then all of them have to be read.
     is_filtered: bool,
     /// How many messages that count for the limit of a redrive have ended.
     concluded: AtomicU64,
 }
 
 impl Bridge {
-    /// Creates a bridge. The retry and drain settings of the policy take the place of the receiver's.
+    /// Creates a bridge. The retry and drain settings of the policy replace the receiver's.
     ///
-    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): a size limit below
-    /// [`ALWAYS_FORWARDED`], no place for messages that wait, a redrive from a source that [keeps nothing](Settles::Never) without a place
-    /// for what is refused again, or its [filter](Redrive::filter) where what that leaves could not stay.
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for these settings:
+    ///
+    /// - a size limit below [`ALWAYS_FORWARDED`], or a [`parked`](BridgePolicy::parked) of 0;
+    /// - a redrive from a source that [keeps nothing](Settles::Never), without a destination for messages that are refused again;
+    /// - a [filter](Redrive::filter) of a redrive if the messages that it leaves could not stay at the source.
     pub fn new(receiver: Receiver, sender: Sender, policy: BridgePolicy) -> Result<Self, Error> {
         policy.check()?;
         let redrive = policy.redrive.as_ref();
@@ -187,14 +189,14 @@ impl Bridge {
         self.receiver.stopper()
     }
 
-    /// Moves messages until the bridge is stopped, or the source has no more. Then it waits for running sends, settles, drains the receiver
-    /// and closes the sender. Of a log, what was received before the last message that is settled or on its way is sent, too, as otherwise
-    /// what is settled would come again.
+    /// Moves messages until the bridge is stopped, or the source has no more.
     ///
-    /// After a loss of a connection it waits for the next one. Only a permanent error of the receiver ends it,
-    /// or an error of kind [`Timeout`](ErrorKind::Timeout) if ending takes longer than
-    /// [`BridgePolicy::drain`], or if something that is settled comes again, but for what a redrive leaves. Needs a tokio runtime with its
-    /// timer.
+    /// Then it waits for running sends, settles, drains the receiver and closes the sender. Messages of a log are sent, too, if they were
+    /// received before the last message that is settled or on its way. Otherwise settled messages would come again.
+    ///
+    /// After a loss of a connection it waits for the next one. Only a permanent error of the receiver ends it, or an error of kind
+    /// [`Timeout`](ErrorKind::Timeout). That error means that ending takes longer than [`BridgePolicy::drain`], or that a settled message
+    /// comes again. Messages that a redrive leaves are an exception. `run` needs a tokio runtime with its timer.
     pub fn run(self) -> Running<impl Future<Output = Result<(), Error>>> {
         let status = self.status();
         let Self { mut receiver, passage } = self;
@@ -207,10 +209,10 @@ impl Bridge {
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
         settings.follows = Some(passage.sender.time_limit().unwrap_or(LIMIT));
-        // Of a log, what is settled behind a message that is not comes again. What a filter passes over counts for no limit.
+        // In a log, a settled message behind an unsettled one comes again. Messages that a filter passes over count for no limit.
         let is_filtered = policy.redrive.as_ref().is_some_and(|redrive| redrive.filter.is_some());
         settings.most = most.filter(|_| !passage.is_queue && !is_filtered);
-        // What a redrive holds stays in its partition, and would keep that at its share of the room.
+        // A message that a redrive holds stays in its partition, and would keep the partition at its share of the permits.
         if policy.redrive.is_none() {
             receiver.isolate();
         }
@@ -221,7 +223,7 @@ impl Bridge {
             if most == Some(0) {
                 passage.stopper.stop();
             }
-            // One place for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives
+            // One permit for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives
             // it back.
             let places =
                 most.map(|most| Semaphore::new(usize::try_from(most).map_or(MOST, |most| most.min(MOST))));
@@ -261,7 +263,7 @@ impl Bridge {
                 None => receiver.drain(drain).await,
                 Some(_) => leave(&mut receiver, drain).await,
             };
-            // What was not sent in time has been given up, and nothing waits for its outcome.
+            // Messages that were not sent in time have been given up, and nothing waits for their outcome.
             let is_late = moved.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout);
             let left = if is_late { CLOSING } else { drain.max(CLOSING) };
             let closed = timeout(left, passage.sender.close()).await;
@@ -279,9 +281,9 @@ enum Done {
     Confirmed,
     /// The message is to be rejected at the source.
     Refused(Error),
-    /// The message is in the dead-letter place of the policy.
+    /// The dead-letter destination of the policy has stored the message.
     Stored(Error),
-    /// The message is refused, and the dead-letter place of the policy does not take it.
+    /// The message is refused, and the dead-letter destination of the policy does not take it.
     Unstored(Error, Error),
     Failed(Error),
     /// The message stays at the source: it is held until the bridge ends, or it would come again at once.
@@ -301,8 +303,8 @@ impl fmt::Debug for Bridge {
 }
 
 impl Passage {
-    /// Waits for a place where places are limited, in the order of arrival: nothing of a key overtakes what waits. `None` when the bridge
-    /// stops.
+    /// Waits for a permit if permits are limited, in the order of arrival: no message overtakes a waiting message of its key. Returns
+    /// `None` when the bridge stops.
     async fn place<'p>(&self, places: Option<&'p Semaphore>) -> Option<Option<SemaphorePermit<'p>>> {
         let Some(places) = places else { return Some(None) };
         tokio::select! {
@@ -343,8 +345,8 @@ impl Passage {
         let leaves = |filter: &EventFilter| {
             let with = self.shaper.decoding();
             let selects = delivery.message().and_then(|message| filter.selects(message, with));
-            // What cannot be read matches nothing: taken back, it would be refused, and may be gone then. The filter reads a document as
-            // far as the attributes that it names.
+            // A message that cannot be read matches nothing. If it were taken back, it would be refused, and may be gone then. The filter
+            // reads a document as far as the attributes that it names.
             let is_read = || delivery.message().is_ok_and(|message| message.events(with).is_ok());
             !(selects.unwrap_or(false) && is_read())
         };
@@ -352,7 +354,7 @@ impl Passage {
             // The position of a log would move.
             return if self.is_queue || is_dry { Done::Held(Fate::Left) } else { Done::PassedOver };
         }
-        // A filter delivers what it cannot read.
+        // A filter delivers messages that it cannot read.
         if self.is_filtered
             && let Ok(message) = delivery.message()
             && let Err(error) = message.events(self.shaper.decoding())
@@ -372,7 +374,7 @@ impl Passage {
             return Done::Held(Fate::WouldSend);
         }
         let attempt = self.tally.attempts.begin(self.activity.here_for());
-        // What is rare is boxed: there are as many of these futures as messages on their way, and each is moved when it begins.
+        // Rare cases are boxed: there are as many of these futures as messages on their way, and each is moved when it begins.
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
                 None => self.sent(self.sender.send(outgoing).await),
@@ -382,7 +384,7 @@ impl Passage {
         };
         match &sent {
             Ok(true) => attempt.succeeded(),
-            // A wait of the sender itself was no attempt. That a message is refused again, as its letter was not stored, shows nothing
+            // A wait of the sender itself was no attempt. That a message is refused again, as its dead letter was not stored, shows nothing
             // more.
             Err(error) if OwnWait::of(error).is_none() && !self.is_refused_again(delivery, error) => {
                 attempt.failed(error);
@@ -401,8 +403,8 @@ impl Passage {
         }
     }
 
-    /// Returns `false` if the bridge stops before its turn: the end does not wait for the turns of all that were received, but for those
-    /// behind which something of a log was sent.
+    /// Returns `false` if the bridge stops before its turn. The end does not wait for the turns of all received messages. It waits only for
+    /// messages of a log behind which another one was sent.
     async fn send_in_turn(
         &self,
         outgoing: Outgoing,
@@ -450,8 +452,8 @@ impl Passage {
         result
     }
 
-    /// Stores a refused message in the policy's dead-letter place. Without one, the receiver's is used, as is that of a peer for what the
-    /// place takes in no form.
+    /// Stores a refused message in the policy's dead-letter destination. Without one, the receiver's destination is used. If the policy's
+    /// destination takes the message in no form, and a peer keeps rejected messages, the message is left to the peer.
     async fn refused(&self, delivery: &Delivery, error: Error) -> Done {
         let redrive = self.policy().redrive.as_ref();
         if redrive.is_some_and(|redrive| redrive.dry_run) {
@@ -459,7 +461,7 @@ impl Passage {
         }
         delivery.received().is_refused(&error);
         let Some(place) = &self.policy().dead_letters else {
-            // The receiver may drop what it rejects, or have no other place than the one that it reads.
+            // The receiver may drop rejected messages, or have no other destination than the one that it reads.
             let stays = redrive.is_some_and(|redrive| !redrive.rejects) && !self.is_with_peer;
             return if stays { Done::Held(Fate::Kept(error)) } else { Done::Refused(error) };
         };
@@ -468,7 +470,7 @@ impl Passage {
             let attempt = self.letters.begin();
             match stored(letter.clone(), place).await {
                 Ok(()) => self.letters.stored(&letter, attempt),
-                // No attempt can store it. The peer would repeat the letters that are stored, with each request.
+                // No attempt can store it. The peer would repeat the stored dead letters, with each request.
                 Err(failure) if self.is_with_peer && !is_outage(&failure) => {
                     tracing::warn!(received = ?delivery.received(), error = %failure,
                         "a refused message is left to its sender, because the dead-letter place takes it in no form");
@@ -483,14 +485,14 @@ impl Passage {
         Done::Stored(error)
     }
 
-    /// What happens to the message. One that was not confirmed is tried again, however often it was tried.
+    /// Settles the message. A message that was not confirmed is tried again, after any number of attempts.
     fn conclude(&self, delivery: &Delivery, done: Done) -> Ended {
         let (fate, ended) = match done {
             Done::Confirmed => (Fate::Confirmed, Ended::Accepted),
             Done::Refused(error) => {
                 let ended = Ended::Rejected(Failure::reject(error.clone()));
                 if self.rejected.has_place() {
-                    // The listener hears what becomes of it.
+                    // The listener observes the outcome.
                     return ended;
                 }
                 (Fate::Refused(error), ended)
@@ -519,7 +521,7 @@ impl Passage {
     /// The message is tried again.
     fn again(&self, error: &Error) -> Ended {
         let failure = Failure::unavailable(error.clone());
-        // A wait that the target asks for takes the place of the pause, and it may ask for none.
+        // A wait that the target requests replaces the pause, and it may request none.
         let failure = match error.retry_after() {
             Some(after) => failure.after(after.max(self.policy().retry.pause(1))),
             None => failure,
@@ -531,12 +533,12 @@ impl Passage {
         Ended::Failed(failure)
     }
 
-    /// Hears what becomes of what is rejected at the source.
+    /// Observes the outcome of messages that are rejected at the source.
     fn listener(&self) -> Listener {
         let (tally, policy) = (Arc::clone(&self.tally), self.policy().clone());
         Box::new(move |letter, stored| {
             let received = &letter.received;
-            // What the options of the receiver reject was not refused here.
+            // A message that the options of the receiver reject was not refused here.
             let Some(refusal) = received.refusal().cloned() else { return };
             let fate = match stored {
                 Ok(()) => Fate::DeadLetter(refusal),
@@ -550,7 +552,7 @@ impl Passage {
     }
 }
 
-/// Drains it, but for what a redrive has left on purpose.
+/// Drains the receiver, except for messages that a redrive has left on purpose.
 async fn leave(receiver: &mut Receiver, deadline: Duration) -> Result<(), Error> {
     let drained = receiver.drain_leaving(deadline).await;
     if let Some(words) = receiver.settled_ahead() {

@@ -1,4 +1,4 @@
-//! What a bridge does with messages.
+//! The policy of a bridge.
 
 use super::{Fate, Redrive, Template};
 use crate::{LossPolicy, OrderBy, Received, RetryPolicy, Sender};
@@ -8,7 +8,7 @@ use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 /// The size in bytes that an intermediary must forward (CloudEvents 1.0, "Size Limits").
 pub const ALWAYS_FORWARDED: usize = 64 << 10;
 
-/// What a [`Bridge`](super::Bridge) does with messages.
+/// How a [`Bridge`](super::Bridge) treats messages.
 ///
 /// ```
 /// use cloudevents_transport::{OrderBy, bridge::BridgePolicy};
@@ -32,19 +32,18 @@ pub struct BridgePolicy {
     /// stops reading; below it, other keys go on. Default: 64.
     pub parked: usize,
     /// The pauses between attempts. Its number of attempts does not apply: the bridge never gives a message
-    /// up because the target is unavailable. Where the target asks for a wait (`Retry-After`), it gets that one, and the first pause at
-    /// least. Default: one second, doubled up to 30 seconds.
+    /// up because the target is unavailable. If the target requests a wait (`Retry-After`), that is the pause, and it is at least the first
+    /// pause. Default: one second, doubled up to 30 seconds.
     pub retry: RetryPolicy,
-    /// How long running sends and settlements may take when the bridge ends, with those of a log that have to be sent before. Default: 30
-    /// seconds.
+    /// How long running sends and settlements may take when the bridge ends, including messages of a log that have to be sent before.
+    /// Default: 30 seconds.
     pub drain: Duration,
     /// The mode and format of events. Default: [`Form::Kept`].
     pub form: Form,
-    /// What happens to values that the format of [`form`](Self::form) cannot hold. What the protocol cannot
-    /// carry with a message is decided by the options of the sender. Default: the message is refused.
+    /// The policy for values that the format of [`form`](Self::form) cannot hold. The options of the sender decide about properties that
+    /// the protocol cannot carry with a message. Default: the message is refused.
     pub losses: LossPolicy,
-    /// What happens to messages that are not CloudEvents. Invalid CloudEvents are always refused. Default:
-    /// [`Foreign::Refused`].
+    /// The policy for messages that are not CloudEvents. Invalid CloudEvents are always refused. Default: [`Foreign::Refused`].
     pub foreign: Foreign,
     /// The address to send to, in place of the sender's own.
     pub destination: Option<Template>,
@@ -52,9 +51,9 @@ pub struct BridgePolicy {
     pub key: KeyRule,
     /// The attribute `subject`. This decodes and encodes every event.
     pub subject: Option<Template>,
-    /// Called with each event as it would be sent, before it is: an error refuses the message, with this reason. A batch with such an event
-    /// is refused as a whole. This decodes every event. Messages that are not CloudEvents, and are [forwarded](Foreign::Forwarded), are not
-    /// among them. It must not block.
+    /// Called with each event as it would be sent, before it is sent. An error refuses the message, with this reason. A batch with such an
+    /// event is refused as a whole. This decodes every event. It is not called for messages that are not CloudEvents and are
+    /// [forwarded](Foreign::Forwarded). It must not block.
     pub admit: Option<Arc<Admit>>,
     /// Which headers are carried.
     pub headers: HeaderRule,
@@ -66,8 +65,9 @@ pub struct BridgePolicy {
     /// The number of bridges that a message may pass. Default: 8. It is counted in the header
     /// [`HOPS`](super::HOPS), where the protocols carry headers.
     pub hops: u8,
-    /// Where refused messages are stored. Default: the dead-letter place of the receiver, by rejecting them. So are those that this place
-    /// takes in no form, where the peer keeps what is rejected ([`By::Peer`](crate::By::Peer)), as over HTTP.
+    /// The destination of refused messages. Default: they are rejected, and go to the dead-letter destination of the receiver. A message
+    /// that this destination takes in no form is rejected, too, if the peer keeps rejected messages ([`By::Peer`](crate::By::Peer)), as
+    /// over HTTP.
     pub dead_letters: Option<Sender>,
     /// Decides whether an error of the target is a refusal of the message itself: no later attempt at it can succeed,
     /// but other messages may. `None`, the default: [`Sender::refuses_message`] decides.
@@ -81,7 +81,7 @@ pub struct BridgePolicy {
 /// A function that decides whether an event is sent.
 pub type Admit = dyn Fn(&Event) -> Result<(), Error> + Send + Sync;
 
-/// A function that observes what happens to messages.
+/// A function that observes the outcome of each message.
 pub type Observer = dyn Fn(&Received, &Fate) + Send + Sync;
 
 impl Default for BridgePolicy {
@@ -113,7 +113,7 @@ impl Default for BridgePolicy {
 }
 
 impl BridgePolicy {
-    /// Checks what can be checked before the first message.
+    /// Checks the settings, as far as that is possible before the first message.
     pub(super) fn check(&self) -> Result<(), Error> {
         let wrong = |detail: &'static str| Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
         if self.max_size.is_some_and(|size| size < ALWAYS_FORWARDED) {
@@ -161,7 +161,7 @@ pub enum Form {
     Structured(Arc<dyn Format>),
 }
 
-/// What a bridge does with messages that are not CloudEvents.
+/// How a bridge treats messages that are not CloudEvents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Foreign {
@@ -169,8 +169,8 @@ pub enum Foreign {
     #[default]
     Refused,
     /// They are sent as received: headers and body unchanged, but for [`BridgePolicy::headers`]. A target that cannot carry them refuses
-    /// them. Where headers are renamed or dropped, and where a [redrive](BridgePolicy::redrive) takes off those of the dead letter, what
-    /// only the protocol of the source has does not come along, besides the key: an address for replies, for example.
+    /// them. If headers are renamed or dropped, or if a [redrive](BridgePolicy::redrive) removes the headers of the dead letter, properties
+    /// that only the protocol of the source has are left out, such as an address for replies. The key stays.
     Forwarded,
     /// They become the payload of an event, by the rule of [`Wrap`].
     Wrapped(Wrap),
@@ -214,15 +214,16 @@ pub enum KeyRule {
     From(Template),
 }
 
-/// Which headers are carried, and under which names. Attributes are not among them, nor are headers without a value. The trace context
-/// (`traceparent` and `tracestate`) is carried unless it is named below, or the target cannot carry it: MQTT 3.1.1 has no headers, and over
-/// MQTT 5 it would be an attribute of an event in binary mode. Another header that the target cannot carry, because of its name or its
-/// value, is a loss, which the options of its sender refuse or allow. So is a header whose value has no text form, such as a table of
-/// RabbitMQ.
+/// Which headers are carried, and under which names.
 ///
-/// Over HTTP, in both directions, headers that belong to an exchange are never carried, whatever this rule says:
-/// `Host`, credentials, framing, forwarding and so on, in the table of `MessageHeaders` of `cloudevents-http`. A
-/// target's credentials are an option of its sender. Between other protocols they are headers like any others.
+/// Attributes are not among them, nor are headers without a value. The trace context (`traceparent` and `tracestate`) is carried unless it
+/// is named below, or the target cannot carry it. MQTT 3.1.1 has no headers, and over MQTT 5 the trace context would be an attribute of an
+/// event in binary mode. Another header that the target cannot carry, because of its name or its value, is a loss. So is a header whose
+/// value has no text form, such as a table of RabbitMQ. The options of the target's sender refuse or allow the loss.
+///
+/// Over HTTP, in both directions, headers that belong to an exchange are never carried, with any rule: `Host`, credentials, framing,
+/// forwarding and so on, in the table of `MessageHeaders` of `cloudevents-http`. A target's credentials are an option of its sender.
+/// Between other protocols they are headers like any others.
 ///
 /// ```
 /// use cloudevents_transport::bridge::HeaderRule;

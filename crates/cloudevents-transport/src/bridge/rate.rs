@@ -23,7 +23,7 @@ pub(super) struct Rate {
 struct State {
     next: Option<Instant>,
     begun: u64,
-    /// Who waits for a time, in the order in which they began: single messages, and events of batches.
+    /// The messages that wait for a time, in the order in which they began: single messages, and events of batches.
     single: BTreeMap<u64, Arc<Notify>>,
     batches: BTreeMap<u64, Arc<Notify>>,
     /// Whether the last time was one of a batch.
@@ -32,8 +32,10 @@ struct State {
     last: HashMap<u64, u64>,
 }
 
-/// A message that needs times: several, if it is a batch that is split. The next time is for the batch that has begun first, so that it
-/// ends, or for the first single message, by turns: a batch that is too large for ever has no more than half of the times.
+/// A message that needs times. A batch that is split needs several.
+///
+/// The next time is for the batch that has begun first, so that it ends, or for the first single message, by turns. So a batch that is too
+/// large for ever has no more than half of the times.
 #[derive(Debug)]
 pub(super) struct Turns<'a> {
     rate: &'a Rate,
@@ -94,7 +96,7 @@ impl Turns<'_> {
         self.rate.lock().waiting(self.is_batch).insert(self.number, Arc::clone(&first));
         let waits = Waits(self);
         while let Some(at) = waits.turn() {
-            // Somebody may come whose turn is earlier.
+            // A message may come whose turn is earlier.
             match at {
                 Some(at) => sleep_until(at).await,
                 None => first.notified().await,

@@ -4,10 +4,11 @@ use super::{HOPS, HeaderRule};
 use crate::{Raw, Received, receiving::letter};
 use bytes::Bytes;
 
-/// Applies a rule to the headers of a message that is no event, and in a redrive takes off those of the letter. Otherwise it stays the
-/// client's own, with all that only its protocol knows, as does one whose body is not bytes: no other protocol carries that.
+/// Applies a rule to the headers of a message that is no event, and in a redrive removes the headers of the dead letter.
 ///
-/// What is not forwarded from events stays as it is: the content type, for example.
+/// If nothing changes, the message stays the client's own, with all properties that only its protocol has. So does a message whose body is
+/// not bytes: no other protocol carries that body. A header that is not forwarded from events stays as it is: the content type, for
+/// example.
 pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) -> Received {
     let origin = received.origin();
     let mut is_letter = false;
@@ -28,7 +29,7 @@ pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) ->
     Received::new(received.decoded_message().cloned().map_err(Clone::clone), raw)
 }
 
-/// Whether bridges write this header themselves: that of hops, and in a redrive those of dead letters.
+/// Whether bridges write this header themselves: the header of hops, and in a redrive the headers of dead letters.
 pub(super) fn is_own(name: &str, redrives: bool) -> bool {
     name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(letter::PREFIX))
 }

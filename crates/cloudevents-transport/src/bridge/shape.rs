@@ -17,7 +17,7 @@ use std::{
     time::SystemTime,
 };
 
-/// Makes what is sent for received messages.
+/// Makes the messages to send for received messages.
 pub(super) struct Shaper {
     pub(super) policy: BridgePolicy,
     /// How events are written, where that is not as received.
@@ -26,12 +26,12 @@ pub(super) struct Shaper {
     decoding: DecodeOptions,
 }
 
-/// What is sent for one received message.
+/// The messages to send for one received message.
 #[allow(clippy::large_enum_variant)] // short-lived: matched at once
 pub(super) enum Shaped {
     One(Outgoing),
-    /// The events of a batch that the target does not take as one. What came with the batch is added to each when it is sent: its headers
-    /// may be large, and its events many.
+    /// The events of a batch that the target does not take as one message. The key and the headers of the batch are added to each event
+    /// when it is sent: the headers may be large, and the events many.
     Several(Vec<Outgoing>, Passed),
 }
 
@@ -51,7 +51,7 @@ impl Shaper {
         Self { policy, writing, target, decoding }
     }
 
-    /// Returns what to send. Errors are refusals of this message.
+    /// Returns the messages to send. Errors are refusals of this message.
     pub(super) fn shape(&self, delivery: &Delivery) -> Result<Shaped, Error> {
         let received = delivery.received();
         if let Some(most) = self.policy.max_size
@@ -126,8 +126,8 @@ impl Shaper {
         self.checked(written, repaired).map(Some)
     }
 
-    /// What letters are written of a message: the events of a batch, where their place takes none, nor what it was made of. Each is made
-    /// when it is its turn, with headers of its own.
+    /// Returns the dead letters of a message. If the destination takes neither a batch nor the message that the batch was made of, these
+    /// are the events of the batch. Each is made when it is its turn, with headers of its own.
     pub(super) fn letters<'a>(
         &self,
         received: &'a Received,
@@ -186,7 +186,7 @@ impl Shaper {
         }
     }
 
-    /// A document that was written anew, if the policy allows what it has lost of these events.
+    /// Returns a document that was written anew, if the policy allows the losses of these events.
     fn checked(&self, (message, losses): (Message, Losses), events: &[Event]) -> Result<Message, Error> {
         let _ = self.policy.losses.check(losses, events)?;
         Ok(message)
@@ -242,7 +242,7 @@ impl Shaper {
         Ok(outgoing)
     }
 
-    /// Adds what came with the message: its key and its headers.
+    /// Adds the properties that came with the message: its key and its headers.
     pub(super) fn carry(&self, mut outgoing: Outgoing, received: &Received, passed: Passed) -> Outgoing {
         if self.policy.key == KeyRule::Kept
             && let Some(key) = received.key()
@@ -266,7 +266,7 @@ impl Shaper {
         }
     }
 
-    /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
+    /// Adds the headers of the message that the policy lets pass, without headers that bridges write themselves.
     fn forward_headers(&self, outgoing: &mut Outgoing, received: &Received, redrives: bool) {
         received.origin().headers(&mut |name, value| {
             let own = is_own(name, redrives);
@@ -274,7 +274,7 @@ impl Shaper {
                 && !own
                 && received.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
-                // It was not asked for.
+                // It was not requested.
                 && (!is_trace_context(name) || is_text(&value) && self.target.carries_header(outgoing, name))
             {
                 outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));
@@ -296,7 +296,7 @@ fn is_text(value: &[u8]) -> bool {
     value.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// An event of a batch, with what else was received with it.
+/// An event of a batch, with the other properties of the received message.
 fn of_batch(received: &Received, event: Event) -> Received {
     let mut raw = Raw::without_headers(received.origin());
     received.origin().headers(&mut |name, value| {
@@ -325,8 +325,8 @@ fn looped(hops: u32) -> Error {
         .with_help("check whether bridges feed each other; `hops` of the policy is the limit")
 }
 
-/// The number in a header of a bridge, which is forwarded as others are. The last one counts: what is sent as it was received has those of
-/// earlier bridges.
+/// The number in a header of a bridge, which is forwarded as other headers are. The last header counts: a message that is sent as it was
+/// received also has the headers of earlier bridges.
 fn number(received: &Received, header: &str) -> Option<u32> {
     if !received.origin().has_forwarded_headers() {
         return None;

@@ -6,10 +6,10 @@ use cloudevents_core::Error;
 use std::{convert::Infallible, fmt, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How often it is looked at. The log says that a bridge stalls when it did at two looks, and nothing was moved in between.
+/// How often the bridge is checked. The log says that a bridge stalls when it did at two checks, and nothing was moved in between.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Why a [`Bridge`](super::super::Bridge) moves nothing of what it holds. Its text says it in words.
+/// The reason why a [`Bridge`](super::super::Bridge) moves none of its messages, which `Display` writes in words.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Stall {
@@ -19,13 +19,13 @@ pub enum Stall {
     Source(Option<Error>),
     /// The target is not connected, with the reason if that is known.
     Target(Option<Error>),
-    /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. With why the last
-    /// attempt failed; without, none has ended.
+    /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. The error is the
+    /// failure of the last attempt. Without an error, no attempt has ended.
     Attempts(Option<Error>),
-    /// The dead-letter place is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason if
-    /// that is known.
+    /// The dead-letter destination is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason
+    /// if that is known.
     DeadLetters(Option<Error>),
-    /// There is no room: what was received waits for another attempt, or no attempt ends.
+    /// No permit is free: received messages wait for another attempt, or no attempt ends.
     Room,
 }
 
@@ -51,7 +51,7 @@ struct Seen {
     /// How many messages had been moved then.
     moved: u64,
     told: Option<Instant>,
-    /// Whether dead letters alone have no place: messages may move meanwhile.
+    /// Whether only dead letters are not stored: messages may move meanwhile.
     is_of_letters: bool,
 }
 

@@ -18,15 +18,16 @@ pub struct BridgeStatus {
     pub(super) source: Connectivity,
     pub(super) target: Sender,
     pub(super) dead_letters: Option<Sender>,
-    /// Whether the peer of the source keeps what is not accepted, and sends it again when it likes.
+    /// Whether the peer of the source keeps messages that are not accepted, and sends them again when it likes.
     pub(super) is_asked: bool,
 }
 
 impl BridgeStatus {
-    /// Whether the bridge moves what it holds: it does not [stall](Self::stall), and the last attempt did not show the target to be
-    /// unavailable for now.
+    /// Whether the bridge moves its messages.
     ///
-    /// A bridge from a source that sends nothing to a server that is not ready, as HTTP, is ready without
+    /// It does if it does not [stall](Self::stall), and the last attempt did not show the target to be unavailable for now.
+    ///
+    /// Some sources send nothing to a server that is not ready, as HTTP. A bridge from such a source is ready without
     /// [pending](Self::pending) messages though its last attempts failed: only the next message shows whether the target is back.
     pub fn is_ready(&self) -> bool {
         let is_empty = self.pending() == 0;
@@ -37,11 +38,12 @@ impl BridgeStatus {
         }
     }
 
-    /// Why the bridge moves nothing, or stores no dead letters, while messages of other keys may still move; `None` while it moves what it
-    /// holds, or holds nothing.
+    /// Returns the reason why the bridge moves nothing, or stores no dead letters.
     ///
-    /// What an attempt shows counts for a minute, and for as long as there are [pending](Self::pending) messages. A message that is refused
-    /// is a failed attempt here, too, though it becomes a dead letter: a target that refuses all is as good as none.
+    /// Messages of other keys may still move. Returns `None` while the bridge moves its messages, or has none.
+    ///
+    /// The result of an attempt counts for a minute, and for as long as there are [pending](Self::pending) messages. A message that is
+    /// refused is a failed attempt here, too, though it becomes a dead letter: a target that refuses all is as good as none.
     pub fn stall(&self) -> Option<Stall> {
         let state = self.activity.state();
         if state == RunState::NotRunning {
@@ -74,26 +76,29 @@ impl BridgeStatus {
         (waits && self.activity.is_blocked()).then(fails)
     }
 
-    /// The number of messages that are still to be moved: those on their way, those that wait for another attempt, and
-    /// [those without a dead letter](Self::waiting_letters). What stays as it is until the bridge ends does not count: what a dry run
-    /// shows, what the filter of a redrive leaves in a queue, and what is refused again.
+    /// Returns the number of messages that are still to be moved.
+    ///
+    /// These are messages on their way, messages that wait for another attempt, and [messages without a dead
+    /// letter](Self::waiting_letters). Messages that stay as they are until the bridge ends do not count: messages that a dry run shows,
+    /// messages that the filter of a redrive leaves in a queue, and messages that are refused again.
     pub fn pending(&self) -> u64 {
         let here = self.received.snapshot().unsettled().saturating_sub(self.activity.held() as u64);
         here.saturating_add(self.waiting_letters() as u64)
     }
 
-    /// The number of messages rejected at the source that its dead-letter sink does not have. After the end: those that it never got. They
-    /// are at the source as before, unless it keeps nothing.
+    /// Returns the number of messages rejected at the source that its dead-letter sink has not stored.
+    ///
+    /// After the end, this is the number of messages that the sink never stored. They are at the source as before, unless it keeps nothing.
     pub fn waiting_letters(&self) -> usize {
         self.rejected.waiting().used().messages
     }
 
-    /// What it does now.
+    /// Returns the state of the bridge.
     pub fn activity(&self) -> &Activity {
         &self.activity
     }
 
-    /// What happened to messages.
+    /// Returns the numbers of messages by their outcomes.
     pub fn metrics(&self) -> BridgeMetrics {
         self.tally.snapshot(self.activity.here_for())
     }
@@ -111,8 +116,9 @@ impl BridgeStatus {
         self.target.metrics()
     }
 
-    /// Adds everything to a page of Prometheus: the counters of both ends with the label `end`, and those of
-    /// the bridge, named `cloudevents_bridge_...`.
+    /// Adds everything to a page of Prometheus.
+    ///
+    /// These are the counters of both ends with the label `end`, and the counters of the bridge, named `cloudevents_bridge_...`.
     pub fn add_to(&self, page: &mut PrometheusPage) {
         page.metrics(&[("end", "source")], self.received());
         page.metrics(&[("end", "target")], self.sent());

@@ -37,7 +37,7 @@ impl Template {
     /// Returns the text for this event. A document is read only as far as needed.
     ///
     /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute) if the event has none of the attributes of a
-    /// part, [`Batched`](ErrorKind::Batched) for a batch, and those of reading the document.
+    /// part, [`Batched`](ErrorKind::Batched) for a batch, and the errors of reading the document.
     pub fn fill(&self, message: &Message, with: &DecodeOptions) -> Result<String, Error> {
         if let Some(fixed) = self.fixed() {
             return Ok(fixed);
@@ -58,7 +58,7 @@ impl Template {
         self.names.is_empty().then(|| self.with(""))
     }
 
-    /// The text with this value in place of each attribute, to check what is around them.
+    /// The text with this value in place of each attribute, to check the text around them.
     pub fn with(&self, value: &str) -> String {
         let text = |part: &Part| match part {
             Part::Text(text) => String::from(&**text),

@@ -15,8 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Polling `next` once and dropping it, repeatedly while messages arrive, loses no message and takes none
-/// twice.
+/// Polling `next` once and dropping it, repeatedly while messages arrive, loses no message and takes none twice.
 pub async fn a_cancelled_next_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 100;
     let claims = venue.claims();

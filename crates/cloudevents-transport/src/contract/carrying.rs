@@ -1,4 +1,4 @@
-//! What is sent with a message, and the capabilities of senders.
+//! The properties that are sent with a message, and the capabilities of senders.
 
 use super::{
     Failure, Venue, Verdict,
@@ -9,8 +9,9 @@ use cloudevents_core::{Document, ErrorKind, FormatId, Message};
 use futures_util::FutureExt;
 use std::time::Duration;
 
-/// Binary and structured messages arrive, including documents of unknown formats, unless the sender has to
-/// read them. A batch arrives if the sender claims that, and is otherwise an error that blocks nothing.
+/// Binary and structured messages arrive, including documents of unknown formats, unless the sender has to read them.
+///
+/// A batch arrives if the sender claims that, and is otherwise an error that blocks nothing.
 pub async fn every_mode_arrives_or_is_refused(venue: &impl Venue) -> Result<Verdict, Failure> {
     const JSON: &str = r#"{"specversion":"1.0","id":"0","source":"/contract","type":"contract"}"#;
     let claims = venue.claims();
@@ -71,7 +72,7 @@ pub async fn every_mode_arrives_or_is_refused(venue: &impl Venue) -> Result<Verd
     Ok(Verdict::Holds)
 }
 
-/// Receipts name the place where the message is found. A sender that does not claim receipts returns none.
+/// Receipts name the position at which the message is found. A sender that does not claim receipts returns none.
 pub async fn receipts_say_where(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;
@@ -91,8 +92,9 @@ pub async fn receipts_say_where(venue: &impl Venue) -> Result<Verdict, Failure> 
     Ok(if sender.capabilities().receipts { Verdict::Holds } else { Verdict::NotClaimed })
 }
 
-/// Key, headers, reply address and correlation arrive if the sender claims to carry them. Otherwise the
-/// message is refused, and not sent.
+/// Key, headers, reply address and correlation arrive if the sender claims to carry them.
+///
+/// Otherwise the message is refused, and not sent.
 pub async fn what_goes_along_arrives_or_is_refused(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;
@@ -148,8 +150,9 @@ pub async fn what_is_too_large_is_refused_and_blocks_nothing(venue: &impl Venue)
     Ok(Verdict::Holds)
 }
 
-/// A `send` that is dropped after its first poll has sent its message once or not at all. An `enqueue` that
-/// did not return has sent nothing.
+/// A `send` that is dropped after its first poll has sent its message once or not at all.
+///
+/// An `enqueue` that did not return has sent nothing.
 pub async fn a_dropped_send_arrives_once_or_never(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 40;
     let claims = venue.claims();

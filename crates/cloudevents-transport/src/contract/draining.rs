@@ -90,8 +90,9 @@ pub async fn draining_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failu
     Ok(Verdict::Holds)
 }
 
-/// When `run` is stopped, nothing that it has handled comes again, though others were handled before those ahead of them. It ends without
-/// an error. The others go to the next receiver.
+/// When `run` is stopped, nothing that it has handled comes again, though others were handled before those ahead of them.
+///
+/// It ends without an error. The others go to the next receiver.
 pub async fn an_end_repeats_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 24;
     const SLOW: Duration = Duration::from_millis(5);
@@ -131,8 +132,9 @@ pub async fn an_end_repeats_nothing(venue: &impl Venue) -> Result<Verdict, Failu
     Ok(Verdict::Holds)
 }
 
-/// What is not settled when a receiver ends in an orderly way goes to the next one in the order of its source. Nothing is missing, and each
-/// end counts as one more attempt at most.
+/// When a receiver ends in an orderly way, its unsettled messages go to the next one in the order of their source.
+///
+/// No message is missing, and each end counts as one more attempt at most.
 pub async fn what_is_left_at_an_end_keeps_its_order(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 400;
     const HANDLED: usize = 300;
@@ -160,8 +162,8 @@ pub async fn what_is_left_at_an_end_keeps_its_order(venue: &impl Venue) -> Resul
     };
     let running = first.run(handle).concurrency(COUNT).in_order(OrderBy::Key);
     within(claims.patience, running).await??;
-    // The next one looks at the rest, and gives it back in another order. Some queues have what comes back behind what did before, so it
-    // takes all.
+    // The next one looks at the rest, and gives it back in another order. Some queues put a returned message behind messages that were
+    // returned before, so it takes all.
     let mut second = receiver(venue).await?;
     let mut held = Vec::new();
     for _ in 0..HELD {

@@ -19,8 +19,9 @@ struct Log {
     seen: BTreeMap<String, Vec<usize>>,
 }
 
-/// Handlers of different keys run concurrently. Those of the same key run one after the other, and in order
-/// if the protocol keeps one.
+/// Handlers of different keys run concurrently.
+///
+/// Those of the same key run one after the other, and in order if the protocol keeps one.
 pub async fn run_is_concurrent_and_keeps_order(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 60;
     let claims = venue.claims();

@@ -1,7 +1,7 @@
 //! The contract of senders and receivers for all protocols, as checks to call from a test.
 //!
-//! A binding implements [`Venue`] over a broker and calls [`check_all`], which opens a fresh venue for each
-//! check. Its [`Claims`] declare what the protocol can do. Checks that need more are reported as not claimed.
+//! A binding implements [`Venue`] over a broker and calls [`check_all`], which opens a fresh address for each check. Its [`Claims`] declare
+//! the capabilities of the protocol. Checks that need more are reported as not claimed.
 //!
 //! ```
 //! use cloudevents_core::{Error, ErrorKind};
@@ -63,7 +63,7 @@ use watched::Watched;
 
 /// A fresh address on a broker: messages sent there are received only there.
 pub trait Venue: Send + Sync {
-    /// What the protocol can do.
+    /// Returns the capabilities of the protocol.
     fn claims(&self) -> Claims;
 
     /// Opens a sender to the address.
@@ -88,7 +88,7 @@ pub trait Venue: Send + Sync {
     }
 }
 
-/// What a protocol can do, and how long to wait for it. Default: everything, and ten seconds.
+/// The capabilities of a protocol, and how long to wait for them. Default: everything, and ten seconds.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Claims {
@@ -119,7 +119,8 @@ pub struct Claims {
     pub attempts: Option<u32>,
     /// How long something that must happen may take. A check that has not ended after three times as long failed.
     pub patience: Duration,
-    /// How long to watch for something that must not happen. Also the delay of retries, but where others are to come first: three seconds.
+    /// How long to watch for something that must not happen. It is also the delay of retries. Where other messages have to come first, the
+    /// delay is three seconds.
     pub quiet: Duration,
 }
 
@@ -228,10 +229,10 @@ const STOPS_THE_BROKER: [&str; 2] =
 /// How many checks run at a time.
 const AT_ONCE: usize = 4;
 
-/// What a check may take, in times of [`Claims::patience`]: what waits without end in a client is a failure that has a name.
+/// The time limit of a check, in times of [`Claims::patience`]. An endless wait in a client is a failure that has a name.
 const PATIENCES: u32 = 3;
 
-/// What opening a venue may take, whose claims are not known then.
+/// The time limit of opening an address, whose claims are not known then.
 const OPENING: Duration = Duration::from_secs(60);
 
 async fn ended(
@@ -246,9 +247,10 @@ async fn ended(
 
 macro_rules! all {
     ($($check:ident)*) => {
-        /// Runs every check, each at a fresh venue, up to four at a time, and then compares the counters of its senders and receivers:
-        /// each message that was received or handed over has one end. Those that stop the broker run alone, after the others, because
-        /// venues may share it.
+        /// Runs every check, each at a fresh address, up to four at a time.
+        ///
+        /// Then it compares the counters of its senders and receivers: each message that was received or handed over has one end. Checks
+        /// that stop the broker run alone, after the others, because addresses may share it.
         pub async fn check_all<V: Venue>(open: impl AsyncFn() -> Result<V, Error>) -> Report {
             check_some(open, |_| true).await
         }

@@ -1,4 +1,4 @@
-//! What is in order without a key.
+//! The order of messages without a key.
 
 use super::{
     Failure, Venue, Verdict,
@@ -11,8 +11,9 @@ use std::{
 };
 use tokio::task::yield_now;
 
-/// Messages without a key are handled in the order of their source: those of a partition, a topic or a queue. A bridge has this order by
-/// default.
+/// Messages without a key are handled in the order of their source: those of a partition, a topic or a queue.
+///
+/// A bridge has this order by default.
 pub async fn what_has_no_key_keeps_the_order_of_its_source(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 40;
     let claims = venue.claims();

@@ -1,4 +1,4 @@
-//! What is received with a message, and the capabilities of receivers.
+//! The properties that are received with a message, and the capabilities of receivers.
 
 use super::{
     Failure, Venue, Verdict,
@@ -14,8 +14,9 @@ const HEADER: (&str, &str) = ("contract-trace", "00-1-2-01");
 /// With a name that an attribute may have.
 const PLAIN_HEADER: (&str, &str) = ("tenant", "north");
 
-/// Key and headers sent with an event and with a document are shown, are not attributes, and are forwarded. The body is
-/// also shown and forwarded.
+/// Key and headers sent with an event and with a document are shown, are not attributes, and are forwarded.
+///
+/// The body is also shown and forwarded.
 pub async fn what_came_along_is_shown_and_forwarded(venue: &impl Venue) -> Result<Verdict, Failure> {
     const DOCUMENT: &str = r#"{"specversion":"1.0","id":"0","source":"/contract","type":"contract"}"#;
     let claims = venue.claims();
@@ -96,8 +97,9 @@ pub async fn extending_is_what_the_capabilities_say(venue: &impl Venue) -> Resul
     Ok(Verdict::Holds)
 }
 
-/// Retries and releases work as the capabilities state. If they do not state it, the settlement is an error,
-/// not a success.
+/// Retries and releases work as the capabilities state.
+///
+/// If they do not state it, the settlement is an error, not a success.
 pub async fn capabilities_are_kept(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;

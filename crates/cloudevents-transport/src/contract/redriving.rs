@@ -42,7 +42,7 @@ fn is_refused(number: usize) -> bool {
     number.is_multiple_of(2)
 }
 
-/// Ready when this many letters were tried, and nothing more is to be waited for.
+/// Ready when this many dead letters were tried, and nothing more is to be waited for.
 async fn until_idle(status: BridgeStatus, count: u64) {
     loop {
         let metrics = status.metrics();
@@ -53,9 +53,10 @@ async fn until_idle(status: BridgeStatus, count: u64) {
     }
 }
 
-/// A redrive is idle although letters were refused again, and these are there for the next receiver, whatever the receiver does with what
-/// is rejected. What the target has taken is gone, unless messages are settled in order. Where nothing is kept, there is no redrive without
-/// a place for them.
+/// A redrive is idle although messages were refused again, and the next receiver gets these messages.
+///
+/// This holds with every policy of the receiver for rejected messages. Messages that the target has taken are gone, unless messages are
+/// settled in order. If the source keeps nothing, there is no redrive without a destination for messages that are refused again.
 pub async fn a_redrive_keeps_what_is_refused_again(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 6;
     let claims = venue.claims();

@@ -26,9 +26,10 @@ pub async fn requests_without_replies_are_refused(venue: &impl Venue) -> Result<
     Ok(Verdict::Holds)
 }
 
-/// If the sender claims replies, each request gets its own, in whatever order the replies come. A request
-/// without a reply ends at its limit, and a reply after that goes to no other request. A broker that has no
-/// place for replies makes requests errors of kind [`Unsupported`](ErrorKind::Unsupported): then there is nothing to check.
+/// If the sender claims replies, each request gets its own, in any order of the replies.
+///
+/// A request without a reply ends at its limit, and a reply after that goes to no other request. If a broker has no address for replies,
+/// requests are errors of kind [`Unsupported`](ErrorKind::Unsupported). Then there is nothing to check.
 pub async fn requests_get_their_own_replies(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;
@@ -75,7 +76,7 @@ const fn answer_to(number: usize) -> usize {
     number.saturating_add(10)
 }
 
-/// Sends a request, whose reply has to be its own. Returns `false` if the broker has no place for replies.
+/// Sends a request, whose reply has to be its own. Returns `false` if the broker has no address for replies.
 async fn request(sender: &Sender, number: usize, claims: Claims) -> Result<bool, Failure> {
     let answer = match within(claims.patience, sender.request(&event(number)?, claims.patience)).await? {
         Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(false),

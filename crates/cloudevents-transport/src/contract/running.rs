@@ -37,9 +37,10 @@ async fn until_settled(counters: Arc<Counters>, count: u64) {
     }
 }
 
-/// A message that a handler accepts is gone. A message that it fails is tried again and, if attempts are
-/// counted, rejected after the last one. A message that it cannot take is rejected at once. All are settled
-/// when `run` returns.
+/// A message that a handler accepts is gone.
+///
+/// A message that it fails is tried again and, if attempts are counted, rejected after the last one. A message that it cannot take is
+/// rejected at once. All are settled when `run` returns.
 pub async fn run_settles_by_what_handlers_return(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 10;
     const ATTEMPTS: u32 = 3;
@@ -79,6 +80,7 @@ pub async fn run_settles_by_what_handlers_return(venue: &impl Venue) -> Result<V
 }
 
 /// While everything fails, nothing is rejected, however often it fails, and few messages are tried at once.
+///
 /// Afterwards everything is handled.
 pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 40;
@@ -117,7 +119,7 @@ pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, F
 
 /// A message that is always retried is tried a bounded number of times, and is then gone from the receiver.
 ///
-/// The venue states the bound: [`Claims::attempts`](super::Claims::attempts).
+/// The binding states the bound: [`Claims::attempts`](super::Claims::attempts).
 pub async fn attempts_are_bounded(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let Some(attempts) = claims.attempts else { return Ok(Verdict::NotClaimed) };

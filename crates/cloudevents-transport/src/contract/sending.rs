@@ -76,8 +76,7 @@ pub async fn documents_arrive_untouched(venue: &impl Venue) -> Result<Verdict, F
     Ok(Verdict::Holds)
 }
 
-/// A thousand messages are sent before any is confirmed, held before any is settled, and settled in reverse
-/// order.
+/// A thousand messages are sent before any is confirmed, held before any is settled, and settled in reverse order.
 pub async fn a_thousand_in_flight(venue: &impl Venue) -> Result<Verdict, Failure> {
     const MANY: usize = 1000;
     let claims = venue.claims();

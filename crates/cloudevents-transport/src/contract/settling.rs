@@ -128,8 +128,7 @@ pub async fn an_unwatched_outcome_settles(venue: &impl Venue) -> Result<Verdict,
     Ok(Verdict::Holds)
 }
 
-/// A malformed message is delivered among the others as an error with its raw content, and is settled like
-/// them.
+/// A malformed message is delivered among the others as an error with its raw content, and is settled like them.
 pub async fn what_is_malformed_surfaces_and_blocks_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const BODY: &[u8] = b"malformed";
     let claims = venue.claims();

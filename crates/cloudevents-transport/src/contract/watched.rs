@@ -1,4 +1,4 @@
-//! A venue that remembers what counts at its senders and receivers, so that the numbers can be compared at the end of each check.
+//! An address that remembers the counters of its senders and receivers, to compare the numbers at the end of each check.
 
 use super::{Claims, Failure, Venue};
 use crate::{Connectivity, Counters, Metrics, Receiver, ReceiverOptions, Sender};
@@ -14,7 +14,7 @@ pub(super) struct Watched<V> {
     watched: Mutex<Vec<Counted>>,
 }
 
-/// What counts at a sender or a receiver.
+/// The counters of a sender or a receiver.
 struct Counted {
     counters: Arc<Counters>,
     connectivity: Connectivity,

@@ -12,8 +12,9 @@ use std::{
 /// The most bytes of a file that are read. The authorities of a system are less than 1 MiB.
 const LARGEST: u64 = 16 << 20;
 
-/// The files with certificates of a connection with TLS, in PEM. For bindings, which read them before each connection, or when they are
-/// opened.
+/// The files with certificates of a connection with TLS, in PEM.
+///
+/// For bindings, which read them before each connection, or when they are opened.
 ///
 /// | option of the URL | |
 /// |---|---|
@@ -23,7 +24,7 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateFiles {
-    /// The certificates of the authorities that are trusted: those, and no others. Default: none is named.
+    /// The certificates of the authorities that are trusted. No others are trusted. Default: none is named.
     pub authorities: Option<PathBuf>,
     /// The client certificate, followed by its issuers, and its key, which may be the same file. Default: no client certificate.
     pub identity: Option<(PathBuf, PathBuf)>,
@@ -62,8 +63,8 @@ impl CertificateFiles {
 
     /// Reads the files: authorities, and a certificate with its key.
     ///
-    /// Errors are of kind [`Disconnected`](ErrorKind::Disconnected), because a file that is being replaced is there again soon: for a file
-    /// that cannot be read, has no certificate or no key in PEM, or has a key that is encrypted.
+    /// Errors are for a file that cannot be read, has no certificate or no key in PEM, or has a key that is encrypted. They are of kind
+    /// [`Disconnected`](ErrorKind::Disconnected), because a file that is being replaced is there again soon.
     pub fn read(&self) -> Result<PemFiles, Error> {
         let authorities = self.authorities.as_deref().map(|path| certificates("the option `ca`", path));
         let identity = match &self.identity {
@@ -104,11 +105,12 @@ pub(crate) fn certificates(named: &str, path: &Path) -> Result<Vec<u8>, Error> {
 /// The variables that name authorities for all connections of a program.
 pub(crate) const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Checks the authorities that the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name, for bindings whose client takes what is not there for
-/// what is not named, and trusts others or none.
+/// Checks the authorities that the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a file that cannot be read, or has no certificate in PEM, and, without
-/// such a variable, for folders that are not there.
+/// It is for bindings whose client treats a missing file or folder as if no variable named it, and trusts others or none.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a file that cannot be read, or has no certificate in PEM. If no variable
+/// names a file, also for folders that are not there.
 pub fn check_authorities() -> Result<(), Error> {
     let [file, folders] = VARIABLES;
     let unsupported = |error: Error| {

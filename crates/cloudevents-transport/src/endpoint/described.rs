@@ -79,7 +79,7 @@ pub struct Scheme {
     pub name: &'static str,
     /// The port of hosts that name none.
     pub port: u16,
-    /// Whether its connections are encrypted, whatever the options are.
+    /// Whether its connections are encrypted, with any options.
     pub tls: bool,
     /// The programs that can open it.
     pub side: Side,
@@ -103,7 +103,7 @@ pub struct UrlOption {
     pub side: Side,
     /// Its name. `NAME` in it stands for any text: `query.NAME`.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// Its description, in a line.
     pub help: &'static str,
 }
 
@@ -120,7 +120,7 @@ impl Scheme {
 }
 
 impl Side {
-    /// Whether what is of this side is of the other, too.
+    /// Whether programs of this side are of the other, too.
     pub fn meets(self, other: Self) -> bool {
         self == other || self == Self::Both || other == Self::Both
     }
@@ -184,7 +184,7 @@ impl Urls {
         self.check_with(endpoint, side, &[])
     }
 
-    /// The same for URLs that have these options, too.
+    /// As [`check`](Self::check), for URLs that have these options, too.
     pub fn check_with(
         &self,
         endpoint: &Endpoint,

@@ -156,7 +156,7 @@ impl Endpoint {
         self.hosts.first().ok_or_else(|| self.invalid("a host is missing"))
     }
 
-    /// The hosts; those that name no port have this one. Without a host, an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// The hosts. Hosts that name no port have this one. Without a host, it is an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn hosts_with(&self, port: u16) -> Result<Vec<Host>, Error> {
         self.host()?;
         Ok(self.hosts.iter().map(|host| host.with_port(port)).collect())
@@ -167,8 +167,9 @@ impl Endpoint {
         &self.path
     }
 
-    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` for `/ORDERS/orders.*`. No segments
-    /// for an empty path.
+    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` for `/ORDERS/orders.*`.
+    ///
+    /// No segments for an empty path.
     pub fn segments(&self) -> impl Iterator<Item = Box<str>> + '_ {
         // `parse` has checked that it can be decoded.
         self.path.split('/').filter(|_| !self.path.is_empty()).filter_map(percent_decoded)
@@ -211,8 +212,9 @@ impl Endpoint {
         self
     }
 
-    /// Checks that all options are known, to find mistyped ones. Errors are of kind
-    /// [`InvalidUrl`](ErrorKind::InvalidUrl) and name the known options.
+    /// Checks that all options are known, to find mistyped ones.
+    ///
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl) and name the known options.
     pub fn check_options(&self, known: &[&str]) -> Result<(), Error> {
         match self.options().find(|(name, _)| !known.contains(name)) {
             None => Ok(()),
@@ -233,7 +235,7 @@ impl Endpoint {
     }
 }
 
-/// The URL without user info, and without values of options but those that are known to be no secrets: of `http`, none.
+/// The URL without user info, and without values of options. Values that are known to be no secrets are shown, but none of `http`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
@@ -261,7 +263,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Options whose values are no secrets. Others may be: settings of client libraries, those of a peer, and misspelt names.
+/// Options whose values are no secrets. Other values may be secrets: settings of client libraries or of a peer, and misspelt names.
 const SHOWN: &[&str] = &[
     "ack-wait",
     "archive",
@@ -512,8 +514,10 @@ pub fn percent_decoded(text: &str) -> Option<Box<str>> {
     String::from_utf8(bytes).ok().map(String::into_boxed_str)
 }
 
-/// Returns a path in normal form (RFC 3986, section 6.2.2): unreserved characters as they are, other escapes with upper-case digits, and
-/// what no URI may have, such as `é`, escaped in UTF-8. Paths of servers are compared in this form; segments (`.`, `..`) and slashes stay.
+/// Returns a path in normal form (RFC 3986, section 6.2.2).
+///
+/// Unreserved characters are as they are, other escapes have upper-case digits, and characters that no URI may have, such as `é`, are
+/// escaped in UTF-8. Segments (`.`, `..`) and slashes stay. Paths of servers are compared in this form.
 ///
 /// ```
 /// use cloudevents_transport::binding::normal_path;

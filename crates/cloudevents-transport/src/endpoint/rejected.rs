@@ -1,24 +1,29 @@
-//! What a URL says about rejected messages.
+//! The options of a URL for rejected messages.
 
 use crate::Endpoint;
 use cloudevents_core::{Error, ErrorKind};
 
-/// What happens to rejected messages, as the options `dead-letter` and `reject` of a URL say. See [`rejecting`].
+/// The treatment of rejected messages by the options `dead-letter` and `reject` of a URL. See [`rejecting`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejecting<'e> {
     /// The URL says nothing: as the program has decided.
     AsDecided,
-    /// They go to this place, which is not empty.
+    /// They go to this destination, which is not empty.
     To(&'e str),
-    /// The broker does with them what it is configured for.
+    /// The broker handles them as it is configured.
     ToBroker,
     /// They are dropped.
     Dropped,
 }
 
-/// Reads the options `dead-letter` and `reject`. `is_decided` is whether the program has decided, `place` what `dead-letter` names, such as
-/// `queue`, `broker` whether the protocol has `reject=broker`, `field` where a program decides, such as `AmqpReceiverOptions::queue`, and
-/// `reads` whether the receiver itself reads such a place, as far as that is known: a message that cannot be read would go round for ever.
+/// Reads the options `dead-letter` and `reject`.
+///
+/// - `is_decided` is whether the program has decided.
+/// - `place` is the kind of destination that `dead-letter` names, such as `queue`.
+/// - `broker` is whether the protocol has `reject=broker`.
+/// - `field` is the option by which a program decides, such as `AmqpReceiverOptions::queue`.
+/// - `reads` is whether the receiver itself reads such a destination, as far as that is known. A message that cannot be read would go round
+///   for ever.
 ///
 /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl), and [`Unsupported`](ErrorKind::Unsupported) if neither URL nor program decides.
 ///
@@ -77,9 +82,10 @@ pub fn rejecting<'e>(
     }
 }
 
-/// What a [check](crate::binding::Transmit::check) of a dead-letter place means for opening its receiver. That it is missing, or forbidden,
-/// is an error of kind [`Refused`](ErrorKind::Refused), which names it: no letter would be stored, and the receiver would stop at its
-/// bounds. Any other error may pass until there is a letter, and so is none.
+/// Returns the result of a [check](crate::binding::Transmit::check) of a dead-letter destination, for opening its receiver.
+///
+/// If the destination is missing or forbidden, this is an error of kind [`Refused`](ErrorKind::Refused), which names it. No dead letter
+/// would be stored, and the receiver would stop at its bounds. Any other error may pass until there is a dead letter, and so is none.
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};
@@ -96,8 +102,9 @@ pub fn place_checked(place: &str, checked: Result<(), Error>) -> Result<(), Erro
     }
 }
 
-/// The same for a place whose sender cannot be opened where it takes nothing: the error names the place, and any other one is returned as
-/// it is.
+/// As [`place_checked`], for a destination whose sender cannot be opened if the destination takes nothing.
+///
+/// The error names the destination. Any other error is returned as it is.
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};

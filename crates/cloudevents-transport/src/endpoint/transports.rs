@@ -13,8 +13,9 @@ type OpenReceiver =
     dyn Fn(Endpoint, ReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> + Send + Sync;
 type MakeInterceptor = dyn Fn(&Endpoint) -> Arc<dyn Interceptor> + Send + Sync;
 
-/// Maps URL schemes to the transports that open them. It is a value, not a global registry, and cheap to
-/// clone.
+/// Maps URL schemes to the transports that open them.
+///
+/// It is a value, not a global registry, and cheap to clone.
 ///
 /// Opening logs a warning if the URL has credentials that anyone on the way can read: they go to another machine without TLS.
 ///
@@ -63,8 +64,9 @@ impl Transports {
         self
     }
 
-    /// Returns a copy with a function that opens senders for URLs of this scheme (in lower case), replacing
-    /// an earlier one. The options passed to it do not include those of the URL, which take precedence.
+    /// Returns a copy with a function that opens senders for URLs of this scheme (in lower case), replacing an earlier one.
+    ///
+    /// The options passed to it do not include those of the URL, which take precedence.
     pub fn with_sender<F>(
         mut self,
         scheme: &'static str,
@@ -77,8 +79,7 @@ impl Transports {
         self
     }
 
-    /// Returns a copy with a function that opens receivers for URLs of this scheme (in lower case), replacing
-    /// an earlier one.
+    /// Returns a copy with a function that opens receivers for URLs of this scheme (in lower case), replacing an earlier one.
     pub fn with_receiver<F>(
         mut self,
         scheme: &'static str,
@@ -91,15 +92,17 @@ impl Transports {
         self
     }
 
-    /// Returns a copy with a hint for URLs of this scheme, such as which feature to enable. It is shown when
-    /// no transport opens them.
+    /// Returns a copy with a hint for URLs of this scheme, such as which feature to enable.
+    ///
+    /// It is shown when no transport opens them.
     pub fn with_hint(mut self, scheme: &'static str, hint: &'static str) -> Self {
         self.hints.insert(scheme, hint);
         self
     }
 
-    /// Returns a copy with these options for receivers that are opened without options. Their decode options
-    /// also apply to senders.
+    /// Returns a copy with these options for receivers that are opened without options.
+    ///
+    /// Their decode options also apply to senders.
     pub fn with_options(mut self, options: impl Into<ReceiverOptions>) -> Self {
         self.options = options.into();
         self
@@ -114,8 +117,9 @@ impl Transports {
         self
     }
 
-    /// Opens a sender with default options, and the decode options of these transports. Errors as for
-    /// [`sender_with`](Self::sender_with).
+    /// Opens a sender with default options, and the decode options of these transports.
+    ///
+    /// Errors as for [`sender_with`](Self::sender_with).
     pub async fn sender(&self, url: &str) -> Result<Sender, Error> {
         self.sender_with(url, self.options.decoding.clone()).await
     }
@@ -172,7 +176,7 @@ impl Transports {
         }
     }
 
-    /// Of the bindings that are known: of what else opens a URL, it is not.
+    /// Whether credentials can be read on the way, for URLs of the known bindings. For other URLs it is `false`.
     fn has_readable_credentials(&self, endpoint: &Endpoint) -> bool {
         let of = |binding: &&&'static Binding| binding.urls.family(endpoint.scheme()).is_some();
         let is_plain = self.bindings.iter().find(of).is_some_and(|binding| !binding.urls.has_tls(endpoint));

@@ -21,7 +21,7 @@ impl ReceiverOptions {
     ///
     /// | option | |
     /// |---|---|
-    /// | `attempts` | [`attempts`](Self::attempts): attempts after which a failure rejects the message, whatever it is about |
+    /// | `attempts` | [`attempts`](Self::attempts): attempts after which a failure rejects the message, for any reason |
     /// | `give-up-after` | [`give_up_after`](Self::give_up_after): how long failures may last until they count, such as `10m` |
     /// | `time-limit` | [`time_limit`](Self::time_limit): how long a handler may take |
     /// | `in-flight` | [`in_flight.messages`](crate::Bounds::messages): messages that may be delivered and not settled |
@@ -83,8 +83,9 @@ impl ReceiverOptions {
         })
     }
 
-    /// Returns a copy for messages of this peer: with its repairs, and with its [tombstones](Self::tombstones) skipped, unless the program
-    /// has said what happens to these.
+    /// Returns a copy for messages of this peer: with its repairs, and with its [tombstones](Self::tombstones) skipped.
+    ///
+    /// A policy for tombstones that the program has set stays.
     ///
     /// ```
     /// use cloudevents_core::Peer;

@@ -65,14 +65,14 @@ impl FakeLog {
         Self(Arc::new(Broker { topic: "fake".into(), state, arrived: Notify::new() }))
     }
 
-    /// Creates a sender. Messages with a key, and events with a `partitionkey`, go to the partition of that
-    /// key. The others go to each partition in turn.
+    /// Creates a sender.
+    ///
+    /// Messages with a key, and events with a `partitionkey`, go to the partition of that key. The others go to each partition in turn.
     pub fn sender(&self) -> Sender {
         Sender::new(Producer(self.clone()))
     }
 
-    /// Creates a receiver of all partitions, each from its committed offset, and the handle that rebalances
-    /// it.
+    /// Creates a receiver of all partitions, each from its committed offset, and the handle that rebalances it.
     ///
     /// Errors are those of [`Ledger::new`].
     pub fn receiver(
@@ -218,7 +218,7 @@ impl FakeConsumer {
         self.ledger.assign(Partition::new(Arc::clone(&self.log.0.topic), partition), offset);
     }
 
-    /// Commits what is done in a partition, and then revokes it.
+    /// Commits the settled messages of a partition, and then revokes it.
     pub fn revoke(&self, partition: u32) {
         if let Some(offset) = self.ledger.revoke(&Partition::new(Arc::clone(&self.log.0.topic), partition)) {
             lock(&self.log.0.state).committed.insert(partition, offset);

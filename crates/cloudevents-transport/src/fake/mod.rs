@@ -6,7 +6,7 @@
 //! owns, credit, confirms, lost connections. Both need a tokio runtime with its timer. They read only tokio's
 //! clock, so paused time works.
 //!
-//! Both take messages to any destination ([`Outgoing::to`]): it is the [`topic`](Raw::topic) of what is received.
+//! Both take messages to any destination ([`Outgoing::to`]). The destination is the [`topic`](Raw::topic) of the received message.
 
 mod log;
 mod producer;

@@ -92,14 +92,14 @@ impl FakeQueue {
         Self::with_credit(4096)
     }
 
-    /// Creates an empty queue that gives each receiver this credit, at least one. The credit limits unsettled
-    /// messages, delivered or not.
+    /// Creates an empty queue that gives each receiver this credit, at least one.
+    ///
+    /// The credit limits unsettled messages, delivered or not.
     pub fn with_credit(credit: usize) -> Self {
         Self::with_bounds(credit, Bounds::default())
     }
 
-    /// Creates an empty queue with this credit, and with these bounds for messages that a sender has sent and
-    /// that are not confirmed.
+    /// Creates an empty queue with this credit, and with these bounds for messages that a sender has sent and that are not confirmed.
     pub fn with_bounds(credit: usize, send_bounds: Bounds) -> Self {
         let state = Mutex::default();
         let capabilities = ReceiverCapabilities { delays: By::Broker, ..ReceiverCapabilities::queue() };
@@ -107,8 +107,9 @@ impl FakeQueue {
         Self(Arc::new(Broker { state, changed: Notify::new(), credit, capabilities, send_bounds }))
     }
 
-    /// Creates an empty queue with these capabilities. With [`Settles::Never`], it forgets delivered
-    /// messages.
+    /// Creates an empty queue with these capabilities.
+    ///
+    /// With [`Settles::Never`], it forgets delivered messages.
     pub fn with_capabilities(capabilities: ReceiverCapabilities) -> Self {
         let (state, changed, send_bounds) = (Mutex::default(), Notify::new(), Bounds::default());
         Self(Arc::new(Broker { state, changed, credit: 4096, capabilities, send_bounds }))
@@ -119,8 +120,9 @@ impl FakeQueue {
         Sender::new(Producer::new(self.clone(), self.0.send_bounds))
     }
 
-    /// Creates a receiver that leaves rejected messages to the queue. Call this in a tokio runtime; otherwise
-    /// the receiver's first call is an error.
+    /// Creates a receiver that leaves rejected messages to the queue.
+    ///
+    /// Call this in a tokio runtime; otherwise the receiver's first call is an error.
     pub fn receiver(&self, options: impl Into<ReceiverOptions>) -> Receiver {
         self.receiver_with(options, QueueOptions::default().rejecting_to_broker())
     }
@@ -185,8 +187,9 @@ impl FakeQueue {
         }
     }
 
-    /// Refuses new connections with an error of this kind; `None` accepts them again. Existing connections
-    /// stay; see [`cut`](Self::cut).
+    /// Refuses new connections with an error of this kind; `None` accepts them again.
+    ///
+    /// Existing connections stay; see [`cut`](Self::cut).
     pub fn refuse_connections(&self, kind: Option<ErrorKind>) {
         lock(&self.0.state).away = kind;
         self.0.changed.notify_waiters();
@@ -197,8 +200,10 @@ impl FakeQueue {
         lock(&self.0.state).extended
     }
 
-    /// Cuts all connections. Unsettled messages of receivers are ready again, and their deliveries can no
-    /// longer be settled. Unconfirmed messages of senders fail. Senders and receivers reconnect.
+    /// Cuts all connections.
+    ///
+    /// Unsettled messages of receivers are ready again, and their deliveries can no longer be settled. Unconfirmed messages of senders
+    /// fail. Senders and receivers reconnect.
     pub fn cut(&self) {
         let mut state = lock(&self.0.state);
         state.cuts = state.cuts.saturating_add(1);

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How often it is logged at most that messages are dropped.
+/// The shortest time between log lines about dropped messages.
 const BETWEEN: Duration = Duration::from_secs(10);
 
 /// The state of a connection.
@@ -55,7 +55,7 @@ impl ConnectionState {
     }
 }
 
-/// What was lost with a connection, and is still with the peer.
+/// Messages that were lost with a connection, and are still with the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
@@ -98,11 +98,11 @@ struct Seen {
     connects: u64,
     losses: u64,
     dropped: u64,
-    /// What is missing, until this time unless it is reported again.
+    /// Messages that are missing, until this time unless it is reported again.
     missing: Option<(Missing, Instant)>,
-    /// How many of the dropped ones the log has.
+    /// The number of dropped messages that the log has.
     logged: u64,
-    /// Whether it is logged in a while how many they are by then.
+    /// Whether a later log line will have their number.
     logs_later: bool,
 }
 
@@ -114,8 +114,9 @@ impl Connectivity {
         Self { watched: connectivity.watched, reports: None }
     }
 
-    /// For clients that reconnect by themselves: the code that observes the client reports changes. Starts
-    /// without a connection.
+    /// For clients that reconnect by themselves: the code that observes the client reports changes.
+    ///
+    /// Starts without a connection.
     pub fn channel() -> (Reporter, Self) {
         let state = ConnectionState::Connecting { failed: 0, error: None };
         let seen =
@@ -146,9 +147,11 @@ impl Connectivity {
         self.watched.borrow().dropped
     }
 
-    /// What was lost with a connection, and has not come again, as far as the binding knows it: those of JetStream do. Also what a receiver
-    /// finds delivered and not settled when it begins, because another one holds it, or was killed. While messages
-    /// [come again](Missing::ComesAgain), a receiver without messages has not received all that there is.
+    /// Returns whether messages were lost with a connection and have not come again, as far as the binding knows it.
+    ///
+    /// The bindings of JetStream know it. Messages that a receiver finds delivered and not settled when it begins count, too: another
+    /// receiver holds them, or was killed. While messages [come again](Missing::ComesAgain), a receiver without messages has not received
+    /// all that there are.
     pub fn missing(&self) -> Option<Missing> {
         let (missing, until) = self.watched.borrow().missing?;
         (Instant::now() < until).then_some(missing)
@@ -181,7 +184,7 @@ impl fmt::Debug for Connectivity {
     }
 }
 
-/// What is logged has the help text.
+/// Errors are logged with their help text.
 impl Reporter {
     /// Reports a connection, with its host for connections to a single host.
     pub fn connected(&self, host: Option<Host>) {
@@ -204,8 +207,9 @@ impl Reporter {
         });
     }
 
-    /// Reports that an attempt failed and another will follow. `failed` is the number of failed rounds since
-    /// the last connection.
+    /// Reports that an attempt failed and another will follow.
+    ///
+    /// `failed` is the number of failed rounds since the last connection.
     pub fn trying_again(&self, failed: u32, error: &Error) {
         tracing::warn!(error = format_args!("{error:#}"), failed, "not connected");
         self.change(|seen| seen.state = ConnectionState::Connecting { failed, error: Some(error.clone()) });
@@ -217,8 +221,9 @@ impl Reporter {
         self.change(|seen| seen.state = ConnectionState::Failed(error.clone()));
     }
 
-    /// Reports that so many messages which came were dropped, and do not come again: there was no room for them, or the receiver has ended.
-    /// The first ones are logged at once, and how many they are by then every ten seconds at most.
+    /// Reports the number of messages that came, were dropped, and do not come again: no permit was free, or the receiver has ended.
+    ///
+    /// The first ones are logged at once. After that, their number is logged every ten seconds at most.
     pub fn dropped(&self, messages: u64) {
         if messages > 0 {
             self.change(|seen| seen.dropped = seen.dropped.saturating_add(messages));
@@ -226,7 +231,7 @@ impl Reporter {
         }
     }
 
-    /// Logs how many were dropped, unless that is known, or too soon.
+    /// Logs the number of dropped messages, unless the log has it, or it is too soon.
     fn log_dropped(&self, is_later: bool) {
         let runtime = Handle::try_current().ok();
         let mut news = None;
@@ -254,7 +259,9 @@ impl Reporter {
         }
     }
 
-    /// Reports what was lost with a connection, for this long at most; `None` when all of it is here. A later report replaces it.
+    /// Reports messages that were lost with a connection, for this long at most.
+    ///
+    /// `None` means that all of them have come again. A later report replaces it.
     pub fn misses(&self, missing: Option<(Missing, Duration)>) {
         let until = |(missing, long)| Some((missing, Instant::now().checked_add(long)?));
         self.change(|seen| seen.missing = missing.and_then(until));

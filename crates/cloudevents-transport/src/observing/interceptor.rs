@@ -1,4 +1,4 @@
-//! What surrounds each send and each handling: for traces, and for measurements per message.
+//! Functions around each send and each handling: for traces, and for measurements per message.
 
 use crate::{Delivery, Failure, Outgoing, Receipt, SenderCapabilities, panics::tell};
 use cloudevents_core::Error;
@@ -6,8 +6,8 @@ use tracing::Span;
 
 /// Sees each message before it is sent or handled, and the outcome. Both functions do nothing unless they are implemented.
 ///
-/// A sender or a receiver without one pays nothing for it. What is called must not wait: it runs in the task that sends or handles, or in
-/// that of a client which reports an outcome. Panics are logged, and messages are sent and handled all the same.
+/// A sender or a receiver without an interceptor pays nothing for it. Its functions must not wait: they run in the task that sends or
+/// handles, or in the task of a client that reports an outcome. Panics are logged, and messages are sent and handled all the same.
 ///
 /// ```
 /// # #[cfg(feature = "fake")] futures_util::FutureExt::now_or_never(async {
@@ -30,11 +30,11 @@ use tracing::Span;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
 /// ```
 pub trait Interceptor: Send + Sync + 'static {
-    /// Called before a message is sent. It may add to the message, for example a header, where
-    /// [`carries`](SenderCapabilities::carries) contains it; what the protocol does not carry is treated as if the program had set it.
+    /// Called before a message is sent. It may add to the message, for example a header, if [`carries`](SenderCapabilities::carries)
+    /// contains it. If the protocol does not carry an addition, it is treated as if the program had set it.
     ///
-    /// What it returns is called once, with the outcome. It is dropped without a call if the outcome never becomes known: the program
-    /// dropped the future of sending before the message was handed over, or the sender ended first.
+    /// The function that it returns is called once, with the outcome. It is dropped without a call if the outcome never becomes known: the
+    /// program dropped the future of sending before the message was handed over, or the sender ended first.
     fn sending(&self, message: &mut Outgoing, to: SenderCapabilities) -> Option<AfterSend> {
         let _ = (message, to);
         None
@@ -52,11 +52,13 @@ pub trait Interceptor: Send + Sync + 'static {
 /// Called with the outcome of a send.
 pub type AfterSend = Box<dyn FnOnce(Result<&Receipt, &Error>) + Send>;
 
-/// Called with the outcome of an attempt. Success is a message that was handled or left out by the policies of the receiver.
-/// [`Failure::is_reject`] tells a rejection from a failure after which the message is tried again.
+/// Called with the outcome of an attempt.
+///
+/// Success is a message that was handled or left out by the policies of the receiver. [`Failure::is_reject`] tells a rejection from a
+/// failure after which the message is tried again.
 pub type AfterHandling = Box<dyn FnOnce(Result<(), &Failure>) + Send>;
 
-/// What surrounds one attempt at a message.
+/// The span of one attempt at a message, and the function after it.
 #[non_exhaustive]
 pub struct Handling {
     /// The span that the handler runs in, in place of the one that the receiver would make.
@@ -85,7 +87,7 @@ impl std::fmt::Debug for Handling {
     }
 }
 
-/// The span that an attempt runs in, and what is called after it.
+/// The span that an attempt runs in, and the function that is called after it.
 pub(crate) fn around(
     delivery: &Delivery,
     interceptor: Option<&dyn Interceptor>,

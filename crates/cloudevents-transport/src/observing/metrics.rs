@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// A counter in a cache line of its own: the program counts what it hands over while another thread counts what was confirmed.
+/// A counter in a cache line of its own: the program counts messages that it hands over while another thread counts confirmed messages.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Apart(AtomicU64);
@@ -101,7 +101,7 @@ metrics! {
     handlers_failed
     /// Outages that [`Receiver::run`](crate::Receiver::run) detected.
     outages
-    /// How often a partition was held back, because what was not settled in it had taken its share of the room.
+    /// How often a partition was held back, because its unsettled messages had taken its share of the permits.
     held_back
     /// Messages that were handed over for sending.
     enqueued
@@ -110,11 +110,11 @@ metrics! {
     /// Messages that could not be handed over, that the peer does not have, or with an unknown result.
     failed
     /// Messages of which a part was left out because the protocol does not carry it, such as a key or a header
-    /// ([`LossPolicy`](crate::LossPolicy)); what a format or binary mode cannot hold of an event, such as the type URL of a payload, is
-    /// not counted.
+    /// ([`LossPolicy`](crate::LossPolicy)). A part of an event that a format or binary mode cannot hold, such as the type URL of a payload,
+    /// is not counted.
     lossy
-    /// Messages that came and were dropped, because there was no room for them or because the receiver ended, and that do not come again:
-    /// those of protocols that keep none, such as core NATS. They are not among the received ones. While a receiver is in use,
+    /// Messages that came and were dropped, because no permit was free or because the receiver ended, and that do not come again: messages
+    /// of protocols that keep none, such as core NATS. They are not among the received ones. While a receiver is in use,
     /// [`Connectivity::dropped`](crate::Connectivity::dropped) is their number, which [`Counters`] do not have.
     dropped
     /// Connections made, including the first one.
@@ -229,12 +229,12 @@ impl Counters {
             ErrorKind::Disconnected => {
                 tracing::warn!(%error, "a settlement failed; unless it arrived, the message comes again");
             }
-            // The error says what becomes of the message.
+            // The error has the outcome of the message.
             _ => tracing::warn!(%error, "a settlement failed"),
         }
     }
 
-    /// Of a message that is rejected: its place does not take it, for example.
+    /// Counts a settlement that failed of a rejected message: its destination does not take it, for example.
     pub(crate) fn rejection_failed(&self, error: &Error) {
         add(&self.settlements_failed, 1);
         tracing::warn!(target: LETTERS, %error, "a settlement failed");

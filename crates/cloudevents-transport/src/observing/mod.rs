@@ -1,4 +1,4 @@
-//! What is to be seen of senders and receivers: states and numbers.
+//! Observation of senders and receivers: states and numbers.
 
 pub(crate) mod connectivity;
 pub(crate) mod interceptor;
@@ -6,8 +6,8 @@ pub(crate) mod metrics;
 pub(crate) mod prometheus;
 pub(crate) mod refusal;
 
-/// The target of log lines of what happens to a single message, for programs that see it in another way: as an error, or by an observer.
+/// The target of log lines about a single message, for programs that see the message in another way: as an error, or by an observer.
 pub(crate) const MESSAGES: &str = "cloudevents_transport::messages";
 
-/// The target of log lines of dead letters that are not stored, for programs that see them in another way: as those of a bridge.
+/// The target of log lines of dead letters that are not stored, for programs that see them in another way: in the state of a bridge.
 pub(crate) const LETTERS: &str = "cloudevents_transport::letters";

@@ -47,8 +47,9 @@ impl PrometheusPage {
         }
     }
 
-    /// Adds a gauge, a number that can go up and down. The name has to be valid for Prometheus: ASCII
-    /// letters, digits and underscores.
+    /// Adds a gauge, a number that can go up and down.
+    ///
+    /// The name has to be valid for Prometheus: ASCII letters, digits and underscores.
     pub fn gauge(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: u64) {
         self.add(name.to_owned(), help, "gauge", labels, value.to_string());
     }
@@ -60,8 +61,9 @@ impl PrometheusPage {
         self.add(name.to_owned(), help, "gauge", labels, value);
     }
 
-    /// Adds a counter, a number that only goes up. By convention its name ends with `_total`. The name has to
-    /// be valid, as for [`gauge`](Self::gauge).
+    /// Adds a counter, a number that only goes up.
+    ///
+    /// By convention its name ends with `_total`. The name has to be valid, as for [`gauge`](Self::gauge).
     pub fn counter(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: u64) {
         self.add(name.to_owned(), help, "counter", labels, value.to_string());
     }

@@ -1,13 +1,14 @@
-//! What servers refuse.
+//! Refusals of servers.
 
 use cloudevents_core::Error;
 use std::sync::Arc;
 
-/// A function that sees why a server refuses what a client sends, where no delivery shows it. It runs on the task of the connection, and
-/// must not block.
+/// A function that sees why a server refuses a client's request that shows in no delivery.
+///
+/// It runs on the task of the connection, and must not block.
 ///
 /// Errors of kind [`Refused`](cloudevents_core::ErrorKind::Refused) are of requests that no message can come from, such as a probe: for
-/// another path, or with another method. With all others, a message may be lost.
+/// another path, or with another method. With all other errors, a message may be lost.
 ///
 /// ```
 /// use cloudevents_transport::OnRefusal;

@@ -79,7 +79,7 @@ pub struct ReceiverCapabilities {
     /// Whether consumers with other purposes may compete for the messages, so that accepting one takes it from
     /// them: a queue. Members of one group or subscription, which do the same work, do not count.
     pub shared: bool,
-    /// Whether what is accepted stays at the source, where it can be read again: a log with a history.
+    /// Whether accepted messages stay at the source, where they can be read again: a log with a history.
     pub keeps: bool,
 }
 
@@ -123,8 +123,7 @@ impl ReceiverCapabilities {
         Self { settles: Settles::Never, orders: Orders::Everything, keeps: false, ..Self::log() }
     }
 
-    /// A request whose response is the settlement. The sender decides what happens to a message that was not
-    /// accepted.
+    /// A request whose response is the settlement. The sender decides about a message that was not accepted.
     pub const fn exchange() -> Self {
         Self {
             settles: Settles::Each,

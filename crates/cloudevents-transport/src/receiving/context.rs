@@ -1,10 +1,10 @@
-//! What all deliveries of a receiver share.
+//! The state that all deliveries of a receiver share.
 
 use crate::{Counters, InFlight};
 use cloudevents_core::DecodeOptions;
 use std::sync::Arc;
 
-/// What all deliveries of a receiver share.
+/// The state that all deliveries of a receiver share.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) decoding: DecodeOptions,

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// How long a sink has after the end: then the message is at the broker as before, whatever the sink does.
+/// How long a sink has after the end. Then the message is at the broker as before, even if the sink still stores it.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The longest pause before a dead letter is tried again.
@@ -45,14 +45,14 @@ const SILENT: Duration = Duration::from_secs(10);
 /// let options = LogOptions::default().with_sink(Print);
 /// ```
 pub trait DeadLetterSink: Send + Sync + 'static {
-    /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
-    /// settled nor handled again.
+    /// Returns when the message is stored. After an error, it is called again with growing pauses. Meanwhile the message is neither settled
+    /// nor handled again.
     ///
-    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first
-    /// without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. After one of
-    /// kind [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), which is about what the place cannot express, it is
-    /// called first without the key, then without the other headers of the message, then without those of the letter, and at last with the
-    /// body alone. A warning says what was left out.
+    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called again at once with a smaller dead
+    /// letter: first without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body
+    /// alone. After an error of kind [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), the destination cannot
+    /// express a part. Then it is called first without the key, then without the other headers of the message, then without the headers of
+    /// the dead letter, and at last with the body alone. A warning names the parts that were left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -76,7 +76,7 @@ impl Drop for Putting {
     }
 }
 
-/// What happens to rejected messages.
+/// How rejected messages are treated.
 #[derive(Clone)]
 pub(crate) enum Rejected {
     Sink(Sink),
@@ -86,16 +86,16 @@ pub(crate) enum Rejected {
     Drop,
 }
 
-/// The letters of one receiver.
+/// The dead letters of one receiver.
 #[derive(Default)]
 pub(crate) struct Letters {
-    /// Says to those that could not be stored that it is over.
+    /// Ends attempts at dead letters that could not be stored.
     owner: Owner,
     missing: LetterBox,
 }
 
 impl Letters {
-    /// Letters of a receiver that does this with rejected messages.
+    /// The dead letters of a receiver that treats rejected messages so.
     pub(crate) fn of(rejected: &Rejected) -> Self {
         match rejected {
             Rejected::Sink(_) => Self { owner: Owner::default(), missing: LetterBox::of_a_place() },
@@ -103,18 +103,18 @@ impl Letters {
         }
     }
 
-    /// The receiver ends, and no letter is tried again.
+    /// The receiver ends, and no dead letter is tried again.
     pub(crate) fn leave(&self) {
         self.owner.leave();
     }
 
-    /// Those that the sink does not have yet.
+    /// The dead letters that the sink has not stored yet.
     pub(crate) fn missing(&self) -> LetterBox {
         self.missing.clone()
     }
 }
 
-/// A letter that the sink does not have. It stays in the number, to be reported, if the receiver has ended before that.
+/// A dead letter that the sink has not stored. It stays in the number, to be reported, if the receiver has ended before that.
 struct Missing {
     all: InFlight,
     size: usize,
@@ -145,12 +145,14 @@ impl Sink {
         Self(Arc::new(sink))
     }
 
-    /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
-    /// continues. Dropping the future ends it. When somebody else has the message, or the letters leave because the receiver ends, it is
-    /// not tried again. What the sink does not have when the receiver ends stays among the letters, to be reported.
+    /// Passes the message to the sink, in a separate task, until the sink has stored it.
     ///
-    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays where it is all the same,
-    /// and costs no more than its place: to end the receiver would let one message stop all others, after each start again.
+    /// A panic of the sink is an error, and everything else continues. Dropping the future ends it. The message is not tried again when
+    /// another consumer has it, or when the receiver ends. If the sink has not stored the message when the receiver ends, the message stays
+    /// among the letters, to be reported.
+    ///
+    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays at the broker all the same,
+    /// and takes no more than its permit. If the failure ended the receiver, one message would stop all others, after each start again.
     pub(crate) fn put(
         &self,
         runtime: &Handle,
@@ -193,7 +195,7 @@ impl Sink {
                 if over.is_terminated() || over.as_mut().now_or_never().is_some() {
                     return (Err(error), resolver);
                 }
-                // That of a batch is temporary: its letters are sent alone then.
+                // The refusal of a batch is temporary: its dead letters are sent alone then.
                 let is_refusal =
                     matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Inexact | ErrorKind::Unsupported)
                         && !error.is_temporary();
@@ -202,7 +204,7 @@ impl Sink {
                     continue;
                 }
                 let error = refused.filter(|_| is_refusal).unwrap_or(error);
-                // Later, the place may take it as it is.
+                // Later, the destination may take it as it is.
                 (less, refused) = (letter.clone(), None);
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
                 place.failed(&letter, attempt, &error);
@@ -222,7 +224,7 @@ impl Sink {
     }
 }
 
-/// The answer of the sink. That there is none is reported as long as that is so.
+/// Waits for the answer of the sink. A warning repeats while the sink does not answer.
 async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(), Error>, JoinError> {
     let (since, mut patience) = (Instant::now(), SILENT);
     loop {
@@ -235,7 +237,7 @@ async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(
     }
 }
 
-/// Ready when the message is somebody else's, or the letters leave.
+/// Ready when another consumer has the message, or the receiver ends.
 fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
     let letters = letters.ownership();
     async move {

@@ -14,8 +14,9 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// One received message, to be settled: [`accept`](Self::accept), [`retry`](Self::retry) or
-/// [`reject`](Self::reject). Dropping it releases it, and the message is delivered again.
+/// One received message, to be settled: [`accept`](Self::accept), [`retry`](Self::retry) or [`reject`](Self::reject).
+///
+/// Dropping it releases it, and the message is delivered again.
 ///
 /// It dereferences to [`Received`], which has key, headers, offset and so on.
 ///
@@ -51,7 +52,7 @@ use tokio::time::Instant;
 pub struct Delivery {
     received: Received,
     attempt: u32,
-    /// Attempts before, which may have failed for what the message shares with others.
+    /// Earlier attempts that did not count, because something that the message shares with others may have failed.
     excused: u32,
     token: Token,
     context: Arc<Context>,
@@ -110,14 +111,16 @@ impl Delivery {
         }
     }
 
-    /// Returns the event and the repairs made while decoding. Strict decoding makes none. Errors as for
-    /// [`event`](Self::event).
+    /// Returns the event and the repairs made while decoding.
+    ///
+    /// Strict decoding makes none. Errors as for [`event`](Self::event).
     pub fn decoded(&self) -> Result<Decoded<Event>, Error> {
         Ok(Decoded::new(self.event()?, self.repairs()))
     }
 
-    /// Returns the repairs made while decoding: of the event, or of all events of the batch. Strict decoding makes none, and there are none
-    /// of what cannot be read.
+    /// Returns the repairs made while decoding: of the event, or of all events of the batch.
+    ///
+    /// Strict decoding makes none. There are none for a message that cannot be read.
     pub fn repairs(&self) -> Vec<Repair> {
         let Ok(message) = self.decoded_message() else { return Vec::new() };
         let mut repairs = message.repairs.clone();
@@ -135,8 +138,7 @@ impl Delivery {
         repairs
     }
 
-    /// Returns one attribute as its canonical string, without decoding the rest, as [`Message::attribute`]
-    /// does.
+    /// Returns one attribute as its canonical string, without decoding the rest, as [`Message::attribute`] does.
     pub fn attribute(&self, name: &str) -> Result<Option<String>, Error> {
         self.message()?.attribute(name, &self.context.decoding)
     }
@@ -146,8 +148,9 @@ impl Delivery {
         &self.received
     }
 
-    /// Delivery attempt, starting at 1, as far as the protocol counts, and as far as [`run`](crate::Receiver::run) has counted in this
-    /// process.
+    /// The delivery attempt, starting at 1.
+    ///
+    /// It is known as far as the protocol counts, and as far as [`run`](crate::Receiver::run) has counted in this process.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -157,9 +160,10 @@ impl Delivery {
         self.token.settle(Settlement::Accept)
     }
 
-    /// Requests another delivery after this delay. The attempt counts: after
-    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is rejected. Attempts of
-    /// [`Receiver::run`](crate::Receiver::run) before that did not count do not here either.
+    /// Requests another delivery after this delay.
+    ///
+    /// The attempt counts: after [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is
+    /// rejected. Earlier attempts that did not count in [`Receiver::run`](crate::Receiver::run) do not count here either.
     pub fn retry(self, after: Duration) -> Outcome {
         let attempt = self.attempt;
         if attempt.saturating_sub(self.excused) < self.context.attempts {
@@ -168,13 +172,14 @@ impl Delivery {
         self.reject(format_args!("given up after {attempt} attempts"))
     }
 
-    /// Requests another delivery after this delay, whatever the number of attempts.
+    /// Requests another delivery after this delay, after any number of attempts.
     pub(crate) fn give_back(self, after: Duration) -> Outcome {
         self.token.settle(Settlement::Retry { after })
     }
 
-    /// Settles the message as impossible to handle. It goes to the dead letters with the reason, and is not
-    /// delivered again.
+    /// Settles the message as impossible to handle.
+    ///
+    /// It goes to the dead letters with the reason, and is not delivered again.
     ///
     /// An error of a dead-letter sink says that it does not have the message yet. The receiver keeps the message, unsettled, and tries
     /// again until the sink has it or the receiver ends; then the message is at the broker as before.
@@ -183,14 +188,14 @@ impl Delivery {
         self.token.settle(Settlement::Reject { reason, attempt })
     }
 
-    /// Returns the message unhandled. It is delivered again, here or elsewhere, and the attempt does not
-    /// count. Dropping does the same, without an outcome.
+    /// Returns the message unhandled.
+    ///
+    /// It is delivered again, here or elsewhere, and the attempt does not count. Dropping does the same, without an outcome.
     pub fn release(self) -> Outcome {
         self.token.settle(Settlement::Release)
     }
 
-    /// Reports that work on the message continues, which renews its deadline, such as an acknowledgement
-    /// timeout or a lock.
+    /// Reports that work on the message continues, which renews its deadline, such as an acknowledgement timeout or a lock.
     ///
     /// Success means that the renewal was submitted, or that there is no deadline. If the deadline cannot be
     /// renewed, the error is of kind [`Unsupported`](ErrorKind::Unsupported).
@@ -199,8 +204,9 @@ impl Delivery {
         self.token.extend()
     }
 
-    /// Replies to the message in the same exchange. Over HTTP, the reply is the body of the response and is
-    /// sent when the message is accepted. A second reply replaces the first.
+    /// Replies to the message in the same exchange.
+    ///
+    /// Over HTTP, the reply is the body of the response and is sent when the message is accepted. A second reply replaces the first.
     ///
     /// The outcome succeeds when the reply is stored. It is an error of kind
     /// [`Unsupported`](ErrorKind::Unsupported) if the protocol has no such exchange, and of kind
@@ -238,14 +244,18 @@ impl Delivery {
         self.token.is_taken()
     }
 
-    /// Whether the message is still this process's to handle. It is not if its partition was revoked, or its connection lost,
-    /// where the broker then delivers it again; settling it is an error.
+    /// Whether the message still belongs to this process.
+    ///
+    /// It does not if its partition was revoked, or if its connection was lost and the broker then delivers it again. Then settling it is
+    /// an error.
     pub fn is_current(&self) -> bool {
         self.token.is_current()
     }
 
-    /// Ready when the message is about to belong to somebody else: its partition is revoked, or its connection lost. A handler that
-    /// takes long can end then; [`Receiver::run`](crate::Receiver::run) drops it soon. Never ready where messages stay with the process.
+    /// Ready when the message is about to belong to another consumer: its partition is revoked, or its connection lost.
+    ///
+    /// A handler that takes long can end then; [`Receiver::run`](crate::Receiver::run) drops it soon. Never ready where messages stay with
+    /// the process.
     pub fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
         let ownership = self.token.ownership();
         async {
@@ -261,12 +271,12 @@ impl Delivery {
         self.token.pass_over()
     }
 
-    /// Its place in a log: the assignment, and the offset.
+    /// Its position in a log: the assignment, and the offset.
     pub(crate) fn place(&self) -> Option<(u64, u64)> {
         self.token.place()
     }
 
-    /// Whether what is behind it in a log is settled, or will be.
+    /// Whether a message behind it in a log is settled, or will be.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.token.is_overtaken()
     }

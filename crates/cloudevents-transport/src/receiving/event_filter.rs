@@ -6,10 +6,10 @@ use std::{fmt, sync::Arc};
 
 type Matches = dyn Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync;
 
-/// Selects the messages that a [`Receiver`](crate::Receiver) delivers: those for which a function returns `true`.
+/// Selects the messages that a [`Receiver`](crate::Receiver) delivers: messages for which a function returns `true`.
 ///
 /// The function gets the undecoded message and the receiver's decode options. Expressions and filters of this
-/// toolkit have a method of this shape, `matches_message`.
+/// toolkit have a method with the same arguments, `matches_message`.
 ///
 /// ```
 /// # #[cfg(feature = "fake")]
@@ -49,8 +49,7 @@ impl EventFilter {
         Self { matches: Arc::new(matches), drop_unmatched: false }
     }
 
-    /// Allows the filter on a queue that others may also consume: messages that do not match are removed from
-    /// it, for all consumers.
+    /// Allows the filter on a queue that others may also consume: messages that do not match are removed from it, for all consumers.
     pub fn drop_unmatched(mut self) -> Self {
         self.drop_unmatched = true;
         self
@@ -79,7 +78,7 @@ impl EventFilter {
         }
     }
 
-    /// Checks that dropping what does not match harms no other consumer.
+    /// Checks that dropping messages that do not match harms no other consumer.
     pub(super) fn check(&self, capabilities: &ReceiverCapabilities) -> Result<(), Error> {
         if !capabilities.shared || self.drop_unmatched {
             return Ok(());

@@ -10,13 +10,12 @@ use std::{
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why a handler did not handle a message, and what happens to the message.
+/// The reason why a handler did not handle a message, and the settlement of the message.
 ///
-/// `?` converts any error, standard or boxed, and any text into a `Failure` that tries the message again. One
-/// case differs: an error of this toolkit that reports that the payload does not fit the Rust type it was
-/// decoded to (kinds [`InvalidData`](ErrorKind::InvalidData),
-/// [`UnexpectedContentType`](ErrorKind::UnexpectedContentType),
-/// [`UnexpectedEventType`](ErrorKind::UnexpectedEventType)) becomes [malformed](Self::malformed).
+/// `?` converts any error, standard or boxed, and any text into a `Failure` that tries the message again. The exception is an error of this
+/// toolkit that reports that the payload does not fit the Rust type it was decoded to (kinds [`InvalidData`](ErrorKind::InvalidData),
+/// [`UnexpectedContentType`](ErrorKind::UnexpectedContentType), [`UnexpectedEventType`](ErrorKind::UnexpectedEventType)). Such an error
+/// becomes [malformed](Self::malformed).
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -43,7 +42,7 @@ pub struct Failure {
 pub(crate) enum How {
     /// Retries after this time, or with the delay of the receiver's [`RetryPolicy`](crate::RetryPolicy).
     Retry(Option<Duration>),
-    /// What the handler needs is away: no attempt counts.
+    /// Something that the handler needs is away: no attempt counts.
     Unavailable(Option<Duration>),
     Reject,
     /// Settles by the receiver's policy for malformed messages.
@@ -61,10 +60,10 @@ impl Failure {
         Self { how: How::Retry(Some(after)), cause: cause.into() }
     }
 
-    /// Tries again when what the handler needs is there again, such as a database: the attempt does not count. The message's
-    /// lane waits with growing pauses, and the whole receiver slows down while no other message succeeds.
+    /// Tries again when something that the handler needs is back, such as a database. The attempt does not count.
     ///
-    /// It is given up only after [`ReceiverOptions::give_up_after`](crate::ReceiverOptions::give_up_after) without a success.
+    /// The message's lane waits with growing pauses. The whole receiver slows down while no other message succeeds. The message is given up
+    /// only after [`ReceiverOptions::give_up_after`](crate::ReceiverOptions::give_up_after) without a success.
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
         Self { how: How::Unavailable(None), cause: cause.into() }
     }
@@ -137,8 +136,9 @@ impl<E: Into<Cause>> From<E> for Failure {
     }
 }
 
-/// The cause. One that fails or panics while it is displayed ends nothing.
-/// In one line, with escapes for what acts on a terminal: the cause may quote a peer.
+/// The cause, in one line, with escapes for characters that act on a terminal: the cause may quote a peer.
+///
+/// A cause that fails or panics while it is displayed ends nothing.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
@@ -154,7 +154,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// What a handler may return: `()`, or `Result<(), E>` with any error, [`Failure`] included.
+/// The return types of handlers: `()`, or `Result<(), E>` with any error, [`Failure`] included.
 ///
 /// A closure that uses `?` has to name its error type, since nothing else determines it: `async |event:
 /// Event| -> Result<(), Failure> { .. }`.

@@ -1,4 +1,4 @@
-//! A rejected message, and what its dead letter says about it.
+//! A rejected message, and its dead letter.
 
 use crate::{Outgoing, Raw, Received};
 use cloudevents_core::{Error, ErrorKind, Value};
@@ -10,13 +10,13 @@ pub(crate) const PREFIX: &str = "dead-letter-";
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;
 
-/// What is left out of a letter that is refused.
+/// The names of parts that are left out of a dead letter that is refused.
 pub(crate) const KEY: &str = "the key";
 const HEADERS: &str = "the headers of the letter";
 const OTHERS: &str = "the headers of the message";
 const ATTRIBUTES: &str = "all but the body";
 
-/// What is left out of a letter before, because its place carries none.
+/// The name of a part that is left out before sending, because the destination carries no headers.
 pub(crate) const NOT_CARRIED: &str = "headers that the place does not carry";
 
 /// A rejected message.
@@ -34,13 +34,13 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Creates a letter. Programs need it for tests of their sinks.
+    /// Creates a dead letter. Programs need it for tests of their sinks.
     pub fn new(received: Received, reason: impl Into<Arc<str>>, attempt: u32) -> Self {
         let error = received.error_kind();
         Self { received, reason: reason.into(), attempt, error, left_out: Vec::new() }
     }
 
-    /// The letter about a message that a target refuses with this error.
+    /// The dead letter of a message that a target refuses with this error.
     pub(crate) fn refused(received: Received, error: &Error, attempt: u32) -> Self {
         Self { error: Some(error.kind()), ..Self::new(received, error.to_string(), attempt) }
     }
@@ -56,10 +56,10 @@ impl DeadLetter {
     /// | `dead-letter-offset` | the offset in the partition, or the sequence number in the stream |
     /// | `dead-letter-attempt` | the last delivery attempt, starting at 1 |
     ///
-    /// What is not known has no header. Two protocols have more to say of the origin: RabbitMQ `dead-letter-exchange` and
-    /// `dead-letter-routing-key`, and JetStream `dead-letter-stream`. A [`Redrive`](crate::bridge::Redrive) takes all of them off.
+    /// A value that is not known has no header. Two protocols have further headers about the origin: RabbitMQ `dead-letter-exchange` and
+    /// `dead-letter-routing-key`, and JetStream `dead-letter-stream`. A [`Redrive`](crate::bridge::Redrive) removes all of these headers.
     ///
-    /// There is none if the letter [would be too large](crate::DeadLetterSink::put) with them.
+    /// There is none if the dead letter [would be too large](crate::DeadLetterSink::put) with them.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         if self.left_out.contains(&HEADERS) {
             return Vec::new();
@@ -79,8 +79,10 @@ impl DeadLetter {
         known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// The letter as a message to send over any protocol, for sinks: the event with its key, its headers, and [those of the
-    /// letter](Self::headers). What is not an event is [as it was received](Outgoing::as_received).
+    /// Returns the dead letter as a message to send over any protocol, for sinks.
+    ///
+    /// It has the event with its key, its headers, and the [headers of the dead letter](Self::headers). A message that is not an event is
+    /// [as it was received](Outgoing::as_received).
     ///
     /// ```
     /// use cloudevents_core::Error;
@@ -99,8 +101,9 @@ impl DeadLetter {
         self.complete(self.received.forward())
     }
 
-    /// As [`outgoing`](Self::outgoing), for a place that takes what is no event: what was received, where the receiver has made an event of
-    /// it. So it can be made anew.
+    /// As [`outgoing`](Self::outgoing), for a destination that takes messages that are no events.
+    ///
+    /// If the receiver has made an event of the message, the dead letter is the message as it was received. So the event can be made anew.
     pub(crate) fn outgoing_as_it_came(&self) -> Outgoing {
         match self.received.is_converted() {
             true => self.complete(Outgoing::as_received(self.received.clone())),
@@ -124,8 +127,9 @@ impl DeadLetter {
         }
     }
 
-    /// The message exactly as it was received, with [the headers of the letter](Self::headers) behind its own. For sinks of bindings, which
-    /// send it over the protocol that it came over.
+    /// The message exactly as it was received, with the [headers of the dead letter](Self::headers) behind its own.
+    ///
+    /// For sinks of bindings, which send it over the protocol that it came over.
     pub fn as_received(&self) -> Outgoing {
         let message = match self.left_out.contains(&OTHERS) {
             true => self.received.forward(), // with the attributes of an event
@@ -134,15 +138,15 @@ impl DeadLetter {
         self.headers().into_iter().fold(message, |message, (name, value)| message.header(name, value))
     }
 
-    /// Leaves out more of what a place refuses. `false` if nothing is left that may be.
+    /// Leaves out one more part of a dead letter that a destination refuses. Returns `false` if no further part may be left out.
     ///
-    /// Its size may be that of any part; what a place cannot express is rather of the message. A body that is not bytes needs all that its
-    /// own protocol knows.
+    /// If the dead letter is too large, its headers are left out first, because any part may be too large. If the destination cannot
+    /// express a part, this is more likely a part of the message. If the body is not bytes, it needs all properties of its own protocol.
     pub(crate) fn leave_out(&mut self, refusal: ErrorKind) -> bool {
         let (by_size, is_bytes) = (refusal == ErrorKind::TooLarge, self.received.origin().has_whole_body());
         let has_key = !by_size && is_bytes && self.outgoing().record_key().is_some();
         let others = (OTHERS, is_bytes);
-        // A place that takes no headers may take the event: the reason of the letter is then in the log.
+        // A destination that takes no headers may take the event. Then the log has the reason of the dead letter.
         let [first, second] = if by_size { [(HEADERS, true), others] } else { [others, (HEADERS, true)] };
         let steps = [(KEY, has_key), first, second, (ATTRIBUTES, is_bytes)];
         let mut steps = steps.into_iter().filter(|(what, may)| *may && !self.left_out.contains(what));
@@ -154,7 +158,7 @@ impl DeadLetter {
         true
     }
 
-    /// A place has the letter. Reports what it lacks, and why.
+    /// A destination has stored the dead letter. Reports the parts that were left out, and the reason.
     pub(crate) fn is_stored(&self, refusal: Option<Error>) {
         if !self.left_out.is_empty() {
             let error = refusal.as_ref().map(tracing::field::display);
@@ -177,8 +181,8 @@ fn bare(received: &Received, keeps_attributes: bool) -> Received {
     Received::new(message, raw)
 }
 
-/// Headers of NATS and HTTP have one line, and brokers of MQTT may take no control characters and noncharacters: what no String of
-/// CloudEvents has, either.
+/// Headers of NATS and HTTP have one line. Brokers of MQTT may refuse control characters and noncharacters, which no String of CloudEvents
+/// has, either.
 fn one_line(text: &str) -> String {
     let is_taken = |character: char| Value::try_from(&*character.encode_utf8(&mut [0; 4])).is_ok();
     text.chars().map(|character| if is_taken(character) { character } else { ' ' }).collect()

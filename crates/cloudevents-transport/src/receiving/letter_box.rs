@@ -1,4 +1,4 @@
-//! Letters that their place does not have yet, and whether it takes any.
+//! Dead letters that their destination has not stored yet, and whether it takes any.
 
 use crate::{
     DeadLetter, InFlight,
@@ -15,7 +15,9 @@ use std::{
 use tokio::time::Instant;
 use tracing::field::{DebugValue, debug};
 
-/// The rejected messages that a dead-letter place does not have yet, and whether it takes any. Clones observe the same place.
+/// The rejected messages that a dead-letter destination has not stored yet, and whether it takes any.
+///
+/// Clones observe the same destination.
 #[derive(Clone, Default)]
 pub struct LetterBox(Arc<Shared>);
 
@@ -23,38 +25,38 @@ pub struct LetterBox(Arc<Shared>);
 struct Shared {
     waiting: InFlight,
     streak: Streak,
-    /// Since when the place takes none, and when that was logged last.
+    /// Since when the destination takes none, and when that was logged last.
     refusing: Mutex<Option<(Instant, Instant)>>,
     listener: OnceLock<Listener>,
     has_place: bool,
 }
 
-/// Hears of each letter that is stored, and each time that one is not.
+/// Called for each dead letter that is stored, and each time that one is not.
 pub(crate) type Listener = Box<dyn Fn(&DeadLetter, Result<(), &Error>) + Send + Sync>;
 
 impl LetterBox {
-    /// That of a place.
+    /// Creates the one of a destination.
     pub(crate) fn of_a_place() -> Self {
         Self(Arc::new(Shared { has_place: true, ..Shared::default() }))
     }
 
-    /// The letters that the place does not have yet, to observe.
+    /// The dead letters that the destination has not stored yet, to observe.
     pub fn waiting(&self) -> InFlight {
         self.0.waiting.clone()
     }
 
-    /// Whether rejected messages go to a place that the program has named, and not to the peer, to the broker, or nowhere.
+    /// Whether rejected messages go to a destination that the program has named, and not to the peer, to the broker, or nowhere.
     pub(crate) fn has_place(&self) -> bool {
         self.0.has_place
     }
 
-    /// Reports letters to this function from now on. There is one.
+    /// Reports dead letters to this function from now on. There is one function.
     pub(crate) fn listen(&self, listener: Listener) {
         let _ = self.0.listener.set(listener);
     }
 
-    /// Why the place takes nothing: why it has refused the last letter, or that it has not answered for a minute. `None` if it takes
-    /// letters, as far as known.
+    /// Why the destination takes nothing: why it has refused the last dead letter, or that it has not answered for a minute. `None` if it
+    /// takes dead letters, as far as known.
     pub(crate) fn refuses(&self, waits: bool) -> Option<Option<Error>> {
         if !waits {
             return None;
@@ -62,12 +64,12 @@ impl LetterBox {
         self.0.streak.failure().map(Some).or_else(|| self.0.streak.is_long(Some(Duration::MAX)))
     }
 
-    /// A letter is passed to the place.
+    /// A dead letter is passed to the destination.
     pub(crate) fn begin(&self) -> Attempt<'_> {
         self.0.streak.begin(None)
     }
 
-    /// The place has the letter.
+    /// The destination has stored the dead letter.
     pub(crate) fn stored(&self, letter: &DeadLetter, attempt: Attempt<'_>) {
         attempt.succeeded();
         let refused = self.refusing().take();
@@ -77,7 +79,7 @@ impl LetterBox {
         self.tell(letter, Ok(()));
     }
 
-    /// The place does not take the letter. That is logged at once and then once a minute, not for each letter.
+    /// The destination does not take the dead letter. That is logged at once and then once a minute, not for each dead letter.
     pub(crate) fn failed(&self, letter: &DeadLetter, attempt: Attempt<'_>, error: &Error) {
         attempt.failed(error);
         if let Some(since) = self.is_to_be_logged() {
@@ -87,7 +89,7 @@ impl LetterBox {
         self.tell(letter, Err(error));
     }
 
-    /// Since when the place takes nothing, if that is to be logged now.
+    /// Since when the destination takes nothing, if that is to be logged now.
     fn is_to_be_logged(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut refusing = self.refusing();

@@ -1,4 +1,4 @@
-//! Receiving: what a program uses.
+//! The API of programs that receive.
 
 pub(crate) mod capabilities;
 pub(crate) mod context;

@@ -4,8 +4,7 @@ use crate::{Bounds, RetryPolicy};
 use cloudevents_core::{DecodeOptions, Peer};
 use std::time::Duration;
 
-/// What happens to a message that cannot be decoded as an event because it is not a CloudEvent or is
-/// malformed.
+/// The policy for a message that cannot be decoded as an event because it is not a CloudEvent or is malformed.
 ///
 /// ```
 /// use cloudevents_transport::{ReceiverOptions, UnreadablePolicy};
@@ -44,31 +43,31 @@ pub struct ReceiverOptions {
     /// How messages are decoded: by the binding, and by the receiver when the program reads the events of a
     /// document.
     pub decoding: DecodeOptions,
-    /// The implementation that wrote the messages, if it differs from the specification: [`with_peer`](Self::with_peer) sets it, with what
-    /// follows from it. A server answers such a peer as it expects. Default: none.
+    /// The implementation that wrote the messages, if it differs from the specification. [`with_peer`](Self::with_peer) sets it and the
+    /// options that follow from it. A server answers such a peer as it expects. Default: none.
     pub peer: Option<Peer>,
-    /// What happens to messages that are not CloudEvents. Default: [`Deliver`](UnreadablePolicy::Deliver).
+    /// The policy for messages that are not CloudEvents. Default: [`Deliver`](UnreadablePolicy::Deliver).
     /// [`Receiver::run`](crate::Receiver::run) with a handler that takes events treats such a message as
     /// malformed.
     pub not_cloudevents: UnreadablePolicy,
-    /// What happens to messages that are not CloudEvents and have no body, as the tombstones of a log. `None`, the default: as
+    /// The policy for messages that are not CloudEvents and have no body, as the tombstones of a log. `None`, the default: as
     /// [`not_cloudevents`](Self::not_cloudevents).
     pub tombstones: Option<UnreadablePolicy>,
-    /// What [`Receiver::run`](crate::Receiver::run) does with malformed CloudEvents, and with events of a
-    /// type other than the handler's. With [`Deliver`](UnreadablePolicy::Deliver), `run` releases the message
-    /// and ends with the error. Handlers that take a [`Delivery`](crate::Delivery), and
-    /// [`Receiver::next`](crate::Receiver::next), get malformed messages with every setting. Default: [`Reject`](UnreadablePolicy::Reject).
+    /// The policy of [`Receiver::run`](crate::Receiver::run) for malformed CloudEvents, and for events of a type other than the handler's.
+    /// With [`Deliver`](UnreadablePolicy::Deliver), `run` releases the message and ends with the error. Handlers that take a
+    /// [`Delivery`](crate::Delivery), and [`Receiver::next`](crate::Receiver::next), get malformed messages with every setting. Default:
+    /// [`Reject`](UnreadablePolicy::Reject).
     pub malformed: UnreadablePolicy,
     /// Upper bounds of unsettled deliveries. At its bounds, a receiver takes no more messages.
     pub in_flight: Bounds,
     /// When [`Receiver::run`](crate::Receiver::run) tries a message again.
     pub retry: RetryPolicy,
-    /// The number of attempts after which [`Receiver::run`](crate::Receiver::run) rejects a message, whatever its failures are about; at
-    /// least one. It counts every attempt, also in an outage, except those that [`Failure::unavailable`](crate::Failure::unavailable)
-    /// reports. `None`, the default: after 10 failures that are the message's own.
+    /// The number of attempts after which [`Receiver::run`](crate::Receiver::run) rejects a message; at least one. It counts every attempt,
+    /// with any reason for the failure, also in an outage. Attempts that [`Failure::unavailable`](crate::Failure::unavailable) reports do
+    /// not count. `None`, the default: after 10 failures that are the message's own.
     pub attempts: Option<u32>,
-    /// How long a type of events may be without a success until failures count that may be those of something shared.
-    /// `None` for ever. Default: one hour.
+    /// If no event of a type succeeds for this long, failures of the type count, even if something shared may have caused them. `None`
+    /// waits for ever. Default: one hour.
     pub give_up_after: Option<Duration>,
     /// How long a handler may take. Then it is dropped, and the attempt has failed. Default: `None`, no limit.
     pub time_limit: Option<Duration>,

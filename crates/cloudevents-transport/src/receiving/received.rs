@@ -14,8 +14,9 @@ use std::{
     time::SystemTime,
 };
 
-/// A message as its protocol delivered it. A binding implements this for its own type around the client's
-/// message.
+/// A message as its protocol delivered it.
+///
+/// A binding implements this for its own type around the client's message.
 ///
 /// Headers are read on demand, because most programs never read them. So no message is copied. New accessors
 /// get a default, so that existing bindings stay valid.
@@ -29,8 +30,8 @@ pub trait Origin: Send + Sync + 'static {
     /// The body. Some protocols distinguish an absent body from an empty one.
     fn body(&self) -> Option<Bytes>;
 
-    /// Whether [`body`](Self::body) is all of the body. It is not where a protocol has bodies that are not
-    /// bytes, such as maps and lists in AMQP 1.0, and where the body could not be read. Default: yes.
+    /// Whether [`body`](Self::body) is all of the body. It is not if the protocol has bodies that are not
+    /// bytes, such as maps and lists in AMQP 1.0, or if the body could not be read. Default: yes.
     fn has_whole_body(&self) -> bool {
         true
     }
@@ -39,8 +40,9 @@ pub trait Origin: Send + Sync + 'static {
     /// Values that are neither text nor bytes are passed in their text form.
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>));
 
-    /// Calls `each` with the name of every header whose value [`headers`](Self::headers) passes as none because it has no text form, and
-    /// with what the value is, such as "a table". Forwarding cannot copy it. Default: there is none.
+    /// Calls `each` with the name of every header whose value has no text form, and with a description of the value, such as "a table".
+    ///
+    /// [`headers`](Self::headers) passes no value for such a header. Forwarding cannot copy it. Default: there is none.
     fn headers_without_text<'a>(&'a self, each: &mut dyn FnMut(&'a str, &'static str)) {
         let _ = each;
     }
@@ -50,8 +52,8 @@ pub trait Origin: Send + Sync + 'static {
     /// copied either.
     fn is_forwarded(&self, name: &str) -> bool;
 
-    /// Whether [`is_forwarded`](Self::is_forwarded) may be true for one of the headers. Of a message where it is not, no header is read for
-    /// forwarding. Implement it where reading the message has shown that already. Default: `true`.
+    /// Whether [`is_forwarded`](Self::is_forwarded) may be true for one of the headers. If it returns `false`, no header is read for
+    /// forwarding. Implement it if reading the message has shown that already. Default: `true`.
     fn has_forwarded_headers(&self) -> bool {
         true
     }
@@ -113,8 +115,9 @@ pub trait Origin: Send + Sync + 'static {
     }
 }
 
-/// A received message: decoded as far as that is cheap, and as the protocol delivered it. Cloning counts
-/// references.
+/// A received message: decoded as far as that is cheap, and as the protocol delivered it.
+///
+/// Cloning counts references.
 ///
 /// `Debug` shows names and sizes, never contents.
 ///
@@ -144,7 +147,7 @@ struct Stored<O: ?Sized> {
     invalid: OnceLock<ErrorKind>,
     /// Why the target of a bridge refused it.
     refused: OnceLock<Error>,
-    /// What a function of the receiver has made of it, in place of `message`.
+    /// The result of a function of the receiver that converts the message, in place of `message`.
     converted: OnceLock<Box<Result<Decoded<Message>, Error>>>,
     origin: O,
 }
@@ -160,8 +163,9 @@ impl Received {
         Self(Arc::new(Stored { message, event: None, invalid, refused, converted, origin }))
     }
 
-    /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event). For
-    /// bindings that need the event before the program does. Does nothing if there are clones.
+    /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event).
+    ///
+    /// For bindings that need the event before the program does. Does nothing if there are clones.
     pub fn with_event(mut self, event: impl Into<Box<Decoded<Event>>>) -> Self {
         if let Some(stored) = Arc::get_mut(&mut self.0) {
             stored.event = Some(event.into());
@@ -205,7 +209,7 @@ impl Received {
         self.0.converted.get().map_or(&self.0.message, |converted| converted).as_ref()
     }
 
-    /// What its binding has read, whatever was made of it.
+    /// The message as its binding has read it, even if it was converted.
     #[cfg(feature = "fake")]
     pub(crate) fn as_read(&self) -> &Result<Decoded<Message>, Error> {
         &self.0.message
@@ -226,8 +230,9 @@ impl Received {
         &self.0.origin
     }
 
-    /// The client's own message, if it is a `T`, with all details of the protocol. The documentation of each
-    /// binding names its type.
+    /// The client's own message, if it is a `T`, with all details of the protocol.
+    ///
+    /// The documentation of each binding names its type.
     pub fn native<T: 'static>(&self) -> Option<&T> {
         self.origin().native().downcast_ref()
     }
@@ -237,8 +242,9 @@ impl Received {
         self.origin().body()
     }
 
-    /// The body, to send the message over another protocol, or to store it: a message whose body is not bytes
-    /// must not become one without a body.
+    /// The body, to send the message over another protocol, or to store it.
+    ///
+    /// A message whose body is not bytes must not become one without a body.
     ///
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), where
     /// [`body`](Self::body) is not all of the body ([`Origin::has_whole_body`]).
@@ -251,15 +257,17 @@ impl Received {
             .with_help("reject it to an address of its own protocol, which keeps it as it is"))
     }
 
-    /// The bytes that count as in flight: those of key, headers and body. Over MQTT, also what each user property takes in memory beside
-    /// its text.
+    /// The bytes that count as in flight: the bytes of key, headers and body.
+    ///
+    /// Over MQTT, the memory that each user property takes beside its text counts, too.
     pub fn size(&self) -> usize {
         let message = self.decoded_message().map_or(0, |message| message.value.body_len());
         self.origin().size().max(message)
     }
 
-    /// The value of the first header with this name, ignoring ASCII case. Attributes of the event are among
-    /// the headers.
+    /// The value of the first header with this name, ignoring ASCII case.
+    ///
+    /// Attributes of the event are among the headers.
     pub fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.origin().header(name)
     }
@@ -319,8 +327,9 @@ impl Received {
         self.origin().correlation()
     }
 
-    /// Converts the message for sending it elsewhere, with its key and the headers that are not attributes. A
-    /// document stays unchanged.
+    /// Converts the message for sending it elsewhere, with its key and the headers that are not attributes.
+    ///
+    /// A document stays unchanged.
     ///
     /// It never fails. A message that cannot be decoded is forwarded [as it was
     /// received](Outgoing::as_received). A sender whose protocol cannot carry such a message refuses it.

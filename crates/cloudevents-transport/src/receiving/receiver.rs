@@ -45,7 +45,7 @@ pub struct Receiver {
     interceptor: Option<Arc<dyn Interceptor>>,
 }
 
-/// Makes a message of events of what is none.
+/// Makes events of a message that is not an event.
 type Convert = dyn Fn(&Received, &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> + Send + Sync;
 
 /// The options that the receiver itself needs.
@@ -106,9 +106,9 @@ impl Receiver {
         }
     }
 
-    /// Returns the receiver with a limit shared with other receivers, in place of
-    /// [`ReceiverOptions::in_flight`]. Receivers that wait at the same time may each exceed it by one
-    /// message.
+    /// Returns the receiver with a limit shared with other receivers, in place of [`ReceiverOptions::in_flight`].
+    ///
+    /// Receivers that wait at the same time may each exceed it by one message.
     pub fn sharing(mut self, in_flight: InFlight) -> Self {
         let Context { decoding, counters, attempts, .. } = &*self.context;
         let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
@@ -122,16 +122,19 @@ impl Receiver {
         self
     }
 
-    /// Returns the receiver with a function that makes events of messages that are none, in place of another one. It gets each message that
-    /// nothing marks as a CloudEvent, and each document, and returns `None` to leave it as it is. `Adapters::message` of
-    /// `cloudevents-adapters` is such a function, for documents of other systems.
+    /// Returns the receiver with a function that makes events of messages that are no events.
+    ///
+    /// It replaces the function of an earlier call. It gets each message that nothing marks as a CloudEvent, and each document. It returns
+    /// `None` to leave the message as it is. `Adapters::message` of `cloudevents-adapters` is such a function, for documents of other
+    /// systems.
     ///
     /// Several events are a batch: they share the settlement of the message, which is accepted when all of them were handled. Filters,
-    /// handlers and bridges see the events. A bridge sends them one by one, in order, whether or not its target takes batches. An error,
-    /// for all of the message, takes the place of the one that it had. Of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent), it is treated
-    /// by [`ReceiverOptions::not_cloudevents`].
+    /// handlers and bridges see the events. A bridge sends them one by one, in order, whether or not its target takes batches. An error of
+    /// the function is an error of the whole message, and replaces the error that the message had. [`ReceiverOptions::not_cloudevents`] is
+    /// the policy for an error of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent).
     ///
-    /// Key, headers and body stay those that were received. So does a dead letter, wherever its place takes what is no event.
+    /// Key, headers and body stay as they were received. A dead letter also stays as it was received, if its destination takes messages
+    /// that are no events.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
@@ -162,15 +165,14 @@ impl Receiver {
         self
     }
 
-    /// Returns the next delivery, or `None` if the receiver was stopped or drained, or if no more messages
-    /// can come.
+    /// Returns the next delivery, or `None` if the receiver was stopped or drained, or if no more messages can come.
     ///
     /// Cancel-safe: dropping the future loses nothing, and a later call returns the message. While it waits
-    /// for room, it takes nothing from the source.
+    /// for a permit, it takes nothing from the source.
     ///
     /// An error is about the connection, not about a message. A later call tries again, or is an error of kind
-    /// [`Closed`](ErrorKind::Closed): then the receiver has ended for good, for one thing because its login was refused for as long as
-    /// [`Backoff::refused`](crate::binding::connect::Backoff::refused) says.
+    /// [`Closed`](ErrorKind::Closed). Then the receiver has ended for good, for example because its login was refused for as long as
+    /// [`Backoff::refused`](crate::binding::connect::Backoff::refused).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
         if let Some(error) = self.behind.take()
             && !self.stop.is_stopped()
@@ -185,13 +187,15 @@ impl Receiver {
         }
     }
 
-    /// Returns the next deliveries together, for programs that write many at once: waits for the first one, and then until there are `most`
-    /// of them, or until this time has passed since the first. With no time, they are those that have arrived already. Empty where
-    /// [`next`](Self::next) returns `None`, and for `most` of 0.
+    /// Returns the next deliveries together, for programs that write many at once.
     ///
-    /// Each is settled by itself, and attempts are counted as with `next`. Dropping the future releases what it has taken. An error that
-    /// comes behind deliveries is that of the next call. A number above the receiver's [`in_flight`](ReceiverOptions::in_flight) is never
-    /// reached.
+    /// It waits for the first one, and then until there are `most` of them, or until this time has passed since the first. If the time is
+    /// zero, it returns the deliveries that have arrived already. It returns none where [`next`](Self::next) returns `None`, and for `most`
+    /// of 0.
+    ///
+    /// Each is settled by itself, and attempts are counted as with `next`. Dropping the future releases the deliveries that it has taken.
+    /// If an error comes behind deliveries, the next call returns it. A number above the receiver's
+    /// [`in_flight`](ReceiverOptions::in_flight) is never reached.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
@@ -254,7 +258,7 @@ impl Receiver {
         Some(Delivery::new(incoming, Arc::clone(&self.context)))
     }
 
-    /// Waits for room, then for the source.
+    /// Waits for a permit, then for the source.
     async fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
         if self.stop.is_stopped() {
             return Ok(None);
@@ -277,8 +281,8 @@ impl Receiver {
         .await
     }
 
-    /// Returns the bytes of the message and of what is made of it, if something is. What a log delivers again from memory is converted
-    /// already.
+    /// Returns the bytes of the message and of its conversion, if it is converted. A message that a log delivers again from memory is
+    /// converted already.
     fn convert_by(&self, convert: &Convert, received: &Received) -> Option<usize> {
         let is_open = match received.decoded_message() {
             Ok(message) => !matches!(message.value, Message::Binary(_)) && received.event().is_none(),
@@ -353,12 +357,12 @@ impl Receiver {
         self.context = Arc::new(Context { decoding, counters, in_flight, attempts });
     }
 
-    /// Whether the source takes nothing because of what is not settled.
+    /// Whether the source takes nothing because of unsettled messages.
     pub(crate) fn is_held_up(&self) -> bool {
         self.intake.is_held_up()
     }
 
-    /// From now on, no partition takes all room.
+    /// From now on, no partition takes all permits.
     pub(crate) fn isolate(&mut self) {
         self.intake.isolate(&self.context.in_flight, &self.context.counters);
     }
@@ -392,8 +396,7 @@ impl Receiver {
         self.options.malformed
     }
 
-    /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or
-    /// [`run`](Self::run) runs.
+    /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or [`run`](Self::run) runs.
     pub fn stopper(&self) -> Stopper {
         Stopper(Arc::clone(&self.stop))
     }
@@ -405,8 +408,8 @@ impl Receiver {
     /// delivery, it waits until the deadline. If the future is dropped, no more messages are taken either,
     /// and `drain` can be called again.
     ///
-    /// In a log, what is settled comes again if a message before it is not, such as one that was released. That is an error of kind
-    /// [`Timeout`](ErrorKind::Timeout), too, with the number of these.
+    /// In a log, a settled message comes again if a message before it is not settled, such as one that was released. That is an error of
+    /// kind [`Timeout`](ErrorKind::Timeout), too, with the number of these messages.
     pub async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         let drained = self.drain_leaving(deadline).await;
         let result = match (drained, self.settled_ahead()) {
@@ -424,18 +427,18 @@ impl Receiver {
         result
     }
 
-    /// Drains it, and leaves messages in a log on purpose: what is settled behind them comes again.
+    /// Drains it, and leaves messages in a log on purpose. Settled messages behind them come again.
     pub(crate) async fn drain_leaving(&mut self, deadline: Duration) -> Result<(), Error> {
         self.stop.stop();
         self.intake.drain(deadline).await
     }
 
-    /// Nothing more is received, and what is delivered is settled within this time.
+    /// Nothing more is received, and delivered messages are settled within this time.
     pub(crate) fn finish(&mut self, within: Duration) {
         self.intake.finish(within);
     }
 
-    /// How many messages are settled that come again all the same, in words.
+    /// The number of settled messages that come again all the same, in words.
     pub(crate) fn settled_ahead(&self) -> Option<String> {
         let again = self.intake.settled_ahead();
         (again > 0).then(|| {
@@ -443,8 +446,9 @@ impl Receiver {
         })
     }
 
-    /// Returns the deliveries as a stream, which ends after the first error. Dropping the stream loses
-    /// nothing.
+    /// Returns the deliveries as a stream, which ends after the first error.
+    ///
+    /// Dropping the stream loses nothing.
     pub fn stream(&mut self) -> impl Stream<Item = Result<Delivery, Error>> + Send + '_ {
         stream::unfold(Some(self), |receiver| async {
             let receiver = receiver?;
@@ -455,7 +459,7 @@ impl Receiver {
         })
     }
 
-    /// What the protocol can do.
+    /// Returns the capabilities of the protocol.
     pub fn capabilities(&self) -> ReceiverCapabilities {
         self.capabilities
     }
@@ -465,18 +469,19 @@ impl Receiver {
         self.intake.connectivity()
     }
 
-    /// What [`run`](Self::run) does, to observe while it has the receiver.
+    /// The state of [`run`](Self::run), to observe while it has the receiver.
     pub fn activity(&self) -> Activity {
         self.activity.clone()
     }
 
-    /// What is in flight, and its bounds.
+    /// The messages in flight, and their bounds.
     pub fn in_flight(&self) -> &InFlight {
         &self.context.in_flight
     }
 
-    /// The rejected messages of this receiver that the dead-letter sink does not have yet, to observe: each is tried again until it does.
-    /// After the end: those that it never got.
+    /// The rejected messages of this receiver that the dead-letter sink has not stored yet, to observe.
+    ///
+    /// Each is tried again until the sink has stored it. After the end, these are the messages that the sink has never stored.
     pub fn letters(&self) -> InFlight {
         self.letter_box().waiting()
     }
@@ -485,9 +490,10 @@ impl Receiver {
         self.intake.letters()
     }
 
-    /// Returns the receiver with a filter. A message that does not match is accepted and counted
-    /// ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With several filters, a message
-    /// has to match all of them. Messages that cannot be decoded are not filtered.
+    /// Returns the receiver with a filter.
+    ///
+    /// A message that does not match is accepted and counted ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With
+    /// several filters, a message has to match all of them. Messages that cannot be decoded are not filtered.
     ///
     /// An error of kind [`Unsupported`](ErrorKind::Unsupported) if other consumers may compete for the
     /// messages ([`ReceiverCapabilities::shared`]), unless the filter has

@@ -1,4 +1,4 @@
-//! What stops a receiver.
+//! Stopping a receiver.
 
 use futures_util::task::AtomicWaker;
 use std::sync::{
@@ -7,9 +7,10 @@ use std::sync::{
 };
 use tokio::sync::Notify;
 
-/// Stops a [`Receiver`](crate::Receiver) that is in use in another task: [`next`](crate::Receiver::next) returns `None`, and
-/// [`run`](crate::Receiver::run) returns when the running handlers have ended. Drain the receiver after
-/// that.
+/// Stops a [`Receiver`](crate::Receiver) that is in use in another task.
+///
+/// [`next`](crate::Receiver::next) returns `None`, and [`run`](crate::Receiver::run) returns when the running handlers have ended. Drain
+/// the receiver after that.
 ///
 /// ```
 /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {

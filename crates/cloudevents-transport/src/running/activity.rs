@@ -1,4 +1,4 @@
-//! What a receiver that runs does now.
+//! The state of a receiver that runs.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Observes what [`Receiver::run`](crate::Receiver::run) or a bridge does, from other tasks. Clones observe the same one.
+/// Observes [`Receiver::run`](crate::Receiver::run) or a bridge from other tasks. Clones observe the same one.
 ///
 /// ```
 /// # #[cfg(feature = "fake")] fn main() {
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Activity(Arc<Mutex<Seen>>);
 
-/// What [`Receiver::run`](crate::Receiver::run) or a bridge does now.
+/// The state of [`Receiver::run`](crate::Receiver::run) or of a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunState {
@@ -31,14 +31,14 @@ pub enum RunState {
     NotRunning,
     /// Messages are handled as they come.
     Receiving,
-    /// All handlers are in use, or those that are have all that there is room for. Another message is received as soon as one ends.
+    /// All handlers are in use, or the running handlers have all permits. Another message is received as soon as one ends.
     Busy,
-    /// The source has failed, and is tried again after a pause. What a client does about its connection by itself is in
+    /// The source has failed, and is tried again after a pause. A client that connects again by itself shows that in
     /// [`Receiver::connectivity`](crate::Receiver::connectivity).
     Disconnected,
     /// Nothing succeeds: one message at a time is tried, until one does.
     Slowed,
-    /// There is no room: what was received waits behind messages that are tried again, or behind handlers none of which has ended for ten
+    /// No permit is free. Received messages wait behind messages that are tried again, or behind handlers none of which has ended for ten
     /// seconds. Or all handlers are in use, and none has ended for a minute.
     Blocked,
     /// It was stopped, or its source has ended, and it waits for handlers.
@@ -46,7 +46,7 @@ pub enum RunState {
 }
 
 impl RunState {
-    /// Whether messages that are there are not handled at the moment, for another reason than that all handlers are in use.
+    /// Whether received messages are not handled at the moment, for another reason than that all handlers are in use.
     pub fn is_stalled(self) -> bool {
         matches!(self, Self::Disconnected | Self::Slowed | Self::Blocked)
     }
@@ -66,12 +66,12 @@ pub(super) struct Seen {
     pub(super) finishing: usize,
     /// Since when there have been messages here.
     pub(super) here: Option<Instant>,
-    /// There was no room, and no message has ended since.
+    /// No permit was free, and no message has ended since.
     pub(super) blocked: bool,
 }
 
 impl Activity {
-    /// What it does now.
+    /// Returns the state.
     pub fn state(&self) -> RunState {
         self.seen().state
     }
@@ -86,8 +86,10 @@ impl Activity {
         self.seen().waiting
     }
 
-    /// While it is [ending](RunState::Ending), the number of messages that it still handles: those that handlers have, and in a log those
-    /// before them, as these would come again otherwise, with what is settled behind them.
+    /// While it is [ending](RunState::Ending), the number of messages that it still handles.
+    ///
+    /// Handlers have these messages. In a log, the messages before them are handled, too: otherwise they would come again, with the settled
+    /// messages behind them.
     pub fn finishing(&self) -> usize {
         self.seen().finishing
     }
@@ -97,7 +99,7 @@ impl Activity {
         self.seen().held
     }
 
-    /// For how long the handler has been running that began first of those that run. `None` if none does. A handler that hangs shows here.
+    /// For how long the oldest handler has been running. `None` if none runs. A handler that hangs shows here.
     pub fn longest_running(&self) -> Option<Duration> {
         self.seen().oldest.map(|oldest| oldest.elapsed())
     }
@@ -107,7 +109,7 @@ impl Activity {
         self.seen().here.map(|here| here.elapsed())
     }
 
-    /// Whether there was no room, and no message has ended since. An attempt that begins makes no room.
+    /// Whether no permit was free, and no message has ended since. An attempt that begins frees none.
     pub(crate) fn is_blocked(&self) -> bool {
         self.seen().blocked
     }

@@ -26,7 +26,7 @@ impl Ended {
         matches!(self, Self::Failed(_) | Self::Held | Self::Fatal(_) | Self::Settled(Ok(false) | Err(_)))
     }
 
-    /// What an interceptor hears; `None` if the receiver ends instead.
+    /// The result that an interceptor gets; `None` if the receiver ends instead.
     pub(super) fn result(&self) -> Option<Result<(), &Failure>> {
         match self {
             Self::Rejected(failure) | Self::Failed(failure) | Self::Settled(Err(failure)) => {

@@ -1,22 +1,22 @@
-//! What is finished when the receiver is stopped.
+//! The messages that are still handled when the receiver is stopped.
 
 use crate::Delivery;
 use cloudevents_core::{Error, ErrorKind};
 use std::collections::HashMap;
 use tokio::time::Instant;
 
-/// The place of a message in a log: its assignment, and its offset.
+/// The position of a message in a log: its assignment, and its offset.
 pub(super) type Place = (u64, u64);
 
-/// Nothing more is received.
+/// The end of a run: nothing more is received.
 ///
-/// In a log, what is settled comes again if a message before it is not. So when the receiver was stopped, messages that were *overtaken*
-/// are handled, too: what is behind them is settled, or a handler has it. All others that no handler has go back.
+/// In a log, a settled message comes again if a message before it is not settled. So when the receiver was stopped, messages that were
+/// *overtaken* are handled, too: a message behind them is settled, or a handler has it. All other messages that no handler has go back.
 pub(super) struct Ending {
     pub(super) result: Result<(), Error>,
     /// When the handlers that still run are dropped.
     pub(super) late: Instant,
-    /// The first message of each assignment that is not handled any more: what is behind it comes again in any case.
+    /// The first message of each assignment that is not handled any more. The messages behind it come again in any case.
     stuck: HashMap<u64, u64>,
 }
 
@@ -48,7 +48,7 @@ impl Ending {
 }
 
 impl UnderWay {
-    /// Whether what is behind the message in its log is settled, or a handler has it.
+    /// Whether a message behind this one in its log is settled, or a handler has it.
     pub(super) fn overtakes(&self, delivery: &Delivery) -> bool {
         let is_behind = |(assignment, offset)| self.0.get(&assignment).is_some_and(|last| *last > offset);
         delivery.place().is_some_and(is_behind) || delivery.is_overtaken()
@@ -72,7 +72,7 @@ pub(super) fn late(running: usize) -> Error {
         .with_detail(format!("handlers were still running at the deadline: {running}"))
 }
 
-/// The result of handling and draining. What was not done in time tells also what comes again.
+/// The result of handling and draining. The error of late handlers also has the error about messages that come again.
 pub(crate) fn both(handled: Result<(), Error>, drained: Result<(), Error>) -> Result<(), Error> {
     match (handled, drained) {
         (Err(late), Err(again)) if late.kind() == ErrorKind::Timeout => {

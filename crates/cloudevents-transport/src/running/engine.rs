@@ -29,7 +29,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// How long the next message of a lane waits for the letter of the one before it. A place that hangs stops no lane for longer.
+/// How long the next message of a lane waits for the dead letter before it. A destination that hangs stops no lane for longer.
 const STORING: Duration = Duration::from_secs(10);
 
 impl Receiver {
@@ -76,7 +76,7 @@ impl Receiver {
                 if running.is_empty() {
                     return result;
                 }
-                // Dropping the handlers releases what they hold.
+                // Dropping the handlers releases their messages.
                 let late = late(running.len());
                 let Err(why) = result else { return Err(late) };
                 tracing::warn!(error = %late, "handlers are dropped");
@@ -120,7 +120,7 @@ async fn unless<T>(lost: Option<impl Future<Output = ()>>, attempt: impl Future<
     }
 }
 
-/// What the engine knows of a message while a handler has it.
+/// The state of a message while a handler has it.
 struct Handling {
     number: u64,
     lane: Lane,
@@ -135,7 +135,7 @@ struct Handled {
     received: Received,
 }
 
-/// Decides which message is handled next, whether another one is received, and what happens after an attempt.
+/// Decides which message is handled next, whether another one is received, and how an attempt is settled.
 struct Engine {
     settings: Settings,
     stopper: Stopper,
@@ -148,10 +148,10 @@ struct Engine {
     begun: u64,
     /// When a handler has ended last, or there was none; and when to report that none does.
     moved: Instant,
-    /// There was no room, and no message has ended since.
+    /// No permit was free, and no message has ended since.
     blocked: bool,
     report: Option<Instant>,
-    /// When to look again whether there is room.
+    /// When to look again whether a permit is free.
     look: Option<Instant>,
     /// Since when there have been messages here.
     here: Option<Instant>,
@@ -227,7 +227,7 @@ impl Engine {
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
             if !delivery.is_current() && !self.needs()(&delivery, now) {
-                // What is behind it in its lane may be needed as soon as it is not slow any more, and must not overtake it.
+                // A message behind it in its lane may be needed as soon as it is not slow any more, and must not overtake it.
                 self.forget(&attempts);
                 for behind in self.lanes.take_behind(&lane, |task| !task.delivery.is_current()) {
                     self.forget(&behind.attempts);
@@ -292,7 +292,7 @@ impl Engine {
         self.taken = self.taken.saturating_sub(1);
     }
 
-    /// Watches whose message it is, to give back what waits as soon as it has to.
+    /// Watches the ownership of a message, to give back waiting messages as soon as they have to go.
     fn watch(&mut self, delivery: &Delivery) {
         if let Some(ownership) = delivery.ownership()
             && !self.owners.iter().rev().any(|known| known.is_same(&ownership))
@@ -302,8 +302,9 @@ impl Engine {
         }
     }
 
-    /// Gives back what no handler has and is not this process's any more, or soon, but for what is [needed](Self::needs). Where a message
-    /// waits for its next attempt, that has to be due before, also for what is behind it in its lane.
+    /// Gives back messages that no handler has and that leave this process, now or soon. Messages that are [needed](Self::needs) stay. If a
+    /// message waits for its next attempt, it stays only if the attempt is due before it leaves. The same holds for messages behind it in
+    /// its lane.
     fn give_back(&mut self) {
         self.owners.retain(Ownership::is_held);
         let (needs, now) = (self.needs(), Instant::now());
@@ -319,14 +320,14 @@ impl Engine {
         self.held.retain(Delivery::is_current);
     }
 
-    /// Tells which messages are handled at a time although their partition is about to be revoked: those of a log behind which others are
-    /// settled or under way, which would come again elsewhere.
+    /// Tells which messages are handled at a time although their partition is about to be revoked. These are messages of a log behind which
+    /// others are settled or under way: those would come again elsewhere.
     fn needs(&self) -> impl Fn(&Delivery, Instant) -> bool + use<> {
         let (is_slow, under_way) = (self.pace.is_slow(), self.under_way());
         move |delivery, time| !is_slow && delivery.stays_until(time) && under_way.overtakes(delivery)
     }
 
-    /// The last places that handlers have.
+    /// The last positions that handlers have.
     fn under_way(&self) -> UnderWay {
         self.handled.values().filter_map(|handled| handled.place).collect()
     }
@@ -399,7 +400,7 @@ impl Engine {
         self.pace.succeeded(took);
     }
 
-    /// What reached its time limit may have waited for others that are under way.
+    /// A message that reached its time limit may have waited for others that are under way.
     fn follow(&mut self, failure: &Failure, took: Duration) {
         if self.settings.follows.is_some()
             && failure.cause().downcast_ref().is_some_and(is_time_limit)
@@ -439,7 +440,7 @@ impl Engine {
         let until = later(now, after);
         if !delivery.is_current() && !self.needs()(&delivery, until) {
             tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now, or soon");
-            // What is behind it in its lane must not overtake it.
+            // Messages behind it in its lane must not overtake it.
             let Handling { lane, attempts, .. } = handling;
             self.lanes.wait(Task { delivery, lane, attempts }, until);
             return self.give_back();
@@ -451,8 +452,8 @@ impl Engine {
                 ending.leaves(&delivery);
             }
             tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
-            // An attempt that does not count must not be counted by the broker either. A peer that keeps the message counts none, and hears
-            // the delay that the failure names.
+            // If the attempt does not count here, the broker must not count it either. A peer that keeps the message counts no attempts. It
+            // hears the delay that the failure names.
             let says_when = counts || !self.waits_here && failure.delay().is_some();
             drop(if says_when { delivery.give_back(after) } else { delivery.release() });
             let lane = lane.clone();
@@ -466,8 +467,8 @@ impl Engine {
         self.lanes.wait(Task { delivery, lane, attempts }, until);
     }
 
-    /// Rejects the message of a running lane. The next one of the lane begins when the letter is stored, or when that has failed: letters
-    /// have the order of their lane.
+    /// Rejects the message of a running lane. The next one of the lane begins when the dead letter is stored, or when that has failed: dead
+    /// letters have the order of their lane.
     fn reject(&mut self, lane: Lane, delivery: Delivery, reason: impl Display) {
         let settled = delivery.reject(reason);
         if lane == Lane::Own || settled.decided().is_some() {
@@ -479,8 +480,8 @@ impl Engine {
         }));
     }
 
-    /// Stops receiving. What is not handled is released if the receiver was stopped or fails, unless it [needs](Ending::needs) to be
-    /// handled first; if the source has no more messages, it is handled, except behind messages that wait.
+    /// Stops receiving. If the receiver was stopped or fails, messages that are not handled are released, unless they [need](Ending::needs)
+    /// to be handled first. If the source has no more messages, they are handled, except behind messages that wait.
     fn finish(&mut self, result: Result<(), Error>, stopped: bool) {
         if let Some(ending) = &mut self.ending {
             if ending.result.is_ok() && result.is_err() {
@@ -506,7 +507,7 @@ impl Engine {
         }
     }
 
-    /// Releases what no handler has, unless it needs to be handled before the end.
+    /// Releases messages that no handler has, unless they need to be handled before the end.
     fn keep_needed(&mut self) {
         let Some(ending) = &self.ending else { return };
         let under_way = self.under_way();

@@ -12,14 +12,15 @@ use tokio::time::Instant;
 /// The number of failures of its own after which a message is given up, unless the program sets a limit.
 pub(crate) const ATTEMPTS: u32 = 10;
 
-/// How soon after a message was given up, because its type was without a success for long, another one of the type is taken for one more of
-/// the kind. With a longer pause, it has its own time.
+/// A message may be given up because its type was without a success for long. For this time, another failing message of the type is taken
+/// for the same case. After a longer pause, it has its own time.
 const SOON: Duration = Duration::from_secs(300);
 
-/// With more types than this, those without a failing message are forgotten.
+/// With more types than this, types without a failing message are forgotten.
 const KNOWN: usize = 256;
 
-/// So many messages that were lost with their connection are remembered, each for so long: what is away for longer went elsewhere.
+/// This number of messages that were lost with their connection is remembered, each for this time. A message that is away for longer went
+/// elsewhere.
 const LOST: usize = 1024;
 const AWAY: Duration = Duration::from_secs(3600);
 
@@ -35,7 +36,7 @@ pub(super) struct Limits {
 /// The attempts at one message.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
-    /// The number of the next one, without those for which something was unavailable.
+    /// The number of the next one. Attempts for which something was unavailable do not count.
     number: u32,
     /// All that failed, and those that count.
     pub(super) failed: u32,
@@ -52,17 +53,17 @@ pub(super) struct Attempts {
     pub(super) is_probe: bool,
 }
 
-/// What successes of other messages tell about a failure.
+/// Judges a failure by the successes of other messages.
 ///
-/// Failed attempts count while *another* message of the same type that was begun after the message's previous failure has
-/// succeeded: what they share is there, so the failure is the message's own.
+/// Failed attempts count while *another* message of the same type that was begun after the message's previous failure has succeeded. Then
+/// the things that they share work, so the failure is the message's own.
 pub(super) struct GivingUp {
     limits: Limits,
     /// Whether messages wait here, so that their own time is known.
     waits_here: bool,
     /// Numbers begins and ends, in their order.
     clock: u64,
-    /// The types of messages that have failed and are not settled, and those without a success for long. There is none while all goes
+    /// The types of messages that have failed and are not settled, and types without a success for long. There is none while all goes
     /// well.
     types: HashMap<u64, Type>,
     /// Messages that have failed and were lost with their connection, and when: brokers end connections more often than messages are given
@@ -89,7 +90,7 @@ impl Type {
         limits.after.is_some_and(|after| self.since.elapsed() >= after)
     }
 
-    /// Whether a message is taken for what nothing helps: it has failed for as long itself, or followed one that was given up so.
+    /// Whether nothing helps a message: it has failed for this long itself, or it followed a message that was given up after so long.
     fn is_long_for(&self, first: Instant, limits: &Limits) -> bool {
         let follows =
             |gave_up: Instant| first.checked_duration_since(gave_up).is_some_and(|later| later < SOON);
@@ -98,7 +99,7 @@ impl Type {
 }
 
 impl Attempts {
-    /// Those that the broker counted before are taken over.
+    /// Takes over the attempts that the broker counted before.
     fn of(delivery: &Delivery) -> Self {
         let before = delivery.attempt().saturating_sub(1);
         Self {
@@ -245,15 +246,17 @@ impl GivingUp {
         is_over
     }
 
-    /// The type of the event. What has none is a type of its own.
+    /// The type of the event. Messages without one have a type of their own.
     fn ty(&self, delivery: &Delivery) -> u64 {
         // A format may be the program's.
         let ty = caught(|| delivery.attribute("type").ok().flatten()).ok().flatten();
         self.hasher.hash_one(ty.unwrap_or_default())
     }
 
-    /// Which message it is, by what a broker keeps when it delivers again. An offset alone is not enough: a log that was truncated has
-    /// another message there. What is no event is often equal to another one in part.
+    /// Identifies a message by the parts that a broker keeps when it delivers again.
+    ///
+    /// An offset alone is not enough: a log that was truncated has another message there. Messages that are no events are often equal in
+    /// part.
     fn identity(&self, delivery: &Delivery) -> Option<u64> {
         let received = delivery.received();
         let identity = || {

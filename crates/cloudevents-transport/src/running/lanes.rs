@@ -6,7 +6,7 @@ use cloudevents_core::ErrorKind;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::time::Instant;
 
-/// What is handled one after the other. Without an order, each message is its own.
+/// Messages that are handled one after the other. Without an order, each message has its own lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Lane {
     /// That of one message.
@@ -23,7 +23,7 @@ pub(super) enum Lane {
 /// The lanes that a source itself has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A queue or a file: what it holds is in one order, whatever the topic of a message is.
+    /// A queue or a file: its messages are in one order, also messages of several topics.
     Queue,
     /// Partitions and topics.
     Places,
@@ -55,7 +55,7 @@ impl Source {
     }
 }
 
-/// A message that the engine holds, and what is known of its attempts.
+/// A message that the engine holds, and its attempts.
 pub(super) struct Task {
     pub(super) delivery: Delivery,
     pub(super) lane: Lane,
@@ -189,7 +189,7 @@ impl Lanes {
         }
     }
 
-    /// The message of a running lane goes back, and so do those behind it, which must not overtake it.
+    /// The message of a running lane goes back, and so do the messages behind it, which must not overtake it.
     pub(super) fn abandon(&mut self, lane: Lane) {
         if let Some(behind) = self.behind.get_mut(&lane) {
             behind.clear();
@@ -252,7 +252,7 @@ impl Lanes {
         }
     }
 
-    /// Drops messages that no handler has, but for those that have to be kept. Nothing overtakes what is dropped.
+    /// Drops messages that no handler has, except messages that have to be kept. Nothing overtakes a dropped message.
     pub(super) fn keep(&mut self, mut keeps: impl FnMut(&Task) -> bool) {
         let (kept, ready): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.ready).into_iter().partition(&mut keeps);
@@ -292,7 +292,7 @@ fn by_attribute(delivery: &Delivery, name: &str) -> Lane {
     // A format may be the program's.
     match caught(|| delivery.attribute(name)).unwrap_or(Ok(None)) {
         Ok(value) => value.map_or(Lane::Own, Lane::Value),
-        // What only claims to be a batch cannot be decoded.
+        // A message that only claims to be a batch cannot be decoded.
         Err(error) if error.kind() == ErrorKind::Batched && delivery.message().is_ok() => Lane::Alone,
         Err(error) => {
             tracing::debug!(%error, attribute = %name, "the message has no place in the order");

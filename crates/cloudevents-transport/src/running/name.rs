@@ -4,7 +4,7 @@ use crate::{Received, panics::caught};
 use cloudevents_core::DecodeOptions;
 use std::fmt;
 
-/// Names a message in the log: its event, and its place.
+/// Names a message in the log: its event, and its position.
 pub(super) struct Name<'a> {
     pub(super) received: &'a Received,
     pub(super) decoding: &'a DecodeOptions,

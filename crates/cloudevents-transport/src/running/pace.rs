@@ -11,15 +11,15 @@ const MANY: usize = 256;
 /// With fewer failures in a row, messages are begun as always.
 const FEW: usize = 8;
 
-/// Slows down while no message succeeds: then one at a time is begun, as a probe, with growing pauses. A success ends it. After a
-/// long time without one, when failures count whatever they are about, the pauses are short again.
+/// Slows down while no message succeeds. Then one message at a time is begun, as a probe, with growing pauses. A success ends it. After a
+/// long time without a success, all failures count, and the pauses are short again.
 ///
 /// A probe that does not end is no reason to wait: the next one is begun after the longest pause.
 pub(super) struct Pace {
     retry: RetryPolicy,
     /// Whether it slows down at all, or only counts.
     slows: bool,
-    /// Whether the failures in a row are taken for those of something that all messages share.
+    /// Whether the failures in a row are taken for failures of something that all messages share.
     is_outage: bool,
     give_up_after: Option<Duration>,
     /// How long the latest success took.
@@ -93,11 +93,11 @@ impl Pace {
         }
     }
 
-    /// An attempt failed. `earlier` is when the first one was begun that still runs, if that was before this one. Returns whether an outage
-    /// begins.
+    /// An attempt failed. Returns whether an outage begins.
     ///
-    /// What succeeds may take longer than what fails: none begins while an earlier attempt still runs, nor within the time that the latest
-    /// success took. What takes too long tells nothing.
+    /// `earlier` is the time when the first attempt was begun that still runs, if that was before this attempt. A message that succeeds may
+    /// take longer than a message that fails. So no outage begins while an earlier attempt still runs, nor within the time that the latest
+    /// success took. An attempt that takes too long tells nothing.
     pub(super) fn failed(&mut self, was_probe: bool, now: Instant, earlier: Option<Instant>) -> bool {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);

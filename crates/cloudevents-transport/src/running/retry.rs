@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// When [`Receiver::run`](crate::Receiver::run) tries a message again.
 ///
-/// The delay doubles with each attempt. While failures may be those of something that messages share, it is at least 100 milliseconds and
+/// The delay doubles with each attempt. While something that messages share may cause the failures, it is at least 100 milliseconds and
 /// at most 30 seconds.
 ///
 /// ```
@@ -37,8 +37,8 @@ impl RetryPolicy {
         doubled(self.first, self.longest, failures)
     }
 
-    /// The pause before something that messages share is used again, which failed this often in a row. It is no busy loop, whatever
-    /// [`first`](Self::first) is, and no long wait.
+    /// The pause before something that messages share is used again, which failed this often in a row. It is no busy loop and no long wait,
+    /// with every value of [`first`](Self::first).
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.delay(failures).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }

@@ -52,17 +52,19 @@ impl RetrySchedule {
         Self::exponential(SECOND, hours(1)).with_deadline(hours(24))
     }
 
-    /// Doubles from 0.2 seconds, `retries` times, for at most a day, as [Knative](https://knative.dev/docs/eventing/event-delivery/) does
-    /// with its usual settings.
+    /// Doubles from 0.2 seconds, `retries` times, for at most a day.
+    ///
+    /// [Knative](https://knative.dev/docs/eventing/event-delivery/) does so with its usual settings.
     pub fn knative(retries: u32) -> Self {
         let first = Duration::from_millis(200);
         let waits = (0..retries).map(|attempt| first.saturating_mul(2_u32.saturating_pow(attempt)));
-        // What is longer than the deadline is never waited for.
+        // A wait that is longer than the deadline is never made.
         Self::new(waits.take_while(|wait| *wait <= hours(24))).with_deadline(hours(24))
     }
 
-    /// [Event Grid](https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry)'s: 10 s, 30 s, 1 min, 5 min, 10 min, 30 min,
-    /// 1 h, 3 h, 6 h, then every 12 h, for a day.
+    /// The schedule of [Event Grid](https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry).
+    ///
+    /// 10 s, 30 s, 1 min, 5 min, 10 min, 30 min, 1 h, 3 h, 6 h, then every 12 h, for a day.
     pub fn event_grid() -> Self {
         let waits = [
             SECOND.saturating_mul(10),
@@ -79,8 +81,9 @@ impl RetrySchedule {
         Self { repeats: true, ..Self::new(waits) }.with_deadline(hours(24))
     }
 
-    /// [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md)': 5 s, 5 min,
-    /// 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h, for at most five days.
+    /// The schedule of [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+    ///
+    /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h, for at most five days.
     pub fn standard_webhooks() -> Self {
         let waits = [
             SECOND.saturating_mul(5),
@@ -108,15 +111,15 @@ impl RetrySchedule {
         self
     }
 
-    /// Sets the time after the beginning at which a delivery is given up. It begins with the first attempt; in an outbox, when the message
-    /// is due for the first time or replayed.
+    /// Sets the time after the beginning at which a delivery is given up.
+    ///
+    /// It begins with the first attempt; in an outbox, when the message is due for the first time or replayed.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Sets the part of each wait, in percent up to 100, that is random, so that deliveries that failed together are not tried again at
-    /// the same time.
+    /// Sets the random part of each wait, in percent up to 100. Then deliveries that failed together are not tried again at the same time.
     pub fn with_jitter(mut self, percent: u32) -> Self {
         self.jitter = percent.min(100);
         self
@@ -139,8 +142,8 @@ impl RetrySchedule {
 
     /// The wait after this attempt, counted from 1; `None` if the delivery is given up.
     ///
-    /// `elapsed` is the time since the beginning. `not_before` is the wait that the target requested: the result is never shorter, and one
-    /// that ends after the deadline gives the delivery up. `random` is a number from 0 up to 1, for the jitter, which shortens the wait and
+    /// `elapsed` is the time since the beginning. `not_before` is the wait that the target requested: the result is never shorter. If it
+    /// ends after the deadline, the delivery is given up. `random` is a number from 0 up to 1, for the jitter, which shortens the wait and
     /// never that of the target.
     pub fn wait(
         &self,

@@ -22,12 +22,11 @@ use std::{
 use tokio::time::timeout;
 
 impl Receiver {
-    /// Handles messages concurrently until the receiver is stopped, then waits for the running handlers, and
-    /// drains.
+    /// Handles messages concurrently until the receiver is stopped, then waits for the running handlers, and drains.
     ///
     /// The handler takes an [`Event`](cloudevents_core::Event), a
     /// [`TypedEvent`](cloudevents_core::TypedEvent), a [`Delivery`], or another type that implements
-    /// [`FromDelivery`]. What it returns settles the message:
+    /// [`FromDelivery`]. The result of the handler settles the message:
     ///
     /// | the handler | the message |
     /// |---|---|
@@ -40,23 +39,22 @@ impl Receiver {
     ///
     /// **A message is given up after 10 failures of its own.** A failure is the message's own if another message of the same type was begun
     /// after the previous failure and has succeeded since. Otherwise something that the messages share may be away, and nothing is
-    /// rejected: an hour without the database does not move a topic into its dead-letter topic. Only after
-    /// [`give_up_after`](Run::give_up_after) without any success, failures count all the same. [`attempts`](Run::attempts) sets a limit
-    /// that counts every attempt.
+    /// rejected: an hour without the database does not move a topic into its dead-letter topic. After [`give_up_after`](Run::give_up_after)
+    /// without any success, failures count all the same. [`attempts`](Run::attempts) sets a limit that counts every attempt.
     ///
     /// **While nothing succeeds, it slows down**: one message at a time is tried, with pauses of up to 30 seconds, until one succeeds.
     /// [`Metrics::outages`](crate::Metrics::outages) counts how often.
     ///
-    /// A message that failed waits here, and with an [order](Run::in_order), the messages behind it wait, too. Where the sender keeps the
-    /// message, as over HTTP, it goes back instead. After a loss of the connection, `run` waits for the next one. Only a permanent error
-    /// ends it.
+    /// A message that failed waits here. With an [order](Run::in_order), the messages behind it wait, too. If the sender keeps the message,
+    /// as over HTTP, it goes back instead. After a loss of the connection, `run` waits for the next one. Only a permanent error ends it.
     ///
-    /// It returns when the receiver was [stopped](Self::stopper), or its [`until`](Run::until), [`until_idle`](Run::until_idle) or
-    /// [`count`](Run::count) is reached, and everything is settled. What no handler has goes back. In a log, where what is settled comes
-    /// again if a message before it is not, the messages before the last one that is settled or that a handler has are handled first, as
-    /// far as they can be in time. The result is an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if handlers or settling
-    /// took longer than [`ReceiverOptions::drain`](crate::ReceiverOptions::drain), or if something that is settled comes again. Needs a
-    /// tokio runtime with its timer.
+    /// It returns when everything is settled after its end: the receiver was [stopped](Self::stopper), its [`until`](Run::until) is ready,
+    /// it was [idle](Run::until_idle), or its [`count`](Run::count) of messages has ended. Messages
+    /// that no handler has go back. In a log, a settled message comes again if a message before it is not settled. So in a log, the
+    /// messages before the last one that is settled or that a handler has are handled first, as far as time permits. The result is an error
+    /// of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if handlers or settling took longer than
+    /// [`ReceiverOptions::drain`](crate::ReceiverOptions::drain), or if a settled message comes again. `run` needs a tokio runtime with its
+    /// timer.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -83,7 +81,7 @@ impl Receiver {
     /// # #[cfg(not(feature = "fake"))] fn main() {}
     /// ```
     ///
-    /// # Handlers that own what they use
+    /// # Handlers that own their state
     ///
     /// An `async` closure may borrow from its surroundings, also in a spawned task. An `async move` closure
     /// that uses its captured values by reference is not `Fn`: leave out the `move` (a surrounding `async
@@ -150,7 +148,7 @@ impl Receiver {
     }
 }
 
-/// What the handler returned.
+/// Waits for the result of the handler.
 async fn returned<Fut>(running: Guarded<Fut>, limit: Option<Duration>) -> Result<(), Failure>
 where
     Fut: Future<Output: Verdict>,
@@ -161,14 +159,14 @@ where
             .await
             .map_err(|_| Failure::retry(format!("the handler took longer than {limit:?}")))?,
     };
-    // What it returned is the program's, too.
+    // The result is code of the program, too.
     match returned.and_then(|verdict| caught(|| verdict.verdict())) {
         Ok(verdict) => verdict,
         Err(Panicked) => Err(Failure::retry("the handler panicked")),
     }
 }
 
-/// What happens to a message that the handler cannot take.
+/// Settles a message that the handler cannot take.
 fn unreadable(failure: Failure, policy: UnreadablePolicy) -> Ended {
     match policy {
         UnreadablePolicy::Reject => Ended::Rejected(failure),
@@ -200,7 +198,7 @@ pin_project! {
 }
 
 pin_project! {
-    /// What runs when it is awaited or spawned: a bridge, or a [`Run`] whose settings are chosen.
+    /// A bridge, or a [`Run`] whose settings are chosen, which runs when it is awaited or spawned.
     #[must_use = "nothing is received until it is awaited"]
     pub struct Running<F> {
         #[pin]
@@ -251,8 +249,9 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
         self
     }
 
-    /// Rejects a message after this many attempts, whatever their failures are about:
-    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts).
+    /// Rejects a message after this many attempts, with any reason for the failures.
+    ///
+    /// See [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts).
     pub fn attempts(self, attempts: u32) -> Self {
         self.choices.get().settings.attempts = Some(attempts);
         self
@@ -284,6 +283,7 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
     }
 
     /// Runs until this future is ready. Then it stops receiving, waits for the running handlers, and drains.
+    ///
     /// Any future works: [`shutdown_signal`](crate::shutdown_signal), a channel, a timer.
     pub async fn until<S: Future>(self, shutdown: S) -> Result<(), Error> {
         self.running.until(shutdown).await
@@ -318,7 +318,8 @@ impl<F: Future<Output = Result<(), Error>>> Running<F> {
         Self { future, stopper }
     }
 
-    /// Runs until this future is ready. Then it stops receiving, waits for what is running, and drains.
+    /// Runs until this future is ready. Then it stops receiving, waits for running handlers, and drains.
+    ///
     /// Any future works: [`shutdown_signal`](crate::shutdown_signal), a channel, a timer.
     pub async fn until<S: Future>(self, shutdown: S) -> Result<(), Error> {
         let stopper = self.stopper.clone();

@@ -1,4 +1,4 @@
-//! What is set for a run.
+//! The settings of a run.
 
 use super::{OrderBy, RetryPolicy};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(crate) struct Settings {
     /// The number of handlers that may run at once.
     pub(crate) concurrency: usize,
-    /// If fewer run at once as long as more would not end in time: that time, as far as it is known.
+    /// The time limit of an attempt, as far as it is known, if fewer run at once while more would not end in time.
     pub(crate) follows: Option<Duration>,
     pub(crate) order: OrderBy,
     pub(crate) retry: RetryPolicy,
@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) give_up_after: Option<Duration>,
     /// How long handlers may run after the receiver is stopped.
     pub(crate) drain: Duration,
-    /// The most messages that are received, but for those that are lost. Default: no limit.
+    /// The most messages that are received. Lost messages do not count. Default: no limit.
     pub(crate) most: Option<u64>,
     /// Whether it ends by itself when the last of these messages has ended.
     pub(crate) ends_after_most: bool,

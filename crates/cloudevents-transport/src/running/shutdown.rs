@@ -3,8 +3,9 @@
 use std::future::pending;
 use tokio::signal::ctrl_c;
 
-/// Ready when the program is asked to end: by Ctrl-C, and on Unix by SIGTERM, which is how Docker, Kubernetes and systemd ask. For
-/// [`Run::until`](crate::Run::until), or an HTTP server's graceful shutdown.
+/// Ready when a signal requests the end of the program: Ctrl-C, and on Unix SIGTERM, which Docker, Kubernetes and systemd send.
+///
+/// For [`Run::until`](crate::Run::until), or an HTTP server's graceful shutdown.
 ///
 /// From its first poll on, these signals do not end the process any more. Where signals cannot be received, it is never ready. Needs a
 /// tokio runtime with its IO driver.

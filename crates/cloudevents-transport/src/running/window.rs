@@ -4,20 +4,23 @@ use cloudevents_core::{Error, ErrorKind};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// With so many it begins. It has doubled each time that all of them are answered, so that a fast target has as many as it may at once.
+/// The number at the beginning. It has doubled each time that all are answered, so that a fast target soon has as many as permitted.
 const FIRST: usize = 4;
 
 /// A peer may also say at once that something of its own was not in time.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Follows what a target answers in time. One that is slow keeps what it has no place for waiting, and what waits until its time limit is
-/// sent again, behind what the target still works on.
+/// The number of messages that may be under way at a target: it follows the messages that the target answers in time.
 ///
-/// - An answer makes room for one more, until the first attempt reaches its time limit; from then on, for one more each time that all
-///   are answered.
-/// - An answer that took long makes no room: it has waited for others. That is a quarter of the way from the fastest answer to the time
-///   limit. What is begun until such an answer comes waits twice as long at most, and so keeps below the limit.
-/// - A time limit halves it, once for all that were under way together.
+/// A slow target lets messages wait that it cannot take yet. A message that waits until its time limit is sent again, behind messages that
+/// the target still works on.
+///
+/// - An answer permits one more message, until the first attempt reaches its time limit. From then on, one more is permitted each time that
+///   all are answered.
+/// - An answer that took long permits no more, because it has waited for others. It took long if it took more than a quarter of the way
+///   from the fastest answer to the time limit. Messages that are begun until such an answer comes wait twice as long at most, and so stay
+///   below the limit.
+/// - A time limit halves the number, once for all messages that were under way together.
 pub(super) struct Window {
     most: usize,
     size: usize,
@@ -34,7 +37,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// One that follows, up to this number, with the time limit of an attempt; or that is always as large.
+    /// Creates a window that follows, up to this number, with the time limit of an attempt. Without a time limit, it always has this
+    /// number.
     pub(super) fn new(most: usize, follows: Option<Duration>) -> Self {
         let size = if follows.is_some() { FIRST.min(most) } else { most };
         Self {
@@ -64,7 +68,7 @@ impl Window {
     pub(super) fn answered(&mut self, took: Duration, now: Instant) {
         let fastest = *self.fastest.insert(self.fastest.map_or(took, |fastest| fastest.min(took)));
         let rest = self.limit.saturating_sub(fastest);
-        // Beside fewer others, it does not tell whether the target has room for more.
+        // Beside fewer others, it does not tell whether the target takes more.
         let was_full = self.full.is_some_and(|full| now.duration_since(full) <= took);
         if self.size >= self.most
             || !was_full
@@ -91,7 +95,7 @@ impl Window {
     }
 }
 
-/// Whether what an attempt failed of is its time limit, and not a wait of the sender itself.
+/// Whether an attempt failed because of its time limit, and not because of a wait of the sender itself.
 pub(super) fn is_time_limit(error: &Error) -> bool {
     error.kind() == ErrorKind::Timeout && crate::binding::OwnWait::of(error).is_none()
 }

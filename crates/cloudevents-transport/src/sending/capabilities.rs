@@ -31,10 +31,10 @@ pub struct SenderCapabilities {
     pub confirms: Confirmed,
     /// Which messages arrive in the order of sending.
     pub orders: Orders,
-    /// What can be sent with a message.
+    /// The properties that can be sent with a message.
     pub carries: Carries,
-    /// Whether headers have names apart from those of attributes, in binary mode. Without it, as over MQTT, a header whose name could be
-    /// that of an attribute (lower-case letters and digits) is not carried with an event in binary mode.
+    /// Whether names of headers are apart from names of attributes, in binary mode. If they are not, as over MQTT, a header whose name
+    /// could be that of an attribute (lower-case letters and digits) is not carried with an event in binary mode.
     pub headers_apart: bool,
     /// Whether [`Sender::request`](crate::Sender::request) returns replies.
     pub requests: bool,

@@ -1,9 +1,10 @@
-//! What happens to what a protocol cannot carry.
+//! The policy for parts of a message that a protocol cannot carry.
 
 use cloudevents_core::{Error, Event, LossClass, Losses};
 
-/// What happens to a part of a message that the protocol cannot carry, such as a priority over HTTP or a
-/// value that the event format cannot hold.
+/// The policy for a part of a message that the protocol cannot carry.
+///
+/// Such a part is a priority over HTTP, for example, or a value that the event format cannot hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LossPolicy {
@@ -17,12 +18,12 @@ pub enum LossPolicy {
 }
 
 impl LossPolicy {
-    /// Applies the policy to what encoding these events has lost, and returns the losses that the message is sent with. For bindings.
+    /// Applies the policy to the losses of encoding these events, and returns the losses that the message is sent with. For bindings.
     ///
-    /// What the policy is about is a loss that [changes the meaning](LossClass::Meaning): with [`Refuse`](Self::Refuse) it is the error, of
-    /// kind [`Inexact`](cloudevents_core::ErrorKind::Inexact), and with [`Log`](Self::Log) a line names the event and all such losses. All
-    /// others are carried: binary mode and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it as
-    /// what it is (clause CE-Type-System-b).
+    /// The policy applies to losses that [change the meaning](LossClass::Meaning). With [`Refuse`](Self::Refuse), such a loss is the error,
+    /// of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact). With [`Log`](Self::Log), a line names the event and all such losses. All
+    /// other losses are carried. For example, binary mode and JSON have a Timestamp as text. A consumer that knows the attribute reads the
+    /// text as a Timestamp (clause CE-Type-System-b).
     ///
     /// ```
     /// use cloudevents_core::{Event, Loss, LossClass, Losses};

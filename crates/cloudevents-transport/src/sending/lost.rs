@@ -24,8 +24,9 @@ pub(super) fn what_is_lost(outgoing: &Outgoing, lost: Carries, headers: &[(usize
     parts.into_iter().chain(headers).chain(more).collect::<Vec<_>>().join("; ")
 }
 
-/// The error of a binding that is given a header which it does not carry, where no [`Sender`](crate::Sender) has applied its policy before:
-/// in a reply, for example. It is of kind [`Inexact`](ErrorKind::Inexact). `reason` is one of
+/// The error of a binding for a header that it does not carry. It is of kind [`Inexact`](ErrorKind::Inexact).
+///
+/// It is for messages to which no [`Sender`](crate::Sender) has applied its policy, such as a reply. `reason` is one of
 /// [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
 #[cold]
 pub fn header_not_carried(header: &str, reason: &str) -> Error {

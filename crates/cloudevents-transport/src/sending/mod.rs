@@ -1,4 +1,4 @@
-//! Sending: what a program uses.
+//! The API of programs that send.
 
 pub(crate) mod capabilities;
 pub(crate) mod loss_policy;

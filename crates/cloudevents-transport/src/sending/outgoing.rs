@@ -55,17 +55,17 @@ struct Extras {
     priority: Option<u8>,
     reply_to: Option<Box<str>>,
     correlation: Option<Bytes>,
-    /// Names of headers whose values have no bytes, and what these values are.
+    /// Names of headers whose values have no bytes, and descriptions of these values.
     without_bytes: Vec<(Box<str>, &'static str)>,
 }
 
-/// Setters of what is sent with the message.
+/// Setters of the properties that are sent with the message.
 ///
-/// Bytes are taken as `AsRef<[u8]>` and not as `Into<Bytes>`, which of string slices only `&'static str`
-/// implements.
+/// The setters take bytes as `AsRef<[u8]>` and not as `Into<Bytes>`. Of string slices, only `&'static str` implements `Into<Bytes>`.
 impl Outgoing {
-    /// Creates one from a message as it was received, headers and body unchanged. For messages that can be
-    /// decoded, see [`Received::forward`](crate::Received::forward). A body that is not bytes is refused by
+    /// Creates one from a message as it was received, headers and body unchanged.
+    ///
+    /// For messages that can be decoded, see [`Received::forward`](crate::Received::forward). A body that is not bytes is refused by
     /// senders of other protocols: see [`Received::whole_body`](crate::Received::whole_body).
     pub fn as_received(received: Received) -> Self {
         Self { content: Content::AsReceived(received), extras: None }
@@ -144,7 +144,7 @@ impl Outgoing {
         self.extras_mut().without_bytes.push((name.into(), what));
     }
 
-    /// Headers whose values have no bytes, and what these values are.
+    /// Headers whose values have no bytes, and descriptions of these values.
     pub(crate) fn headers_without_bytes(&self) -> &[(Box<str>, &'static str)] {
         self.extras.as_ref().map_or(&[], |extras| &extras.without_bytes)
     }
@@ -196,8 +196,9 @@ impl Outgoing {
         headers.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// The headers for which this rule has a reason: the index of each, and why the protocol cannot carry it. For
-    /// [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
+    /// The headers for which this rule has a reason: the index of each, and why the protocol cannot carry it.
+    ///
+    /// For [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -238,7 +239,7 @@ impl Outgoing {
         self.extras.as_ref()?.correlation.as_ref()
     }
 
-    /// The number of bytes that count as in flight: those of body, key and headers, but not of attributes.
+    /// The number of bytes that count as in flight: the bytes of body, key and headers, but not of attributes.
     pub fn size(&self) -> usize {
         let content = match &self.content {
             Content::Message(message) => message.body_len(),
@@ -250,10 +251,10 @@ impl Outgoing {
             .fold(content.saturating_add(key), usize::saturating_add)
     }
 
-    /// What a binding has to carry so that this arrives completely: nothing for a plain event.
+    /// Returns the properties that a binding has to carry so that this arrives completely. A plain event has none.
     ///
-    /// [`Sender`](crate::Sender) compares it with what the binding [carries](crate::SenderCapabilities::carries). A binding that replies
-    /// in the exchange of a message does that itself.
+    /// [`Sender`](crate::Sender) compares it with the properties that the binding [carries](crate::SenderCapabilities::carries). A binding
+    /// that replies in the exchange of a message does that itself.
     ///
     /// ```
     /// use cloudevents_core::Event;

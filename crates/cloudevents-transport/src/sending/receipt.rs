@@ -77,14 +77,16 @@ impl Receipt {
         self.duplicate
     }
 
-    /// Whether the message had a subscriber, a session or a queue that gets it. `Some(false)` says that the peer has accepted it and keeps
-    /// it for none: it is gone.
+    /// Whether the message had a subscriber, a session or a queue that gets it.
+    ///
+    /// `Some(false)` says that the peer has accepted the message and keeps it for none: it is gone.
     pub fn has_subscribers(&self) -> Option<bool> {
         self.subscribed
     }
 
-    /// The receipt of a message that has to be kept, as a dead letter has to. An error of kind [`Refused`](ErrorKind::Refused) if the
-    /// message [had no subscriber](Self::has_subscribers).
+    /// The receipt of a message that has to be kept, such as a dead letter.
+    ///
+    /// If the message [had no subscriber](Self::has_subscribers), it is an error of kind [`Refused`](ErrorKind::Refused).
     ///
     /// ```
     /// use cloudevents_transport::Receipt;

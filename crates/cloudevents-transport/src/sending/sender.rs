@@ -75,12 +75,12 @@ struct State {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SenderOptions {
-    /// What happens to a part of a message that the protocol cannot carry. Default: the message is refused.
+    /// The policy for parts of a message that the protocol cannot carry. Default: the message is refused.
     pub losses: LossPolicy,
     /// How replies are decoded. The URL option `format` can name the formats of these options.
     pub decoding: DecodeOptions,
-    /// The implementation that reads the messages, if it differs from the specification. What bindings write for it is
-    /// documented at their `Encoding::for_peer`; options of a binding's URL that are about the same take precedence. Its repairs apply to
+    /// The implementation that reads the messages, if it differs from the specification. The `Encoding::for_peer` of each binding documents
+    /// how the binding writes for it. Options of a binding's URL for the same settings take precedence. The repairs of the peer apply to
     /// replies. Default: none.
     pub peer: Option<Peer>,
     /// The format in which events are written as documents. The URL options `mode` and `format` take precedence. Default: none, which
@@ -92,7 +92,7 @@ pub struct SenderOptions {
     /// Upper bounds of messages that are on their way at once. Default: those of the protocol, which are 64 messages over HTTP, 10,000
     /// over Kafka, and 1,024 over others, with 64 MiB.
     pub in_flight: Option<Bounds>,
-    /// How long a message may wait for room and for a connection. Default: 30 seconds.
+    /// How long a message may wait for a permit and for a connection. Default: 30 seconds.
     pub enqueue_timeout: Duration,
     /// How long closing may take. Default: 90 seconds.
     pub close_timeout: Duration,
@@ -165,8 +165,9 @@ impl Sender {
         Self { transmit: Arc::new(binding), capabilities, state: Arc::default(), interceptor: None }
     }
 
-    /// Returns the sender with these options. Clones made before keep their options and have separate
-    /// counters.
+    /// Returns the sender with these options.
+    ///
+    /// Clones made before keep their options and have separate counters.
     pub fn with_options(mut self, options: SenderOptions) -> Self {
         self.state = Arc::new(State { options, ..State::default() });
         self
@@ -178,16 +179,15 @@ impl Sender {
         self
     }
 
-    /// Sends an event, a message or an [`Outgoing`]. Returns when the peer has it.
+    /// Sends an event, a message or an [`Outgoing`], and returns when the peer has it.
     ///
-    /// Events are sent in binary mode, unless the binding's options name a format; documents are sent
-    /// unchanged. If the future is dropped, the message was either not handed over, or is under way and stays
-    /// so. Use [`enqueue`](Self::enqueue) to know which.
+    /// Events are sent in binary mode, unless the binding's options name a format. Documents are sent unchanged. If the future is dropped,
+    /// the message was either not handed over, or it is under way and stays under way. Use [`enqueue`](Self::enqueue) to know which.
     ///
     /// Errors: [`Closed`](ErrorKind::Closed) after [`close`](Self::close); [`Refused`](ErrorKind::Refused) when the peer declined the
     /// message; [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when it is unknown whether the peer has it;
-    /// [`Inexact`](ErrorKind::Inexact) and [`Unsupported`](ErrorKind::Unsupported) for what the protocol cannot carry (see
-    /// [`LossPolicy`]); and those of the binding.
+    /// [`Inexact`](ErrorKind::Inexact) and [`Unsupported`](ErrorKind::Unsupported) for parts that the protocol cannot carry (see
+    /// [`LossPolicy`]); and errors of the binding.
     pub fn send<M: Into<Outgoing>>(
         &self,
         message: M,
@@ -196,11 +196,12 @@ impl Sender {
         async move { self.hand_over(outgoing).await?.await }
     }
 
-    /// Waits for room, hands a message over, and returns the outcome. Awaiting the outcome returns the
-    /// receipt; dropping it does not undo sending.
+    /// Waits for a permit, hands a message over, and returns the outcome.
+    ///
+    /// Awaiting the outcome returns the receipt; dropping it does not undo sending.
     ///
     /// If the future is dropped before it returns, nothing was sent. Errors: those of [`send`](Self::send),
-    /// and [`Timeout`](ErrorKind::Timeout) if there was no room or no connection in time
+    /// and [`Timeout`](ErrorKind::Timeout) if there was no permit or no connection in time
     /// ([`SenderOptions::enqueue_timeout`]); then nothing was sent.
     pub fn enqueue<M: Into<Outgoing>>(
         &self,
@@ -246,8 +247,9 @@ impl Sender {
         }
     }
 
-    /// Sends messages one after the other without waiting for each. Returns when the peer has all of them, or
-    /// reports those that it does not have.
+    /// Sends messages one after the other without waiting for each.
+    ///
+    /// Returns when the peer has all of them, or reports the messages that it does not have.
     ///
     /// A failure does not stop the rest, so later messages may arrive before a failed one is sent again. At
     /// most 1,024 outcomes are open at once, in addition to the limits of the binding. If the future is
@@ -294,8 +296,9 @@ impl Sender {
         Err(SendAllError { failed, total })
     }
 
-    /// Stops taking messages, waits for every pending outcome, and then closes the connection. Applies to all
-    /// clones.
+    /// Stops taking messages, waits for every pending outcome, and then closes the connection.
+    ///
+    /// Applies to all clones.
     ///
     /// After [`SenderOptions::close_timeout`] it returns an error of kind [`Timeout`](ErrorKind::Timeout);
     /// messages under way stay so. Dropping the future does the same without an error. Another call waits
@@ -314,7 +317,7 @@ impl Sender {
         result
     }
 
-    /// What the protocol can do.
+    /// Returns the capabilities of the protocol.
     pub fn capabilities(&self) -> SenderCapabilities {
         self.capabilities
     }
@@ -324,17 +327,20 @@ impl Sender {
         self.transmit.connectivity()
     }
 
-    /// Whether the address takes messages, as far as that shows without sending one: a queue of RabbitMQ, or a stream of JetStream with the
-    /// subject, exists. For a place that is needed later, such as one for dead letters.
+    /// Checks that the address takes messages, as far as the protocol shows that without a message.
     ///
-    /// An error of kind [`Refused`](ErrorKind::Refused) names what is missing. Where the protocol does not show it, or this user may not
-    /// find out, it is a success. AMQP 1.0 shows it when the sender is opened.
+    /// For example, a queue of RabbitMQ, or a stream of JetStream with the subject, exists. Use it for an address that is needed later,
+    /// such as a dead-letter destination.
+    ///
+    /// An error of kind [`Refused`](ErrorKind::Refused) names the missing part. If the protocol does not show it, or this user may not find
+    /// out, it is a success. AMQP 1.0 shows it when the sender is opened.
     pub async fn check(&self) -> Result<(), Error> {
         self.transmit.check().await
     }
 
-    /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other
-    /// messages may. Then a [`Bridge`](crate::Bridge) makes it a dead letter; all other messages it tries again.
+    /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other messages may.
+    ///
+    /// A [`Bridge`](crate::Bridge) makes such a message a dead letter. It tries all other messages again.
     ///
     /// | protocol | refusals of a message |
     /// |---|---|
@@ -343,9 +349,9 @@ impl Sender {
     /// | Kafka | a record that librdkafka finds too large, or that a broker refuses as too large or invalid while no other is on its way |
     /// | RabbitMQ | a message as large as the one for whose size the broker closed the channel |
     /// | MQTT 5 | the reason codes 0x95 (too large) and 0x99 (payload format invalid) |
-    /// | any | what the format or protocol cannot express, and what is too large |
+    /// | any | a message that the format or protocol cannot express, and a message that is too large |
     ///
-    /// What else a peer refuses is about the address, the rights or the state of the peer.
+    /// All other refusals of a peer are about the address, the rights or the state of the peer.
     pub fn refuses_message(&self, error: &Error) -> bool {
         let by_any = || {
             let about_the_peer = matches!(
@@ -382,7 +388,7 @@ impl Sender {
         self.state.options.timeout
     }
 
-    /// Waits for room, hands a message over, and counts it, or the error.
+    /// Waits for a permit, hands a message over, and counts it, or the error.
     async fn hand_over(&self, mut outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let limit = self.state.options.enqueue_timeout;
         let after = self.intercept(&mut outgoing);
@@ -413,8 +419,10 @@ impl Sender {
         tell(|| interceptor.sending(outgoing, self.capabilities))?
     }
 
-    /// Checks that the sender is open, and that the protocol carries all parts of the message; what the policy allows to lose is taken off.
-    /// The check is here for all bindings and also covers properties added later, because a binding that does not know a property does not
+    /// Checks that the sender is open, and that the protocol carries all parts of the message. Removes the parts that the policy allows to
+    /// lose.
+    ///
+    /// The check is here for all bindings. It also covers properties added later, because a binding that does not know a property does not
     /// declare it.
     fn fits(&self, outgoing: &mut Outgoing) -> Result<(), Error> {
         if self.state.closed.load(Ordering::Acquire) {
@@ -477,7 +485,7 @@ impl Sender {
         Ok(())
     }
 
-    /// The event of a message, of a document as well; `None` for batches, and for what cannot be read.
+    /// Returns the event of a message, also of a document. Returns `None` for a batch, and for a message that cannot be read.
     fn event_of(&self, outgoing: &Outgoing) -> Option<Event> {
         let message = match outgoing.content() {
             Content::Message(message) => message,

@@ -19,8 +19,9 @@ use tokio::{
 /// The most answers that begin to be polled at once.
 const TOGETHER: usize = 256;
 
-/// [`Confirms`] for a client library that returns a future for each message. The answers are polled in one task, by
-/// [`Hearing::run`]. Clones share it.
+/// [`Confirms`] for a client library that returns a future for each message.
+///
+/// The answers are polled in one task, by [`Hearing::run`]. Clones share it.
 ///
 /// After [`finish`](Self::finish), or when all clones are dropped, the task ends as soon as every message is answered.
 pub struct Answers<F> {
@@ -29,7 +30,7 @@ pub struct Answers<F> {
     sent: mpsc::UnboundedSender<Option<Numbered<F>>>,
 }
 
-/// The messages that are not answered. Dropping it fails them, and those that are added later.
+/// The messages that are not answered. Dropping it fails them, and messages that are added later.
 pub struct Hearing<F> {
     confirms: Confirms,
     sent: mpsc::UnboundedReceiver<Option<Numbered<F>>>,
@@ -43,7 +44,7 @@ struct Numbered<F> {
 }
 
 impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Answers<F> {
-    /// Creates it without messages, and what a task hears. A message fails if it is not answered within the limit.
+    /// Creates it without messages, and the [`Hearing`] of a task. A message fails if it is not answered within the limit.
     pub fn new(limit: Duration) -> (Self, Hearing<F>) {
         let confirms = Confirms::new(limit);
         let (sent, receiver) = mpsc::unbounded_channel();
@@ -52,7 +53,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Answers<F> {
         (Self { confirms, sent }, hearing)
     }
 
-    /// Adds a message that was sent, with its place in flight.
+    /// Adds a message that was sent, with its permit.
     pub fn add(&self, answer: F, place: Permit) -> Outcome<Receipt> {
         let (number, outcome) = self.confirms.add(place);
         // Without the task, the message has failed already.

@@ -1,6 +1,6 @@
 //! Messages that were sent and that the peer has not confirmed, implemented once for all bindings.
 //!
-//! [`Confirms`] numbers messages, keeps their places in flight and their deadlines, and resolves their
+//! [`Confirms`] numbers messages, keeps their permits and their deadlines, and resolves their
 //! outcomes. It has no task and is independent of the protocol: a binding calls it with the confirmations it
 //! reads from the connection. [`Answers`] is built on it for client libraries that return a future for each
 //! message. [`Requests`] keeps requests until their replies arrive.
@@ -57,13 +57,13 @@ struct Open {
     waiting: VecDeque<Option<Waiting>>,
     /// The number of the first.
     first: u64,
-    /// Those that were given up and are not answered, with their bytes: the client may keep them until the connection ends.
+    /// Messages that were given up and are not answered, with their bytes: the client may keep them until the connection ends.
     late: BTreeMap<u64, usize>,
     /// Why nothing more will be confirmed.
     ended: Option<Error>,
 }
 
-/// So few messages and bytes may be late whatever the bounds are.
+/// At least this many messages and bytes may be late, with any bounds.
 const LATE: Bounds = Bounds { messages: 1024, bytes: 1 << 20 };
 
 struct Waiting {
@@ -73,7 +73,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Frees the place first, because the task that gets the result may send the next message.
+    /// Frees the permit first, because the task that gets the result may send the next message.
     fn resolve(self, result: Result<Receipt, Error>) {
         drop(self.place);
         self.resolver.resolve(result);
@@ -86,8 +86,9 @@ impl Confirms {
         Self(Arc::new(Inner { limit, open: Mutex::new(Open::default()) }))
     }
 
-    /// Adds the next message, which has a place in flight. Returns its number and its outcome. After [`end`](Self::end), the outcome is
-    /// an error.
+    /// Adds the next message, which has a permit.
+    ///
+    /// Returns its number and its outcome. After [`end`](Self::end), the outcome is an error.
     pub fn add(&self, place: Permit) -> (u64, Outcome<Receipt>) {
         let (resolver, outcome) = Outcome::channel();
         let waiting = Waiting { due: Instant::now().checked_add(self.0.limit), resolver, place };
@@ -132,7 +133,7 @@ impl Confirms {
         confirmed.into_iter().rev().for_each(|waiting| waiting.resolve(result.clone()));
     }
 
-    /// Fails all messages, and those added later, with this error: the connection is lost.
+    /// Fails all messages, also messages added later, with this error: the connection is lost.
     pub fn end(&self, error: &Error) {
         let failed = {
             let mut open = self.open();
@@ -159,11 +160,12 @@ impl Confirms {
         self.open().waiting.front()?.as_ref()?.due
     }
 
-    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout). They leave their places to others, but the client
-    /// may keep what it has of them until the peer answers.
+    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout).
+    ///
+    /// Their permits are free, but the client may keep these messages until the peer answers.
     ///
     /// Returns an error of kind [`Disconnected`](ErrorKind::Disconnected) when as many of these are not answered as may be in flight, in
-    /// messages or bytes (or 1,024 and 1 MiB, if that is more): the caller has to end the connection, which alone frees them.
+    /// messages or bytes (or 1,024 and 1 MiB, if that is more). The caller has to end the connection: nothing else frees them.
     pub fn expire(&self) -> Result<(), Error> {
         let now = Instant::now();
         let mut late = Vec::new();

@@ -15,11 +15,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Connects over TCP to hosts whose names have several addresses, of which some may be dead. Clones share what they know.
+/// Connects over TCP to hosts whose names have several addresses, of which some may be dead. Clones share their results.
 ///
-/// The addresses are tried in turn, each for its share of the time that is left, so that one at which nothing answers does not hide the
-/// others. One that accepts the connection and then says nothing does not either: the next attempt begins behind it, unless this one has
-/// [worked](Self::worked).
+/// The addresses are tried in turn, each for its share of the time that is left. So an address that does not answer does not hide the
+/// others. An address that accepts the connection and then sends nothing does not hide them either: the next attempt begins behind it,
+/// unless its connection has [worked](Self::worked).
 #[derive(Clone, Debug, Default)]
 pub struct Addresses {
     /// Which one is tried first.
@@ -29,8 +29,9 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Connects to this host, or to this port of it if it has none, and sends small messages without a delay (`TCP_NODELAY`). The limit is
-    /// for all of its addresses.
+    /// Connects to this host, or to this port of it if it has none, and sends small messages without a delay (`TCP_NODELAY`).
+    ///
+    /// The limit is for all of its addresses.
     ///
     /// The error is that of the last address.
     pub async fn connect(&self, host: &Host, port: u16, limit: Duration) -> io::Result<TcpStream> {
@@ -38,7 +39,7 @@ impl Addresses {
         self.any(&found.collect::<Vec<_>>(), limit).await
     }
 
-    /// The last connection is what it should be: the next attempt begins at the same address.
+    /// Reports that the last connection works: the next attempt begins at the same address.
     pub fn worked(&self) {
         self.first.store(self.last.load(Ordering::Relaxed), Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What every sender over connections has: bounds, the connection, and its end.
+//! The common parts of senders over connections: bounds, the connection, and its end.
 
 use super::{Connect, Reconnect, Shared};
 use crate::{Bounds, Connectivity, InFlight, in_flight::Permit};
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 /// The connections of a sender. A binding adds how a message is prepared and written.
 ///
-/// Dropping it still sends what was enqueued: the connection is [closed](Connect::close) in a task.
+/// Dropping it still sends enqueued messages: the connection is [closed](Connect::close) in a task.
 pub struct Links<C: Connect<Connection: Clone + Sync>> {
     shared: Shared<C>,
     in_flight: InFlight,
@@ -26,15 +26,16 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         Ok(Self { shared, in_flight: InFlight::new(in_flight), closed: AtomicBool::new(false) })
     }
 
-    /// Waits for room for a message of this many bytes.
+    /// Waits for a permit for a message of this many bytes.
     pub async fn room(&self, size: usize) -> Permit {
         let mut permit = self.in_flight.room().await;
         permit.charge(size);
         permit
     }
 
-    /// The connection and its number, once there is one. Errors are those of [`Shared::get`], and [`Closed`](ErrorKind::Closed) after
-    /// [`close`](Self::close).
+    /// The connection and its number, once there is one.
+    ///
+    /// Errors are those of [`Shared::get`], and [`Closed`](ErrorKind::Closed) after [`close`](Self::close).
     pub async fn get(&self) -> Result<(u64, C::Connection), Error> {
         if self.closed().load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
@@ -52,7 +53,7 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         self.shared.lost(number, error);
     }
 
-    /// Whether nothing more is sent, for what waits while it writes.
+    /// Whether nothing more is sent, for a sender that waits while it writes.
     pub fn closed(&self) -> &AtomicBool {
         &self.closed
     }
@@ -62,8 +63,9 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         self.shared.connectivity()
     }
 
-    /// Refuses messages from now on, waits for every pending outcome, and [closes](Connect::close) the connection: in a task, so that it is
-    /// closed even if the future is dropped.
+    /// Refuses messages from now on, waits for every pending outcome, and [closes](Connect::close) the connection.
+    ///
+    /// This runs in a task, so that the connection is closed even if the future is dropped.
     pub async fn close(&self) -> Result<(), Error> {
         self.closed.store(true, Ordering::Release);
         let runtime =

@@ -4,8 +4,9 @@ use cloudevents_core::Error;
 use futures_util::future::BoxFuture;
 use std::fmt;
 
-/// A source of changing credentials, such as rotated passwords, tokens and renewed certificates. It is called before each connection. `L`
-/// is the `Login` of the protocol.
+/// A source of changing credentials, such as rotated passwords, tokens and renewed certificates.
+///
+/// It is called before each connection. `L` is the `Login` of the protocol.
 ///
 /// A login that the broker refuses is tried again for five minutes, each time with the then current credentials: see
 /// [`Backoff::refused`](crate::binding::connect::Backoff::refused). The output of `Debug` must not contain them, because the options print

@@ -18,7 +18,7 @@ pub trait Connect: Send + Sync + 'static {
     /// dropped when the time limit for the host passes.
     ///
     /// Errors of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) and
-    /// [`Closed`](ErrorKind::Closed) end all attempts. Those of kind [`Refused`](ErrorKind::Refused) end them
+    /// [`Closed`](ErrorKind::Closed) end all attempts. Errors of kind [`Refused`](ErrorKind::Refused) end them
     /// after [`Backoff::refused`]. All others are temporary.
     fn connect(&self, host: &Host) -> impl Future<Output = Result<Self::Connection, Error>> + Send;
 
@@ -29,8 +29,9 @@ pub trait Connect: Send + Sync + 'static {
         std::future::pending()
     }
 
-    /// Whether a message may have ended the last connection, and not the peer: then the next attempt waits as after the first failed one,
-    /// and later ones no longer. The default is no.
+    /// Whether a message may have ended the last connection, and not the peer.
+    ///
+    /// Then the next attempt waits as after the first failed one, and later attempts wait no longer. The default is no.
     fn was_ended_by_message(&self) -> bool {
         false
     }
@@ -43,8 +44,7 @@ pub trait Connect: Send + Sync + 'static {
     }
 }
 
-/// Connects and reconnects: tries the last good host first, limits the time for each host, and waits with
-/// jitter between rounds.
+/// Connects and reconnects: tries the last good host first, limits the time for each host, and waits with jitter between rounds.
 ///
 /// For one task that owns its connection. [`share`](Self::share) converts it for many tasks.
 pub struct Reconnect<C: Connect> {
@@ -75,7 +75,7 @@ impl<C: Connect> Reconnect<C> {
         self
     }
 
-    /// What reports its state.
+    /// The reporter of its state.
     #[cfg(feature = "queue")]
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.reporter
@@ -112,8 +112,9 @@ impl<C: Connect> Reconnect<C> {
         Err(error)
     }
 
-    /// Tries until there is a connection. Fails only with errors that are not temporary; see
-    /// [`Connect::connect`].
+    /// Tries until there is a connection.
+    ///
+    /// Fails only with errors that are not temporary; see [`Connect::connect`].
     ///
     /// If the previous connection lasted less than five seconds, or than the longest delay, it first waits as after a failed
     /// attempt. So a peer that accepts connections and closes them is not called without a pause. The pause does not grow where
@@ -170,8 +171,7 @@ impl<C: Connect> Reconnect<C> {
         self.reporter.connectivity()
     }
 
-    /// Converts it to the form that many tasks share: a sender and its clones, or both directions of one
-    /// connection.
+    /// Converts it to the form that many tasks share: a sender and its clones, or both directions of one connection.
     pub fn share(self) -> Shared<C>
     where
         C::Connection: Clone + Sync,

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 /// The minimum interval between two renewals.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long to wait before credentials that expire at this time are renewed: three quarters of the remaining
-/// time, and at least half a second.
+/// How long to wait before credentials that expire at this time are renewed.
+///
+/// Three quarters of the remaining time, and at least half a second.
 ///
 /// ```
 /// use cloudevents_transport::binding::connect::renew_after;
@@ -20,8 +21,9 @@ pub fn renew_after(expires: SystemTime, now: SystemTime) -> Duration {
     left.saturating_sub(left.checked_div(4).unwrap_or_default()).max(PAUSE)
 }
 
-/// How long to wait before a renewal that failed is tried again: an eighth of the time that remains until the
-/// credentials expire, and at least half a second.
+/// How long to wait before a renewal that failed is tried again.
+///
+/// An eighth of the time that remains until the credentials expire, and at least half a second.
 ///
 /// ```
 /// use cloudevents_transport::binding::connect::retry_renewal_after;

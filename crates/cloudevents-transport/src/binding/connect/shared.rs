@@ -10,9 +10,10 @@ use tokio::{
     sync::{Mutex, watch},
 };
 
-/// A connection that many tasks use, such as the clones of a sender. It reconnects after a loss. One attempt
-/// serves all waiting tasks, and continues when they stop waiting. Reconnecting ends when the last clone of
-/// this is dropped.
+/// A connection that many tasks use, such as the clones of a sender.
+///
+/// It reconnects after a loss. One attempt serves all waiting tasks, and continues when they stop waiting. Reconnecting ends when the last
+/// clone of this is dropped.
 pub struct Shared<C: Connect>(Arc<Inner<C>>);
 
 struct Inner<C: Connect> {
@@ -68,8 +69,9 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
         Ok((number, connection))
     }
 
-    /// Returns the connection and its number. Without a connection, it waits until there is one. Dropping the
-    /// future does not end the attempt.
+    /// Returns the connection and its number.
+    ///
+    /// Without a connection, it waits until there is one. Dropping the future does not end the attempt.
     ///
     /// Fails only with errors that are not temporary; see [`Connect::connect`]. One of kind [`Unsupported`](ErrorKind::Unsupported) is
     /// returned as [`Refused`](ErrorKind::Refused), so that it is not taken for the fault of a message. A later call tries again, except
@@ -107,16 +109,18 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
         }
     }
 
-    /// Reports that the connection with this number was lost. Ignores reports about older connections, and
-    /// repeated reports about the same one.
+    /// Reports that the connection with this number was lost.
+    ///
+    /// Ignores reports about older connections, and repeated reports about the same one.
     pub fn lost(&self, number: u64, error: &Error) {
         if replace(&self.0.slot, number, Slot::Lost) {
             self.0.connectivity.report_lost(error);
         }
     }
 
-    /// Stops connecting, and returns the current connection, for the caller to close. Tasks that wait for a
-    /// connection get an error of kind [`Closed`](ErrorKind::Closed).
+    /// Stops connecting, and returns the current connection, for the caller to close.
+    ///
+    /// Tasks that wait for a connection get an error of kind [`Closed`](ErrorKind::Closed).
     pub fn close(&self) -> Option<C::Connection> {
         match self.0.slot.send_replace(Slot::Closed) {
             Slot::Open(_, connection) => Some(connection),
@@ -228,8 +232,7 @@ async fn keep<C: Connect<Connection: Clone + Sync>>(
     }
 }
 
-/// Why there is no connection, for a task with a message. Of a message, "not supported" would be its own fault; here, the other end has
-/// changed.
+/// Why there is no connection, for a task with a message. "Not supported" would be a fault of the message. Here, the other end has changed.
 #[cold]
 fn declined(error: &Error) -> Error {
     if error.kind() != ErrorKind::Unsupported {

@@ -18,7 +18,7 @@ pub(super) struct Account {
     pub(super) epoch: Epoch,
     /// How often its offsets have gone back.
     pub(super) went_back: usize,
-    /// What was taken before its offsets went back and can still be settled. There are no more of these than unsettled messages.
+    /// Messages that were taken before its offsets went back and can still be settled. There are no more of these than unsettled messages.
     pub(super) cuts: Vec<Cut>,
     pub(super) watermark: Watermark,
     /// The last one that was rejected. It is settled once the sink has it.
@@ -69,7 +69,7 @@ impl Account {
 
     pub(super) fn returned(&mut self, size: usize) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        // What was cut off is counted by its average.
+        // A message that was cut off counts with the average size.
         self.bytes = if self.outstanding == 0 { 0 } else { self.bytes.saturating_sub(size) };
     }
 
@@ -110,8 +110,8 @@ impl Account {
     }
 
     /// Decides whether nothing more is taken for now: because it is that far ahead of its watermark, or because it has as many unsettled
-    /// messages as there is room left for others. It goes on at half of that, or with far fewer than there is room for. Returns whether
-    /// this has begun to last.
+    /// messages as there are permits left for others. It goes on at half of that, or with far fewer than there are permits for. Returns
+    /// whether this has begun to last.
     pub(super) fn hold_back(&mut self, max_lead: u64, room: Option<usize>) -> bool {
         let (lead, unsettled) = (self.watermark.lead(), self.outstanding);
         let holds = match self.held_back {

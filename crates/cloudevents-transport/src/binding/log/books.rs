@@ -1,4 +1,4 @@
-//! What the ledger writes down, and the rules by which it changes. None of it waits.
+//! The records of the ledger, and the rules by which they change. No function here waits.
 
 use super::{
     accounts::{Account, Accounts},
@@ -23,7 +23,7 @@ pub(super) struct Books {
     pub(super) delayed: BTreeMap<(Instant, u64), Held>,
     /// The sum of messages to be delivered again and messages on their way to the sink.
     pub(super) waiting: Waiting,
-    /// The limit of deliveries, which partitions share, and where to count those that are held back.
+    /// The limit of deliveries, which partitions share, and where to count partitions that are held back.
     pub(super) shared: Option<(InFlight, Arc<Counters>)>,
     /// Whether `notify` was called and the marks have not been taken since.
     pub(super) notified: bool,
@@ -33,9 +33,9 @@ pub(super) struct Books {
     pub(super) outstanding: usize,
     /// Counts assignments and retries.
     pub(super) sequence: u64,
-    /// Until when what is delivered is being finished, because nothing more is received.
+    /// The time until which delivered messages are finished, because nothing more is received.
     pub(super) finishes: Option<Instant>,
-    /// What was settled behind a message that was not, in partitions that were given up since then.
+    /// The number of messages that were settled behind an unsettled message, in partitions that were given up since then.
     pub(super) in_vain: usize,
     pub(super) draining: bool,
     pub(super) letters: Letters,
@@ -101,7 +101,7 @@ impl Books {
     /// Decides of which partitions nothing more is taken for now.
     pub(super) fn hold_back(&mut self, options: &LogOptions, shares: bool) {
         let shares = shares && self.accounts.iter().nth(1).is_some();
-        // Letters that wait for the sink have a limit of their own.
+        // Dead letters that wait for the sink have a limit of their own.
         let Waiting { messages, bytes } = self.waiting;
         let letters = left(options.waiting, Bounds { messages, bytes });
         let shared = self.shared.as_ref().filter(|_| shares);
@@ -126,7 +126,7 @@ impl Books {
         Some(account.watermark.offset())
     }
 
-    /// The log of a partition has gone back to this message: gives up what was taken at this offset and behind it.
+    /// The log of a partition has gone back to this message: gives up messages that were taken at this offset and behind it.
     pub(super) fn go_back(&mut self, entry: &Entry) {
         let waiting = self.forget_waiting(&entry.partition, entry.offset);
         let Some(account) = self.accounts.of_mut(&entry.partition) else { return };
@@ -171,7 +171,7 @@ impl Books {
         });
     }
 
-    /// Whether what waits is still delivered again.
+    /// Whether waiting messages are still delivered again.
     fn comes_again(&self) -> bool {
         self.finishes.is_none() && !self.draining
     }
@@ -183,7 +183,7 @@ impl Books {
         leaving.is_none_or(|until| time < finishes.map_or(until, |finishes| until.max(finishes)))
     }
 
-    /// What partitions that leave have unsettled.
+    /// The number of unsettled messages of partitions that leave.
     pub(super) fn unsettled(&mut self) -> usize {
         let leaving = self.accounts.iter().filter(|account| account.leaving.is_some());
         let delivered = leaving.map(|account| account.unsettled().messages).fold(0, usize::saturating_add);
@@ -325,7 +325,7 @@ fn left(bounds: Bounds, used: Bounds) -> Bounds {
     }
 }
 
-/// How many messages fit into this, if they are as large as those are on average.
+/// How many messages fit into `left`, if they are as large as `those` on average.
 fn fitting(left: Bounds, those: Bounds) -> usize {
     let size = those.bytes.checked_div(those.messages).unwrap_or_default();
     left.bytes.checked_div(size).unwrap_or(usize::MAX).min(left.messages)

@@ -1,4 +1,4 @@
-//! Options of log receivers, and what happens to rejected messages.
+//! Options of log receivers, and the treatment of rejected messages.
 
 use crate::{
     Bounds, DeadLetterSink,
@@ -7,9 +7,10 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, time::Duration};
 
-/// Options of log receivers. One of [`with_sink`](Self::with_sink) and
-/// [`dropping_rejected`](Self::dropping_rejected) is required, because a log itself cannot keep rejected
-/// messages.
+/// Options of log receivers.
+///
+/// One of [`with_sink`](Self::with_sink) and [`dropping_rejected`](Self::dropping_rejected) is required, because a log itself cannot keep
+/// rejected messages.
 ///
 /// ```
 /// use cloudevents_transport::binding::log::LogOptions;
@@ -26,7 +27,7 @@ pub struct LogOptions {
     pub waiting: Bounds,
     /// How far a partition may be received ahead of its watermark, in offsets; at least one. After a crash, up to this many messages of
     /// each partition are delivered again, settled or not. At the bound, no new messages are taken from this partition until it is at half
-    /// of it; where a client cannot hold one partition back, from none. Default: 10,000.
+    /// of it. If a client cannot hold one partition back, no new messages are taken from any partition meanwhile. Default: 10,000.
     pub max_lead: u64,
     /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
     pub sink_backoff: Duration,
@@ -45,12 +46,12 @@ impl LogOptions {
         self
     }
 
-    /// Whether the options say what happens to rejected messages.
+    /// Whether the options decide about rejected messages.
     pub fn is_decided(&self) -> bool {
         self.rejected.is_some()
     }
 
-    /// Returns what happens to rejected messages, or an error that names the choices.
+    /// Returns the treatment of rejected messages, or an error that names the choices.
     pub(crate) fn rejected(&self) -> Result<Rejected, Error> {
         self.rejected.clone().ok_or_else(|| {
             Error::new(ErrorKind::Unsupported)

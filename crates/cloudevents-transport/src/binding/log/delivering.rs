@@ -1,4 +1,4 @@
-//! What a ledger delivers.
+//! The deliveries of a ledger.
 
 use super::{
     books::Held,
@@ -23,10 +23,10 @@ pub(crate) enum Turn {
 impl Ledger {
     /// Takes a message. Returns `None` if its partition is not assigned (any more).
     ///
-    /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message is another
-    /// one than that which had this offset before. So it is taken, and settling what was taken before at this offset and behind it is an
-    /// error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because the
-    /// committed offset may not exist any more.
+    /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message is not the
+    /// one that had this offset before. So it is taken. Settling a message that was taken before at this offset or behind it is an error of
+    /// kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because the committed
+    /// offset may not exist any more.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let Record { entry, epoch } = record;
         let size = entry.received.size();
@@ -61,9 +61,9 @@ impl Ledger {
         Some(self.deliver(held))
     }
 
-    /// Returns what to do next, under one lock.
+    /// Returns the next step, under one lock.
     ///
-    /// A source that does not hold partitions back by itself takes nothing while one of them has to be.
+    /// A source that does not hold partitions back by itself takes nothing while one of them has to be held back.
     pub(crate) fn turn(&self, holds_back: bool) -> Turn {
         let mut books = self.books();
         if books.draining {

@@ -2,8 +2,10 @@
 
 use crate::Partition;
 
-/// One assignment of a partition. Messages that a client fetched under an earlier assignment are refused,
-/// even if the partition was assigned again in the meantime: earlier messages may not have been fetched.
+/// One assignment of a partition.
+///
+/// Messages that a client fetched under an earlier assignment are refused, even if the partition was assigned again in the meantime:
+/// earlier messages may not have been fetched.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

@@ -26,13 +26,13 @@ pub trait LogSource: Send + 'static {
     /// wait to be delivered again. A client that must be polled to stay alive has to do so by itself.
     fn next(&mut self) -> impl Future<Output = Result<Record, Error>> + Send;
 
-    /// Whether this client returns no messages of partitions that the ledger [holds back](Ledger::held_back), and returns those of the
-    /// others meanwhile. By default it does not: then nothing is taken while one of them is as far ahead as allowed.
+    /// Whether this client returns no messages of partitions that the ledger [holds back](Ledger::held_back), and meanwhile returns
+    /// messages of the others. By default it does not. Then nothing is taken while one of them is as far ahead as allowed.
     fn holds_back(&self) -> bool {
         false
     }
 
-    /// Whether what is committed stays at the source, where it can be read again. By default it does: a log has a history.
+    /// Whether committed messages stay at the source, where they can be read again. By default they do: a log has a history.
     fn keeps(&self) -> bool {
         true
     }
@@ -62,7 +62,7 @@ pub struct LogReceiver<S> {
     connectivity: Connectivity,
     /// All is committed, and the source has left its group.
     left: bool,
-    /// What was settled behind a message that was not, before the source left its partitions.
+    /// The number of messages that were settled behind an unsettled message, before the source left its partitions.
     ahead: usize,
 }
 

@@ -27,8 +27,9 @@ use tokio::{
     time::Instant,
 };
 
-/// Tracks the messages of one log receiver. Clones share the state: the receiver has one, the owner of the
-/// connection another.
+/// Tracks the messages of one log receiver.
+///
+/// Clones share the state: the receiver has one, the owner of the connection another.
 ///
 /// Only [`leave`](Self::leave) waits.
 ///
@@ -79,8 +80,8 @@ pub(super) struct Shared {
 impl Ledger {
     /// Creates an empty ledger.
     ///
-    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): if the options do not say what happens to
-    /// rejected messages, and outside a tokio runtime.
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): if the options do not decide about rejected messages, and outside a
+    /// tokio runtime.
     pub fn new(options: LogOptions) -> Result<Self, Error> {
         let rejected = options.rejected()?;
         let runtime = Handle::try_current().map_err(|error| {
@@ -101,8 +102,9 @@ impl Ledger {
         })))
     }
 
-    /// Sets a function to call when there are new [`marks`](Self::marks). It is called once, and again only
-    /// after the marks were taken. It is called while settling, from any task, so it should only wake a
+    /// Sets a function to call when there are new [`marks`](Self::marks).
+    ///
+    /// It is called once, and again only after the marks were taken. It is called while settling, from any task, so it should only wake a
     /// thread (`unpark`) or a task (`Notify::notify_one`). Only the first call of this method has an effect.
     ///
     /// A client that commits at intervals needs no notification. A client that acknowledges as soon as
@@ -111,8 +113,10 @@ impl Ledger {
         let _ = self.0.notify.set(Box::new(notify));
     }
 
-    /// Starts receiving a partition from this offset. With 0, the client decides where to start, and the
-    /// watermark begins at the first message. Messages taken from the partition before are revoked.
+    /// Starts receiving a partition from this offset.
+    ///
+    /// With 0, the client decides where to start, and the watermark begins at the first message. Messages taken from the partition before
+    /// are revoked.
     ///
     /// Returns the assignment, for [`Record::under`](super::Record::under).
     pub fn assign(&self, partition: Partition, offset: u64) -> Epoch {
@@ -126,9 +130,9 @@ impl Ledger {
         epoch
     }
 
-    /// [Starts to leave](Self::start_leaving) partitions, and waits up to `limit` until nothing of what leaves is
-    /// [unsettled](Self::unsettled). Returns the number of unsettled messages. While the receiver ends, it waits until the time for that
-    /// is over, if that is later.
+    /// [Starts to leave](Self::start_leaving) partitions, and waits up to `limit` until they have no [unsettled](Self::unsettled) messages.
+    ///
+    /// Returns the number of unsettled messages. While the receiver ends, it waits until the time for the end is over, if that is later.
     ///
     /// It blocks the thread. Use it in rebalance callbacks of a client that has its own thread, never in a
     /// task.
@@ -151,9 +155,11 @@ impl Ledger {
         books.unsettled()
     }
 
-    /// Prepares to revoke partitions at this time from now: no more of their messages are taken, and what is released does not come again
-    /// here. A message that waits for its next attempt comes again if that is due before: what is settled behind the message would come
-    /// again to the next owner. For a partition that leaves already, the time stays.
+    /// Prepares to revoke partitions at this time from now.
+    ///
+    /// No more of their messages are taken, and released messages do not come again here. A message that waits for its next attempt comes
+    /// again if the attempt is due before. Otherwise settled messages behind it would come again to the next owner. For a partition that
+    /// leaves already, the time stays.
     pub fn start_leaving(&self, partitions: &[Partition], limit: Duration) {
         let mut books = self.books();
         let until = later(Instant::now(), limit);
@@ -161,14 +167,17 @@ impl Ledger {
         self.0.notify(books);
     }
 
-    /// The number of messages that partitions have which [leave](Self::start_leaving): those that are delivered and not settled, or on
-    /// their way to the dead-letter sink; and those that come again before, where messages behind them are settled.
+    /// The number of unsettled messages of partitions that [leave](Self::start_leaving).
+    ///
+    /// These are messages that are delivered and not settled, or on their way to the dead-letter sink. Messages with settled messages
+    /// behind them count, too, if they come again before.
     pub fn unsettled(&self) -> usize {
         self.books().unsettled()
     }
 
-    /// Stops receiving a partition. Returns the offset to commit before giving it up, or `None` if it was not
-    /// assigned.
+    /// Stops receiving a partition.
+    ///
+    /// Returns the offset to commit before giving it up, or `None` if it was not assigned.
     ///
     /// From now on, settling its messages is an error of kind [`Revoked`](ErrorKind::Revoked).
     pub fn revoke(&self, partition: &Partition) -> Option<u64> {
@@ -188,11 +197,13 @@ impl Ledger {
         self.books().shared = Some((in_flight.clone(), Arc::clone(counters)));
     }
 
-    /// The partitions of which nothing more should be taken now: those as far ahead as [`LogOptions::max_lead`] allows; and while
-    /// [`Receiver::run`](crate::Receiver::run) or a bridge (in no dry run) receives from several, those with as many unsettled deliveries
-    /// as there is room left for others. They stay until they are at half of that.
+    /// The partitions of which no more messages should be taken now.
     ///
-    /// So whatever is blocked in some partitions, there is room for the others: *n* blocked ones share *n*/(*n* + 1) of it.
+    /// These are the partitions that are as far ahead as [`LogOptions::max_lead`] allows. [`Receiver::run`](crate::Receiver::run) or a
+    /// bridge (in no dry run) may receive from several partitions. Meanwhile, these are also the partitions with as many unsettled
+    /// deliveries as there are permits left for others. They stay until they are at half of that.
+    ///
+    /// So if some partitions are blocked, there are permits for the others: *n* blocked ones share *n*/(*n* + 1) of them.
     pub fn held_back(&self) -> Vec<(Partition, Epoch)> {
         let mut books = self.books();
         books.hold_back(&self.0.options, true);
@@ -200,15 +211,17 @@ impl Ledger {
         held_back.map(|account| (account.partition.clone(), account.epoch)).collect()
     }
 
-    /// Whether nothing more of this assignment should be taken now: it is [held back](Self::held_back). One that is over is not: what comes
-    /// of it is refused.
+    /// Whether no more messages of this assignment should be taken now: it is [held back](Self::held_back).
+    ///
+    /// An assignment that is over is not held back: its messages are refused.
     pub fn is_held_back(&self, epoch: Epoch) -> bool {
         let mut books = self.books();
         books.hold_back(&self.0.options, true);
         books.accounts.under(epoch).is_some_and(|account| account.held_back.is_some())
     }
 
-    /// Whether nothing is taken at all because of what is not settled. Where partitions do not share the room: nothing of one of them.
+    /// Whether nothing is taken at all because of unsettled messages. If partitions do not share the permits: whether nothing is taken of
+    /// one of them.
     pub(crate) fn is_held_up(&self, holds_back: bool) -> bool {
         let mut books = self.books();
         let is_held_back = holds_back && {
@@ -262,27 +275,27 @@ impl Ledger {
         self.books().outstanding
     }
 
-    /// The number of messages of a partition that are settled behind one that is not: they come again if it is given up now.
+    /// The number of messages of a partition that are settled behind an unsettled one: they come again if it is given up now.
     pub fn ahead(&self, partition: &Partition) -> usize {
         self.books().accounts.of(partition).map_or(0, |account| account.watermark.ahead())
     }
 
-    /// The number of messages that are settled behind one that is not. They come again if the receiver ends now, and so do those of
-    /// partitions that were given up while it ends.
+    /// The number of messages that are settled behind an unsettled one. They come again if the receiver ends now. Messages of partitions
+    /// that were given up while it ends count, too.
     pub(crate) fn settled_ahead(&self) -> usize {
         let of = |account: &Account| account.watermark.ahead();
         let books = self.books();
         books.accounts.iter().map(of).fold(books.in_vain, usize::saturating_add)
     }
 
-    /// Nothing more is received: what is delivered is settled within this time, if it can be.
+    /// Nothing more is received: delivered messages are settled within this time, if they can be.
     pub(crate) fn finish(&self, within: Duration) {
         let mut books = self.books();
         books.finishes = books.finishes.max(Some(later(Instant::now(), within)));
         self.0.notify(books);
     }
 
-    /// The letters that the sink does not have yet.
+    /// The dead letters that the sink has not stored yet.
     pub(crate) fn letters(&self) -> LetterBox {
         self.books().letters.missing()
     }
@@ -373,7 +386,7 @@ impl Ledger {
         books.waiting.remove(&held);
         let result = match result {
             Ok(()) => books.pass(&held, true),
-            // Its runtime has ended, or somebody else has the message.
+            // Its runtime has ended, or another consumer has the message.
             Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(target: LETTERS, partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
                 books.retry(held, self.0.options.sink_backoff);
@@ -478,7 +491,7 @@ impl Ticket {
         (self.held.epoch.0, self.held.entry.offset)
     }
 
-    /// Whether what is behind it is settled, or will be.
+    /// Whether a message behind it is settled, or will be.
     pub(crate) fn is_overtaken(&self) -> bool {
         let mut books = self.ledger.books();
         books.account(&self.held).is_some_and(|account| account.has_overtaken(self.held.entry.offset))

@@ -1,8 +1,7 @@
 //! Settlement per message over a partitioned log such as Kafka, which itself settles cumulatively.
 //!
-//! A log has one committed offset per partition: everything before it is done. The [`Ledger`] tracks the
-//! unsettled messages of each partition. The offset of the first of them is the *watermark*, which is what
-//! gets committed. So:
+//! A log has one committed offset per partition: everything before it is done. The [`Ledger`] tracks the unsettled messages of each
+//! partition. The offset of the first unsettled message is the *watermark*, and the watermark is committed. So:
 //!
 //! - **Accept** is recorded. It is committed when everything before it is settled as well.
 //! - **Retry**: the watermark stays before the message, which is delivered again from memory after the delay.

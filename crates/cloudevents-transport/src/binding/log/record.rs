@@ -25,9 +25,10 @@ impl Record {
         Self { entry: Entry { partition, offset, received }, epoch: None }
     }
 
-    /// Returns the record with the assignment of the partition under which it was fetched. The
-    /// [`Ledger`](super::Ledger) refuses the record if the assignment has changed since. Clients that hand
-    /// messages over from another thread need this.
+    /// Returns the record with the assignment of the partition under which it was fetched.
+    ///
+    /// The [`Ledger`](super::Ledger) refuses the record if the assignment has changed since. Clients that hand messages over from another
+    /// thread need this.
     pub fn under(mut self, epoch: Epoch) -> Self {
         self.epoch = Some(epoch);
         self

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-/// The watermark of one partition: the offset of the first unsettled message. Everything before it is
-/// settled.
+/// The watermark of one partition: the offset of the first unsettled message.
+///
+/// Everything before it is settled.
 ///
 /// Offsets may have gaps, as in a compacted log. It stores only the messages that were taken and are not
 /// settled.
@@ -27,7 +28,7 @@ pub struct Watermark {
     /// The first unsettled offset. If messages are handled one after the other, it is the only one.
     first: Option<u64>,
     others: BTreeSet<u64>,
-    /// What is settled behind the first unsettled one.
+    /// The offsets that are settled behind the first unsettled one.
     ahead: BTreeSet<u64>,
     /// The offset after the last one taken.
     next: u64,
@@ -39,8 +40,9 @@ impl Watermark {
         Self { first: None, others: BTreeSet::new(), ahead: BTreeSet::new(), next: offset }
     }
 
-    /// Records that a message was taken. Offsets within a partition only grow: returns `false` for a lower
-    /// one, which was taken before.
+    /// Records that a message was taken.
+    ///
+    /// Offsets within a partition only grow: returns `false` for a lower one, which was taken before.
     pub fn take(&mut self, offset: u64) -> bool {
         let new = offset >= self.next;
         if new {
@@ -85,8 +87,9 @@ impl Watermark {
         self.ahead.last().is_some_and(|settled| *settled > offset)
     }
 
-    /// Records that the log has gone back: the next message has this offset. Forgets the unsettled messages at this offset
-    /// and behind it, and returns their number.
+    /// Records that the log has gone back: the next message has this offset.
+    ///
+    /// Forgets the unsettled messages at this offset and behind it, and returns their number.
     pub fn cut(&mut self, offset: u64) -> usize {
         let first = self.first.take_if(|first| *first >= offset);
         let others = self.others.split_off(&offset);
@@ -111,8 +114,9 @@ impl Watermark {
         self.next
     }
 
-    /// The distance from the watermark to the position, in offsets. These messages are delivered again,
-    /// settled or not, if the process ends now.
+    /// The distance from the watermark to the position, in offsets.
+    ///
+    /// These messages are delivered again, settled or not, if the process ends now.
     pub fn lead(&self) -> u64 {
         self.next.saturating_sub(self.offset())
     }

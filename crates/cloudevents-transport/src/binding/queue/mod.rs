@@ -1,9 +1,8 @@
 //! Receiving from a queue, where messages are settled one by one or not at all.
 //!
-//! This module implements what all queues have in common. One task owns the connection. It grants room, hands
-//! messages over, groups settlements, waits before retries, renews deadlines while deliveries are held, and
-//! reconnects. Depending on the [capabilities](QueueSource::capabilities) of the source, the task does from
-//! memory what the protocol cannot do:
+//! This module implements the common parts of all queues. One task owns the connection. It grants permits, hands messages over, groups
+//! settlements, waits before retries, renews deadlines while deliveries are held, and reconnects. Depending on the
+//! [capabilities](QueueSource::capabilities) of the source, the task does from memory the operations that the protocol lacks:
 //!
 //! - **Accept** and **release** are settlements of the protocol. After 32 releases in a row, each further one
 //!   waits a second, so that a program that releases everything does not cause a busy loop.
@@ -14,9 +13,9 @@
 //!   sink declines it, the message is delivered again. Without a sink, the options decide: the broker rejects
 //!   the message (an error of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol
 //!   cannot), or it is dropped.
-//! - When the receiver **ends**, the source is stopped, and what is left goes back in the order of the queue: what was
-//!   prefetched, what was released since the [stop](crate::Stopper), and what waited for a retry. A delivery that is released
-//!   after [`drain`](crate::Receiver::drain) has begun goes back then, behind those.
+//! - When the receiver **ends**, the source is stopped, and the remaining messages go back in the order of the queue: prefetched messages,
+//!   messages that were released since the [stop](crate::Stopper), and messages that waited for a retry. A delivery that is released after
+//!   [`drain`](crate::Receiver::drain) has begun goes back then, behind those.
 //! - **Extend** renews the deadline. The task also does so until a delivery is settled: while it is held, waits for another attempt
 //!   or for the dead-letter sink.
 //! - When a **connection is lost**, the task reconnects. The broker delivers the messages of the lost
@@ -83,7 +82,7 @@ pub struct QueueReceiver {
     /// way.
     stop: Option<oneshot::Sender<Handover>>,
     task: Option<JoinHandle<Result<(), Error>>>,
-    /// The messages that are here, wherever: also what waits for a dead-letter sink, or for its time.
+    /// All messages that are here, also messages that wait for a dead-letter sink, or for their time.
     here: InFlight,
     letters: LetterBox,
 }
@@ -94,8 +93,8 @@ type Handover = Box<dyn Intake>;
 impl QueueReceiver {
     /// Connects, and starts the task. Tries every host once, so that a wrong password is an error here.
     ///
-    /// Errors: those of [`Connect::connect`], and [`Unsupported`](ErrorKind::Unsupported) if the options do
-    /// not say what happens to rejected messages, and outside a tokio runtime.
+    /// Errors: those of [`Connect::connect`], and [`Unsupported`](ErrorKind::Unsupported) if the options do not decide about rejected
+    /// messages, and outside a tokio runtime.
     pub async fn open<C>(
         mut reconnect: Reconnect<C>,
         room: Room,
@@ -109,8 +108,9 @@ impl QueueReceiver {
         Self::start(reconnect, source, room, options)
     }
 
-    /// Starts the task with an existing connection. Errors are those of [`open`](Self::open), except for
-    /// connecting.
+    /// Starts the task with an existing connection.
+    ///
+    /// Errors are those of [`open`](Self::open), except for connecting.
     pub fn start<C>(
         reconnect: Reconnect<C>,
         source: C::Connection,
@@ -130,9 +130,9 @@ impl QueueReceiver {
             capabilities.rejects = By::Memory;
         }
         let ahead = match capabilities.extends {
-            // All that the source may have: what waits in its client is not renewed.
+            // All that the source may have: a message that waits in its client is not renewed.
             Extends::Every(_) => room.prefetch.max(1),
-            // Less than the prefetch, so that there is always room to grant.
+            // Less than the prefetch, so that there is always credit to grant.
             _ => (room.prefetch / 4).clamp(1, AHEAD),
         };
         let (out, incoming) = mpsc::channel(ahead);

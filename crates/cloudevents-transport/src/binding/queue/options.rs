@@ -7,9 +7,10 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use std::time::Duration;
 
-/// Options of queue receivers. One of [`with_sink`](Self::with_sink),
-/// [`rejecting_to_broker`](Self::rejecting_to_broker) and [`dropping_rejected`](Self::dropping_rejected) is
-/// required.
+/// Options of queue receivers.
+///
+/// One of [`with_sink`](Self::with_sink), [`rejecting_to_broker`](Self::rejecting_to_broker) and
+/// [`dropping_rejected`](Self::dropping_rejected) is required.
 ///
 /// ```
 /// use cloudevents_transport::binding::queue::QueueOptions;
@@ -47,7 +48,7 @@ impl QueueOptions {
         self
     }
 
-    /// Whether the options say what happens to rejected messages.
+    /// Whether the options decide about rejected messages.
     pub fn is_decided(&self) -> bool {
         self.rejected.is_some()
     }

@@ -1,4 +1,4 @@
-//! A queue that is asked: each operation is a request of its own, and nothing comes unasked.
+//! A queue of requests: each operation is a request of its own, and the queue sends nothing by itself.
 
 use super::{Arrived, QueueSource};
 use crate::{
@@ -21,25 +21,26 @@ const FAILURES: u32 = 5;
 /// The longest pause after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The requests of a queue that is asked. [`Polled`] makes it a [`QueueSource`].
+/// The requests of a queue that sends nothing by itself. [`Polled`] makes it a [`QueueSource`].
 pub trait Requests: Send + Sync + 'static {
     /// Identifies one message for settling: a receipt handle, a lock token, the id of an entry.
     type Tag: Clone + Send + Sync + 'static;
 
-    /// Whether each message has its own outcome: then [`settle`](Self::settle) is called for one at a time, and may put those of several
-    /// calls into one request. Otherwise those that are settled together have one outcome.
+    /// Whether each message has its own outcome. If so, [`settle`](Self::settle) is called for one message at a time, and may put messages
+    /// of several calls into one request. Otherwise messages that are settled together have one outcome.
     const SETTLES_EACH: bool = false;
 
     /// See [`QueueSource::capabilities`].
     fn capabilities(&self) -> ReceiverCapabilities;
 
-    /// What one request may have.
+    /// The limits of one request.
     fn most(&self) -> Most;
 
-    /// Asks for so many messages, and waits this long for the first one. It ends by itself, and is never dropped before.
+    /// Requests this number of messages, and waits this long for the first one. It ends by itself, and is never dropped before.
     ///
-    /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] asks again a little later. An error of kind
-    /// [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection, and so are several in a row.
+    /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] makes another request a little later. An
+    /// error of kind [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection. So are several in a
+    /// row.
     fn receive(
         &self,
         most: usize,
@@ -53,7 +54,7 @@ pub trait Requests: Send + Sync + 'static {
     /// Renews the deadlines of these messages.
     fn extend(&self, tags: &[Self::Tag]) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Lets a [`receive`](Self::receive) that waits end soon, with what it has. The default lets it wait.
+    /// Lets a [`receive`](Self::receive) that waits end soon, with the messages that it has. The default lets it wait.
     fn hurry(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -63,13 +64,13 @@ pub trait Requests: Send + Sync + 'static {
         pending().boxed()
     }
 
-    /// What is left to do when everything is settled.
+    /// The last step when everything is settled.
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
     }
 }
 
-/// What one request may have at most.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Most {
     /// Messages that are received.
@@ -82,20 +83,21 @@ pub struct Most {
 
 /// A [`QueueSource`] of [`Requests`].
 ///
-/// One receive is open at a time, for no more messages than there is room for. It asks for one message first, for twice as many after each
-/// full answer, and for no more than fit into the bytes that are left, if they are as large as the largest of late. An open receive is not
-/// dropped, because the queue would hide what it brings: when the receiver stops, or the connection was lost, that is released.
+/// One receive is open at a time, for no more messages than permits are free. It requests one message first, and twice as many after each
+/// full answer. It requests no more than fit into the bytes that are left, if they are as large as the largest of late. An open receive is
+/// not dropped, because the queue would hide the messages that it brings. When the receiver stops, or the connection was lost, these
+/// messages are released.
 pub struct Polled<R: Requests> {
     requests: Arc<R>,
     room: Bounds,
     arrived: VecDeque<Arrived<R::Tag>>,
     open: Option<Open<R::Tag>>,
-    /// When the deadlines of what has arrived are renewed, if it waits that long.
+    /// When the deadlines of arrived messages are renewed, if they wait that long.
     renewal: Option<Instant>,
-    /// How many messages to ask for, and the bytes of the largest of late.
+    /// How many messages to request, and the bytes of the largest of late.
     ask: usize,
     largest: usize,
-    /// Failures in a row, and when to ask again after them.
+    /// Failures in a row, and when to make another request after them.
     failed: u32,
     again: Option<Instant>,
     stopping: bool,
@@ -107,7 +109,7 @@ struct Open<T> {
 }
 
 impl<R: Requests> Polled<R> {
-    /// Creates it. It asks for nothing yet.
+    /// Creates it. It makes no request yet.
     pub fn new(requests: R) -> Self {
         Self {
             requests: Arc::new(requests),
@@ -123,7 +125,7 @@ impl<R: Requests> Polled<R> {
         }
     }
 
-    /// Opens a receive, if there is none and there is room.
+    /// Opens a receive, if there is none and a permit is free.
     fn ask(&mut self) {
         let room = self.room.messages.saturating_sub(self.arrived.len());
         if self.stopping || room == 0 || self.open.is_some() || self.again.is_some() {
@@ -147,7 +149,7 @@ impl<R: Requests> Polled<R> {
         self.open = Some(Open { asked, answer });
     }
 
-    /// Takes what a receive has brought. An error is that the connection is lost.
+    /// Takes the messages that a receive has brought. An error means that the connection is lost.
     fn answered(&mut self, asked: usize, answer: Result<Vec<Arrived<R::Tag>>, Error>) -> Result<(), Error> {
         let arrived = match answer {
             Ok(arrived) => arrived,
@@ -168,7 +170,7 @@ impl<R: Requests> Polled<R> {
         Ok(())
     }
 
-    /// At half of the period, as what was handed over.
+    /// At half of the period, as for messages that were handed over.
     fn renewed_at(&self) -> Option<Instant> {
         let Extends::Every(period) = self.requests.capabilities().extends else { return None };
         Some(later(Instant::now(), period.checked_div(2).unwrap_or(period)))
@@ -230,7 +232,7 @@ impl<R: Requests> QueueSource for Polled<R> {
 
     const TAGS_OUTLIVE_CONNECTIONS: bool = true;
 
-    /// What an open receive brings.
+    /// An open receive brings messages late.
     const ARRIVES_LATE: bool = true;
 
     fn capabilities(&self) -> ReceiverCapabilities {
@@ -274,7 +276,8 @@ impl<R: Requests> QueueSource for Polled<R> {
         }
     }
 
-    /// There is no room for what has arrived: it was larger than what came before. Until there is, its deadlines are renewed.
+    /// There is no free permit for the arrived messages: they were larger than the messages before. Until there is, their deadlines are
+    /// renewed.
     async fn tend(&mut self) -> Error {
         loop {
             let renewal = self.renewal.filter(|_| !self.arrived.is_empty());

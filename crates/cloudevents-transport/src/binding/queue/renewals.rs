@@ -4,14 +4,14 @@ use crate::deadline::later;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The deliveries whose deadlines are renewed until they are settled. It never has more places than there
-/// were deliveries held at once, and adding one allocates only when there is a new place.
+/// The deliveries whose deadlines are renewed until they are settled. It never has more slots than there
+/// were deliveries held at once, and adding one allocates only for a new slot.
 pub(super) struct Renewals<T> {
     places: Vec<Option<Renewal<T>>>,
     free: Vec<usize>,
     /// Not later than the first one that is due.
     next: Option<Instant>,
-    /// How often all were removed. Places of before are no longer known.
+    /// How often all were removed. Earlier slots are no longer known.
     cleared: u64,
 }
 
@@ -65,8 +65,8 @@ impl<T: Clone> Renewals<T> {
         self.next
     }
 
-    /// Returns the tags whose deadlines are to be renewed now. Those that are due soon are among them, so that
-    /// all of them are looked at a few times in each period only.
+    /// Returns the tags whose deadlines are to be renewed now. Deadlines that are due soon are among them, so that
+    /// all of them are checked a few times in each period only.
     pub(super) fn due(&mut self, now: Instant, period: Duration) -> Vec<T> {
         let mut tags = Vec::new();
         if self.next.is_none_or(|next| next > now) {

@@ -1,4 +1,4 @@
-//! Settlements: the protocol does what it can, the rest is done from memory.
+//! Settlements: the protocol does all that it can, the rest is done from memory.
 
 use super::{
     QueueSource,
@@ -60,7 +60,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         settle_all(all, source).await
     }
 
-    /// Returns what the protocol has to do now, if anything. Does the rest from memory.
+    /// Returns the settlement that the protocol has to make now, if any. Does the rest from memory.
     pub(super) fn decide(
         &mut self,
         held: Held<Tag<C>>,
@@ -109,7 +109,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.now(held, how, resolver)
     }
 
-    /// Returns what is left for the protocol. Nothing, if the protocol does not settle.
+    /// Returns the settlement that is left for the protocol. There is none if the protocol does not settle.
     fn now(&mut self, mut held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
         self.renew_no_more(held.renewal.take());
         if self.can.settles == Settles::Never {
@@ -174,7 +174,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Handles the result of the dead-letter sink. Returns what the protocol has to do now, if anything.
+    /// Handles the result of the dead-letter sink. Returns the settlement that the protocol has to make now, if any.
     pub(super) fn sunk(&mut self, (held, (sunk, resolver)): Sunk<Tag<C>>) -> Option<Now<Tag<C>>> {
         if let Err(error) = sunk {
             tracing::warn!(target: LETTERS, received = ?held.received, %error, "the dead-letter sink declined a message");
@@ -195,7 +195,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.now(held, Settlement::Accept, resolver)
     }
 
-    /// Does what is due now.
+    /// Does everything that is due now.
     pub(super) async fn due(&mut self, source: &mut C::Connection) -> Result<(), Error> {
         let now = Instant::now();
         let mut group = Vec::new();
@@ -265,7 +265,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         Ok(())
     }
 
-    /// For stopping: ends waiting for the sink and for what is delivered again from memory.
+    /// For stopping: ends waiting for the sink and for messages that are delivered again from memory.
     pub(super) fn wait_no_more(&mut self) {
         self.letters.leave();
         self.later.retain(|_, later| matches!(later, Later::Settle(_)));
@@ -298,7 +298,7 @@ fn come_again<T>(all: Vec<Now<T>>) {
 }
 
 /// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.
-/// Until then the messages keep their places, so that draining waits for the confirmation.
+/// Until then the messages keep their permits, so that draining waits for the confirmation.
 async fn settle<S: QueueSource>(group: Vec<Now<S::Tag>>, source: &mut S) -> Result<(), Error> {
     let Some(how) = group.first().map(|first| first.how.clone()) else { return Ok(()) };
     let mut tags = Vec::with_capacity(group.len());

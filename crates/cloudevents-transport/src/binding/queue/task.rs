@@ -34,7 +34,7 @@ use tokio::{
 /// The number of settlements to handle before checking for new messages.
 const TOGETHER: usize = 256;
 
-/// How long a receiver that stops waits for a broker that is away, to settle what is here.
+/// How long a receiver that stops waits for a broker that is away, to settle the messages that are here.
 const AWAY: Duration = Duration::from_secs(10);
 
 /// The most messages that are handed over together. With more, the first one would wait too long.
@@ -51,25 +51,25 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     stopper: Stopper,
     pub(super) stopping: bool,
-    /// What is left has gone back.
+    /// Whether the remaining messages have gone back.
     pub(super) is_given_back: bool,
-    /// What goes back when the program has handed over the rest.
+    /// Messages that go back when the program has handed over the rest.
     pub(super) returning: Vec<Returning<Tag<C>>>,
     /// Of the messages of the current connection.
     owner: Owner,
-    /// Dropped before what is on its way to the sink, so that it stays in the number.
+    /// Dropped before messages on their way to the sink, so that they stay in the number.
     pub(super) letters: Letters,
     here: InFlight,
     pub(super) later: BTreeMap<(Instant, u64), Later<Tag<C>>>,
     number: u64,
     pub(super) renewals: Renewals<Tag<C>>,
-    /// Messages to deliver again from memory, as soon as there is a place to hand them over.
+    /// Messages to deliver again from memory, as soon as the channel has a free slot for them.
     pub(super) ready: VecDeque<Held<Tag<C>>>,
     /// Releases in a row.
     pub(super) releases: u32,
     /// Messages on their way to the dead-letter sink.
     pub(super) rejecting: FuturesUnordered<BoxFuture<'static, Sunk<Tag<C>>>>,
-    /// What was decided while there was no connection, and is settled over the next one.
+    /// Settlements that were decided while there was no connection, for the next one.
     undone: Vec<Now<Tag<C>>>,
     /// Whether it was reported that this connection is lost, although messages of it are left.
     is_lost: bool,
@@ -80,7 +80,7 @@ pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
 /// A message with the result of the sink.
 pub(super) type Sunk<T> = (Held<T>, (Result<(), Error>, Resolver));
 
-/// What goes back to the broker, which delivers it again. Only the tag is kept.
+/// A message that goes back to the broker, which delivers it again. Only the tag is kept.
 pub(super) struct Returning<T> {
     pub(super) place: Counted<T>,
     pub(super) tag: T,
@@ -170,7 +170,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             if !take(&mut self.is_lost) {
                 reconnect.lost(&error);
             }
-            // Until then, only releases were for it, and what was to be released comes again by itself.
+            // Until then, only releases were for it, and a message that was to be released comes again by itself.
             let needs_broker = self.is_given_back && !self.forgets();
             source = match self.connect_again(&mut reconnect, &mut stopped).await? {
                 Some(source) => source,
@@ -191,8 +191,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         C::Connection::TAGS_OUTLIVE_CONNECTIONS || self.forgets()
     }
 
-    /// Reconnects. Meanwhile it does what needs no broker, and watches for a stop, because neither may wait for a
-    /// broker that is down. `None` if it was stopped, and what is here cannot be settled, or not in time.
+    /// Reconnects. Meanwhile it does everything that needs no broker, and watches for a stop, because neither may wait for a broker that is
+    /// down. Returns `None` if it was stopped, and the messages that are here cannot be settled, or not in time.
     async fn connect_again(
         &mut self,
         reconnect: &mut Reconnect<C>,
@@ -237,7 +237,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     let now = self.sunk(sunk);
                     self.undone.extend(now);
                 }
-                // One that settles nothing would be given messages, and is stopping.
+                // A connection that settles nothing would get messages, although the receiver stops.
                 opened = &mut opening, if !(self.stopping && forgets) => return opened.map(Some),
             }
         }
@@ -285,8 +285,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             if let Some(due) = due.filter(|due| *due != timer.deadline()) {
                 timer.as_mut().reset(due);
             }
-            // All are cancel-safe. There is a place before a message is taken. Only this task gives messages, so
-            // the place is still there afterwards.
+            // All are cancel-safe. The channel has a free slot before a message is taken. Only this task gives messages, so
+            // the slot is still free afterwards.
             let stopping = self.stopping;
             let late = stopping && C::Connection::ARRIVES_LATE;
             let arriving = async {
@@ -304,7 +304,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             };
             let step = tokio::select! {
                 biased;
-                // Before what is settled, which would go nowhere.
+                // Before settlements, which would go nowhere.
                 error = &mut lost, if !self.is_lost => Step::Lost(error),
                 _ = self.asks.recv_many(&mut asked, TOGETHER) => Step::Asked,
                 handover = &mut *stopped, if !self.stopping => Step::Stop(handover.ok()),
@@ -314,7 +314,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = self.here.ready(), if room == 0 && missing.is_none() && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
-                // Last: while it waits it holds the places that are free, and a message needs one.
+                // Last: while it waits it holds the free slots, and a message needs one.
                 () = places(&self.out, missing.unwrap_or(1)), if missing.is_some() && !self.stopping => Step::Freed,
             };
             match step {
@@ -336,7 +336,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     }
                 }
                 Step::Sunk(sunk) => settle_all(Vec::from_iter(self.sunk(sunk)), source).await?,
-                // The broker delivers again what is left. What is held is settled and renewed over the next connection, if it can be.
+                // The broker delivers the remaining messages again. Held messages are settled and renewed over the next connection, if they
+                // can be.
                 Step::Lost(error) if self.stopping || !self.forgets() => return Err(error),
                 Step::Lost(error) => {
                     self.is_lost = true;
@@ -360,7 +361,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Has no more messages delivered, ends all waiting, and gives back what is left.
+    /// Ends deliveries and all waiting, and gives back the remaining messages.
     async fn stop(&mut self, source: &mut C::Connection) -> Result<(), Error> {
         source.stop().await?;
         while C::Connection::ARRIVES_LATE
@@ -380,14 +381,15 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.returning.push(Returning { place, tag, how: Settlement::Release, renewal });
     }
 
-    /// Whether what is released waits for the rest, to go back with it in order.
+    /// Whether a released message waits for the rest, to go back with it in order.
     pub(super) fn waits_for_rest(&self) -> bool {
         let comes_back = self.can.redelivers != By::Memory && !self.forgets();
         comes_back && !self.is_given_back && self.stopper.is_stopped()
     }
 
-    /// How many places have to be free before more messages are allowed, if fewer are. What waits in the client of a source is not renewed,
-    /// so that it has at most as many messages as there are places; and not one at a time, each with a request of its own.
+    /// How many slots of the channel have to be free before more messages are allowed, if fewer are. A message that waits in the client of
+    /// a source is not renewed. So the client has at most as many messages as there are slots. Messages are not requested one at a time,
+    /// each with a request of its own.
     fn missing_places(&self) -> Option<usize> {
         let Extends::Every(_) = self.can.extends else { return None };
         let least = (self.out.max_capacity() / 4).max(1);
@@ -412,7 +414,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         room.min(self.prefetch.saturating_sub(ahead.saturating_sub(1)).max(1))
     }
 
-    /// Hands over the message, together with others that have arrived already and for which there is room.
+    /// Hands over the message, together with others that have arrived already and for which permits are free.
     fn arrived(
         &mut self,
         first: Arrived<Tag<C>>,
@@ -437,7 +439,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         Ok(())
     }
 
-    /// Hands a message over. There is a place for it.
+    /// Hands a message over. The channel has a free slot for it.
     fn hand_over(&mut self, mut held: Held<Tag<C>>) {
         held.renewal = self.renewed(&held.tag);
         if let Err(untaken) = self.out.try_send(held) {
@@ -445,7 +447,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Has the deadline of what arrives renewed.
+    /// Has the deadline of a message that arrives renewed.
     fn renewed(&mut self, tag: &Tag<C>) -> Option<Place> {
         let Extends::Every(period) = self.can.extends else { return None };
         Some(self.renewals.add(tag.clone(), Instant::now(), period))
@@ -469,12 +471,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 }
 
-/// Ready when there is a place for a message; never, once the receiver is gone.
+/// Ready when the channel has a slot for a message; never, once the receiver is gone.
 async fn place<T>(out: &mpsc::Sender<T>) {
     places(out, 1).await;
 }
 
-/// Ready when there are places for so many messages; never, once the receiver is gone.
+/// Ready when the channel has slots for so many messages; never, once the receiver is gone.
 async fn places<T>(out: &mpsc::Sender<T>, number: usize) {
     if out.reserve_many(number).await.is_err() {
         std::future::pending().await

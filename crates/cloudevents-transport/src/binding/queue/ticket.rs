@@ -18,8 +18,8 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// One message that this receiver holds.
 pub(super) struct Held<T> {
-    /// Its place in the bounds. The message keeps it in a handler, while waiting for a retry, at the sink,
-    /// and in a settlement that the broker has not confirmed. Dropping this always frees the place.
+    /// Its permit. The message keeps it in a handler, while waiting for a retry, at the sink,
+    /// and in a settlement that the broker has not confirmed. Dropping this always frees the permit.
     pub(super) place: Counted<T>,
     pub(super) tag: T,
     pub(super) received: Received,
@@ -43,14 +43,14 @@ impl<T: Clone + Send + Sync + 'static> Held<T> {
     }
 }
 
-/// The place of one message in the bounds, which is freed when this is dropped.
+/// The permit of one message, which is freed when this is dropped.
 pub(super) struct Counted<T> {
     pub(super) desk: Arc<Desk<T>>,
     pub(super) bytes: usize,
 }
 
 impl<T> Counted<T> {
-    /// Frees the bytes and keeps the place.
+    /// Frees the bytes and keeps the permit.
     pub(super) fn discharge(&mut self) {
         self.desk.here.discharge(take(&mut self.bytes));
     }
@@ -67,11 +67,11 @@ pub(super) enum Ask<T> {
     Extend(Option<Ownership>, T),
 }
 
-/// What the messages of one connection share.
+/// The state that the messages of one connection share.
 pub(super) struct Desk<T> {
     pub(super) asks: UnboundedSender<Ask<T>>,
     pub(super) extends: Extends,
-    /// The protocol does not settle: accepting only frees the place of the message.
+    /// The protocol does not settle: accepting only frees the permit of the message.
     pub(super) forgets: bool,
     /// Whether a message was accepted so, since the task looked.
     pub(super) accepted: Arc<AtomicBool>,
@@ -117,7 +117,7 @@ impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
     }
 }
 
-/// The end of the program, whatever the tags are. Dropping it releases what was not taken.
+/// The program's end of the channel, with tags of any type. Dropping it releases messages that were not taken.
 pub(super) trait Intake: Send {
     /// Returns the next message; `None` if the task has ended.
     fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>>;

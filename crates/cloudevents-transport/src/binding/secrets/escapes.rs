@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// What an escape stands for.
+/// The meaning of an escape.
 enum Code {
     Character(char),
     /// Of UTF-8 or Latin-1.
@@ -11,9 +11,9 @@ enum Code {
     Unit(u16),
 }
 
-/// A text without escapes, whatever language they are of, and however often it was escaped: `%XX`, `%uXXXX`, `&#38;`, `&#x26;`, `&amp;`,
-/// `\uXXXX`, `\u{XX}`, `\UXXXXXXXX`, `\xXX`, `\ooo` and `\n`. Named characters of HTML other than `&amp;`, and control characters, are
-/// blanks; other backslashes stay.
+/// A text without the escapes of any language, however often it was escaped: `%XX`, `%uXXXX`, `&#38;`, `&#x26;`, `&amp;`, `\uXXXX`,
+/// `\u{XX}`, `\UXXXXXXXX`, `\xXX`, `\ooo` and `\n`. Named characters of HTML other than `&amp;`, and control characters, are blanks. Other
+/// backslashes stay.
 pub(super) fn undone(text: &str) -> String {
     if !text.contains(['%', '&', '\\']) {
         return text.to_owned();
@@ -36,7 +36,7 @@ pub(super) fn undone(text: &str) -> String {
         };
         rest.drain(..length);
         match code {
-            // What was escaped may begin an escape.
+            // The character may begin another escape.
             Code::Character(character) => rest.push_front(character),
             Code::Byte(byte) => bytes.push(byte),
             Code::Unit(unit) => units.push(unit),

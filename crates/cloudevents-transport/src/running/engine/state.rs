@@ -1,4 +1,4 @@
-//! What the engine does now, for observers, and that nothing ends for long, for the log.
+//! The state of the engine for observers, and warnings if no handler ends for long.
 
 use super::{Engine, Handled};
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
+/// How long no handler may end before that is reported: while no permit is free, and while all are in use. After that, at twice the time.
 const BLOCKED: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(60);
 
-/// How soon to look again whether there is room.
+/// How soon to look again whether a permit is free.
 const LOOK: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -38,7 +38,7 @@ impl Engine {
         }
     }
 
-    /// Says what it does now, and reports if no handler ends for long.
+    /// Publishes the state, and reports if no handler ends for long.
     pub(super) fn publish(&mut self, is_held_up: bool) {
         let (state, now) = (self.state(is_held_up), Instant::now());
         let is_empty = self.handled.is_empty() && self.lanes.is_empty();
@@ -58,7 +58,7 @@ impl Engine {
             here: self.here,
             blocked: self.blocked,
         });
-        // What is held outside may have been settled.
+        // Messages that are held outside may have been settled.
         self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
         let patience = match state {
             RunState::Blocked => BLOCKED,
