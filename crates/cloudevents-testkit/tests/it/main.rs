@@ -10,6 +10,7 @@ mod lanes;
 mod leniency;
 mod lookup;
 mod losses;
+mod pages;
 mod promises;
 mod published;
 mod shape;
