@@ -27,7 +27,7 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
     Look::at(message).is_marked(message)
 }
 
-/// What the first look at the headers finds.
+/// The findings of the first look at the headers.
 pub(crate) struct Look<'m> {
     /// The value of the first `Content-Type`.
     content_type: Option<&'m [u8]>,
@@ -65,7 +65,7 @@ impl<'m> Look<'m> {
             || (!self.headers && is_event(&message.payload_bytes()))
     }
 
-    /// What the message says it is, and the repair if that had to be assumed.
+    /// Returns the mode of the message, and the repair if the mode had to be assumed.
     #[inline]
     pub(crate) fn mode(
         &self,

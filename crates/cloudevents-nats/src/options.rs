@@ -40,9 +40,11 @@ impl<'a> Encoding<'a> {
         Self { without_headers: true, ..Self::structured(json) }
     }
 
-    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode in
-    /// JSON for those that [take documents only](Peer::takes_documents_only) and for [`Go2`](Peer::Go2), whose transport over NATS without
-    /// JetStream reads no other.
+    /// Returns a copy that the peer reads.
+    ///
+    /// It has [`raw`](Self::raw) for peers that [take raw text](Peer::takes_raw_text), and structured mode in JSON for peers that [take
+    /// documents only](Peer::takes_documents_only) and for [`Go2`](Peer::Go2). The transport of `Go2` over NATS without JetStream reads no
+    /// other mode.
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};

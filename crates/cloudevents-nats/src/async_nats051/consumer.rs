@@ -64,7 +64,7 @@ pub(super) struct Found {
     pub(super) deliveries: u32,
     /// How long the server may keep a request, at most.
     pub(super) expires: Duration,
-    /// Which one it is, among those that this receiver has had.
+    /// The identity of the consumer among the consumers that this receiver has had.
     pub(super) consumer: Incarnation,
     /// The longest time after which it delivers a message again that was not settled.
     pub(super) longest: Duration,
@@ -80,11 +80,11 @@ pub(super) struct Found {
 const INACTIVE: Duration = Duration::from_secs(300);
 
 impl Wanted {
-    /// Returns the consumer, and creates it if it does not exist. One that exists does not change.
+    /// Returns the consumer, and creates it if it does not exist. A consumer that exists does not change.
     ///
-    /// A consumer of this receiver alone that is gone, for example because the receiver was away for long, is created at the receiver's
-    /// position: it neither begins anew nor leaves out what came meanwhile. One with a name may have other receivers, of which this one
-    /// knows nothing.
+    /// A consumer of this receiver alone may be gone, for example because the receiver was away for long. Then it is created at the
+    /// receiver's position: it neither begins anew nor leaves out messages that came meanwhile. A consumer with a name may have other
+    /// receivers, of which this receiver knows nothing.
     pub(super) async fn find(&self, context: &Context, position: &Position) -> Result<Found, Error> {
         let stream = match &self.stream {
             Some(stream) => stream.clone(),
@@ -134,8 +134,8 @@ impl Wanted {
         })
     }
 
-    /// How long what is held may go without a renewal. Before 2.11.7, servers delete a consumer without a name that they hear nothing of,
-    /// whatever its receiver holds.
+    /// How long held messages may go without a renewal. Before 2.11.7, servers delete a consumer without a name if they hear nothing of it,
+    /// even if its receiver holds messages.
     fn renewed(&self, ack_wait: Duration) -> Duration {
         if self.durable { ack_wait } else { ack_wait.min(INACTIVE) }
     }

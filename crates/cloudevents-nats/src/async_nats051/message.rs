@@ -52,7 +52,7 @@ pub fn encode<'a>(
     Ok((outbound(subject, message)?, losses))
 }
 
-/// Encodes a message as one of async-nats. Documents do not change. Errors are those of
+/// Encodes a message as a message of async-nats. Documents do not change. Errors are those of
 /// [`encode_message`](crate::encode_message).
 pub fn encode_message(subject: impl ToSubject, message: &Message) -> Result<OutboundMessage, Error> {
     outbound(subject, crate::encode_message(message)?)

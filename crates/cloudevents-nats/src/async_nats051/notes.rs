@@ -1,4 +1,4 @@
-//! What the client reports about its connection: its end, dropped messages, and what the server forbids.
+//! Reports of the client about its connection: its end, dropped messages, and refusals of the server.
 
 use super::failure;
 use async_nats::Event;
@@ -22,7 +22,7 @@ const LOGGED: Duration = Duration::from_secs(60);
 /// How the server quotes the beginning of a subject that acknowledges.
 const ACKNOWLEDGED: &str = "\"$JS.ACK.";
 
-/// What the client reports about its connection.
+/// Reports of the client about its connection.
 #[derive(Clone)]
 pub(super) struct Notes {
     noted: Arc<watch::Sender<Noted>>,
@@ -46,7 +46,7 @@ struct Noted {
     count: u64,
     /// Messages that the server refused instead of an answer.
     unanswered: usize,
-    /// How often the client has reported that it dropped a message. It leaves out reports that it has no room for.
+    /// How often the client has reported that it dropped a message. The client leaves out reports that do not fit into its queue.
     dropped: u64,
 }
 
@@ -102,7 +102,7 @@ impl Notes {
         }
     }
 
-    /// Whether this error was not logged for a minute: what is forbidden may be tried again and again.
+    /// Whether this error was not logged for a minute. A forbidden action may be tried again and again.
     fn is_to_be_logged(&self, text: &str) -> bool {
         // Each inbox, and each message to acknowledge, has a subject of its own.
         let begins = [&*self.inbox, ACKNOWLEDGED].into_iter().find_map(|prefix| {

@@ -77,7 +77,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: NatsConnection, side: Side) -> Result<Self, Error> {
         let Scheme { name, tls, port, .. } = *URLS.check(endpoint, side)?;
         let is_jetstream = name.starts_with("nats+jetstream");

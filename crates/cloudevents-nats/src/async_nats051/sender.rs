@@ -84,11 +84,11 @@ impl From<SenderOptions> for NatsSenderOptions {
     }
 }
 
-/// Opens a sender to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
-/// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded.
-/// It may contain names of attributes in braces, such as `orders.{type}`: the event's values take their
-/// places. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
-/// over those of the program.
+/// Opens a sender to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`.
+///
+/// `+tls` at the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded. It may contain names of
+/// attributes in braces, such as `orders.{type}`. The values of the event replace them. [The crate's documentation](crate#urls) lists the
+/// options of the query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -107,14 +107,13 @@ impl From<SenderOptions> for NatsSenderOptions {
 /// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They are sent
 /// in the order in which they were enqueued.
 ///
-/// With **core NATS** (`nats`), the outcome is that the server has read the message. Whether there is a subscriber is unknown: a message
-/// can be lost without an error. That this user may not publish to a subject is an error of kind [`Refused`](ErrorKind::Refused).
-/// [`request`](Sender::request) returns the reply of a subscriber; without one, it is an error of kind [`Refused`](ErrorKind::Refused) at
-/// once.
+/// With **core NATS** (`nats`), the outcome is that the server has read the message. It is unknown whether there is a subscriber: a message
+/// can be lost without an error. If this user may not publish to a subject, the error is of kind [`Refused`](ErrorKind::Refused).
+/// [`request`](Sender::request) returns the reply of a subscriber. Without a subscriber, it is an error of kind
+/// [`Refused`](ErrorKind::Refused) at once.
 ///
-/// With **JetStream** (`nats+jetstream`), the outcome is the stream's: it has stored the message. The receipt
-/// has the stream, the sequence number, and whether the stream had the message before. If it declines, the
-/// error is of kind [`Refused`](ErrorKind::Refused).
+/// With **JetStream** (`nats+jetstream`), the outcome is that the stream has stored the message. The receipt has the stream, the sequence
+/// number, and whether the stream had the message before. If the stream declines, the error is of kind [`Refused`](ErrorKind::Refused).
 ///
 /// A message larger than the server's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not
 /// sent. When the connection is lost, messages in flight end with errors of kind
@@ -305,7 +304,7 @@ impl NatsSender {
         text.parse().map_err(failure::transport)
     }
 
-    /// Waits for room and a link, then sends. Returns the future outcome.
+    /// Waits for a permit and a link, then sends. Returns the future outcome.
     async fn send_within(
         &self,
         prepare: impl Fn() -> Result<Prepared, Error>,

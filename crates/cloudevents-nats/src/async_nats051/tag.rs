@@ -1,4 +1,4 @@
-//! What JetStream says about a delivery, in the subject that settles it.
+//! The facts of JetStream about a delivery, in the subject that settles it.
 
 use super::position::Incarnation;
 use async_nats::Subject;
@@ -45,7 +45,7 @@ pub struct Delivered {
     pub times: u32,
     /// Its sequence number in the stream.
     pub sequence: u64,
-    /// The number of this delivery among those of the consumer.
+    /// The number of this delivery among the deliveries of the consumer.
     pub consumer_sequence: u64,
     /// When the stream stored it.
     pub stored: SystemTime,

@@ -13,7 +13,8 @@ pub(super) enum Template {
 }
 
 impl Template {
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): what is no template, and text around attributes that no subject has.
+    /// Text that is no template is an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl). So is text around attributes that no subject
+    /// has.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |detail: String| Error::new(ErrorKind::InvalidUrl).with_detail(detail);
         let template: bridge::Template = text
