@@ -46,7 +46,7 @@ pub struct Message {
     pub(crate) dataschema: Option<Arc<Value>>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) schema: Found,
-    /// What its protocol states about messages that are no CloudEvents.
+    /// The rules of its protocol for messages that are no CloudEvents.
     pub(crate) raw: Vec<RawRule>,
 }
 
@@ -72,10 +72,11 @@ impl Catalog {
         read::document(document, options)
     }
 
-    /// Reads several documents as one catalog, such as those of a folder ([`open`](Self::open)). Groups may be in several documents.
+    /// Reads several documents as one catalog, such as the documents of a folder ([`open`](Self::open)). Groups may be in several
+    /// documents.
     ///
-    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` and
-    /// `Limits::values` are for all together.
+    /// Errors are those of [`read`](Self::read). It is also an error if two documents have the same message or schema, and differ.
+    /// `Limits::bytes` and `Limits::values` are for all documents together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -151,7 +152,7 @@ impl Catalog {
         exact.chain(templates).filter_map(|index| self.messages.get(*index))
     }
 
-    /// The definitions with this value of `type`, and those whose `type` is a template.
+    /// The definitions with this value of `type`, and the definitions whose `type` is a template.
     pub(crate) fn of_type(&self, ty: &str) -> impl Iterator<Item = &Message> {
         let exact = self.by_type.get(ty).into_iter().flatten();
         exact.chain(&self.templates).filter_map(|index| self.messages.get(*index))
@@ -197,7 +198,7 @@ impl Message {
         self.is_event
     }
 
-    /// All members but [`dataschema`](Self::dataschema), also unknown ones, with those of the base messages.
+    /// All members but [`dataschema`](Self::dataschema), also unknown ones, with the members of the base messages.
     pub fn members(&self) -> &Map<String, Value> {
         &self.members
     }

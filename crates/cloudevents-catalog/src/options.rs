@@ -19,7 +19,7 @@
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// Upper bounds of what is read.
+    /// Upper bounds enforced while reading.
     pub limits: Limits,
     allowed: Vec<Leniency>,
 }
@@ -50,7 +50,7 @@ impl LoadOptions {
     }
 }
 
-/// Upper bounds of what is read. What exceeds one is an error, unless it says otherwise. Nesting is limited to 128 levels.
+/// Upper bounds enforced while reading. Exceeding a bound is an error, unless the bound says otherwise. Nesting is limited to 128 levels.
 ///
 /// ```
 /// assert_eq!(cloudevents_catalog::Limits::default().bytes, 16 << 20);
@@ -58,8 +58,8 @@ impl LoadOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of the document. 16 MiB by default. What base messages add to it where they are used, without a `dataschema` that is
-    /// shared, may have four times as many.
+    /// Bytes of the document. 16 MiB by default. The parts that base messages add to it may have four times as many, without a shared
+    /// `dataschema`.
     pub bytes: usize,
     /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default; catalogs of 16 MiB have some
     /// 300,000. Each takes some hundred bytes of memory, however few it has in the document.
@@ -107,8 +107,9 @@ pub enum Leniency {
     EarliestTime,
     /// `usage` of an endpoint is a string, not an array.
     SingleUsage,
-    /// Placeholders match any text. By RFC 6570, reserved characters such as `/` are percent-encoded in a value. It changes verdicts on
-    /// events, and is the only one that is not about the catalog: [`Verdict::repairs`](crate::Verdict::repairs) names it.
+    /// Placeholders match any text. By RFC 6570, reserved characters such as `/` are percent-encoded in a value.
+    ///
+    /// It changes verdicts on events. All other variants are about the catalog. [`Verdict::repairs`](crate::Verdict::repairs) names it.
     WidePlaceholder,
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// A message of MQTT, AMQP 1.0, Kafka, NATS or HTTP that is no CloudEvent.
 ///
-/// With the feature `transport`, it is made from what a receiver delivers.
+/// With the feature `transport`, it is made from the messages that a receiver delivers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawMessage {
@@ -50,7 +50,7 @@ impl From<&cloudevents_transport::Received> for RawMessage {
     }
 }
 
-/// What a definition states about a message of its protocol.
+/// A rule of a definition for a message of its protocol.
 #[derive(Debug)]
 pub(crate) struct RawRule {
     field: Field,
@@ -66,7 +66,7 @@ enum Field {
 }
 
 impl RawRule {
-    /// The rules in the options of a protocol. What says nothing about a received message is left out.
+    /// The rules in the options of a protocol. Options that say nothing about a received message are left out.
     pub(crate) fn read(members: &Map<String, Value>, is_wide: bool) -> Vec<Self> {
         let Some(Value::Object(options)) = members.get("protocoloptions") else { return Vec::new() };
         let mut rules = Vec::new();
@@ -178,7 +178,7 @@ impl Message {
             pairs.extend(rule.value.as_ref().map(|template| (template, text)));
         }
         let values = solve(&pairs, steps).ok()?;
-        // What is encoded in the message is not encoded again.
+        // Values that are encoded in the message are not encoded again.
         let written = |value: &str| if is_expansion(value) { value.to_owned() } else { encoded(value, b"") };
         self.with_values(&values, written).ok()
     }

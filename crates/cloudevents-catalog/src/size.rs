@@ -1,6 +1,6 @@
 //! The sizes of JSON, of which a few bytes can take much memory.
 
-// What schemas take, of these formats only.
+// The sizes of schemas, for these formats only.
 #![cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
 
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) fn values(value: &Value) -> usize {
     }
 }
 
-/// The bytes that a value has besides those within it, about. The members of an object are in nodes of a tree, which have room for many.
+/// The bytes that a value has besides those within it, about. The members of an object are in nodes of a tree, each with capacity for many.
 pub(crate) fn own_memory(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len().saturating_add(64),

@@ -38,7 +38,7 @@ pub struct Endpoint<'c> {
     values: Vec<(String, String)>,
 }
 
-/// Why an endpoint has no URL: what it states cannot be carried out.
+/// Why an endpoint has no URL: its statements cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotOpened {
     id: String,

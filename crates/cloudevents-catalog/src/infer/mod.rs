@@ -48,7 +48,7 @@ pub struct Inference {
     places: Places,
 }
 
-/// What events of one type have in common.
+/// The properties that events of one type have in common.
 #[derive(Debug, Default)]
 struct Observed {
     count: u64,
@@ -186,7 +186,7 @@ impl Values {
         let is_stated = match name {
             "type" => true,
             "source" | "subject" => self.count >= ENOUGH,
-            // Their values are those of each event.
+            // Each event has its own values for these.
             _ => false,
         };
         if is_stated && let Some(value) = self.segments.value(name) {

@@ -1,4 +1,4 @@
-//! What the values of an attribute have in common: one text, or a path in which some segments differ.
+//! The common part of the values of an attribute: one text, or a path in which some segments differ.
 
 use crate::matching::is_expansion;
 use crate::template::PLACEHOLDERS;

@@ -21,7 +21,7 @@ pub(crate) fn combine(document: Members, all: &mut Members) -> Result<(), LoadEr
             (Some(Value::Object(all)), Value::Object(more)) if !DESCRIBING.contains(&name.as_str()) => {
                 add(more, all, &below("", &name), 1)?;
             }
-            // What describes a document as a whole: the first one's stands for all.
+            // These members describe a document as a whole. The member of the first document stands for all.
             (Some(_), _) => {}
         }
     }

@@ -60,7 +60,7 @@ fn usage(members: &Members, place: &str, notes: &mut Notes<'_>) {
     }
 }
 
-/// What the protocols of the specification require of usages and options.
+/// Checks usages and options against the requirements of the specification for protocols.
 fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
     let protocol = members.get("protocol").and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
     let usages: Vec<&str> = match members.get("usage") {

@@ -39,7 +39,7 @@ impl Format {
             );
             return None;
         };
-        // What has a schema has its format, too.
+        // A schema keeps its format, too.
         if text.len() > NAME {
             notes.mistake(Rule::FormatSyntax, place, format!("a format has more than {NAME} bytes"));
             return None;
