@@ -151,7 +151,7 @@ where
         .await
 }
 
-/// Reads a response as a message, whatever its status; otherwise as [`message_from_request`].
+/// Reads a response as a message, without regard to its status. Otherwise as [`message_from_request`].
 pub async fn message_from_response<B>(
     response: Response<B>,
     with: impl Into<BodyOptions<'_>>,
@@ -165,7 +165,7 @@ where
         .map(|decoded| decoded.value)
 }
 
-/// Reads a response as one event, whatever its status; otherwise as [`event_from_request`].
+/// Reads a response as one event, without regard to its status. Otherwise as [`event_from_request`].
 pub async fn event_from_response<B>(
     response: Response<B>,
     with: impl Into<BodyOptions<'_>>,
@@ -177,7 +177,7 @@ where
     read(&mut parts.headers, body, with.into(), |headers, body, with| decode(headers, body, with)).await
 }
 
-/// Reads a response as events, one or a batch, whatever its status; otherwise as [`events_from_request`].
+/// Reads a response as events, one or a batch, without regard to its status. Otherwise as [`events_from_request`].
 pub async fn events_from_response<B>(
     response: Response<B>,
     with: impl Into<BodyOptions<'_>>,

@@ -57,7 +57,7 @@ pub fn decode<N: AsRef<str>, V: AsRef<[u8]>>(
     Ok(decoded?.with_repair(assumed))
 }
 
-/// Reads all events of a message: those of a batch, or the one of a binary or structured message.
+/// Reads all events of a message: the events of a batch, or the event of a binary or structured message.
 ///
 /// Headers and errors are those of [`decode`], without [`Batched`](ErrorKind::Batched).
 pub fn decode_events<N: AsRef<str>, V: AsRef<[u8]>>(
@@ -95,7 +95,7 @@ pub fn decode_message<N: AsRef<str>, V: AsRef<[u8]>>(
     Ok(decoded.with_repair(assumed))
 }
 
-/// The content type and what it means, and the repair if it had to be assumed.
+/// The content type and the detected mode, and the repair if the content type had to be assumed.
 type Opened<'h> = (Option<&'h str>, Detected, Option<Repair>);
 
 #[inline]

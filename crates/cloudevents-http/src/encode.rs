@@ -96,13 +96,15 @@ pub fn encode_batch<'a>(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode
-/// changes of an event is not reported here: [`encode`] returns it, and [`Mode::message`] what changes the meaning.
+/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged.
+///
+/// The changes that binary mode makes to an event are not reported here. [`encode`] returns them, and [`Mode::message`] returns changes of
+/// the meaning.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     Ok(write_message(message, false, headers)?.0)
 }
 
-/// [`encode_message`], with [`Encoding::raw`]. Also returns what is lost because the event has to be a document.
+/// [`encode_message`], with [`Encoding::raw`]. Also returns the losses if the event has to be a document.
 pub(crate) fn write_message(
     message: &Message,
     raw: bool,
@@ -128,7 +130,7 @@ pub(crate) fn write_message(
     Ok((body.clone(), Losses::none()))
 }
 
-/// Whether [`write_message`] makes a document of an event. What binary mode would lose is not lost then.
+/// Whether [`write_message`] makes a document of an event. Then the losses of binary mode do not occur.
 pub(crate) fn needs_document(message: &Message, raw: bool) -> bool {
     raw && matches!(message, Message::Binary(event) if !arrives_raw(event))
 }
@@ -199,7 +201,7 @@ impl BuilderExt for http::response::Builder {
     }
 }
 
-/// Refuses a message in binary mode that would lose some of its meaning, for those who get no losses.
+/// Refuses a message in binary mode that would lose some of its meaning, for callers that get no losses.
 pub(crate) fn keep_meaning(message: &Message) -> Result<(), Error> {
     match message {
         Message::Binary(event) => binary_mode_meaning_losses(event).keep_meaning().map(drop),
@@ -209,7 +211,7 @@ pub(crate) fn keep_meaning(message: &Message) -> Result<(), Error> {
 
 /// The message, or the error for a value that its format could not hold.
 pub(crate) fn kept((message, losses): (Message, Losses)) -> Result<Message, Error> {
-    // What else is lost has the same meaning.
+    // The other losses keep the meaning.
     let _ = losses.keep_meaning()?;
     Ok(message)
 }
@@ -221,7 +223,7 @@ fn each(headers: &HeaderMap, mut set: impl FnMut(&str, &str)) -> Result<(), Erro
     Ok(())
 }
 
-/// Removes what describes another message.
+/// Removes headers that describe another message.
 #[inline]
 fn clear(headers: &mut HeaderMap) {
     if !headers.is_empty() {

@@ -22,7 +22,7 @@ pub fn accepts(formats: &Formats, batches: bool) -> HeaderValue {
     HeaderValue::from_str(&list.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("*/*"))
 }
 
-/// The value of an `Accept` header for what decoding with these formats understands, which includes JSON.
+/// The value of an `Accept` header with the media types that decoding with these formats understands. JSON is included.
 #[cold]
 pub(crate) fn understood(formats: &Formats, batches: bool) -> HeaderValue {
     accepts(&cloudevents_json::with_json(formats.clone()), batches)

@@ -33,8 +33,10 @@ impl<'a> Encoding<'a> {
         Self::new(Mode::Structured(format))
     }
 
-    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode in
-    /// JSON for those that [take documents only](Peer::takes_documents_only).
+    /// Returns a copy that the peer reads.
+    ///
+    /// It has [`raw`](Self::raw) for peers that [take raw text](Peer::takes_raw_text), and structured mode in JSON for peers that
+    /// [take documents only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};

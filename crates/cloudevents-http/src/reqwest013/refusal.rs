@@ -87,7 +87,7 @@ pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     )
 }
 
-/// What the peer must not repeat in its response to a request: credentials, and identifiers in its URL.
+/// The texts that the peer must not repeat in its response to a request: credentials, and identifiers in its URL.
 pub(super) fn secrets(request: &Request) -> Secrets {
     request.headers().iter().fold(Secrets::of_url(request.url().as_str()), |secrets, (name, value)| {
         secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())

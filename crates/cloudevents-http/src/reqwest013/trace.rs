@@ -47,7 +47,7 @@ impl<'a> TracedMessage<'a> {
         Some((host, url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))))
     }
 
-    /// The headers. Those that hold secrets are marked as sensitive.
+    /// The headers. Headers with secrets are marked as sensitive.
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers
     }

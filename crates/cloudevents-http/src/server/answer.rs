@@ -32,8 +32,9 @@ pub enum Settled {
 }
 
 impl Settled {
-    /// The response: this status for an acceptance without a reply, 503 for what may be sent again, with the handler's or this
-    /// `Retry-After`.
+    /// The response: this status for an acceptance without a reply.
+    ///
+    /// For a message that may be sent again, it is 503 with the `Retry-After` of the handler, or this one.
     pub fn into_response(self, accepted: StatusCode, retry_after: Duration) -> Response<Bytes> {
         let problem = match self {
             Self::Accepted(Some(reply)) => return *reply,
@@ -92,7 +93,7 @@ pub(super) struct Settling {
     pub(super) permit: Permit,
     /// The message, for the response to a rejection.
     pub(super) received: Received,
-    /// What goes with an acceptance.
+    /// The reply that goes with an acceptance.
     pub(super) reply: Mutex<Option<Box<Response<Bytes>>>>,
     /// Whether its text is written without escapes.
     pub(super) raw: bool,

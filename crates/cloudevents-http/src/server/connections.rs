@@ -57,8 +57,9 @@ pub async fn serve<F, R>(
     serve_until(listener, options, stop, pending(), respond).await;
 }
 
-/// Serves until `stop` resolves, and finishes what is under way until `over` does. Then requests that have not arrived completely end at
-/// once, so that nothing of them delays the responses that are left.
+/// Serves until `stop` resolves, and finishes the requests under way until `over` does.
+///
+/// Then requests that have not arrived completely end at once, so that they do not delay the remaining responses.
 pub(super) async fn serve_until<F, R>(
     listener: TcpListener,
     options: &HttpReceiverOptions,
@@ -75,7 +76,7 @@ pub(super) async fn serve_until<F, R>(
     let shared = Arc::new(options.clone());
     let mut places = Places::default();
     let mut stop = pin!(stop);
-    // One that was accepted, and has no place: whoever was to give way began a request meanwhile.
+    // A connection that was accepted over the limit: the connection that was to give way began a request meanwhile.
     let mut newcomer = None;
     loop {
         while connections.try_join_next().is_some() {}
@@ -190,7 +191,7 @@ impl Places {
     }
 }
 
-/// What gave way.
+/// The connection that gave way.
 enum Evicted {
     None,
     /// A connection without a request.
