@@ -58,7 +58,7 @@ pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Resul
     Ok(decoded.with_repair(repair))
 }
 
-/// What a message is.
+/// The kind of a message.
 enum Opened {
     /// An event in binary mode, and whether its attributes have the prefix of HTTP.
     Binary(Look, bool),
@@ -66,7 +66,7 @@ enum Opened {
     Document(FormatId),
 }
 
-/// What a message is, and the repair if that is not what it says.
+/// Returns the kind of a message, and the repair if it does not state this kind.
 #[inline]
 fn open(message: &impl MessageView, with: &DecodeOptions) -> Result<(Opened, Option<Repair>), Error> {
     match mode(message)? {

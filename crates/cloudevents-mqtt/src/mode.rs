@@ -30,7 +30,7 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
     }
 }
 
-/// What the first look at the user properties finds.
+/// The findings of the first look at the user properties.
 pub(crate) struct Look {
     /// Whether there is a `specversion`.
     pub(crate) is_marked: bool,
@@ -58,7 +58,7 @@ impl Look {
     }
 }
 
-/// What the message claims to be.
+/// Returns the mode that the message states.
 #[inline]
 pub(crate) fn mode(message: &impl MessageView) -> Result<Detected, Error> {
     match message.version() {

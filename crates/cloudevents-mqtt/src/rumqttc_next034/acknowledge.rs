@@ -63,8 +63,9 @@ pub(super) struct Owed {
     pongs: u64,
 }
 
-/// It was settled over an earlier connection. The first PINGREQ of this one has the number 1: the broker answers it behind what it sends
-/// again.
+/// The number for settlements over an earlier connection. The first PINGREQ of this connection has the number 1.
+///
+/// The broker answers it behind the messages that it sends again.
 const EARLIER: u64 = 0;
 
 /// It was settled over an earlier connection, has come again, and is not acknowledged.
@@ -84,7 +85,7 @@ impl Owed {
         }
     }
 
-    /// The broker has answered so many PINGREQ of this connection, and so has read what was sent before them.
+    /// The broker has answered so many PINGREQ of this connection, and so has read the packets that were sent before them.
     pub(super) fn read(&mut self, pongs: u64) {
         if pongs > self.pongs {
             self.pongs = pongs;

@@ -17,7 +17,7 @@ pub struct Login {
     pub user: Option<Secret>,
     /// The password. Without TLS, anyone who observes the connection can read it. Default: that of the URL.
     pub password: Option<Secret>,
-    /// Certificates. Default: those of [`MqttConnection`](super::MqttConnection).
+    /// Certificates. Default: the certificates of [`MqttConnection`](super::MqttConnection).
     #[cfg(feature = "tls")]
     pub tls: Option<super::Tls>,
 }

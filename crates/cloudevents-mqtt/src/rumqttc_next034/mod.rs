@@ -30,10 +30,10 @@
 //!
 //! # Guarantees
 //!
-//! The tests named here are in `tests/real`. Those of the contract are in `cloudevents_transport::contract`. They run against the testkit's
-//! broker, or against the broker that `CE_TEST_MQTT_URL` names: `.ci/brokers/mqtt` starts Mosquitto and HiveMQ.
+//! The tests named here are in `tests/real`. The tests of the contract are in `cloudevents_transport::contract`. They run against the
+//! testkit's broker, or against the broker that `CE_TEST_MQTT_URL` names: `.ci/brokers/mqtt` starts Mosquitto and HiveMQ.
 //!
-//! | | what | shown by |
+//! | | guarantee | shown by |
 //! |---|---|---|
 //! | delivery | at least once with QoS 1 and 2: a sender returns the outcome of each message, and a session gets unacknowledged messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | PUBACK with QoS 1, PUBCOMP with QoS 2, written with QoS 0; a refusal has its reason code | `client::the_outcome_is_the_brokers`, `client::every_quality_of_service_arrives` |
@@ -53,8 +53,9 @@
 //! | version 3.1.1 | JSON documents only; binary mode is an error | `client::mqtt_3_has_structured_mode_only` |
 //! | secrets | users and passwords appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in` |
 //!
-//! What a broker sends while messages are not settled is up to it. HiveMQ sends a session what it has at the moment, 50 messages at most,
-//! and more when all of these are acknowledged: there, a message that is retried or handled slowly holds up what is behind it.
+//! A broker decides how many messages it sends while others are not settled. HiveMQ sends a session the messages that it has at the moment,
+//! 50 at most, and more when all of these are acknowledged. There, a message that is retried or handled slowly delays the messages behind
+//! it.
 //!
 //! Not supported: exactly-once delivery across connections, topic aliases, will messages, subscription identifiers, enhanced
 //! authentication, MQTT over WebSockets.

@@ -34,7 +34,7 @@ pub struct MqttConnection {
     /// one after a restart. Default: a random one, whose session ends with the receiver; over MQTT 3.1.1, not in [all
     /// cases](super::receiver).
     pub client: Option<String>,
-    /// A source of changing credentials, called before each connection. What it returns takes precedence over the URL. Default: none.
+    /// A source of changing credentials, called before each connection. Its credentials take precedence over the URL. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take. Default: 30 seconds.
     pub connect_timeout: Duration,
@@ -113,7 +113,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: MqttConnection, side: Side) -> Result<Self, Error> {
         let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]

@@ -17,7 +17,7 @@ pub(super) const MOST_PROPERTIES: usize = 1 << 20;
 /// The first byte of a packet.
 const PUBLISH: u8 = 0x30;
 
-/// What a broker sends.
+/// A packet that a broker sends.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // nearly all packets are messages
 pub(super) enum Packet {
@@ -34,7 +34,7 @@ pub(super) enum Packet {
     Other,
 }
 
-/// What the broker says about a message.
+/// The answer of the broker to a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
     Yes,
@@ -213,7 +213,7 @@ impl Reader {
     }
 }
 
-/// Behind so many bytes of a packet: what comes next does not keep a buffer that has grown for them.
+/// Behind so many bytes of a packet, the next packets do not keep a buffer that has grown for it.
 fn begin_anew(buffer: &mut BytesMut, taken: usize) {
     if taken > CHUNK {
         let rest = std::mem::replace(buffer, BytesMut::with_capacity(CHUNK));
@@ -227,7 +227,7 @@ fn unread(why: &str) -> Error {
         .with_detail(format!("the packet of the message cannot be read: {why}"))
 }
 
-/// What is needed to acknowledge a message, whatever the rest of it is.
+/// The parts that are needed to acknowledge a message. The rest may be malformed.
 struct Head {
     publish: v5::Publish,
     /// Where properties or payload begin, behind the fixed header.
@@ -239,8 +239,9 @@ struct Head {
 }
 
 impl Head {
-    /// Reads what follows the fixed header, in a packet of this length. `None` if it is not a message; `Some(None)` if more bytes are
-    /// needed.
+    /// Reads the bytes behind the fixed header, in a packet of this length.
+    ///
+    /// `None` if it is not a message. `Some(None)` if more bytes are needed.
     #[allow(clippy::option_option)]
     fn read(version: Version, first: u8, rest: &[u8], length: usize) -> Option<Option<Self>> {
         let qos = match (first >> 1) & 3 {

@@ -30,8 +30,9 @@ use tokio::{
 /// How long a broker that stands still may take to read a CONNECT that it did not answer.
 const STALE: Duration = Duration::from_secs(300);
 
-/// Whether the session is one that ends only when another one begins: one without a name, over MQTT 3.1.1. Over MQTT 5, DISCONNECT ends it;
-/// and with QoS 0 nothing of it would come again, so that it begins anew, and ends, with each connection.
+/// Whether the session ends only when another one begins: a session without a name, over MQTT 3.1.1.
+///
+/// Over MQTT 5, DISCONNECT ends it. With QoS 0 no message of it would come again, so it begins anew, and ends, with each connection.
 pub(super) fn lingers(target: &Target, qos: Qos) -> bool {
     target.is_unnamed && target.options.version == Version::V3 && qos > Qos::AtMostOnce
 }
@@ -43,7 +44,7 @@ pub(super) struct Resuming {
     qos: Qos,
     /// Whether the broker has had the session.
     had: AtomicBool,
-    /// Whether it is gone since the last connection: what is there now was made by an attempt that failed.
+    /// Whether it is gone since the last connection. Then an attempt that failed made the session that is there now.
     gone: AtomicBool,
     pub(super) stale: Arc<Stale>,
 }

@@ -1,4 +1,4 @@
-//! What brokers take as text.
+//! Text that brokers accept.
 
 use cloudevents_core::{Error, ErrorKind, Value};
 

@@ -31,8 +31,9 @@ enum Parts {
 }
 
 impl Topic {
-    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, control characters and
-    /// noncharacters, and what is no template.
+    /// Reads a topic or template. Wildcards, control characters and noncharacters are errors of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    ///
+    /// So is text that is no template.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check(text).map_err(|what| invalid(text, what))?;
         let template: Template = text
@@ -64,7 +65,7 @@ impl Topic {
         Self::checked(&topic)
     }
 
-    /// A topic without a template, whatever braces it has.
+    /// A topic without a template. Braces have no meaning in it.
     pub(super) fn plain(topic: &str) -> Result<Self, Error> {
         Self::checked(topic)
             .map(|topic| Self(Parts::Fixed(topic)))
@@ -106,7 +107,7 @@ pub(super) fn matches(filter: &str, topic: &str) -> bool {
     topics.next().is_none()
 }
 
-/// Returns what is wrong with a topic or a part of one.
+/// Returns the fault of a topic or a part of a topic.
 fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > LONGEST {
         return Err("has more than 65,535 bytes");
