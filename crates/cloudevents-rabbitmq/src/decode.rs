@@ -51,7 +51,7 @@ pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Resul
     Ok(decoded.with_repair(repair))
 }
 
-/// What a message is.
+/// The kind of a message.
 enum Opened<'m> {
     /// An event in binary mode, with this content type.
     Binary(Look, ContentType<'m>),
@@ -59,7 +59,7 @@ enum Opened<'m> {
     Document(FormatId),
 }
 
-/// What a message is, and the repair if that is not what it says.
+/// Returns the kind of a message, and the repair if it does not state this kind.
 #[inline]
 fn open<'m>(
     message: &'m impl MessageView,
@@ -72,7 +72,7 @@ fn open<'m>(
         Detected::Structured(id) => Ok(Opened::Document(id)),
         Detected::Batched(_) => Err(batched()),
     };
-    // What is no event may be encoded.
+    // A message that is no event may be encoded.
     let is_event = !matches!(&opened, Err(error) if error.kind() == ErrorKind::NotACloudEvent);
     if is_event && message.content_encoding().is_some_and(is_encoded) {
         return Err(encoded());
@@ -118,7 +118,7 @@ impl<'m> ContentType<'m> {
                 differ |= *first.get_or_insert(value) != value;
             }
         }
-        // The exact name takes precedence; what marks a document does not contradict it.
+        // The exact name takes precedence. A mark of a document does not contradict it.
         let is_document = |text: &&str| !matches!(detect(Some(text)), Ok(Detected::NotADocument));
         match named {
             Some(_) if first.is_some() && first.filter(is_document).is_none() => {

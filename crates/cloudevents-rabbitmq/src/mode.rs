@@ -27,7 +27,7 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
     !matches!(detect(message.content_type()), Ok(Detected::NotADocument)) || Look::at(message).is_ok()
 }
 
-/// What the first look at the headers of a message in binary mode finds.
+/// The findings of the first look at the headers of a message in binary mode.
 pub(crate) struct Look {
     /// How its headers name attributes.
     pub(crate) spelling: Spelling,

@@ -32,7 +32,7 @@ pub(super) const BEFORE_PROPERTIES: usize = HEAD + 12;
 const DEPTH: u8 = 16;
 /// The headers whose repetition is a mistake; of others, the last counts.
 const ATTRIBUTES: [&[u8]; 2] = [b"ce-", b"cloudEvents"];
-/// What replaces bytes that are not text. No attribute has it in its name.
+/// The replacement of bytes that are not text. No attribute has it in its name.
 const REPLACEMENT: u8 = b'?';
 
 /// Returns the length of the frame that begins here, once its head is there.
@@ -56,7 +56,7 @@ pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     Ok(Some(payload.saturating_add(OVERHEAD)))
 }
 
-/// Makes the properties of a whole frame readable, and returns the size of the body. What is not understood stays as it is.
+/// Makes the properties of a whole frame readable, and returns the size of the body. Properties that it does not understand are unchanged.
 pub(super) fn repair(frame: &mut [u8]) -> u64 {
     let Some((head, rest)) = frame.split_at_mut_checked(BEFORE_PROPERTIES) else { return 0 };
     properties(rest);
@@ -204,7 +204,7 @@ struct Names {
 impl Names {
     const FEW: usize = 32;
 
-    /// Adds the name from here to where the cursor stands. One that is there already becomes no name.
+    /// Adds the name from here to the position of the cursor. A name that is there already becomes no name.
     fn add(&mut self, cursor: &mut Cursor<'_>, begin: usize) {
         let (begin, end) = (begin.saturating_add(1), cursor.at);
         let Some(name) = cursor.bytes.get(begin..end) else { return };
