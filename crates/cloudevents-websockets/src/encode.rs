@@ -7,8 +7,8 @@ use cloudevents_json::find;
 
 /// Writes an event as a message of this subprotocol, with its format among `with`'s. JSON is always there.
 ///
-/// The losses say what the format could not hold. The error of kind [`UnknownFormat`](ErrorKind::UnknownFormat) says that the format is
-/// not there.
+/// The losses list the parts that the format could not represent. A missing format is an error of kind
+/// [`UnknownFormat`](ErrorKind::UnknownFormat).
 pub fn encode(
     event: &Event,
     subprotocol: Subprotocol,

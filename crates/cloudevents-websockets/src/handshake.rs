@@ -38,8 +38,10 @@ pub fn select<'a>(
         .find(|subprotocol| supported.contains(subprotocol))
 }
 
-/// The subprotocol of a connection, as the client reads the server's response: exactly one, and one that it offered (RFC 6455, section
-/// 4.1). Otherwise the client has to fail the connection: the error is of kind [`Refused`](ErrorKind::Refused).
+/// The subprotocol of a connection, as the client reads the server's response.
+///
+/// It has to be exactly one, and the client has to have offered it (RFC 6455, section 4.1). Otherwise the client has to fail the
+/// connection: the error is of kind [`Refused`](ErrorKind::Refused).
 ///
 /// ```
 /// use cloudevents_websockets::{Subprotocol, chosen};

@@ -72,11 +72,11 @@ impl WsUpgrade {
         self
     }
 
-    /// Returns the response to the handshake. When the client is connected, the handler runs in a separate task, with a sender to the
-    /// client and a receiver of what the client sends.
+    /// Returns the response to the handshake.
     ///
-    /// The receiver ends when the connection does. The connection is closed when the handler has dropped both, or has closed the
-    /// sender. An error of the handler is logged, and closes it as well.
+    /// When the client is connected, the handler runs in a separate task, with a sender to the client and a receiver of the client's
+    /// messages. The receiver ends when the connection does. The connection is closed when the handler has dropped both, or has closed the
+    /// sender. An error of the handler is logged, and closes the connection as well.
     pub fn on_connected<H, F>(self, handler: H) -> Response
     where
         H: FnOnce(Sender, Receiver) -> F + Send + 'static,

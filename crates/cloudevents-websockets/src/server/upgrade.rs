@@ -158,5 +158,5 @@ impl Accepted {
     }
 }
 
-/// What connections hand over, with its share of the bounds.
+/// A message that a connection hands over, with its permit.
 pub(crate) type Taken = (Received, cloudevents_transport::binding::Permit);

@@ -32,8 +32,9 @@ use tokio_tungstenite::tungstenite::{
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WsConnection {
-    /// The subprotocols that the client offers, the most wanted first; `format` in a URL. Their formats have
-    /// to be among those of the options; JSON is always included. Default: `cloudevents.json`.
+    /// The subprotocols that the client offers, the most wanted first: `format` in a URL. Default: `cloudevents.json`.
+    ///
+    /// Their formats have to be among the formats of the options. JSON is always included.
     pub subprotocols: Vec<Subprotocol>,
     /// Headers of the handshake, such as `Authorization` and `Origin`. A user and password in the URL become
     /// an `Authorization` header. Default: none.
@@ -121,9 +122,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: WsConnection, side: Side) -> Result<Self, Error> {
-        // A client that receives has those of one that sends.
+        // A client that receives also has the options of a client that sends.
         let family = URLS.family(endpoint.scheme()).filter(|_| side == Side::Receive);
         let more = family.map_or(&[][..], |family| family.options);
         let Scheme { tls, port, .. } = *URLS.check_with(endpoint, side, more)?;

@@ -24,14 +24,16 @@ pub(crate) type Io = Box<dyn Duplex>;
 pub(crate) struct Metered<S> {
     inner: S,
     frames: Frames,
-    /// Was read and goes through the frames again: what came with the head of the handshake, so that the client library begins with an
-    /// empty buffer of the size that it is configured with, and not with a small one; and the beginning of a header.
+    /// Bytes that were read and go through the frames again.
+    ///
+    /// They came with the head of the handshake: so the client library begins with an empty buffer of its configured size, and not with a
+    /// small one. Or they are the beginning of a header.
     unread: Vec<u8>,
     /// Headers of fragments, for the client library.
     made: Vec<u8>,
-    /// What the message that is arriving takes of memory that connections share.
+    /// The share of the message that is arriving in the memory that connections share.
     share: Option<Share>,
-    /// What was read in this turn.
+    /// The bytes that were read in this turn.
     turn: usize,
 }
 
@@ -79,14 +81,14 @@ impl<S> Metered<S> {
         self.share.as_ref().is_some_and(Share::is_given_up)
     }
 
-    /// What was read.
+    /// The frames that were read.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
     }
 }
 
 impl<S: AsyncRead + Unpin> Metered<S> {
-    /// Reads into this buffer, which has room for a header. Ready without a byte is the end.
+    /// Reads into this buffer, which is large enough for a header. Ready without a byte is the end.
     fn poll_frames(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         loop {
@@ -112,8 +114,9 @@ impl<S: AsyncRead + Unpin> Metered<S> {
         }
     }
 
-    /// Puts what is unread into the buffer, at most so many bytes, and reads more if that may be the beginning of a header. Returns how
-    /// many bytes came, 0 at the end.
+    /// Puts unread bytes into the buffer, at most so many, and reads more if they may be the beginning of a header.
+    ///
+    /// Returns how many bytes came, 0 at the end.
     fn poll_source(
         &mut self,
         context: &mut Context<'_>,
@@ -143,8 +146,10 @@ impl<S: AsyncRead + Unpin> Metered<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
-    /// Closes this side, and discards what still comes, until the peer has closed or is silent. Until then, the peer can read the close
-    /// frame: a connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1). Nothing of a message is kept.
+    /// Closes this side, and discards data that still comes, until the peer has closed or is silent.
+    ///
+    /// Until then, the peer can read the close frame: a connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1).
+    /// Nothing of a message is kept.
     pub(crate) async fn discard(self) {
         let Self { mut inner, share, unread, .. } = self;
         drop((share, unread));
@@ -207,7 +212,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 }
 
-/// The most bytes of a frame that the client library gets at once: what it reads at once.
+/// The most bytes of a frame that the client library gets at once: as many as it reads at once.
 const FRAGMENT: usize = super::arriving::READ;
 
 /// The most bytes of the header of a frame.
