@@ -160,7 +160,7 @@ fn join(sections: &[Bytes], with: &DecodeOptions) -> Result<Bytes, Error> {
     Ok(joined.into())
 }
 
-/// What the first look at the application properties of a message in binary mode finds.
+/// The findings of the first look at the application properties of a message in binary mode.
 struct Look {
     separator: Separator,
     /// Bytes of text that the attributes take. One allocation of the right size, except for the names of core attributes.
@@ -260,8 +260,9 @@ fn mixed_separators(name: &str) -> Error {
         .with_clause("AMQP-3.1.3.1-c")
 }
 
-/// Reads properties without a prefix as extensions, where name and value could be those of one and no attribute has the name already.
-/// Anything else belongs to something else, and is no mistake of the event.
+/// Reads properties without a prefix as extensions, if name and value fit an extension and no attribute has the name already.
+///
+/// Other properties are not part of the event, and are no mistake of it.
 #[cold]
 fn unprefixed(message: &impl Sections, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let limits = assembler.decoding().limits;

@@ -45,8 +45,9 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
 /// Encodes a message. The document of a structured message is not changed. The [`Separator`] or [`Encoding`], whose mode does not
 /// apply, is for binary messages.
 ///
-/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none. What binary mode changes of an event is not
-/// reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none. The changes that binary mode makes to an
+/// event are not reported here. [`encode`] returns them, and [`Mode::message`](cloudevents_core::Mode::message) returns changes of the
+/// meaning.
 ///
 /// ```
 /// use cloudevents_amqp::Separator;

@@ -57,8 +57,9 @@ impl AmqpMessage {
 pub struct Properties {
     /// `content-type`, a symbol: `datacontenttype` in binary mode, the format in structured mode.
     pub content_type: Option<TextBuffer>,
-    /// `content-encoding`, a symbol. A message with an encoding is refused, because its body must be decoded first. None are `identity`,
-    /// and what clients name there instead: `utf-8`, `binary`, an empty one.
+    /// `content-encoding`, a symbol. A message with an encoding is refused, because its body must be decoded first.
+    ///
+    /// `identity` counts as no encoding. So do other values that clients write there: `utf-8`, `binary`, and an empty one.
     pub content_encoding: Option<TextBuffer>,
     /// `message-id`: a ulong, a uuid, binary or a string. Azure Service Bus uses it to detect duplicates.
     pub message_id: Option<AmqpValue>,

@@ -91,8 +91,7 @@ impl Connected {
     /// time. Returns whether it came: then the broker has read everything sent before.
     pub(super) async fn close(self) -> bool {
         let Self { mut session, mut connection, .. } = self;
-        // RabbitMQ before 4.0 sometimes does not confirm the end of a session. Each link has already waited
-        // for what matters.
+        // RabbitMQ before 4.0 sometimes does not confirm the end of a session. Each link has waited for the important confirmations before.
         let ended = timeout(PATIENCE, session.end()).await;
         // The client's task of a session that waits for its end takes a whole core, until its handle is dropped.
         drop(session);

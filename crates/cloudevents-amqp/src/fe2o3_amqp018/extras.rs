@@ -77,8 +77,9 @@ pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), 
     Ok(())
 }
 
-/// Returns the annotations that are kept when a message is sent to another address. Omits those that the
-/// broker set, such as sequence numbers and locks.
+/// Returns the annotations that are kept when a message is sent to another address.
+///
+/// Omits the annotations that the broker set, such as sequence numbers and locks.
 pub(super) fn forwarded(annotations: &MessageAnnotations) -> Option<MessageAnnotations> {
     let is_key = |key: &OwnedKey| matches!(key, OwnedKey::Symbol(key) if key.as_str() == PARTITION_KEY);
     let (key, value) = annotations.0.iter().find(|(key, _)| is_key(key))?;

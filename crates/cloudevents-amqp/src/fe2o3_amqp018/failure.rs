@@ -195,7 +195,7 @@ pub(super) fn says(error: &definitions::Error) -> String {
     }
 }
 
-/// Returns the symbol on the wire, whichever enum it was read into.
+/// Returns the symbol on the wire of any condition.
 pub(super) fn condition(condition: &ErrorCondition) -> String {
     match serde_amqp::to_value(condition) {
         Ok(Value::Symbol(symbol)) => symbol.0,

@@ -43,20 +43,20 @@ pub fn decode_message(message: Fe2o3Message, with: &DecodeOptions) -> Result<Dec
     crate::decode::message(&ReceivedMessage::from(message), with)
 }
 
-/// Encodes an event as a message of fe2o3-amqp and returns it with the losses: what the format could not
-/// represent. The payload is copied. Errors are those of [`encode`](crate::encode).
+/// Encodes an event as a message of fe2o3-amqp and returns it with the losses: the parts that the format could not represent.
+///
+/// The payload is copied. Errors are those of [`encode`](crate::encode).
 pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Fe2o3Message, Losses), Error> {
     let (message, losses) = crate::encode(event, with)?;
     Ok((from_sections(message)?, losses))
 }
 
-/// Encodes a message as one of fe2o3-amqp. Documents do not change. Errors are those of
-/// [`encode_message`](crate::encode_message).
+/// Encodes a message as a message of fe2o3-amqp. Documents do not change. Errors are those of [`encode_message`](crate::encode_message).
 pub fn encode_message<'a>(message: &Message, with: impl Into<Encoding<'a>>) -> Result<Fe2o3Message, Error> {
     encode_with_room(message, with.into(), 0)
 }
 
-/// As [`encode_message`], with room for more application properties. An event is not written to sections first.
+/// As [`encode_message`], with capacity for more application properties. An event is not written to sections first.
 pub(super) fn encode_with_room(
     message: &Message,
     with: Encoding<'_>,

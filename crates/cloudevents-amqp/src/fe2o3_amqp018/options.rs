@@ -35,8 +35,8 @@ pub struct AmqpConnection {
     /// How to log in; `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default:
     /// [`Anonymous`](Sasl::Anonymous).
     pub sasl: Option<Sasl>,
-    /// A source of changing credentials, called before each connection. What it returns takes precedence
-    /// over all other settings. Default: none.
+    /// A source of changing credentials, called before each connection. Its credentials take precedence over all other settings. Default:
+    /// none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// The source of tokens for claims-based security, which Azure uses. With `sasl=cbs` in a URL, its user
     /// and password are the name and key of a shared access policy. Default: none.
@@ -116,7 +116,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: AmqpConnection, side: Side) -> Result<Self, Error> {
         let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]

@@ -71,8 +71,7 @@ impl Connect for Linking {
     type Connection = Arc<Publisher>;
 
     async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
-        // Has room for all payloads in flight, however small the broker's frames are, so that no message is
-        // sent only in part.
+        // All payloads in flight fit, even if the broker's frames are small, so that no message is sent only in part.
         let Bounds { messages, bytes } = self.in_flight;
         let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
         let mut connected = Connected::begin(&self.target, host, frames, None).await?;
@@ -106,7 +105,7 @@ impl Connect for Linking {
     }
 }
 
-/// The links of a sender on one connection: to its own address, and to those of single messages.
+/// The links of a sender on one connection: to its own address, and to the addresses of single messages.
 pub(super) struct Publisher {
     own: Arc<Lane>,
     others: std::sync::Mutex<Others>,
@@ -331,8 +330,9 @@ impl Others {
         Some(Arc::clone(lane))
     }
 
-    /// Adds a link. Returns those that are too many: the ones that were not used for the longest time, except
-    /// links in use, which have other references.
+    /// Adds a link. Returns the links that are too many: the links that were not used for the longest time.
+    ///
+    /// Links in use are not among them: they have other references.
     fn insert(&mut self, lane: &Arc<Lane>) -> Vec<Arc<Lane>> {
         self.clock = self.clock.wrapping_add(1);
         self.lanes.insert(Arc::clone(&lane.address), (self.clock, Arc::clone(lane)));
@@ -403,8 +403,9 @@ impl Unanswered {
         if self.sizes.is_empty() { Duration::MAX } else { limit.saturating_sub(since.elapsed()) }
     }
 
-    /// Whether a message of this size is one for which the broker ended the link. The condition names no message, but one of those without
-    /// an answer is too large, and so the largest is. Of the others it is not known.
+    /// Whether the broker may have ended the link because of a message of this size. The condition names no message.
+    ///
+    /// One of the messages without an answer is too large, and so the largest is. Of the others it is not known.
     fn explains(&mut self, size: usize) -> bool {
         let largest = self.sizes.last_key_value().map_or(size, |(largest, _)| *largest);
         size >= *self.too_large.get_or_insert(largest)

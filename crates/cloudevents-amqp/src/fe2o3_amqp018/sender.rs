@@ -87,9 +87,10 @@ impl From<SenderOptions> for AmqpSenderOptions {
     }
 }
 
-/// Opens a sender to `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
-/// without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options
-/// of the query. They take precedence over those of the program.
+/// Opens a sender to `amqp://user:password@host:port/address`, or `amqps` with TLS.
+///
+/// The address is the path without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options of the
+/// query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -104,13 +105,12 @@ impl From<SenderOptions> for AmqpSenderOptions {
 ///
 /// Sends to one address of a broker, over its own connection.
 ///
-/// Several messages are in flight at once, as many as the broker's credit and
-/// [`SenderOptions::in_flight`] allow. They arrive in the order in which they were enqueued. The
-/// outcome is the broker's: accepted is success; any other is an error of kind
-/// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message
-/// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. A broker
-/// that has not announced its limit ends the link: then the largest message without an outcome has that error, and the
-/// others are [`Disconnected`](ErrorKind::Disconnected). The receipt names the address.
+/// Several messages are in flight at once, as many as the broker's credit and [`SenderOptions::in_flight`] allow. They arrive in the order
+/// in which they were enqueued. The broker gives the outcome: accepted is success. Any other outcome is an error of kind
+/// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message larger than the broker's limit is
+/// an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. A broker that has not announced its limit ends the link: then the
+/// largest message without an outcome has that error, and the others are [`Disconnected`](ErrorKind::Disconnected). The receipt names the
+/// address.
 ///
 /// [`Outgoing::to`] sends a message to another address of the same broker, over a separate link, which is
 /// attached with the first message to the address. The 64 links that were used last stay attached. Order is
@@ -127,9 +127,11 @@ impl From<SenderOptions> for AmqpSenderOptions {
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-/// broker refuses the user, or this user's access to the address.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the broker refuses the user, or this user's access to the address
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: AmqpSenderOptions,
@@ -219,8 +221,9 @@ impl AmqpSender {
         Ok(encoded)
     }
 
-    /// The connection and its number. One that is used up is replaced when all messages have an outcome: what is sent over another one
-    /// could arrive before them.
+    /// The connection and its number. A connection that is used up is replaced when all its messages have an outcome.
+    ///
+    /// Messages that are sent over another connection could arrive before them.
     async fn link(&self) -> Result<(u64, Arc<Publisher>), Error> {
         loop {
             let (number, link) = self.links.get().await?;
@@ -237,7 +240,7 @@ impl AmqpSender {
         }
     }
 
-    /// Waits for room, a link and credit, then sends. Returns the future outcome.
+    /// Waits for a permit, a link and credit, then sends. Returns the future outcome.
     async fn send_within(
         &self,
         address: Option<&str>,
