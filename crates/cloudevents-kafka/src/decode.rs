@@ -59,7 +59,7 @@ pub fn decode_message(record: &impl RecordView, with: &DecodeOptions) -> Result<
     Ok(decoded.with_repair(repair))
 }
 
-/// What a record is.
+/// The kind of a record.
 enum Opened<'r> {
     /// An event in binary mode, with this content type.
     Binary(Option<&'r str>),
@@ -67,7 +67,7 @@ enum Opened<'r> {
     Document(FormatId, Bytes),
 }
 
-/// What a record is, and the repair if that is not what it says.
+/// Returns the kind of a record, and the repair if it does not state this kind.
 #[inline]
 fn open<'r>(
     record: &'r impl RecordView,

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait for the first response before checking what the client reports.
+/// How long to wait for the first response before checking the client's reports.
 const TURN: Duration = Duration::from_millis(100);
 
 /// How many events are served before the reported errors are checked.

@@ -34,8 +34,9 @@ const PAUSE_AFTER: Duration = Duration::from_millis(250);
 /// half a minute if they end, too (`drain`).
 pub(super) const REBALANCE: Duration = Duration::from_secs(30);
 
-/// How long a broker may take to say whether a group is being rebalanced, and the longest pause between two questions: every broker is
-/// asked for all of its groups.
+/// How long a broker may take to say whether a group is being rebalanced, and the longest pause between two questions.
+///
+/// Every broker is queried for all of its groups.
 const ASKING: Duration = Duration::from_secs(1);
 
 /// How many events are taken before they are handed over and commits are due.
@@ -45,7 +46,7 @@ pub(super) struct Consumer {
     pub(super) fetcher: Fetcher,
     pub(super) commit_interval: Duration,
     pub(super) topics: Vec<String>,
-    /// Partitions to read instead of those that the group assigns.
+    /// Partitions to read instead of the partitions that the group assigns.
     pub(super) partitions: Vec<(Partition, Position)>,
 }
 
@@ -81,7 +82,7 @@ impl Consumer {
         if connected.send(opened).is_err() || failed {
             return;
         }
-        // What a pattern matches may come and go.
+        // Topics that match a pattern may come and go.
         let named = self.topics.iter().filter(|topic| !topic.starts_with('^')).cloned().collect();
         match Commits::start(&client, named, self.partitions, self.commit_interval) {
             Ok(commits) => Polling { fetcher: self.fetcher, client, commits }.run(),
@@ -126,7 +127,7 @@ impl Consumer {
     }
 }
 
-/// Closes the consumer, which commits what is settled, and leaves the group.
+/// Closes the consumer, which commits settled messages, and leaves the group.
 fn close(client: Arc<BaseConsumer<Group>>) {
     // librdkafka leaves a group when it has given back partitions. A member without any leaves only when it unsubscribes, unless the group
     // is rebalanced eagerly: the others would wait for it until the end of its session.
@@ -136,8 +137,8 @@ fn close(client: Arc<BaseConsumer<Group>>) {
             client.unsubscribe();
         }
     }
-    // rdkafka closes what is dropped, and logs an error where that was done before. The other thread may be waiting for a broker, and would
-    // drop it late.
+    // rdkafka closes a consumer that is dropped, and logs an error if it was closed before. The other thread may be waiting for a broker,
+    // and would drop it late.
     let Err(client) = Arc::try_unwrap(client) else { return };
     if let Err(error) = client.close_queue() {
         tracing::warn!(%error, "the Kafka consumer could not be closed");
@@ -243,7 +244,7 @@ impl Polling {
 
     /// Pauses these partitions, and resumes all others.
     fn pause(&self, turns: &mut Turns, wanted: BTreeMap<Partition, Epoch>) {
-        // Those that went are not paused when they come back.
+        // Partitions that went are not paused when they come back.
         let assigned = self.client.context().books().assigned.all();
         turns.paused.retain(|partition, epoch| assigned.contains(&(partition.clone(), *epoch)));
         if wanted == turns.paused {
@@ -278,8 +279,9 @@ impl Polling {
         }
     }
 
-    /// Takes messages from the client's queue while there is room, but not without end, and hands them
-    /// over. While all is paused, it takes what still comes.
+    /// Takes messages from the client's queue and hands them over, up to the bounds, but not without end.
+    ///
+    /// While all partitions are paused, it takes messages that still come.
     fn poll_some(&self, turns: &Turns, held_back: &HeldBack) -> Result<More, Ended> {
         let handover = &self.client.context().handover;
         let room = handover.room(held_back);

@@ -56,9 +56,10 @@ impl KafkaControl {
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Returns how far the watermark of each assigned partition is from its end: the number of unsettled records, in offsets. Offsets
-    /// without a record count, too, until a record behind them is settled: those that compaction has removed, and the one that ends each
-    /// transaction. So in a topic that is written in transactions, it is 1 when all is settled.
+    /// Returns how far the watermark of each assigned partition is from its end: the number of unsettled records, in offsets.
+    ///
+    /// Offsets without a record count, too, until a record behind them is settled: offsets that compaction has removed, and the offset that
+    /// ends each transaction. So in a topic that is written in transactions, it is 1 when all is settled.
     ///
     /// `None` before the first [statistics](Self::statistics).
     pub fn lag(&self) -> Option<Vec<(Partition, u64)>> {
@@ -148,7 +149,7 @@ fn seek(client: &BaseConsumer<Group>, partition: &Partition, to: Position) -> Re
     let start = if let Offset::Offset(offset) = offset { u64::try_from(offset).ok() } else { None };
     group.committed();
     group.reassign(partition, start);
-    // What it was paused for is behind it. librdkafka keeps a partition paused that is read from elsewhere.
+    // The message for which it was paused is behind it. librdkafka keeps a partition paused that is read from elsewhere.
     client.resume(&list).map_err(failed)?;
     tracing::debug!(%partition, ?to, "the position was changed");
     Ok(())

@@ -1,11 +1,12 @@
 //! The first position of a group that starts at the end, or at a time.
 //!
-//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for one whose position does not exist any more,
-//! because the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is
-//! always `earliest`, and the end is looked up here for partitions of which the group has committed nothing. Those that came after the
-//! receiver was opened, in a topic that grows or in a new one, start at their beginning: what came before the client knew them is new, too.
-//! A topic that is deleted and made again is no new one: librdkafka reports the same for one that is unknown for a moment, whose past the
-//! group was to skip.
+//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for a group whose position does not exist any more,
+//! because the log was truncated, or its records were deleted. At the end, the second group would skip records that are there. So the
+//! setting is always `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
+//!
+//! Partitions that came after the receiver was opened, in a topic that grows or in a new topic, start at their beginning: records that came
+//! before the client knew them are new, too. A topic that is deleted and made again is no new topic: librdkafka reports the same for a
+//! topic that is unknown for a moment, whose past the group was to skip.
 
 use super::{failure::failed, position::Position};
 use cloudevents_core::{Error, ErrorKind};
@@ -33,7 +34,7 @@ pub(super) enum Start {
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(5);
 
-/// How long to ask for what the group has committed.
+/// How long to look for committed offsets of the group.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The topics that there were when the receiver was opened, with the number of their partitions.
@@ -161,7 +162,7 @@ fn look_up<C: ConsumerContext>(
     }
 }
 
-/// What the group has committed for these partitions.
+/// The offsets that the group has committed for these partitions.
 fn committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &TopicPartitionList,

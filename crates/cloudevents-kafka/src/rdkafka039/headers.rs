@@ -1,4 +1,4 @@
-//! Reads the headers of rdkafka's messages, whatever their names.
+//! Reads the headers of rdkafka's messages, with any names.
 //!
 //! Header names are text only by convention: a peer can write bytes that are not UTF-8, for which rdkafka's
 //! own accessor panics. A name that is not UTF-8 cannot name an attribute, so such headers are omitted.
@@ -35,7 +35,7 @@ impl ClientMessage for OwnedMessage {}
 
 /// The headers of a message.
 pub trait Sealed {
-    /// Returns the headers in order, without those whose names are not UTF-8.
+    /// Returns the headers in order, without headers whose names are not UTF-8.
     fn each_header(&self) -> impl Iterator<Item = Header<'_>>;
 
     /// Returns an upper bound for the number of headers.

@@ -195,7 +195,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// An event in binary mode, with room for this many more headers.
+    /// An event in binary mode, with capacity for this many more headers.
     pub(super) fn of_event(event: &Event, key: Option<Bytes>, more: usize) -> Self {
         let capacity = event.attributes().len().saturating_add(2).saturating_add(more);
         let (headers, size) = headers_of(event, OwnedHeaders::new_with_capacity(capacity));

@@ -52,7 +52,7 @@ pub(super) struct Group {
     pub(super) tokens: Option<Arc<Keeper>>,
     /// Where a group without a position starts.
     pub(super) start: first::Start,
-    /// The group that it leaves when it ends: none where it is the same member after a restart, or reads what it was given.
+    /// The group that it leaves when it ends. `None` if it is the same member after a restart, or reads partitions that were chosen for it.
     pub(super) leaves: Option<String>,
     /// Whether asking for a topic makes the broker create it.
     pub(super) creates_topics: bool,
@@ -64,7 +64,7 @@ pub(super) struct Group {
     pub(super) has_joined: AtomicBool,
 }
 
-/// What the consumer's thread knows of its partitions.
+/// The state that the consumer's thread keeps of its partitions.
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) assigned: Assigned,

@@ -24,7 +24,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 /// How many records of refused batches are remembered at least, the latest ones. Others are found again with the next batch.
 const SUSPECTS: usize = 10_000;
 
-/// The records on their way, and those of refused batches.
+/// The records on their way, and the records of refused batches.
 #[derive(Default)]
 pub(super) struct Batches {
     /// Written by a record that must be alone.

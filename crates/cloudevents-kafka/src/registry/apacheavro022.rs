@@ -77,8 +77,8 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
         self
     }
 
-    /// Returns a codec that resolves what it reads to this schema. The schema must be complete: its
-    /// references are not looked up.
+    /// Returns a codec that resolves payloads to this schema when it reads them. The schema must be complete: its references are not looked
+    /// up.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro
     /// schema.

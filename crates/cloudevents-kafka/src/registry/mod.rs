@@ -5,7 +5,7 @@
 //! documentation][wire] describes the framing; Apicurio, Karapace and Redpanda use the same framing and the
 //! same requests.
 //!
-//! | item | what it does |
+//! | item | use |
 //! |---|---|
 //! | [`Framed`] | reads and writes the framing, without a registry |
 //! | [`SchemaRegistry`] | the trait of registries; implemented by `reqwest013::HttpRegistry` (feature `registry-reqwest013`) and by your own |
