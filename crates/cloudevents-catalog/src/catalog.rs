@@ -139,8 +139,9 @@ impl Catalog {
         self.messages.iter().find(|message| &*message.xid == name).or(only)
     }
 
-    /// The definitions for the type of an event, those with this very type first. A definition without a value for `type` is one for the
-    /// type that is its id.
+    /// The definitions for the type of an event. Definitions with this very type are first.
+    ///
+    /// A definition without a value for `type` is for the type that is its id.
     pub fn candidates<'c>(&'c self, event: &'c Event) -> impl Iterator<Item = &'c Message> {
         let exact = self.by_type.get(event.ty()).into_iter().flatten();
         let steps = Steps::default();
@@ -175,7 +176,7 @@ impl Catalog {
     }
 }
 
-/// By the first definition that the event fulfils, else by the one with the fewest faults.
+/// Judges by the first definition that the event fulfils, otherwise by the definition with the fewest faults.
 impl Judge for Catalog {
     fn judge(&self, event: &Event) -> Verdict {
         self.judge_among(event, |_| true)
@@ -238,7 +239,7 @@ impl Message {
     }
 }
 
-/// By this definition alone, also if it is one for another type.
+/// Judges by this definition alone, also if it is for another type.
 impl Judge for Message {
     fn judge(&self, event: &Event) -> Verdict {
         self.verdict(event, &Payload::new(event))

@@ -111,7 +111,7 @@ rules! {
     EnvelopeMissing "envelope-missing";
     /// A message has the envelope of its group.
     EnvelopeMismatch "envelope-mismatch";
-    /// A protocol is named `NAME` or `NAME/VERSION`, and is one of the specification (advice).
+    /// A protocol is named `NAME` or `NAME/VERSION`, and the specification has it (advice).
     ProtocolName "protocol-name";
     /// A message has the protocol of its group.
     ProtocolMismatch "protocol-mismatch";
@@ -121,11 +121,11 @@ rules! {
     AttributeName "attribute-name";
     /// The type of an attribute is known, and the attribute can have it.
     AttributeType "attribute-type";
-    /// The value of an attribute is one of its type.
+    /// The value of an attribute is a value of its type.
     AttributeValue "attribute-value";
     /// `id`, `type` and `source` are not declared with `required: false`.
     AttributeRequired "attribute-required";
-    /// A URI template is one of level 1 of RFC 6570.
+    /// A URI template is of level 1 of RFC 6570.
     Template "template";
     /// A value can be extracted from a template in one way (advice).
     TemplateAmbiguous "template-ambiguous";
@@ -153,15 +153,18 @@ rules! {
     ContentType "content-type";
     /// References name things that exist.
     Dangling "dangling";
-    /// A reference has the form of an XID, a JSON Pointer or an absolute URI (advice, where it has to be none of them).
+    /// A reference has the form of an XID, a JSON Pointer or an absolute URI (advice, if it does not have to have one).
     Reference "reference";
     /// A schema has a document, in one form.
     SchemaDocument "schema-document";
-    /// A schema is valid in its format, and its references into itself lead to something. Advice where it is beyond a limit of this
-    /// crate, or refers to another document.
+    /// A schema is valid in its format, and its references into itself have targets.
+    ///
+    /// It is advice if the schema is beyond a limit of this crate, or refers to another document.
     SchemaInvalid "schema-invalid";
-    /// Payloads are judged by a schema (advice): it is in the catalog, of a format that this build judges, and of that of the content
-    /// type, and a type of it is selected where it has several.
+    /// Payloads are judged by a schema (advice).
+    ///
+    /// It is in the catalog, and of a format that this build judges. Its format is the format of the content type. If it has several types,
+    /// one of them is selected.
     NotJudged "not-judged";
     /// The default version of a schema or a message exists, and so does the ancestor of a version.
     SchemaVersion "schema-version";

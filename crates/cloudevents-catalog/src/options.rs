@@ -61,8 +61,8 @@ pub struct Limits {
     /// Bytes of the document. 16 MiB by default. The parts that base messages add to it may have four times as many, without a shared
     /// `dataschema`.
     pub bytes: usize,
-    /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default; catalogs of 16 MiB have some
-    /// 300,000. Each takes some hundred bytes of memory, however few it has in the document.
+    /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default. Catalogs of 16 MiB have some
+    /// 300,000. Each takes some hundred bytes of memory, even if it has few bytes in the document.
     pub values: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,
@@ -95,7 +95,7 @@ pub enum Leniency {
     NestedAttributes,
     /// Formats of schemas have other names or versions, such as `XMLSchema/1.1` for `XSD/1.1` and `Protobuf/3.0` for `Protobuf/3`.
     FormatName,
-    /// References to messages and groups are JSON Pointers, `#/messagegroups/...`, where the specification has XIDs, `/messagegroups/...`.
+    /// References to messages and groups are JSON Pointers, `#/messagegroups/...`. The specification has XIDs, `/messagegroups/...`.
     PointerReference,
     /// A type within a JSON document is selected as `:definitions/X` or `#/definitions/X` after the reference.
     SubSelection,
@@ -103,7 +103,7 @@ pub enum Leniency {
     ProtocolNone,
     /// Values of type `symbol` have other characters than letters, digits and `_`, as symbols of AMQP may.
     AmqpSymbol,
-    /// The value of `time` is `0001-01-01T00:00:00Z`, where the specification has the year 0000.
+    /// The value of `time` is `0001-01-01T00:00:00Z`. The specification has the year 0000.
     EarliestTime,
     /// `usage` of an endpoint is a string, not an array.
     SingleUsage,
@@ -129,7 +129,7 @@ impl Leniency {
         Self::WidePlaceholder,
     ];
 
-    /// The one with this code.
+    /// Returns the leniency with this code.
     pub fn of(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.code() == code)
     }

@@ -110,12 +110,14 @@ impl RawRule {
 }
 
 impl Catalog {
-    /// Starts an event from a message of this protocol, such as `MQTT` or `KAFKA`, that is no CloudEvent: by the definition whose
-    /// `protocoloptions` match it, with most of them if several match. Placeholders have the values that they have in the message, and the
-    /// body is the payload. The program adds the id, and the time if it knows it: nothing is invented.
+    /// Starts an event from a message of this protocol, such as `MQTT` or `KAFKA`, that is no CloudEvent.
     ///
-    /// `None` if no definition of a CloudEvent matches, or one has placeholders that are not in the message. Of a protocol's options, the
-    /// topic, the key, the content type and headers count; a definition without any of them matches nothing.
+    /// It uses the definition whose `protocoloptions` match the message. If several match, it uses the definition with the most rules.
+    /// Placeholders have their values in the message, and the body is the payload. The program adds the id, and the time if it knows it:
+    /// nothing is invented.
+    ///
+    /// `None` if no definition of a CloudEvent matches, or if it has placeholders that are not in the message. Of a protocol's options, the
+    /// topic, the key, the content type and headers count. A definition without any of them matches nothing.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, Judge, RawMessage};
@@ -144,7 +146,7 @@ impl Catalog {
             let event = definition.event_of(message, &steps)?;
             Some((definition, event))
         });
-        // The first of those with the most rules.
+        // The first of the definitions with the most rules.
         let mut best: Option<(&Message, EventBuilder)> = None;
         for (definition, event) in found {
             if best.as_ref().is_none_or(|(known, _)| known.raw.len() < definition.raw.len()) {

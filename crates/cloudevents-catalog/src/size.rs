@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-/// The most values of a text: each of them is the first one, or behind one of these bytes.
+/// The most values of a text: each of them is the first value, or behind one of these bytes.
 pub(crate) fn values_in(text: &[u8]) -> usize {
     let (mut count, mut is_text, mut is_escaped) = (1_usize, false, false);
     for byte in text {

@@ -24,7 +24,7 @@ pub trait Judge: Send + Sync {
     /// Judges an event.
     fn judge(&self, event: &Event) -> Verdict;
 
-    /// The verdict on a valid event: a step before sending, and the first one of a handler. See `examples/contract.rs`.
+    /// The verdict on a valid event: a step before sending, and the first step of a handler. See `examples/contract.rs`.
     ///
     /// An event whose payload could not be judged is valid: look at [`Verdict::not_judged`] to refuse it. In a handler, use
     /// `admit(&event).map_err(Failure::reject)?`: a bare `?` tries the message again, and rejects it after the last attempt.

@@ -10,12 +10,11 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from the headers and the body of a request or response, in binary or structured mode.
 ///
-/// The headers are a `&HeaderMap`, or pairs of any other library's names and values: names in any letter case, values as text or
+/// The headers are a `&HeaderMap`, or pairs of any other library's names and values. Names are in any letter case, values are text or
 /// bytes. A header that has several values comes as several pairs.
 ///
-/// The body is not copied. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no
-/// mark of CloudEvents; [`Batched`](ErrorKind::Batched), that it is a batch. JSON is understood without being in
-/// [`DecodeOptions::formats`].
+/// The body is not copied. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents.
+/// Errors of kind [`Batched`](ErrorKind::Batched) mean that it is a batch. JSON is understood without being in [`DecodeOptions::formats`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;

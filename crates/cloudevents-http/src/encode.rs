@@ -77,7 +77,7 @@ pub fn encode_with<'a>(
     Ok(encoded)
 }
 
-/// Writes a message for clients and servers without the `http` crate; headers as with [`encode_with`].
+/// Writes a message for clients and servers without the `http` crate, with the headers of [`encode_with`].
 pub fn encode_message_with(message: &Message, set: impl FnMut(&str, &str)) -> Result<Bytes, Error> {
     let mut headers = HeaderMap::new();
     let body = encode_message(message, &mut headers)?;
@@ -85,8 +85,9 @@ pub fn encode_message_with(message: &Message, set: impl FnMut(&str, &str)) -> Re
     Ok(body)
 }
 
-/// Writes a batch as one document; headers as with [`encode`]. Send batches only to peers that requested them (HTTP binding,
-/// section 3.3).
+/// Writes a batch as one document, with the headers of [`encode`].
+///
+/// Send batches only to peers that requested them (HTTP binding, section 3.3).
 pub fn encode_batch<'a>(
     events: impl Into<Batch<'a>>,
     format: &dyn Format,
@@ -163,7 +164,7 @@ pub trait BuilderExt: Sized + Sealed {
 
     /// Adds this event in structured mode.
     ///
-    /// A loss that [changes the meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact);
+    /// A loss that [changes the meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact).
     /// [`encode`] returns it. Other losses are not errors: a Timestamp extension becomes a String in JSON.
     fn structured_event(self, event: &Event, format: &dyn Format) -> Result<Self::Message, Error> {
         self.message(&kept(Message::structured(event, format)?)?)

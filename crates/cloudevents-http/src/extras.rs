@@ -104,7 +104,7 @@ impl MessageHeaders {
         outgoing.lost_headers(|name, value| header(name, value).err())
     }
 
-    /// Beside a client that adds the headers of these names; `None` if they are unknown.
+    /// For a client that adds the headers of these names. `None` if they are unknown.
     #[cfg(feature = "reqwest013")]
     pub(crate) fn beside_client(names: Option<Vec<HeaderName>>) -> Self {
         let client = names.map_or(ClientHeaders::Unknown, ClientHeaders::Known);

@@ -38,7 +38,7 @@ pub(crate) struct Headers<N, V> {
     ambiguous: bool,
     /// Whether a content coding other than `identity` is declared.
     encoded: bool,
-    /// Those with the prefix, in the order in which they came.
+    /// Headers with the prefix, in the order in which they came.
     attributes: SmallVec<[(N, V); 12]>,
     attribute_bytes: usize,
 }

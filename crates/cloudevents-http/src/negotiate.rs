@@ -81,7 +81,7 @@ fn weight(headers: &HeaderMap, media_type: MediaType<'_>) -> u16 {
     found.1
 }
 
-/// `0`, `0.5`, `1.000` as thousandths; anything else counts as 1.
+/// `0`, `0.5`, `1.000` as thousandths. Other text counts as 1.
 fn thousandths(q: &str) -> u16 {
     match q.split_once('.') {
         Some(("0", digits)) => {

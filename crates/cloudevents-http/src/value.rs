@@ -12,7 +12,7 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
     header::read(name, value, &header::Clauses::HTTP, assembler)
 }
 
-/// The header value of an attribute, sharing the event's buffer where nothing has to be encoded.
+/// The header value of an attribute. It shares the event's buffer if nothing has to be encoded.
 #[inline]
 pub(crate) fn write(event: &Event, value: Value<'_>, raw: bool) -> Result<HeaderValue, Error> {
     if let Some(text) = value.as_str()

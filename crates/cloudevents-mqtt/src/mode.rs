@@ -7,8 +7,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::is_event;
 
-/// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`; over
-/// MQTT 3.1.1, a payload that is a JSON object with a `specversion`.
+/// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`.
+///
+/// Over MQTT 3.1.1, the mark is a payload that is a JSON object with a `specversion`.
 ///
 /// A message without a mark is not a CloudEvent, which is normal on a topic with other messages. A message with a mark may still be
 /// malformed.

@@ -20,7 +20,7 @@ pub enum Version {
 
 /// How an event is written.
 ///
-/// A [`Mode`] converts into one for MQTT 5.
+/// A [`Mode`] converts into an encoding for MQTT 5.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Encoding<'a> {

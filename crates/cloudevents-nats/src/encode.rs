@@ -124,7 +124,7 @@ fn binary(event: &Event, raw: bool) -> NatsMessage {
         };
         headers.push((header, value));
     }
-    // Last, and of the payload's kind where the attribute is absent.
+    // Last. If the attribute is absent, it is the content type of the payload's kind.
     if let Some(media_type) = event.content_type() {
         headers.push((
             TextBuffer::from_static("ce-datacontenttype"),

@@ -10,8 +10,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::{assume, is_event};
 
-/// Whether a message bears a mark of CloudEvents: a `Content-Type` under `application/cloudevents`, or a `ce-` header; without any
-/// headers, a payload that is a JSON object with a `specversion`.
+/// Whether a message bears a mark of CloudEvents: a `Content-Type` under `application/cloudevents`, or a `ce-` header.
+///
+/// In a message without any headers, the mark is a payload that is a JSON object with a `specversion`.
 ///
 /// A message without a mark is not a CloudEvent, which is normal on a subject with other messages. A message with a mark may still be
 /// malformed.

@@ -13,7 +13,7 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
     header::read(name, value, &header::Clauses::NATS, assembler)
 }
 
-/// A text of this event as a header value: shared where it lies there and needs no escapes.
+/// A text of this event as a header value. It is shared if the event shares it and it needs no escapes.
 #[inline]
 pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Bytes {
     if !raw && !header::is_literal(text.as_bytes()) {

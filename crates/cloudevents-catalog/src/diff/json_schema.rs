@@ -62,7 +62,7 @@ pub(super) fn narrower(
     if old.get("$schema") != new.get("$schema") && draft(old, before) != draft(new, now) {
         comparison.possible("data", "the schemas differ in `$schema`");
     }
-    // References are relative to these, or depend on where they come from.
+    // References are relative to these bases, or depend on where they come from.
     if [old, new].iter().any(|root| has_own_base(root, true)) {
         comparison.possible("data", "the schemas differ, and have names of their own for parts of them");
     } else {

@@ -41,8 +41,9 @@ impl fmt::Display for Change {
 pub enum Severity {
     /// Events that are as the earlier definition describes them are not valid any more.
     Breaking,
-    /// Events that have something which the earlier definition did not describe may not be valid any more; or it is not known, because the
-    /// definitions cannot be compared.
+    /// Events with values that the earlier definition did not describe may not be valid any more.
+    ///
+    /// Or it is not known, because the definitions cannot be compared.
     Possible,
 }
 

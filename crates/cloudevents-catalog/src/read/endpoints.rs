@@ -1,4 +1,4 @@
-//! Endpoints: who uses them, and the groups of messages that they have.
+//! Endpoints: their usages, and the groups of messages that they have.
 
 use super::{ENDPOINT_NAMES, Members, collection, ids, is_known_protocol, names, protocols, renamed};
 use crate::Leniency;

@@ -30,7 +30,7 @@ struct Raw {
     dataschema: Option<Arc<Value>>,
     /// The place of the message.
     place: String,
-    /// The place of its members: that of its version, where the message itself has none.
+    /// The place of its members. It is the place of its version, if the message itself has no members.
     from: String,
     /// The bytes that it adds to a message that has it as a base, without `dataschema`.
     size: usize,
@@ -276,7 +276,7 @@ fn chain<'r>(
     (chain, is_whole)
 }
 
-/// Those in a chain whose `dataschema` a message has, the last one first: several if they are merged, as [`merge`] does.
+/// The messages in a chain whose `dataschema` a message has, the last one first. They are several if [`merge`] merges them.
 fn stating<'r>(chain: &[&'r Raw]) -> Vec<&'r Raw> {
     let mut parts: Vec<&Raw> = chain.iter().rev().copied().filter(|part| part.dataschema.is_some()).collect();
     let is_object = |part: &&Raw| part.dataschema.as_ref().is_some_and(|schema| schema.is_object());

@@ -215,7 +215,9 @@ fn renamed(of: &Members, names: &[(&str, &str)], place: &str, notes: &mut Notes<
     members
 }
 
-/// A place as it is in the document, where members may have earlier names, and attributes be a level deeper; and whether it is there.
+/// Returns a place as it is in the document, and whether it is there.
+///
+/// In the document, members may have earlier names, and attributes may be a level deeper.
 pub(crate) fn written(document: &Value, place: &str) -> (String, bool) {
     let (mut written, mut at) = (String::with_capacity(place.len()), Some(document));
     for token in place.split('/').skip(1) {

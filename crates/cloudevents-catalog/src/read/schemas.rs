@@ -150,7 +150,7 @@ impl Version {
             }
             return Some(found);
         };
-        // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
+        // Avro and Protobuf select by a name alone. The title of a JSON Schema selects all of it.
         if format.family != Family::JsonSchema || self.title(document) != Some(selection) {
             found.schema = match self.selected(selection, format, document, notes) {
                 Ok(schema) => schema,
@@ -303,7 +303,7 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
         return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
     };
     let name = forms.first().copied().unwrap_or_default();
-    // One of Protobuf is compiled once, for all of it and for its parts.
+    // A document of Protobuf is compiled once, for all of it and for its parts.
     let parts = OnceCell::new();
     let whole = (cfg!(feature = "protox09") && format.family == Family::Protobuf)
         .then(|| parts.get_or_init(|| Parts::read(format, &document, &mut notes.compiled)))

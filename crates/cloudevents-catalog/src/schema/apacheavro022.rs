@@ -38,7 +38,7 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 struct Variant {
     ty: Value,
-    /// Those before it that it uses.
+    /// The earlier types that it uses.
     used: Vec<usize>,
     kept: usize,
 }
@@ -194,7 +194,7 @@ pub(super) fn is_avro(media_type: MediaType<'_>) -> bool {
         || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
 }
 
-/// A type, and those before it that it uses.
+/// A type, and the earlier types that it uses.
 fn parse(ty: &Value, before: &[&Value]) -> Result<Schema, SchemaFault> {
     let before: Vec<String> = before.iter().map(|ty| ty.to_string()).collect();
     CheckedSchema::parse(&ty.to_string(), before.iter().map(String::as_str)).map(Schema::Avro).map_err(

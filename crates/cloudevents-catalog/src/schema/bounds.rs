@@ -29,12 +29,12 @@ const KNOWN: [&str; 5] = [
     "https://json-schema.org/draft/2020-12/schema",
 ];
 
-/// Whether this refers to one of them that has texts which have to be patterns: `format` asserts in these drafts.
+/// Whether this refers to a metaschema with texts that have to be patterns: `format` asserts in these drafts.
 pub(super) fn asserts_patterns(reference: &str) -> bool {
     reference.starts_with("http://json-schema.org/draft-0")
 }
 
-/// The schemas that one of these applies to each value of a payload, about, and the most of them in a row.
+/// The schemas that a metaschema applies to each value of a payload, about, and the most of them in a row.
 const METASCHEMA: usize = 64;
 const METASCHEMA_HOPS: usize = 8;
 

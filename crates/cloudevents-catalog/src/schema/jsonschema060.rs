@@ -30,12 +30,14 @@ const ERRORS: usize = 64 << 20;
 /// How many bytes that an error has of its schema count as a schema.
 const PER_SCHEMA: usize = 512;
 
-/// How often schemas may be applied to one value of any payload, by an estimate, and to all values of one in which it may be more often.
-/// The validator remembers results only along references that come back.
+/// How often schemas may be applied to one value of any payload, by an estimate.
+///
+/// `WORK` is the bound for all values of a payload in which it may be more often. The validator remembers results only along references
+/// that come back.
 const TIMES: usize = 256;
 const WORK: usize = 50_000_000;
 
-/// The most schemas within each other on the way to a value, which take stack: those in a row, times the levels of the payload.
+/// The most schemas within each other on the way to a value, which take stack: the schemas in a row, times the levels of the payload.
 const ROWS: usize = 1500;
 
 /// The most objects of a document within each other when it is compiled, which takes stack. In a debug build, some 400 fill the 2 MiB of a

@@ -80,7 +80,7 @@ pub(crate) enum SchemaFault {
 }
 
 impl SchemaFault {
-    /// The same one, of which many messages may have a copy.
+    /// Shortens the fault: many messages may have a copy of it.
     pub(crate) fn cut(self) -> Self {
         let cut = |message: String| short(&message, MESSAGE).into_owned();
         match self {

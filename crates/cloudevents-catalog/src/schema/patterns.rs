@@ -13,7 +13,7 @@ const PATTERN_TEXTS: usize = 64 << 10;
 /// The most bytes that their small ones would take when they are compiled, and reading them before that.
 const TRIED: usize = 32 << 20;
 
-/// How many bytes of a compiled pattern take as long as reading one of its text.
+/// How many bytes of a compiled pattern take as long as reading a byte of its text.
 const PER_READ: usize = 8;
 
 /// The most bytes that a pattern, or each part of it that is compiled by itself, takes when it is compiled, about.
@@ -118,8 +118,9 @@ pub(super) fn patterns(schema: &Map<String, Value>) -> impl Iterator<Item = &str
     own.into_iter().chain(named.map(String::as_str))
 }
 
-/// Whether a pattern looks around at its beginning only, once, as in `^(?=.*[0-9])(?!admin).{8,}$`; or not at all, which `is_plain` says.
-/// Others may look at all of a text from each of its characters.
+/// Whether a pattern looks around at its beginning only, once, as in `^(?=.*[0-9])(?!admin).{8,}$`.
+///
+/// Also if it does not look around, which `is_plain` says. Other patterns may look at all of a text from each of its characters.
 pub(super) fn looks_once(pattern: &str, is_plain: impl Fn(&str) -> bool) -> bool {
     if is_plain(pattern) {
         return true;

@@ -21,7 +21,7 @@ const DEPTH: usize = 64;
 /// The most bytes of the full names of all parts of a document. The name of each part includes the names of the parts around it.
 const NAMES: usize = 64 << 20;
 
-/// The longest package, in bytes: the compiler keeps a name for each of its parts, with those before it.
+/// The longest package, in bytes: the compiler keeps a name for each of its parts, with the parts before it.
 const PACKAGE: usize = 1024;
 
 /// The bytes that are kept of a field, a value and the like, and of each byte of a document besides, about.
@@ -102,7 +102,7 @@ impl Parts {
         if names > NAMES {
             return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
         }
-        // Each part of the package is a name, with those before it.
+        // Each part of the package is a name, with the parts before it.
         let packages = package.saturating_mul(package);
         let kept = [own, names, packages].into_iter().fold(0, usize::saturating_add);
         is_within(kept)?;
@@ -226,7 +226,7 @@ struct Missing<'r> {
     places: Vec<String>,
 }
 
-/// A place in a message. It becomes a text only where a field is missing: a payload has many places, and a schema may have long names.
+/// A place in a message. It becomes a text only if a field is missing: a payload has many places, and a schema may have long names.
 enum Place<'p> {
     Root,
     Field(&'p Self, &'p str),

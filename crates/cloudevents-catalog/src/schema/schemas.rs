@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
-/// The most schemas that one reference may mean, where several have the same name.
+/// The most schemas that one reference may mean, if several have the same name.
 pub(super) const TARGETS: usize = 16;
 
 /// The most schemas with an id around a reference to a part of one of them.
@@ -28,11 +28,11 @@ pub(super) struct Schemas<'d> {
     identified: HashMap<Id, Vec<&'d Value>>,
     /// Where the pointers of an object start besides the document. Empty if there are too many starts.
     resources: HashMap<*const Members, Vec<&'d Value>>,
-    /// Those with `$recursiveAnchor`.
+    /// Schemas with `$recursiveAnchor`.
     pub(super) recursive: Vec<&'d Value>,
     /// Examples and similar objects, which are no schemas.
     values: HashSet<*const Members>,
-    /// Whether one of these has a name, or a reference may lead to it: then they are taken for schemas.
+    /// Whether one of `values` has a name, or a reference may lead to it: then they are taken for schemas.
     are_values_named: bool,
 }
 
@@ -55,7 +55,7 @@ enum Part {
     Names,
     /// An example, and the like.
     Value,
-    /// One of these.
+    /// One of these roles.
     Any,
 }
 

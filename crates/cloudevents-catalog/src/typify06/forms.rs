@@ -1,7 +1,7 @@
 //! The forms of schemas that the generator makes right types of.
 //!
-//! It takes an inline type whose name is known for that other type without comparing them, drops keywords that it does not know, and does
-//! not end where combined schemas lead back to themselves. So it is given schemas of few forms, whose types all have names of their own.
+//! It takes an inline type whose name is known for that other type without comparing them, and drops keywords that it does not know. It
+//! does not end if combined schemas lead back to themselves. So it is given schemas of few forms, whose types all have names of their own.
 
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -293,7 +293,7 @@ fn is_silent(keyword: &str) -> bool {
     SILENT.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// A name that is one in references, too.
+/// A name that is also a name in references.
 fn word(name: &str) -> String {
     name.replace(|character: char| !character.is_alphanumeric(), "-")
 }

@@ -17,10 +17,9 @@ use cloudevents_json::Json;
 /// `None` for a request whose headers have no mark of CloudEvents. This also holds if
 /// [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson) would read its body as an event.
 ///
-/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvent`] to get them.
+/// Repairs of lenient decoding are discarded. Use [`RepairedCloudEvent`] to get them.
 ///
-/// axum's `DefaultBodyLimit` applies to axum's extractors only: here, [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the
-/// body.
+/// axum's `DefaultBodyLimit` applies to axum's extractors only. Here, [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the body.
 ///
 /// ```
 /// use axum::{Router, http::StatusCode, routing::post};
@@ -67,7 +66,7 @@ pub struct CloudEvent(pub Event);
 
 /// One event or a batch of them, in any mode. As a response, it is a batch in the JSON format.
 ///
-/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvents`] to get them.
+/// Repairs of lenient decoding are discarded. Use [`RepairedCloudEvents`] to get them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudEvents(pub Vec<Event>);
 
@@ -92,7 +91,7 @@ pub struct RepairedCloudEvents(pub Decoded<Vec<Event>>);
 /// An event of another type is rejected with 422, and an event with another content type with 415. A payload that does not fit the Rust
 /// type is rejected with 422.
 ///
-/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvent`] and [`TypedEvent::decode`] to get them.
+/// Repairs of lenient decoding are discarded. Use [`RepairedCloudEvent`] and [`TypedEvent::decode`] to get them.
 #[derive(Clone, Debug)]
 pub struct Typed<T>(pub TypedEvent<T>);
 

@@ -22,10 +22,10 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Frames that are read without checking the deadline, when all of them are ready.
 const FRAMES_UNTIMED: usize = 16;
 
-/// The first allocation for a body of several frames; from there on it doubles.
+/// The first allocation for a body of several frames. From there on it doubles.
 const FIRST_RESERVE: usize = 64 << 10;
 
-/// Collects a body, which stays where it is.
+/// Collects a body without moving it.
 pub(crate) async fn collect<B>(
     headers: &mut HeaderMap,
     mut body: Pin<&mut B>,
@@ -43,7 +43,7 @@ where
 /// Polled by hand, because futures of requests hold it: the future of an `async fn` would hold everything twice.
 pub(crate) struct Collecting<'a> {
     with: BodyOptions<'a>,
-    /// The length that the message declares; 0 when it declares none.
+    /// The length that the message declares, or 0 if it declares none.
     declared: usize,
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     inflater: Option<Box<Inflater>>,
@@ -187,7 +187,7 @@ impl<'a> Collecting<'a> {
     }
 }
 
-/// The length that the message declares; 0 when it declares none.
+/// The length that the message declares, or 0 if it declares none.
 fn declared(headers: &HeaderMap, body: &impl Body) -> usize {
     let hint = body.size_hint();
     let length = hint.exact().unwrap_or_else(|| {

@@ -16,8 +16,8 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 /// Whether compressed bodies are accepted (`Content-Encoding`, RFC 9110, section 8.4), and how far they may expand.
 ///
 /// The default is [`off`](Self::off): a compressed body is refused with an error of kind
-/// [`ContentEncoding`](cloudevents_core::ErrorKind::ContentEncoding), as a response 415. [`all`](Self::all) accepts the codings of
-/// this build's features: `gzip` and `zstd`. A body has one coding; a list of several is refused.
+/// [`ContentEncoding`](cloudevents_core::ErrorKind::ContentEncoding), as a response 415. [`all`](Self::all) accepts the codings of this
+/// build's features: `gzip` and `zstd`. A body has one coding. A list of several codings is refused.
 ///
 /// Bodies are decompressed while they arrive. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds both the bytes that arrive and the
 /// decompressed bytes. Besides, the decompressed bytes may be [`max_ratio`](Self::max_ratio) times the bytes that arrive. This is not

@@ -35,7 +35,7 @@ use std::{
 /// |---|---|
 /// | 408 | `timeout` |
 /// | 413 | `too-large`, `too-many` |
-/// | 415 | `unknown-format`, `content-encoding`, `batched`, `unsupported`, `unexpected-content-type`; `not-a-cloudevent` where there is a content type |
+/// | 415 | `unknown-format`, `content-encoding`, `batched`, `unsupported`, `unexpected-content-type`; `not-a-cloudevent` if there is a content type |
 /// | 422 | `unexpected-event-type` |
 /// | 400 | all others |
 ///
@@ -79,7 +79,7 @@ struct Inner {
 }
 
 impl Problem {
-    /// A problem of this status, with an explanation for the people at the client; an empty one is left out.
+    /// A problem of this status, with an explanation for the people at the client. An empty explanation is left out.
     #[cold]
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::of_status(status);
@@ -136,7 +136,7 @@ impl Problem {
         problem
     }
 
-    /// Returns the problem with the content codings that are accepted, where the one of the request is not.
+    /// Returns the problem with the accepted content codings, if the coding of the request is not accepted.
     #[cfg(any(feature = "axum08", feature = "exchange"))]
     pub(crate) fn accepting(mut self, decompression: crate::Decompression) -> Self {
         if let Some((ACCEPT_ENCODING, value)) = &mut self.0.accept {
@@ -242,7 +242,7 @@ impl Problem {
         self.0.document.title.as_deref()
     }
 
-    /// The URI of the type of problem; `about:blank` where there is none (RFC 9457, section 4.2.1).
+    /// The URI of the type of problem. `about:blank` if there is none (RFC 9457, section 4.2.1).
     pub fn problem_type(&self) -> &str {
         self.0.document.problem_type.as_deref().unwrap_or("about:blank")
     }
@@ -277,7 +277,7 @@ impl Problem {
         self.0.document.clause.as_deref()
     }
 
-    /// Any other member of the document; `None` also where its value is not a `T`.
+    /// Any other member of the document. `None` also if its value is not a `T`.
     pub fn member<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         T::deserialize(self.0.document.others.get(name)?).ok()
     }
@@ -342,7 +342,7 @@ impl From<BuildError> for Problem {
     }
 }
 
-/// The error that the problem was made from; for others, one of kind [`Refused`](ErrorKind::Refused) with the problem as its source.
+/// The error that the problem was made from, otherwise an error of kind [`Refused`](ErrorKind::Refused) with the problem as its source.
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         match &problem.0.error {

@@ -49,8 +49,10 @@ impl Refusal {
         &self.problem
     }
 
-    /// The beginning of the body, at most 1 KiB, as text; a note in its place if the body repeats credentials of the request, or
-    /// identifiers of its URL. The problem has nothing of such a body, either. Headers that a client of yours adds are not known here.
+    /// The beginning of the body, at most 1 KiB, as text.
+    ///
+    /// If the body repeats credentials of the request, or identifiers of its URL, it is a note instead. The problem has nothing of such a
+    /// body, either. Headers that a client of yours adds are not known here.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }

@@ -53,10 +53,11 @@ const IN_FLIGHT: Bounds = Bounds { messages: 64, bytes: 64 << 20 };
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpSenderOptions {
-    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them. With one message in
-    /// flight, messages arrive in their order; with more, they may not. The timeout is that of one exchange, connecting included; a peer
-    /// that sends responses with status 1xx without end keeps a thread of the runtime busy, which skips them: where there is only one, the
-    /// time passes late.
+    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them.
+    ///
+    /// With one message in flight, messages arrive in their order. With more, they may not. The timeout is the time of one exchange,
+    /// connecting included. A peer may send responses with status 1xx without end. A thread of the runtime is busy with skipping them: if
+    /// there is only one thread, the time passes late.
     pub sender: SenderOptions,
     /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
     /// [`SenderOptions::peer`] implies it for some peers. Default: no.
@@ -73,9 +74,10 @@ pub struct HttpSenderOptions {
     /// to each request that has no header of the name. See [`client_headers`](Self::client_headers). Put credentials into
     /// [`headers`](Self::headers): if a peer repeats default headers, they are not recognized, and errors show them.
     pub client: Option<Client>,
-    /// The names of the default headers of [`client`](Self::client), which reqwest does not tell: no message sets them. Empty for a client
-    /// without default headers. Default: `None`, unknown; of the headers of messages, only `traceparent`, `tracestate` and `baggage` are
-    /// added then, and others are logged at WARN, once for each name. It has no effect without a client of your own.
+    /// The names of the default headers of [`client`](Self::client), which reqwest does not report. No message sets them.
+    ///
+    /// It is empty for a client without default headers. Default: `None`, unknown. Then only `traceparent`, `tracestate` and `baggage` of
+    /// the headers of messages are added, and others are logged at WARN, once for each name. It has no effect without a client of your own.
     pub client_headers: Option<Vec<HeaderName>>,
     /// Receives each request that is enqueued and its response, for programs that show the messages on the wire.
     ///
@@ -137,8 +139,8 @@ impl fmt::Debug for HttpSenderOptions {
 /// # Ok(()) }
 /// ```
 ///
-/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a
-/// [`Refusal`](crate::reqwest013::Refusal); redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent:
+/// A response of 2xx is acceptance. Any other response is an error of kind [`Refused`](ErrorKind::Refused), whose source is a
+/// [`Refusal`](crate::reqwest013::Refusal). Redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent:
 /// the connection was refused, for example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer
 /// may or may not have the message. The sender does not repeat a message.
 ///
@@ -229,7 +231,7 @@ impl HttpSender {
             None => self.url.clone(),
             Some(destination) => self.at(destination)?,
         };
-        // The builder turns user info of the URL into an Authorization header; one in the options goes before it.
+        // The builder turns user info of the URL into an Authorization header. A header in the options takes precedence.
         let built = self.client.request(Method::POST, url).build();
         let mut request = built.map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
         request.headers_mut().extend(headers);

@@ -33,7 +33,7 @@ impl<'a> TracedMessage<'a> {
         Self { target: Some((request.method(), request.url())), headers: request.headers(), body }
     }
 
-    /// The method; `None` of a response.
+    /// The method. `None` for a response.
     pub fn method(&self) -> Option<&'a Method> {
         self.target.map(|(method, _)| method)
     }

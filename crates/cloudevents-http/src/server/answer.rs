@@ -25,7 +25,7 @@ pub enum Settled {
     Accepted(Option<Box<Response<Bytes>>>),
     /// It was not handled and may be sent again, after this delay if the handler requested one.
     Later(Option<Duration>),
-    /// It must not be sent again. Where the message is malformed, the problem says how; otherwise it is 422 with the handler's reason.
+    /// It must not be sent again. For a malformed message, the problem describes the fault. Otherwise it is 422 with the handler's reason.
     Rejected(Problem),
     /// The receiver stopped before it was settled, so the result is unknown.
     Stopped,
@@ -58,7 +58,7 @@ impl Settled {
 pub(super) enum Answer {
     /// With the reply, if there is one.
     Accepted(Option<Box<Response<Bytes>>>),
-    /// It may be sent again, after this long where that is known.
+    /// It may be sent again, after this long if that is known.
     Later(Option<Duration>),
     /// This message must not be sent again, for this reason.
     Rejected(Received, String),

@@ -22,10 +22,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves HTTP/1.1 without TLS until `stop` resolves, then finishes the requests under way and closes the connections.
 ///
-/// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver). When
-/// more clients connect than there are places, a connection that waits for its client ends: for a request, or for a second or more for the
-/// rest of a body or to have its response read. The same holds where the process has no more file descriptors. A response to a body that
-/// was not read has `Connection: close`, and the rest of the body is discarded, for a limited time, so that the client reads the response.
+/// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver).
+///
+/// When more clients connect than [`connections`](HttpReceiverOptions::connections) allows, a connection that waits for its client ends. It
+/// waits for a request, or for a second or more for the rest of a body or to have its response read. The same holds if the process has no
+/// more file descriptors. A response to a body that was not read has `Connection: close`. The rest of the body is discarded, for a limited
+/// time, so that the client reads the response.
 ///
 /// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline), [`response_deadline`](HttpReceiverOptions::response_deadline)
 /// and [`connections`](HttpReceiverOptions::connections) apply. Dropping the future closes all connections.
@@ -196,6 +198,6 @@ enum Evicted {
     None,
     /// A connection without a request.
     Silent,
-    /// One with a request, which is refused for this reason.
+    /// A connection with a request, which is refused for this reason.
     Request(Error),
 }

@@ -78,7 +78,7 @@ impl Line {
         }
     }
 
-    /// When the connection may give way to another one; `None` while the server is at work.
+    /// When the connection may give way to another one. `None` while the server is at work.
     pub(super) fn gives_way(&self) -> Option<Instant> {
         let (since, awaited) = self.state().awaits?;
         Some(since.checked_add(awaited.grace()).unwrap_or(since))
@@ -227,7 +227,7 @@ impl Line {
     }
 }
 
-/// Whether all places for connections are taken, and who waits for one.
+/// Whether the limit of connections is reached, and the tasks that wait for a connection to end.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     crowded: AtomicBool,

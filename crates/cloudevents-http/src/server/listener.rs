@@ -72,8 +72,10 @@ pub struct HttpReceiver {
 }
 
 impl HttpReceiver {
-    /// Listens at `http://host:port/path`. Port 0 stands for any free port; without a port, it is 80. The query may have the options
-    /// `lenient` and `peer` of [`ReceiverOptions::with_url`](cloudevents_transport::ReceiverOptions::with_url), and no others.
+    /// Listens at `http://host:port/path`. Port 0 stands for any free port. Without a port, it is 80.
+    ///
+    /// The query may have the options `lenient` and `peer` of
+    /// [`ReceiverOptions::with_url`](cloudevents_transport::ReceiverOptions::with_url), and no others.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) for `https`, and
     /// [`Transport`](ErrorKind::Transport) when the address is not available.

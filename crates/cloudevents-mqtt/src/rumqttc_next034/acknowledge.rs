@@ -44,7 +44,7 @@ impl Unacknowledged {
         self.0.iter().any(|(_, known, _)| *known == id)
     }
 
-    /// The connection is lost. Messages with numbers below `settled` are settled, and those in `perhaps` may be.
+    /// The connection is lost. Messages with numbers below `settled` are settled, and messages in `perhaps` may be.
     pub(super) fn lost(&mut self, settled: u64, perhaps: &Range<u64>, owed: &mut Owed) {
         let is_owed = |number: &u64| *number < settled || perhaps.contains(number);
         let lost = self.0.drain(..).filter(|(number, ..)| is_owed(number));
@@ -76,7 +76,7 @@ impl Owed {
         self.ids.is_empty()
     }
 
-    /// A message has arrived: again, or another one with an identifier that the broker has free.
+    /// A message has arrived again, or another message with an identifier that the broker has free.
     pub(super) fn arrived(&mut self, Arrived { publish, .. }: &Arrived) {
         if !publish.dup {
             self.ids.remove(&publish.pkid);

@@ -414,8 +414,10 @@ impl Pulse {
     }
 }
 
-/// The Keep Alive that holds: the shorter one of the client's and the broker's. The broker's is the longest time that it permits, and 0 is
-/// none (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14); the client looks after the connection for itself, too.
+/// The Keep Alive that applies: the shorter of the client's and the broker's.
+///
+/// The broker's is the longest time that it permits, and 0 is none (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14). The client also checks the
+/// connection for itself.
 fn agreed(own: Duration, broker: Option<u16>) -> Duration {
     let broker = broker.map(|seconds| Duration::from_secs(seconds.into())).filter(|broker| !broker.is_zero());
     match broker {

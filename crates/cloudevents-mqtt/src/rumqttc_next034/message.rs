@@ -101,7 +101,7 @@ pub fn encode<'a>(
     Ok((publish(message, topic, qos), losses))
 }
 
-/// Converts a message into one of rumqttc-v5-next, for this topic. The payload is not copied; the properties are.
+/// Converts a message into a message of rumqttc-v5-next, for this topic. The payload is not copied. The properties are.
 ///
 /// The client takes the parts: `client.publish(topic, publish.payload, PublishOptions::new(publish.qos).properties(properties))`.
 ///
@@ -124,7 +124,7 @@ pub fn publish(message: MqttMessage, topic: &str, qos: Qos) -> v5::Publish {
     v5::Publish::new(topic, qos.into(), message.payload, properties)
 }
 
-/// Converts a message of MQTT 3.1.1 into one of rumqttc-v4-next, for this topic. The payload is not copied.
+/// Converts a message of MQTT 3.1.1 into a message of rumqttc-v4-next, for this topic. The payload is not copied.
 ///
 /// A message of MQTT 5 is an error of kind [`Unsupported`](ErrorKind::Unsupported), because its properties would be lost.
 ///

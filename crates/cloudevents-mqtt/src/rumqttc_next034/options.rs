@@ -28,11 +28,12 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MqttConnection {
-    /// The version of MQTT; `version` in a URL, `5` or `3.1.1`. Default: 5.
+    /// The version of MQTT: `version` in a URL, `5` or `3.1.1`. Default: 5.
     pub version: Version,
-    /// The client identifier; `client` in a URL. The broker keeps a receiver's session under it, so each receiver needs its own, the same
-    /// one after a restart. Default: a random one, whose session ends with the receiver; over MQTT 3.1.1, not in [all
-    /// cases](super::receiver).
+    /// The client identifier: `client` in a URL. Default: a random identifier, whose session ends with the receiver.
+    ///
+    /// Over MQTT 3.1.1, the session does not end in [all cases](super::receiver). The broker keeps a receiver's session under this
+    /// identifier. So each receiver needs its own, and the same identifier after a restart.
     pub client: Option<String>,
     /// A source of changing credentials, called before each connection. Its credentials take precedence over the URL. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,

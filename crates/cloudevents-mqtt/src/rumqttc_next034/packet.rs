@@ -75,7 +75,7 @@ pub(super) struct Welcome {
 pub(super) struct Arrived {
     pub(super) publish: v5::Publish,
     pub(super) error: Option<Error>,
-    /// The bytes of the packet that stay in memory: all of it, where the payload or the topic is a part of it.
+    /// The bytes of the packet that stay in memory: all bytes, if the payload or the topic is a part of it.
     pub(super) frame: usize,
 }
 
@@ -116,8 +116,9 @@ impl Reader {
         Self { version, limit, skip: 0 }
     }
 
-    /// How much of a packet is still to come that has a buffer of its own, and nothing else in it: one of more than a chunk. Any part of a
-    /// buffer that is kept keeps all of it.
+    /// How much is still to come of a packet of more than a chunk. Such a packet has a buffer of its own, with nothing else in it.
+    ///
+    /// Any part of a buffer that is kept keeps all of the buffer.
     pub(super) fn missing(&self, buffer: &[u8]) -> Option<usize> {
         let (_, header, length) = fixed_header(buffer).ok()??;
         let frame = header.saturating_add(length);
@@ -230,11 +231,11 @@ fn unread(why: &str) -> Error {
 /// The parts that are needed to acknowledge a message. The rest may be malformed.
 struct Head {
     publish: v5::Publish,
-    /// Where properties or payload begin, behind the fixed header.
+    /// The offset of properties or payload, behind the fixed header.
     payload_or_properties: usize,
     /// The size of the properties, if it can be read.
     properties: Option<usize>,
-    /// Where the payload begins, if that can be known.
+    /// The offset of the payload, if it can be known.
     payload: Option<usize>,
 }
 

@@ -332,7 +332,7 @@ struct Ids {
     /// subscriber.
     slots: Vec<Option<(u64, bool)>>,
     used: usize,
-    /// Where to look for a free one first.
+    /// The identifier at which the search for a free one begins.
     next: usize,
     lost: bool,
 }

@@ -45,23 +45,27 @@ const UNNAMED_SESSION: Duration = Duration::from_secs(300);
 pub struct MqttReceiverOptions {
     /// Options of the connection.
     pub connection: MqttConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
     /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub log: LogOptions,
-    /// The highest quality of service at which to receive; `qos` in a URL. Messages of QoS 0 are lost if the connection or the process is.
-    /// Default: at least once.
+    /// The highest quality of service at which to receive: `qos` in a URL. Default: at least once.
+    ///
+    /// If the connection or the process is lost, its messages of QoS 0 are lost.
     pub qos: Qos,
-    /// How long the broker keeps the session without a connection, in whole seconds; `session` in a URL. A broker of MQTT 3.1.1 decides
-    /// that itself; one of MQTT 5 may keep it for less, which is logged. Default: 24 hours with a [client
-    /// identifier](MqttConnection::client), and 5 minutes without one.
+    /// How long the broker keeps the session without a connection, in whole seconds: `session` in a URL.
+    ///
+    /// A broker of MQTT 3.1.1 decides that itself. A broker of MQTT 5 may keep it for less, which is logged. Default: 24 hours with a
+    /// [client identifier](MqttConnection::client), and 5 minutes without one.
     pub session: Option<Duration>,
-    /// How many messages the broker may send before the oldest is acknowledged; `prefetch` in a URL. It bounds how far the program
-    /// can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker. Default: 1,024.
+    /// How many messages the broker may send before the oldest is acknowledged: `prefetch` in a URL. Default: 1,024.
+    ///
+    /// It bounds how far the program can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker.
     pub receive_maximum: u16,
-    /// The largest packet in bytes, announced to the broker. The payload of a larger one is not read; it is delivered as an error of
-    /// kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge). Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1
-    /// MiB.
+    /// The largest packet in bytes, announced to the broker. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
+    ///
+    /// The payload of a larger packet is not read. It is delivered as an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge).
     pub max_packet_size: Option<u32>,
 }
 
@@ -119,8 +123,8 @@ impl From<DecodeOptions> for MqttReceiverOptions {
 /// - **Retry** leaves the message unacknowledged. It is delivered again from memory after its delay, a bounded number of times. Meanwhile
 ///   later messages can be settled, and are acknowledged after it. The broker stops sending when
 ///   [`receive_maximum`](MqttReceiverOptions::receive_maximum) messages are unacknowledged.
-/// - **Reject** sends the message to another topic (`dead-letter`) and acknowledges it when the broker has confirmed it there, or drops
-///   it (`reject=drop`).
+/// - **Reject** sends the message to another topic (`dead-letter`) and acknowledges it when the broker has confirmed it there. With
+///   `reject=drop`, it drops the message.
 /// - A delivery that is **dropped** is delivered again from memory.
 ///
 /// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect). The broker keeps the

@@ -38,16 +38,17 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MqttSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is always included. Without a
+    /// The options common to all protocols. The URL option `format` can name one of their formats. JSON is always included. Without a
     /// format, events are written as JSON over MQTT 3.1.1.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: MqttConnection,
-    /// Whether attributes have the prefix `ce-` in user properties, which is outside the specification:
-    /// [`Encoding::prefixed`](crate::Encoding::prefixed); `prefix=ce-` or `prefix=none` in a URL. [`SenderOptions::peer`] implies it for
-    /// some peers. Default: no.
+    /// Whether attributes have the prefix `ce-` in user properties, which is outside the specification. Default: no.
+    ///
+    /// See [`Encoding::prefixed`](crate::Encoding::prefixed). It is `prefix=ce-` or `prefix=none` in a URL. [`SenderOptions::peer`] implies
+    /// it for some peers.
     pub prefixed: bool,
-    /// The quality of service; `qos` in a URL. Default: at least once.
+    /// The quality of service: `qos` in a URL. Default: at least once.
     pub qos: Qos,
     /// Whether the broker keeps the last message of each topic for later subscribers: `retain` in a URL, `true` or `false`. Default: no.
     ///

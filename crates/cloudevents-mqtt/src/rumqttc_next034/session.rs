@@ -49,8 +49,10 @@ pub(super) struct Resuming {
     pub(super) stale: Arc<Stale>,
 }
 
-/// Attempts to connect that ended behind their CONNECT without an answer, by when they began. A broker that stood still, or one of its
-/// nodes, reads that later, and takes the session for it from the connection that was made since.
+/// Attempts to connect that ended behind their CONNECT without an answer, by the time when they began.
+///
+/// A broker that stood still, or a node of it, reads the CONNECT later. Then it takes the session away from the connection that was made
+/// since.
 #[derive(Default)]
 pub(super) struct Stale(Mutex<Vec<Instant>>);
 
@@ -104,7 +106,7 @@ impl Connect for Resuming {
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
         let (connection, connect) = Connection::reach(&self.target, host, &self.terms).await?;
         self.stale.begun();
-        // Where something between has closed the connection, the broker may have CONNECT all the same.
+        // If something between has closed the connection, the broker may have CONNECT all the same.
         let answered = || {
             self.stale.take();
         };

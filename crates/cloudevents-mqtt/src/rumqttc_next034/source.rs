@@ -87,7 +87,7 @@ impl Inbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection begins: one assignment of the ledger. Returns where its packets are added.
+    /// A connection begins: one assignment of the ledger. Returns the outbox for its packets.
     pub(super) fn begin(&self, connection: &Connection) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(None));
         let epoch = self.ledger.assign(self.partition.clone(), 0);
@@ -106,7 +106,7 @@ impl Inbox {
         let unsettled = self.ledger.leave(slice::from_ref(&self.partition), Duration::ZERO); // it counts, and does not wait
         let next = self.ledger.position(&self.partition).unwrap_or_default();
         let first = self.ledger.revoke(&self.partition).unwrap_or_default();
-        // The ledger does not tell which of those behind the first unsettled one are settled, only whether some are.
+        // The ledger does not report which messages behind the first unsettled one are settled, only whether some are.
         let any = u64::try_from(unsettled).is_ok_and(|unsettled| next.saturating_sub(first) > unsettled);
         let perhaps = if any { first.saturating_add(1)..next } else { 0..0 };
         let mut inner = self.inner();

@@ -47,9 +47,13 @@ impl Topic {
 
     /// The topic for this message. A document is read as far as the attributes need it.
     ///
-    /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the values of the
-    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters, or one that begins with `$` where the
-    /// template does not; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
+    /// Errors:
+    ///
+    /// - [`MissingAttribute`](ErrorKind::MissingAttribute)
+    /// - [`InvalidString`](ErrorKind::InvalidString) if the values of the attributes make an empty topic, a topic with wildcards, control
+    ///   characters or noncharacters, or a topic that begins with `$` although the template does not
+    /// - [`TooLarge`](ErrorKind::TooLarge)
+    /// - the errors of reading the document
     pub fn of(&self, message: &Message, with: &DecodeOptions) -> Result<Arc<str>, Error> {
         let template = match &self.0 {
             Parts::Fixed(topic) => return Ok(Arc::clone(topic)),
@@ -88,7 +92,7 @@ impl Topic {
     }
 }
 
-/// Whether a topic matches a filter, also one of a shared subscription (MQTT 5.0, sections 4.7 and 4.8.2).
+/// Whether a topic matches a filter, also the filter of a shared subscription (MQTT 5.0, sections 4.7 and 4.8.2).
 pub(super) fn matches(filter: &str, topic: &str) -> bool {
     let shared = filter.strip_prefix("$share/").and_then(|shared| shared.split_once('/'));
     let filter = shared.map_or(filter, |(_, filter)| filter);

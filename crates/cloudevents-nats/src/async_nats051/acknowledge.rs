@@ -61,8 +61,9 @@ impl Acknowledge {
         (tag, attempt)
     }
 
-    /// Settles deliveries that are all of one consumer, and were delivered as often. Returns when the settlements are on their
-    /// way; with double acknowledgement, the outcome is the server's confirmation.
+    /// Settles deliveries that are all of one consumer, and were delivered as often.
+    ///
+    /// Returns when the settlements are on their way. With double acknowledgement, the outcome is the server's confirmation.
     pub(super) async fn settle(
         &self,
         connected: &Connected,
@@ -130,8 +131,10 @@ impl Acknowledge {
         Ok(())
     }
 
-    /// Whether it is no delivery of another consumer, nor of one before. The server knows a delivery by its sequence number alone, which
-    /// another message has in another stream of the same name; and some of its versions begin a consumer that was made again behind it.
+    /// Whether it is a delivery of this consumer, and not of another or an earlier one.
+    ///
+    /// The server knows a delivery by its sequence number alone. In another stream of the same name, another message has this number. Some
+    /// versions of the server begin a consumer that was made again behind it.
     fn is_of_consumer(&self, tag: &Tag) -> bool {
         tag.consumer == self.consumer
     }

@@ -54,8 +54,7 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// Connects to this host. Each subscription holds at most this many messages that were not taken; the
-    /// client drops further ones.
+    /// Connects to this host. Each subscription holds at most this many messages that were not taken. The client drops further messages.
     pub(super) async fn begin(target: &Target, host: &Host, capacity: usize) -> Result<Self, Error> {
         let login = match &target.options.logins {
             Some(logins) => logins.login().await?,
@@ -149,8 +148,9 @@ impl Connected {
         }
     }
 
-    /// Returns the error of the server about a subject that begins with this, if there is one behind this [mark](Notes::mark_below) when it
-    /// has read everything that was sent.
+    /// Returns the error of the server about a subject that begins with this, when it has read everything that was sent.
+    ///
+    /// `None` if there is no such error behind this [mark](Notes::mark_below).
     pub(super) async fn refuses_below(&self, prefix: &str, mark: u64) -> Result<Option<Error>, Error> {
         self.round_trip().await?;
         let refused = timeout(REPORT, self.notes.refused_below(prefix, mark)).await.ok();

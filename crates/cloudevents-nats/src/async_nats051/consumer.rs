@@ -32,9 +32,9 @@ pub enum DeliverFrom {
     /// All messages in the stream.
     #[default]
     All,
-    /// Those stored after the consumer was created.
+    /// Messages that are stored after the consumer was created.
     New,
-    /// Those stored at this time or later.
+    /// Messages that were stored at this time or later.
     Since(SystemTime),
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Found {
     pub(super) longest: Duration,
     /// How many messages it has delivered that are not settled.
     pub(super) unsettled: usize,
-    /// Up to where everything is settled.
+    /// Everything up to this message is settled.
     pub(super) floor: u64,
     /// The last message that it has delivered.
     pub(super) delivered: u64,
@@ -198,7 +198,7 @@ fn written(time: SystemTime) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Where a receiver goes on in the stream; `None` if it has not begun, or the stream is another one.
+/// The position at which a receiver continues in the stream. `None` if it has not begun, or the stream is another one.
 async fn continued(context: &Context, stream: &str, position: &Position) -> Result<Option<u64>, Error> {
     let Some((first, known)) = position.first() else { return Ok(None) };
     let found = context.get_stream(stream).await.map_err(failure::stream)?;

@@ -70,8 +70,8 @@ struct State {
     unread: VecDeque<(u64, u64)>,
     /// Messages up to this number were read, or are in `unread`.
     top: u64,
-    /// The messages that were delivered before this receiver came, first and last sequence number. Most of them may be settled; the server
-    /// does not tell.
+    /// The messages that were delivered before this receiver came, first and last sequence number. Most of them may be settled. The server
+    /// does not report that.
     before: Option<(u64, u64)>,
     /// Unsettled messages that the client cannot parse.
     held: BTreeSet<u64>,
@@ -83,7 +83,7 @@ struct State {
     since: Option<Instant>,
     /// Until when messages are requested one by one.
     alone: Option<Instant>,
-    /// How many losses there were since a message came again, while they are requested one by one; and how many of them were soon.
+    /// How many losses there were since a message came again, while messages are requested one by one, and how many were soon.
     barren: usize,
     soon: u32,
     /// Whether something was found over the last connection.
@@ -268,7 +268,7 @@ impl Lost {
                 state.unread.push_front((tag.sequence, tag.sequence));
             } else {
                 state.settled.insert(tag.sequence, (tag.clone(), how.clone()));
-                // Those before these were published again over many connections.
+                // The settlements before these were published again over many connections.
                 if state.settled.len() > SETTLED {
                     state.settled.pop_first();
                 }
@@ -328,11 +328,11 @@ struct Reader {
     unread: VecDeque<(u64, u64)>,
     /// Messages that were read and not taken.
     here: VecDeque<Result<Read, Error>>,
-    /// How many requests are made at once: fewer where many numbers have no message.
+    /// How many requests are made at once: fewer if many numbers have no message.
     width: u64,
     connected: Connected,
     place: Arc<Place>,
-    /// Where the refusals of the server ended before.
+    /// The mark of the refusals of the server before.
     mark: u64,
 }
 

@@ -80,14 +80,14 @@ impl Notes {
                     tracing::warn!(%error, "the NATS server reported an error");
                 }
                 let Some(subject) = quoted(&text).map(str::to_owned) else {
-                    // Those about a subject do not end the connection, and of the others not all.
+                    // Errors about a subject do not end the connection. Some of the others do.
                     self.noted.send_modify(|noted| noted.ending = Some((Instant::now(), text)));
                     return;
                 };
                 self.noted.send_modify(|noted| {
                     noted.count = noted.count.saturating_add(1);
                     let is_inbox = subject.starts_with(&*self.inbox);
-                    // To publish to an inbox is another right, which only who replies needs.
+                    // To publish to an inbox is another right. Only programs that reply need it.
                     if is_inbox && text.contains("for Subscription") {
                         noted.no_inbox = Some(text.clone());
                     }
@@ -149,7 +149,7 @@ impl Notes {
         self.refusal_behind(subject, 0)
     }
 
-    /// Returns the error of the server about this subject when there is one behind this [mark](Self::count).
+    /// Returns the error of the server about this subject when there is an error behind this [mark](Self::count).
     pub(super) async fn refused(&self, subject: &str, mark: u64) -> Error {
         let mut changes = self.noted.subscribe();
         loop {
@@ -162,7 +162,7 @@ impl Notes {
         }
     }
 
-    /// Returns the error of the server about a subject that begins with this, when there is one behind this mark.
+    /// Returns the error of the server about a subject that begins with this, when there is an error behind this mark.
     pub(super) async fn refused_below(&self, prefix: &str, mark: u64) -> Error {
         let mut changes = self.noted.subscribe();
         loop {
@@ -176,7 +176,7 @@ impl Notes {
         }
     }
 
-    /// Where the refusals of now end, if some are about a subject that begins with this.
+    /// The current mark of the refusals, if some are about a subject that begins with this.
     pub(super) fn mark_below(&self, prefix: &str) -> Option<u64> {
         let noted = self.noted.borrow();
         noted.subjects.below(prefix, 0).is_some().then_some(noted.count)
@@ -224,12 +224,12 @@ impl Notes {
         let _ = noted.wait_for(|noted| noted.dropped > before).await;
     }
 
-    /// Where the refusals of now end.
+    /// The current mark of the refusals.
     pub(super) fn count(&self) -> u64 {
         self.noted.borrow().count
     }
 
-    /// The error of the server about this subject, if there was one behind this mark.
+    /// The error of the server about this subject, if there was an error behind this mark.
     pub(super) fn refusal_behind(&self, subject: &str, mark: u64) -> Option<Error> {
         let noted = self.noted.borrow();
         if noted.count <= mark {

@@ -19,7 +19,7 @@ pub(super) struct Position(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     unsettled: BTreeSet<u64>,
-    /// The sequence number behind the last message that was delivered; 0 until that is known.
+    /// The sequence number behind the last message that was delivered. It is 0 until that is known.
     next: u64,
     /// When the stream had that already.
     known: Option<SystemTime>,
@@ -73,7 +73,7 @@ impl Position {
         self.state().unsettled.len()
     }
 
-    /// The last message of the stream that was delivered, or was left out at the begin; 0 if none was.
+    /// The last message of the stream that was delivered, or was left out at the beginning. It is 0 if there is none.
     pub(super) fn seen(&self) -> u64 {
         self.state().next.saturating_sub(1)
     }

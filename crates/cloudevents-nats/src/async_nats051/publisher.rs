@@ -141,7 +141,7 @@ impl Publisher {
         }
     }
 
-    /// Whether a stream has this subject. An error of kind [`Refused`](ErrorKind::Refused) if none does; others say that this did not show.
+    /// Whether a stream has this subject. If none has, it is an error of kind [`Refused`](ErrorKind::Refused). Other errors leave it open.
     pub(super) async fn check(&self, target: &Target, subject: &Subject) -> Result<(), Error> {
         let context = target.context(self.connected.client.clone(), CHECKED, 1);
         match context.stream_by_subject(subject.as_str()).await {

@@ -44,7 +44,7 @@ const LATER: Duration = Duration::from_secs(1);
 
 /// The requests of one connection.
 pub(super) struct Pull {
-    /// Where messages are requested.
+    /// The subject at which messages are requested.
     next: Subject,
     /// How the subjects begin at which messages and reports arrive.
     inbox: String,
@@ -82,7 +82,7 @@ pub(super) struct Pull {
 
 /// One request.
 struct Request {
-    /// Where its reports arrive. Its messages have subjects of their own.
+    /// The subject at which its reports arrive. Its messages have subjects of their own.
     reply: Subject,
     /// The messages and bytes that have not arrived.
     left: Bounds,
@@ -206,7 +206,7 @@ impl Pull {
         });
     }
 
-    /// A message has come: its bytes as the server counts them, and in memory; and whether it comes again.
+    /// A message has come. The arguments are its bytes as the server counts them, its bytes in memory, and whether it comes again.
     pub(super) fn arrived(&mut self, bytes: usize, in_memory: usize, again: bool) {
         self.silent = 0;
         self.again = again;
@@ -270,7 +270,7 @@ impl Pull {
         loop {
             tokio::select! {
                 () = &mut pausing => return Ok(()),
-                // Some servers end one without a report, such as 2.9 when a message comes just then.
+                // Some servers end a request without a report, such as 2.9 when a message comes just then.
                 () = &mut ending => {
                     self.open = None;
                     self.unreported = true; // whether the server is there shows the next one

@@ -49,7 +49,7 @@ struct Simulation {
     /// Messages that come again, before the backlog: their numbers and sizes. A message that does not fit into a request goes behind the
     /// others.
     returned: VecDeque<(usize, usize)>,
-    /// The last one of these that has come.
+    /// The last message of these that has come.
     last_returned: Option<usize>,
     asked: VecDeque<Waiting>,
     waiting: VecDeque<Waiting>,

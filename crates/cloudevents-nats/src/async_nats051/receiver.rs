@@ -47,14 +47,15 @@ const WAITING_BYTES: usize = 192 << 20;
 pub struct NatsReceiverOptions {
     /// Options of the connection.
     pub connection: NatsConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
     /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
-    /// How many messages may be here before the program takes them, besides the bounds for deliveries in
-    /// flight. The URL option `prefetch` takes precedence. Default: 256 for JetStream, whose server holds
-    /// back the others; 65,536 for core NATS, and 192 MiB of memory, or as much as may be in flight if that is more: others are dropped.
+    /// How many messages may be here before the program takes them, besides the bounds for deliveries in flight.
+    ///
+    /// The URL option `prefetch` takes precedence. The default for JetStream is 256: the server keeps further messages. The default for
+    /// core NATS is 65,536 messages and 192 MiB of memory, or as much as may be in flight if that is more: further messages are dropped.
     pub prefetch: Option<usize>,
     /// The queue group, in which each message goes to one of the members. The URL option `queue` takes
     /// precedence. Only for core NATS. Default: none, so that each receiver gets each message.
@@ -65,8 +66,8 @@ pub struct NatsReceiverOptions {
     /// precedence. Only for JetStream. Default: a new consumer of this receiver alone, which the server deletes
     /// after five minutes without a connection, and at once when the receiver is drained.
     pub consumer: Option<String>,
-    /// How long a delivery may take in a consumer that is created; the receiver renews this time while a
-    /// delivery is held. The URL option `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
+    /// How long a delivery may take in a consumer that is created. The receiver renews this time while a delivery is held. The URL option
+    /// `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
     pub ack_wait: Duration,
     /// The messages with which a consumer begins that is created. The URL options `deliver` and `since` take
     /// precedence. Only for JetStream. Default: [`All`](DeliverFrom::All).
@@ -143,7 +144,7 @@ impl From<DecodeOptions> for NatsReceiverOptions {
 /// they stay with the server: the receiver sends `+TERM`, with the reason for servers since 2.10.4. Then the stream keeps the message, the
 /// consumer does not deliver it again, and the server publishes an advisory. With `reject=drop`, they are dropped.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
+/// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect).
 ///
 /// The client ends its connection when it cannot parse the headers of a message: a name that is not visible ASCII, a line without a colon,
 /// or bytes that are not UTF-8. With core NATS, such a message is lost. With JetStream, the receiver then reads it from the stream, and

@@ -44,19 +44,19 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsSenderOptions {
-    /// The options common to all protocols. JSON is always among their formats, and is the only one of
-    /// structured messages of NATS.
+    /// The options common to all protocols. Structured messages of NATS are in JSON, which is always among the formats.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: NatsConnection,
-    /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the
-    /// messages; the mode then has to be structured. The URL option `headers` takes precedence. Default: yes.
+    /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the messages. The mode then has to
+    /// be structured. The URL option `headers` takes precedence. Default: yes.
     pub headers: bool,
-    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw); `raw=true`
-    /// in a URL. [`SenderOptions::peer`] implies it for some peers. Default: no.
+    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
+    ///
+    /// `raw=true` in a URL. [`SenderOptions::peer`] implies it for some peers. Default: no.
     pub raw: bool,
-    /// The stream that has to store the messages; another one declines them. The URL option `stream` takes
-    /// precedence. Only for JetStream. Default: none.
+    /// The stream that has to store the messages. Other streams decline them. The URL option `stream` takes precedence. Only for JetStream.
+    /// Default: none.
     pub stream: Option<String>,
     /// Whether JetStream recognises events that it has already: each has the header `Nats-Msg-Id`, which is
     /// its `source` and its `id` with a space between them, percent-encoded as in an attribute. The stream's duplicate
@@ -121,9 +121,11 @@ impl From<SenderOptions> for NatsSenderOptions {
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-/// server refuses the user.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the server refuses the user
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: NatsSenderOptions,

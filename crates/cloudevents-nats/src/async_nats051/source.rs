@@ -158,9 +158,9 @@ pub(super) struct Source {
     place: Place,
     /// Reads the messages that were lost with the connection before. `None` when they were read.
     reading: Option<Reading>,
-    /// Where the consumer is deleted, if it is this receiver's alone.
+    /// The subject to delete the consumer, if it is this receiver's alone.
     delete: Option<Subject>,
-    /// Where the state of the consumer is requested.
+    /// The subject to request the state of the consumer.
     info: Subject,
     /// How long a message may be held without a renewal.
     renewed: Duration,
@@ -253,9 +253,10 @@ impl Source {
         Some(Arrived { received: Received::new(Err(error), message), tag, attempt })
     }
 
-    /// Makes the server forget requests that were withdrawn, which it does when it counts them. Otherwise it takes the first released
-    /// message for such a request, and puts it back behind the others. Before 2.10.16 it would come again only when its time is over; and,
-    /// before 2.10.14, the last message would come twice.
+    /// Makes the server forget requests that were withdrawn, which it does when it counts them.
+    ///
+    /// Otherwise it takes the first released message for such a request, and puts it back behind the others. Before 2.10.16 this message
+    /// would come again only when its time is over. Before 2.10.14, the last message would come twice.
     async fn forget_requests(&mut self) {
         if let Err(error) = self.connected.request(self.info.clone(), Request::new(), FORGETTING).await {
             tracing::debug!(%error, "the server may send a released message to a request that was withdrawn");

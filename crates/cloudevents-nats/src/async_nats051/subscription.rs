@@ -33,7 +33,7 @@ use tokio::{
 /// How long the server may take to read that a subscription ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long the client may take to pass on a message before it is asked whether it has dropped it.
+/// How long the client may take to pass on a message before this side checks whether the client has dropped it.
 const SOON: Duration = Duration::from_millis(100);
 
 /// Creates subscriptions.

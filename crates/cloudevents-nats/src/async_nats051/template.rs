@@ -26,9 +26,10 @@ impl Template {
         Ok(if template.fixed().is_some() { Self::Fixed(example) } else { Self::Parts(template) })
     }
 
-    /// The subject for this message. Errors: those of reading an attribute in a document;
-    /// [`MissingAttribute`](ErrorKind::MissingAttribute); and [`InvalidString`](ErrorKind::InvalidString) for
-    /// values that no subject has.
+    /// The subject for this message. Errors are those of reading an attribute in a document, and
+    /// [`MissingAttribute`](ErrorKind::MissingAttribute).
+    ///
+    /// Values that no subject has are errors of kind [`InvalidString`](ErrorKind::InvalidString).
     pub(super) fn subject(&self, message: &Message, with: &DecodeOptions) -> Result<Subject, Error> {
         let template = match self {
             Self::Fixed(subject) => return Ok(subject.clone()),

@@ -24,13 +24,13 @@ const MANY: u64 = 100;
 /// Asks the server once for all messages that wait for it.
 pub(super) struct Written {
     confirms: Confirms,
-    /// The numbers of the messages that were handed over, in their order, and where they go.
+    /// The numbers of the messages that were handed over, in their order, and their addresses.
     sent: Mutex<VecDeque<(u64, Addressed)>>,
     wake: Notify,
     finished: AtomicBool,
 }
 
-/// Where a message goes.
+/// The address of a message.
 pub(super) struct Addressed {
     subject: Subject,
     reply: Option<Subject>,
