@@ -15,11 +15,11 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Decodes the event of a message in binary or structured mode.
 ///
-/// One data section is not copied; several are joined. JSON documents are decoded even when JSON is not in
+/// One data section is not copied. Several data sections are joined. JSON documents are decoded even when JSON is not in
 /// [`DecodeOptions::formats`].
 ///
-/// Errors: [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the message as a CloudEvent;
-/// [`Batched`](ErrorKind::Batched) when its content type is that of a batch, which AMQP does not have.
+/// Errors are of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the message as a CloudEvent. They are of kind
+/// [`Batched`](ErrorKind::Batched) when its content type is the content type of a batch, which AMQP does not have.
 ///
 /// Attributes are read from AMQP's native types and from strings. Integers of any width that fit 32 bits
 /// become Integers, symbols become Strings, timestamps are in UTC. Strings stay Strings except for the core

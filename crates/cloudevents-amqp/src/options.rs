@@ -109,7 +109,7 @@ pub enum Separator {
     /// `cloudEvents_id`: preferred. JMS clients can use only this separator in selectors.
     #[default]
     Underscore,
-    /// `cloudEvents:id`: the only one in release 1.0.2 and earlier.
+    /// `cloudEvents:id`: the only separator in release 1.0.2 and earlier.
     Colon,
 }
 

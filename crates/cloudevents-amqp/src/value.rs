@@ -120,7 +120,7 @@ fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Re
     }
 }
 
-/// The point in time as text; `None` outside the years 0000 to 9999.
+/// The point in time as text. `None` outside the years 0000 to 9999.
 fn utc(milliseconds: i64, assembler: &mut Assembler<'_>) -> Result<Option<Piece>, Error> {
     assembler.push_utc(milliseconds.div_euclid(1000), nanosecond(milliseconds))
 }

@@ -20,8 +20,7 @@ use cloudevents_core::TextBuffer;
 pub struct AmqpMessage {
     /// The section `properties`.
     pub properties: Properties,
-    /// The section `application-properties`, in order. AMQP maps contain each key once; if a peer sends a
-    /// key twice, keep both here.
+    /// The section `application-properties`, in order. AMQP maps contain each key once. If a peer sends a key twice, keep both here.
     pub application_properties: Vec<(TextBuffer, AmqpValue)>,
     /// The sections of the body.
     pub body: Body,

@@ -138,7 +138,7 @@ pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, C
     }
 }
 
-/// Returns a text of this event as a header value, shared with the event's buffer where possible.
+/// Returns a text of this event as a header value. It shares the event's buffer if possible.
 #[inline]
 fn shared(event: &Event, text: Cow<'_, str>) -> Bytes {
     match text {

@@ -49,7 +49,7 @@ pub(crate) struct Look<'r> {
 }
 
 impl<'r> Look<'r> {
-    /// A foreign prefix counts only where there is no other mark.
+    /// A foreign prefix counts only if there is no other mark.
     #[inline]
     pub(crate) fn at(record: &'r impl RecordView, leniency: Leniency) -> Self {
         let look = Self::with_prefix(record, PREFIX, leniency);
@@ -58,7 +58,7 @@ impl<'r> Look<'r> {
         }
         let foreign = record.headers().find_map(|(header, _)| name::foreign_prefix(header));
         match foreign {
-            // Where `ce-` stands for `ce_`, `Content-Type` stands for `content-type`.
+            // If `ce-` stands for `ce_`, `Content-Type` stands for `content-type`.
             Some(prefix) => Self::with_prefix(record, prefix, leniency.with(RepairKind::ContentTypeName)),
             None => look,
         }

@@ -9,9 +9,9 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in binary or structured mode.
 ///
-/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does; an empty one means no payload. Errors
-/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
-/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which the binding does not have. JSON is understood without being in
+/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does. An empty body means no payload. Errors
+/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents. Errors of kind
+/// [`Batched`](ErrorKind::Batched) mean that it claims to be a batch, which the binding does not have. JSON is understood without being in
 /// [`DecodeOptions::formats`].
 ///
 /// ```
@@ -39,7 +39,7 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
-/// Documents in unknown formats are messages, too; batches are not.
+/// Documents in unknown formats are messages, too. Batches are not.
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     let (opened, repair) = open(message, with)?;
     let decoded = match opened {
@@ -180,8 +180,8 @@ fn binary(
     assembler.finish(payload)
 }
 
-/// The binding's example has a header `ce-datacontenttype` beside the content type, so some write both. They must agree. Where leniency
-/// ignores one of them, it is the property: frameworks set it by themselves, for their own serializer.
+/// The binding's example has a header `ce-datacontenttype` beside the content type, so some producers write both. They must agree. If
+/// leniency ignores one of them, it is the property: frameworks set it by themselves, for their own serializer.
 #[cold]
 fn agrees(value: Field<'_>, media_type: &str, assembler: &mut Assembler<'_>) -> Result<bool, Error> {
     if matches!(value, Field::Void) || value == Field::Bytes(media_type.as_bytes()) {

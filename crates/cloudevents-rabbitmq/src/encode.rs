@@ -100,7 +100,7 @@ fn binary(event: &Event) -> Result<RabbitMessage, Error> {
     })
 }
 
-/// A text of this event, sharing its buffer where it lies there.
+/// A text of this event. It shares the event's buffer if it is in it.
 fn shared(event: &Event, text: &str) -> TextBuffer {
     share(event, text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
 }

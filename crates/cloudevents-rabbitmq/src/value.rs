@@ -48,7 +48,7 @@ pub(crate) fn length(value: Field<'_>) -> usize {
     }
 }
 
-/// A text of this event as the value of a header: shared where it lies there.
+/// A text of this event as the value of a header. It shares the event's buffer if it is in it.
 #[inline]
 pub(crate) fn write(event: &Event, text: Cow<'_, str>) -> FieldValue {
     FieldValue::Bytes(match text {

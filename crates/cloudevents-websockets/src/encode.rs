@@ -21,8 +21,8 @@ pub fn encode(
 
 /// Writes a message: a document in the subprotocol's format moves as it is.
 ///
-/// Everything else is an error of kind [`Unsupported`](ErrorKind::Unsupported): an event in binary mode, which [`encode`] writes; a
-/// batch; a document in another format, which has to be decoded and encoded again.
+/// Other messages are errors of kind [`Unsupported`](ErrorKind::Unsupported): an event in binary mode, which [`encode`] writes, a batch,
+/// and a document in another format, which has to be decoded and encoded again.
 pub fn encode_message(message: &Message, subprotocol: Subprotocol) -> Result<Frame, Error> {
     match message {
         Message::Structured(found) if *found.format() == subprotocol.format() => {

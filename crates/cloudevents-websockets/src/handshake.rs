@@ -14,9 +14,10 @@ pub fn offer(subprotocols: impl IntoIterator<Item = Subprotocol>) -> String {
     subprotocols.into_iter().map(Subprotocol::name).collect::<Vec<_>>().join(", ")
 }
 
-/// The subprotocol a server replies with (WS-1.4-d): the first of the client's that the server supports, as clients put the one they want
-/// most first. `None` where there is none: then the response has no `Sec-WebSocket-Protocol` (WS-1.4-e), and a server that speaks
-/// nothing else refuses the handshake.
+/// The subprotocol a server replies with (WS-1.4-d): the first subprotocol of the client that the server supports.
+///
+/// Clients put their preferred subprotocol first. `None` if there is none. Then the response has no `Sec-WebSocket-Protocol` (WS-1.4-e),
+/// and a server that speaks nothing else refuses the handshake.
 ///
 /// `offered` is the values of all `Sec-WebSocket-Protocol` headers of the request.
 ///

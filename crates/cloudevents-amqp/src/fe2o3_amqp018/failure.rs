@@ -123,8 +123,9 @@ pub(super) fn send_elsewhere(error: SendError) -> Error {
     }
 }
 
-/// The same where the message was handed over before the link ended. Only some [conditions](DECLINED) say that no such
-/// link takes messages; with any other one, the broker may have the message.
+/// The same for a message that was handed over before the link ended.
+///
+/// Only some [conditions](DECLINED) say that no such link takes messages. With any other condition, the broker may have the message.
 pub(super) fn unanswered_elsewhere(error: SendError) -> Error {
     let declined = match &error {
         SendError::LinkStateError(

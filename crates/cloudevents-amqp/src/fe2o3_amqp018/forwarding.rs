@@ -40,8 +40,8 @@ pub(super) fn as_received(received: &Received) -> Result<WireMessage, Error> {
     Ok(message)
 }
 
-/// Returns the bare message and its partition key. The header and the delivery annotations belonged to the
-/// last delivery; only the header's durability is kept.
+/// Returns the bare message and its partition key. The header and the delivery annotations belonged to the last delivery. Only the header's
+/// durability is kept.
 fn sections(received: &ReceivedMessage) -> Result<WireMessage, Error> {
     let body = match (&received.body, received.kept()) {
         (Body::Data(bytes), _) => data([&**bytes]),

@@ -125,7 +125,7 @@ pub fn sections(message: Fe2o3Message) -> AmqpMessage {
     sections
 }
 
-/// Returns the body; data sections are moved.
+/// Returns the body. Data sections are moved.
 fn body(body: messaging::Body<Value>) -> Body {
     match body {
         messaging::Body::Empty => Body::Absent,

@@ -180,7 +180,7 @@ async fn hear(
 }
 
 impl Publisher {
-    /// Returns the link to this address, and attaches it if necessary; without an address, the own one.
+    /// Returns the link to this address, and attaches it if necessary. Without an address, it returns the own link.
     pub(super) async fn lane(&self, address: Option<&str>) -> Result<Arc<Lane>, Error> {
         let Some(address) = address.filter(|address| *address != &*self.own.address) else {
             return Ok(Arc::clone(&self.own));
@@ -210,8 +210,10 @@ impl Publisher {
         Ok(lane)
     }
 
-    /// Whether the broker keeps the link to the own address. Some attach one to an address that they do not have, and detach it at once. An
-    /// error of kind [`Refused`](ErrorKind::Refused) if there is none; others say that this did not show.
+    /// Whether the broker keeps the link to the own address. Some brokers attach a link to an address that they do not have, and detach it
+    /// at once.
+    ///
+    /// If there is no link, it is an error of kind [`Refused`](ErrorKind::Refused). Other errors leave it open.
     pub(super) async fn is_kept(&self) -> Result<(), Error> {
         let mut place = self.own.sender.lock().await;
         let Some(sender) = place.as_mut() else { return Err(Error::new(ErrorKind::Closed)) };
@@ -405,7 +407,7 @@ impl Unanswered {
 
     /// Whether the broker may have ended the link because of a message of this size. The condition names no message.
     ///
-    /// One of the messages without an answer is too large, and so the largest is. Of the others it is not known.
+    /// One of the messages without an answer is too large, and so the largest is. The other messages may be.
     fn explains(&mut self, size: usize) -> bool {
         let largest = self.sizes.last_key_value().map_or(size, |(largest, _)| *largest);
         size >= *self.too_large.get_or_insert(largest)
@@ -441,8 +443,7 @@ impl Lane {
         while let Some(sender) = place.as_mut().filter(|_| !closed.load(Ordering::Acquire)) {
             let patience = self.unanswered().patience(limit).min(LOOK_AGAIN);
             let sending = unconstrained(sender.send_batchable_ref(message));
-            // The client checks for credit before it starts waiting; credit that arrives in between wakes
-            // no task.
+            // The client checks for credit before it starts waiting. Credit that arrives in between wakes no task.
             match timeout(patience, sending).await {
                 Ok(Ok(answer)) => return Ok(Answer::new(answer, self, encoded_size(&message.message))),
                 Ok(Err(error)) => return Err(Unsent::Failed(error)),

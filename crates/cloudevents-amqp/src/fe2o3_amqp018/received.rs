@@ -252,7 +252,7 @@ impl Origin for ReceivedMessage {
         self.properties.as_ref()?.reply_to.as_deref()
     }
 
-    /// Returns the `correlation-id`; without one, the `message-id`.
+    /// Returns the `correlation-id`, or the `message-id` if there is none.
     fn correlation(&self) -> Option<Cow<'_, [u8]>> {
         let properties = self.properties.as_ref()?;
         Some(match properties.correlation_id.as_ref().or(properties.message_id.as_ref())? {

@@ -39,8 +39,8 @@ const ENVELOPE: usize = 1 << 20;
 pub struct AmqpReceiverOptions {
     /// Options of the connection.
     pub connection: AmqpConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
     /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
@@ -56,7 +56,7 @@ pub struct AmqpReceiverOptions {
     /// delivery is held and not settled. The URL option `lock` takes precedence. Default: none, and
     /// locks are not renewed.
     pub lock: Option<Duration>,
-    /// Selects the messages that the broker delivers: an SQL expression over application properties, as those of JMS.
+    /// Selects the messages that the broker delivers: an SQL expression over application properties, as in JMS.
     ///
     /// For example, it is `cloudEvents_type = 'placed'` (AMQP Filter Expressions 1.0). `push_down::amqp` of `cloudevents-subscriptions`
     /// makes one from filters. Other messages stay in the queue. If the broker does not filter, opening fails. The URL option `selector`

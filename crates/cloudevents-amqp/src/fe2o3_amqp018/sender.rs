@@ -45,8 +45,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AmqpSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is
-    /// always included.
+    /// The options common to all protocols. The URL option `format` can name one of their formats. JSON is always included.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: AmqpConnection,
@@ -310,7 +309,7 @@ impl AmqpSender {
         Err(NotSent::Publisher(error))
     }
 
-    /// Sends a request over a connection, and waits for its reply over the same one.
+    /// Sends a request over a connection, and waits for its reply over the same connection.
     async fn ask(&self, outgoing: Outgoing) -> Result<Message, Error> {
         let permit = self.links.room(outgoing.size()).await;
         let (number, link) = self.link().await?;

@@ -74,7 +74,7 @@ impl<S> Socket<S> {
         }
     }
 
-    /// Looks at the next frame, and returns how long it is; `None` if more of it is needed.
+    /// Looks at the next frame, and returns its length. `None` if more of it is needed.
     fn frame(&mut self) -> Option<usize> {
         let rest = self.kept.get(self.passing..)?;
         let head: &[u8; 8] = rest.first_chunk()?;
@@ -208,7 +208,7 @@ fn shorten(bytes: &mut [u8], by: usize) -> Option<()> {
     Some(())
 }
 
-/// Where the fields of the list at the start are (AMQP 1.0, part 1, section 1.6.22), if all of them are here.
+/// The positions of the fields of the list at the start (AMQP 1.0, part 1, section 1.6.22), if all of them are here.
 fn list(bytes: &[u8]) -> Option<Range<usize>> {
     let fields = match bytes.first()? {
         0xc0 => 3,
@@ -219,7 +219,7 @@ fn list(bytes: &[u8]) -> Option<Range<usize>> {
     (fields <= end && end <= bytes.len()).then_some(fields..end)
 }
 
-/// Where the field of this number is, counted from 0; `None` if the list ends before it.
+/// The position of the field of this number, counted from 0. `None` if the list ends before it.
 fn field(list: &[u8], fields: usize, number: usize) -> Option<Range<usize>> {
     let mut start = fields;
     for _ in 0..number {

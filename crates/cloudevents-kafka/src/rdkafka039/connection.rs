@@ -51,7 +51,7 @@ struct Heard {
     told: Vec<(Option<RDKafkaErrorCode>, String, Instant)>,
     /// The last refusal of a user or a certificate.
     refused: Option<(KafkaError, String)>,
-    /// Why the last connection failed; the reason contains host and port.
+    /// Why the last connection failed. The reason contains host and port.
     unreachable: Option<(KafkaError, String)>,
     /// Whether all brokers are unreachable.
     all_down: bool,
@@ -73,8 +73,9 @@ pub(super) fn is_login(error: &KafkaError) -> bool {
 }
 
 impl Refusals {
-    /// Whether an error of a client is to be logged as a warning: one of the same kind and broker was not within [`QUIET`]. rdkafka reports
-    /// each error of a producer twice, and librdkafka reports it again with each attempt.
+    /// Whether an error of a client is logged as a warning: if [`QUIET`] has passed since an error of the same kind and broker.
+    ///
+    /// rdkafka reports each error of a producer twice, and librdkafka reports it again with each attempt.
     pub(super) fn is_news(&self, error: &KafkaError, reason: &str) -> bool {
         self.heard().is_news(error, reason, Instant::now())
     }

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 /// How long a seek may take.
 const SEEKING: Duration = Duration::from_secs(10);
 
-/// Controls a running receiver; see [`controlled`](super::controlled). Clones control the same receiver.
+/// Controls a running receiver: see [`controlled`](super::controlled). Clones control the same receiver.
 #[derive(Clone)]
 pub struct KafkaControl {
     pub(super) handover: Arc<Handover>,
@@ -46,10 +46,10 @@ impl KafkaControl {
     /// before are revoked: they can be processed, but no longer settled. The next commit is that of the new
     /// position, so a position before the committed one is read again after a restart, too.
     ///
-    /// Returns when the next delivery of the partition is the one at the new position. Errors:
-    /// [`Revoked`](ErrorKind::Revoked) when the partition is not assigned to this receiver,
-    /// [`Timeout`](ErrorKind::Timeout) and others of the broker. If the future is dropped, the seek may or
-    /// may not happen.
+    /// Returns when the next delivery of the partition is the record at the new position.
+    ///
+    /// Errors are of kind [`Revoked`](ErrorKind::Revoked) when the partition is not assigned to this receiver, of kind
+    /// [`Timeout`](ErrorKind::Timeout), and others of the broker. If the future is dropped, the seek may or may not happen.
     pub async fn seek(&self, partition: &Partition, to: Position) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         self.handover.seek(Seek { partition: partition.clone(), to, answer });

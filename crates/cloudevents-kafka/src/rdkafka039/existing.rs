@@ -251,7 +251,7 @@ fn passes(error: &KafkaError) -> bool {
                 | Code::BrokerTransportFailure
                 | Code::Resolve
                 | Code::OperationTimedOut
-                // Said of responses without a record; it goes on behind them.
+                // Reported for responses without a record. It goes on behind them.
                 | Code::MessageSizeTooLarge
         )
     )

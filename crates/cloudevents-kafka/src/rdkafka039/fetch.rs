@@ -207,7 +207,7 @@ fn judge(error: KafkaError, group: &Group) -> Step {
         return group.refusals.are_final().map_or(Step::Other, Step::Error);
     }
     let code = error.rdkafka_error_code();
-    // A partition, where the topic was made again with fewer.
+    // A partition is missing if the topic was made again with fewer partitions.
     if is_unknown_topic(code) || code == Some(RDKafkaErrorCode::UnknownPartition) {
         group.misses(error);
         return Step::Other;

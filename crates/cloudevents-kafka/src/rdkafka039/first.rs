@@ -22,12 +22,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// Where a group without a position starts.
+/// The start of a group without a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     Beginning,
     End,
-    /// The first record that is not older; the end, if all are.
+    /// The first record that is not older, or the end if all are older.
     Since(SystemTime),
 }
 
@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Opening(Mutex<HashMap<String, usize>>);
 
 impl Opening {
-    /// Asks for these topics; for all, if there is a pattern among them.
+    /// Requests these topics, or all topics if there is a pattern among them.
     pub(super) fn look<C: ConsumerContext>(
         &self,
         client: &BaseConsumer<C>,
@@ -52,7 +52,7 @@ impl Opening {
         let mut ask = |topic: Option<&str>| -> Result<(), Error> {
             let metadata = client.fetch_metadata(topic, REQUEST).map_err(failed)?;
             for topic in metadata.topics() {
-                // Of one with a passing error, it is not known how many there are.
+                // For a topic with a passing error, the number of its partitions is not known.
                 let count = match topic.error().map(RDKafkaErrorCode::from) {
                     None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => topic.partitions().len(),
                     Some(_) => usize::MAX,
@@ -76,8 +76,10 @@ impl Opening {
     }
 }
 
-/// Sets the positions of the partitions that the group has never read, and returns them: to their ends, or to their beginnings if they are
-/// new; or to those at a time. Blocks the thread; ends early once `stopped` returns true.
+/// Sets the positions of the partitions that the group has never read, and returns them.
+///
+/// The positions are the ends, the beginnings of new partitions, or the positions at a time. Blocks the thread. Ends early once `stopped`
+/// returns true.
 pub(super) fn positions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
@@ -104,7 +106,7 @@ pub(super) fn positions<C: ConsumerContext>(
     let mut reachable = true;
     for element in committed.elements() {
         let (topic, number) = (element.topic(), element.partition());
-        // Those with another position were chosen by the program.
+        // The program chose partitions with another position.
         let is_open = list.find_partition(topic, number).is_some_and(|known| is_open(known.offset()));
         if !is_open || element.offset() != Offset::Invalid {
             continue;
@@ -145,7 +147,7 @@ pub(super) fn positions<C: ConsumerContext>(
     starts
 }
 
-/// The first offset of a partition, the one at which to start, and its end.
+/// The first offset of a partition, the offset at which to start, and its end.
 fn look_up<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     topic: &str,

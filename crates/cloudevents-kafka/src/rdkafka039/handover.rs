@@ -159,8 +159,10 @@ impl Handover {
 
     // Used by the receiver.
 
-    /// Moves the next messages to the receiver, which is done with those it took before: of each partition in turn that is not held
-    /// back. Returns none if none are waiting, and an error once the thread has ended.
+    /// Moves the next messages to the receiver, of each partition in turn that is not held back. The receiver is done with earlier
+    /// messages.
+    ///
+    /// Returns none if none are waiting, and an error once the thread has ended.
     pub(super) fn take(&self, records: &mut VecDeque<Fetched>, held_back: &HeldBack) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(error) = state.error.take() {

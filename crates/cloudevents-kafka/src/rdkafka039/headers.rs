@@ -22,8 +22,9 @@ use std::{
 /// A header: its name, and its value or null.
 pub(super) type Header<'m> = (&'m str, Option<&'m [u8]>);
 
-/// The messages of rdkafka: [`BorrowedMessage`] from a consumer, and [`OwnedMessage`]. The trait is sealed;
-/// decode other records through [`RecordView`](crate::RecordView).
+/// The messages of rdkafka: [`BorrowedMessage`] from a consumer, and [`OwnedMessage`].
+///
+/// The trait is sealed. Decode other records through [`RecordView`](crate::RecordView).
 ///
 /// If peers are not trusted, decode the borrowed message. For an owned message, rdkafka panics at a header
 /// whose name is not UTF-8. The panic is caught and the header is omitted, but in a program that aborts on
@@ -80,7 +81,7 @@ struct Native<'m> {
 impl<'m> Native<'m> {
     fn of(message: &'m BorrowedMessage<'_>) -> Self {
         let none = Self { list: None, next: 0, count: 0, of: PhantomData };
-        // This parses the headers, once per message; below, they are only looked up.
+        // This parses the headers, once per message. Below, they are only looked up.
         if message.headers().is_none() {
             return none;
         }

@@ -22,10 +22,9 @@
 //!
 //! # Guarantees
 //!
-//! Each guarantee names the tests that show it, in `tests/real`. `contract` is the test suite of
-//! `cloudevents-transport`; it runs with cooperative (the default) and eager rebalances and with the consumer group
-//! protocol of Kafka 4. All tests run on librdkafka's mock cluster; `real` and `contract` also run on
-//! Apache Kafka 4.1 where available (`.ci/brokers/kafka`).
+//! Each guarantee names the tests that show it, in `tests/real`. `contract` is the test suite of `cloudevents-transport`. It runs with
+//! cooperative (the default) and eager rebalances and with the consumer group protocol of Kafka 4. All tests run on librdkafka's mock
+//! cluster. `real` and `contract` also run on Apache Kafka 4.1 if it is available (`.ci/brokers/kafka`).
 //!
 //! | | |
 //! |---|---|
@@ -68,11 +67,9 @@
 //!
 //! # Observability
 //!
-//! The crate reports to `tracing`: connecting, assignments, revocations, pauses and commits at `debug`;
-//! broker problems at `warn`; librdkafka's own log under the target `cloudevents_kafka::librdkafka`, where
-//! its setting `debug` adds detail. For counters, see
-//! [`Sender::metrics`](cloudevents_transport::Sender::metrics) and
-//! [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
+//! The crate reports to `tracing`: connecting, assignments, revocations, pauses and commits at `debug`, and broker problems at `warn`.
+//! librdkafka's own log has the target `cloudevents_kafka::librdkafka`. The setting `debug` of librdkafka adds detail to it. For counters,
+//! see [`Sender::metrics`](cloudevents_transport::Sender::metrics) and [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
 
 mod binding;
 mod commit;

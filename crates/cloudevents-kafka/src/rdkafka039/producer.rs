@@ -211,9 +211,10 @@ impl Producer {
         }
     }
 
-    /// Whether there is such a topic, and this user may see it. Brokers that create topics do so within moments of the first request, and
-    /// say until then that there is none. Errors are of kind [`Refused`](ErrorKind::Refused) where it takes nothing; others say that this
-    /// did not show.
+    /// Whether there is such a topic, and this user may see it. Brokers that create topics do so within moments of the first request.
+    ///
+    /// Until then, they report that there is none. If the topic takes nothing, the error is of kind [`Refused`](ErrorKind::Refused). Other
+    /// errors leave it open.
     pub(super) async fn finds(&self, topic: &str) -> Result<(), Error> {
         let begun = Instant::now();
         loop {

@@ -32,7 +32,7 @@ use rdkafka::{
 use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
-/// `max.poll.interval.ms`, where it is not set.
+/// The default of `max.poll.interval.ms`.
 const POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Options of a [`receiver`].
@@ -58,9 +58,10 @@ pub struct KafkaReceiverOptions {
     pub receiver: ReceiverOptions,
     /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub log: LogOptions,
-    /// Upper bounds for fetching ahead; `prefetch` in a URL is the number of messages. Default: 1,024 messages, 16 MiB. librdkafka fetches
-    /// this many bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be
-    /// requested, besides as many of each partition that is held back.
+    /// Upper bounds for fetching ahead. Default: 1,024 messages, 16 MiB. `prefetch` in a URL is the number of messages.
+    ///
+    /// librdkafka fetches this many bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka
+    /// and wait to be requested, besides as many of each partition that is held back.
     pub prefetch: Bounds,
     /// How often watermarks are committed. Zero commits as soon as a watermark moves. Default: 1 second.
     ///
@@ -80,7 +81,7 @@ pub struct KafkaReceiverOptions {
     /// How often librdkafka reports statistics. [`KafkaControl`] returns them and computes the lag from
     /// them. Default: never.
     pub statistics: Option<Duration>,
-    /// How long the first response of a broker may take; `connect-timeout` in a URL. Default: 10 seconds.
+    /// How long the first response of a broker may take: `connect-timeout` in a URL. Default: 10 seconds.
     pub connect_timeout: Duration,
     /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
     /// Default: none.
@@ -346,7 +347,7 @@ async fn rejected(
     })
 }
 
-/// Adds the settings of a consumer. Returns where a group without a position starts.
+/// Adds the settings of a consumer. Returns the start of a group without a position.
 fn consuming(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,

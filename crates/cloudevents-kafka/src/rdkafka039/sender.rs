@@ -46,7 +46,7 @@ pub struct KafkaSenderOptions {
     /// The source of the key, which selects the partition: events with the same key stay in order. The key
     /// of an [`Outgoing`] takes precedence. Default: no key, so that events go to any partition.
     pub key: Key,
-    /// How long opening may take, until a broker has responded; `connect-timeout` in a URL. Default: 10 seconds.
+    /// How long opening may take, until a broker has responded: `connect-timeout` in a URL. Default: 10 seconds.
     pub connect_timeout: Duration,
     /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
     /// Default: none.

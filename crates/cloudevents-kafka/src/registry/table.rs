@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-/// A request in progress. All waiting callers drive it; it is cancelled when all of them are dropped.
+/// A request in progress. All waiting callers drive it. It is cancelled when all of them are dropped.
 type Flight<V> = Shared<BoxFuture<'static, Result<V, Error>>>;
 
 pub(crate) struct Table<K, V> {

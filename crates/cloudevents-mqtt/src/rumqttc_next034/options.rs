@@ -40,13 +40,13 @@ pub struct MqttConnection {
     /// How long opening a connection may take. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// The Keep Alive, in whole seconds; `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it is
+    /// The Keep Alive, in whole seconds: `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it is
     /// lost. A broker may end a connection on which one message takes as long: choose a longer one for large messages over slow lines. The
     /// broker may require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
-    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `mqtts` URLs. Default: that of [`Tls`](super::Tls).
+    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `mqtts` URLs. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }

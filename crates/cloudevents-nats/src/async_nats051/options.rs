@@ -38,11 +38,11 @@ pub struct NatsConnection {
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
     /// The interval of pings: `keep-alive` in a URL. Default: 20 seconds. A connection that leaves two pings unanswered is lost.
     pub ping_interval: Duration,
-    /// Certificates for URLs with TLS: `ca`, `cert` and `cert-key` in a URL. Default: the default of [`Tls`](super::Tls).
+    /// Certificates for URLs with TLS: `ca`, `cert` and `cert-key` in a URL. Default: the default [`Tls`](super::Tls).
     pub tls: Tls,
 }
 

@@ -112,7 +112,7 @@ impl Deliveries {
     /// Settles these deliveries with as few acknowledgements as possible.
     fn settle(&mut self, numbers: Vec<u64>) -> Vec<Ack> {
         self.forget(&numbers);
-        // All before this number are settled: those by these deliveries, the others earlier.
+        // All deliveries before this number are settled: some by these settlements, the others earlier.
         let first = self.open.first().copied().unwrap_or(u64::MAX);
         let (before, after): (Vec<u64>, Vec<u64>) = numbers.into_iter().partition(|number| *number < first);
         let last = before.iter().max().map(|last| Ack { number: *last, multiple: before.len() > 1 });

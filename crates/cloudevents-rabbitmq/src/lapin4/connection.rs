@@ -46,7 +46,7 @@ impl Connected {
         let socket = Mutex::new(Some(socket));
         let connect = async move |_, _| {
             let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // lapin asks once; a connection is made anew by `connect::Reconnect`.
+            // lapin connects once. `connect::Reconnect` makes a new connection.
             socket
                 .map(AsyncTcpStream::Plain)
                 .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())

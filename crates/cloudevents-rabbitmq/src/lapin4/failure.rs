@@ -42,8 +42,9 @@ pub(super) fn ended(reason: Error) -> Error {
     }
 }
 
-/// Why a message of this many bytes has no answer: the broker closes the channel at a message that is too large, and says how large it was.
-/// That one and all that are at least as large are too large; the others on their way are lost with the channel.
+/// Why a message of this many bytes has no answer: the broker closes the channel at a message that is too large, and reports its size.
+///
+/// That message and all messages that are at least as large are too large. The others on their way are lost with the channel.
 pub(super) fn unanswered(error: lapin::Error, size: usize) -> Error {
     match error.kind() {
         Lapin::ProtocolError(said) if too_large(said).is_some_and(|refused| size >= refused) => {
@@ -125,7 +126,7 @@ fn by_code(said: &AMQPError) -> Error {
     }
 }
 
-/// The broker cancelled the consumer. RabbitMQ 4.3 does so, too, where it closed the channel before.
+/// The broker cancelled the consumer. RabbitMQ 4.3 does so, too, if it closed the channel before.
 pub(super) fn cancelled() -> Error {
     disconnected("the broker cancelled the consumer; the queue may be gone").with_help(HELD)
 }

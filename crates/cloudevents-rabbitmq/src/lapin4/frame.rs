@@ -30,7 +30,7 @@ pub(super) const OVERHEAD: usize = HEAD + 1;
 pub(super) const BEFORE_PROPERTIES: usize = HEAD + 12;
 /// How deep tables may nest. Deeper ones become byte arrays.
 const DEPTH: u8 = 16;
-/// The headers whose repetition is a mistake; of others, the last counts.
+/// The headers whose repetition is a mistake. Of other headers, the last counts.
 const ATTRIBUTES: [&[u8]; 2] = [b"ce-", b"cloudEvents"];
 /// The replacement of bytes that are not text. No attribute has it in its name.
 const REPLACEMENT: u8 = b'?';

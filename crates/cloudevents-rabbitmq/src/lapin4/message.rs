@@ -82,11 +82,10 @@ pub fn rabbit(delivery: Delivery) -> RabbitMessage {
     message
 }
 
-/// Returns a message for lapin. Text becomes long strings; other bytes become byte arrays.
+/// Returns a message for lapin. Text becomes long strings. Other bytes become byte arrays.
 ///
-/// Errors: [`Unsupported`](ErrorKind::Unsupported) for values whose content was not kept
-/// ([`FieldValue::Other`]); [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255
-/// bytes.
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for values whose content was not kept ([`FieldValue::Other`]). They are of
+/// kind [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255 bytes.
 pub fn from_rabbit(message: &RabbitMessage) -> Result<LapinMessage, Error> {
     Parts::of(message).map(Parts::whole)
 }

@@ -31,23 +31,23 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RabbitConnection {
-    /// The name of the connection in the broker's tools; `name` in a URL. Default: a random one.
+    /// The name of the connection in the broker's tools: `name` in a URL. Default: a random name.
     pub name: Option<String>,
-    /// How to log in; `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default: the user
+    /// How to log in: `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default: the user
     /// `guest` with the password `guest`, which RabbitMQ lets in from its own host only.
     pub sasl: Option<Sasl>,
     /// A source of changing credentials, called before each connection. Its credentials take precedence over all other settings. Default:
     /// none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
-    /// How long opening a connection may take, until messages can be sent or received; `connect-timeout` in a URL. Default: 30 seconds.
+    /// How long opening a connection may take, until messages can be sent or received: `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// The interval of heartbeats, in whole seconds; `keep-alive` in a URL. A connection that is silent for two of
+    /// The interval of heartbeats, in whole seconds: `keep-alive` in a URL. A connection that is silent for two of
     /// them is lost. The broker may shorten it. Default: 30 seconds.
     pub heartbeat: Duration,
-    /// Certificates for `rabbitmqs` URLs; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
+    /// Certificates for `rabbitmqs` URLs: `ca`, `cert` and `cert-key` in a URL. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -143,7 +143,7 @@ impl fmt::Display for QueueType {
     }
 }
 
-/// Where and how to connect.
+/// The address and the way to connect.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) tls: bool,

@@ -38,8 +38,8 @@ use std::sync::{Arc, Once};
 pub struct RabbitReceiverOptions {
     /// Options of the connection.
     pub connection: RabbitConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
     /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
@@ -50,7 +50,7 @@ pub struct RabbitReceiverOptions {
     /// The most unsettled messages that the broker sends. The URL option `prefetch` takes precedence.
     /// Default: the bound of messages in flight.
     pub prefetch: Option<u16>,
-    /// Where a message waits for its next attempt: in a queue of this type, or unsettled at the receiver if `None`.
+    /// The queue in which a message waits for its next attempt: a queue of this type. If `None`, it waits unsettled at the receiver.
     ///
     /// The URL option `wait` takes precedence. Default: a quorum queue, for a receiver's queue of any type. From a classic queue, RabbitMQ
     /// moves messages without a confirmation. A message can be lost when a node stops, or when the receiver's queue is not available at

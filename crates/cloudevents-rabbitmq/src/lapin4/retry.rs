@@ -102,7 +102,7 @@ pub(super) fn kept_headers(received: &ReceivedMessage) -> FieldTable {
             ATTEMPT | NUMBER | "x-delivery-count" | "x-acquired-count" | "CC" | "BCC" => continue,
             "x-death" if is_first => fixed(EARLIER),
             "x-death" => continue,
-            // Where it was in a stream, which says nothing about another queue.
+            // Its position in a stream has no meaning in another queue.
             name if name.starts_with("x-stream-") => continue,
             _ => name.clone(),
         };

@@ -33,7 +33,7 @@ pub(super) struct Publications {
 struct Open {
     /// The number of the last message.
     last: i64,
-    /// By number; with why the message was returned, if it was.
+    /// Messages by number, with the reason why the message was returned, if it was.
     messages: HashMap<i64, Option<RabbitRefusal>>,
 }
 

@@ -42,8 +42,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RabbitSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is
-    /// always included.
+    /// The options common to all protocols. The URL option `format` can name one of their formats. JSON is always included.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: RabbitConnection,
@@ -55,9 +54,10 @@ pub struct RabbitSenderOptions {
     /// Whether a message that no queue gets is an error. Otherwise the broker drops it, and confirms it. The
     /// URL option `mandatory` takes precedence. Default: yes.
     pub mandatory: bool,
-    /// The largest body of a message in bytes; a larger one is not sent. The broker closes the channel if it
-    /// does not take the size. The URL option `max-message-size` takes precedence. Default: 16 MiB, which
-    /// RabbitMQ 4 takes unless configured otherwise.
+    /// The largest body of a message in bytes. A larger body is not sent. Default: 16 MiB, which RabbitMQ 4 takes unless configured
+    /// otherwise.
+    ///
+    /// The broker closes the channel if it does not take the size. The URL option `max-message-size` takes precedence.
     pub max_message_size: usize,
 }
 

@@ -51,7 +51,7 @@ const OFTEN: u32 = 10;
 impl Connect for Linking {
     type Connection = Source;
 
-    /// Connects again where the first message is too large, which may end the connection before it is open.
+    /// Connects again if the first message is too large, which may end the connection before it is open.
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
         let was_exceeded = self.target.limit.is_exceeded();
         match self.open(host).await {

@@ -110,7 +110,7 @@ struct Shared {
 /// How long a connection may take for its handshake in any case.
 const SHORTEST: Duration = Duration::from_millis(250);
 
-/// Serves until it is stopped and every connection has ended. When there are too many, the oldest one without a handshake gives way.
+/// Serves until it is stopped and every connection has ended. When there are too many, the oldest connection without a handshake gives way.
 async fn serve(listener: TcpListener, shared: Shared) {
     let mut connections = JoinSet::new();
     let mut silent = Silent::default();

@@ -59,7 +59,7 @@ pub struct WsServerOptions {
     /// How long a client may take to send the whole of one message, however many fragments it has. Default: 30 seconds.
     pub message_deadline: Duration,
     /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a
-    /// complete handshake ends; while all have one, others wait to be accepted.
+    /// complete handshake ends. While all connections have one, others wait to be accepted.
     pub connections: usize,
     /// Receives the reason when a connection ends because its client sent a message that cannot be delivered.
     ///
@@ -104,7 +104,7 @@ impl WsServerOptions {
         Liveness { keep_alive: self.keep_alive, message_deadline: self.message_deadline }
     }
 
-    /// The subprotocols, of which only those with a known format can be spoken.
+    /// The subprotocols with a known format. Others cannot be spoken.
     pub(crate) fn supported(&self) -> Vec<Subprotocol> {
         let formats: &Formats = &self.receiver.decoding.formats;
         let wanted = self.subprotocols.as_deref().unwrap_or(Subprotocol::ALL);

@@ -133,7 +133,8 @@ fn refusal(status: StatusCode, words: &str) -> Refusal {
 }
 
 impl Accepted {
-    /// Waits until the response was sent, and starts the connection. Messages go to this inbox, or else to one of its own.
+    /// Waits until the response was sent, and starts the connection. Messages go to this inbox. Without it, the connection has its own
+    /// inbox.
     pub(crate) async fn connect(
         self,
         via: Via,

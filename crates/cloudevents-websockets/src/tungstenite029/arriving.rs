@@ -226,7 +226,7 @@ impl Share {
         }
     }
 
-    /// The message has this many bytes now; 0 when it has ended.
+    /// The message has this many bytes now, or 0 when it has ended.
     pub(crate) fn hold(&mut self, bytes: u64) {
         let held = bytes.saturating_sub(OWN);
         if held == self.held {

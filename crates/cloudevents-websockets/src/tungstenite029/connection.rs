@@ -34,7 +34,7 @@ pub(crate) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
 }
 
-/// Where received messages go, with their share of the bounds.
+/// The inbox of received messages, with their share of the bounds.
 #[derive(Clone)]
 pub(crate) struct Inbox {
     pub(crate) messages: mpsc::UnboundedSender<(Received, Permit)>,

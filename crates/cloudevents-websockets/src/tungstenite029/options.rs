@@ -42,15 +42,16 @@ pub struct WsConnection {
     /// How long opening a connection may take, the handshake included. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// How long the peer may be silent before it is pinged. When it is silent for twice as long, the
-    /// connection is lost; `keep-alive` in a URL. Default: 20 seconds.
+    /// How long the peer may be silent before it is pinged: `keep-alive` in a URL. Default: 20 seconds.
+    ///
+    /// When the peer is silent for twice as long, the connection is lost.
     pub keep_alive: Duration,
-    /// How long the peer may take to send the whole of one message, however many fragments it has; `message-deadline`
-    /// in a URL. Default: 30 seconds.
+    /// How long the peer may take to send the whole of one message, with any number of fragments: `message-deadline` in a URL. Default: 30
+    /// seconds.
     pub message_deadline: Duration,
-    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `wss` URLs. Default: that of [`Tls`](super::Tls).
+    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `wss` URLs. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -108,7 +109,7 @@ impl Liveness {
 /// The options that are part of the query of the handshake.
 const QUERY: &str = "query.";
 
-/// Where and how to connect.
+/// The address and the way to connect.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(super) tls: bool,

@@ -41,8 +41,10 @@ use std::{sync::Arc, time::Duration};
 pub struct WsReceiverOptions {
     /// Options of the connection.
     pub connection: WsConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger one ends the connection.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
+    ///
+    /// [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger message ends the connection.
     pub receiver: ReceiverOptions,
     /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,

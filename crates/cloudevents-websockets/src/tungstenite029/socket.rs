@@ -118,7 +118,7 @@ impl Socket {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Result<Message, Error>> {
-        // Also where nothing is read at the moment.
+        // Also if nothing is read at the moment.
         if self.stream.get_ref().is_given_up() {
             return Poll::Ready(Err(failure::lost(std::io::Error::other(GivenUp).into())));
         }
@@ -294,7 +294,7 @@ impl Socket {
                 continue;
             }
             match self.pinged_at {
-                // The peer has all of its time to answer, also where this process was suspended before.
+                // The peer has all of its time to answer, also if this process was suspended before.
                 Some(pinged) if now.saturating_duration_since(pinged) >= self.liveness.keep_alive => {
                     return Err(failure::silent(silent));
                 }

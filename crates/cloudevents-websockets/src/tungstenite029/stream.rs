@@ -225,10 +225,11 @@ const TURN: usize = super::arriving::READ;
 const DISCARDED: usize = 8 << 10;
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Where the frames of a stream begin and end (RFC 6455, section 5.2). The client library checks them, except that a length is minimal.
+/// The beginnings and ends of the frames of a stream (RFC 6455, section 5.2). The client library checks the frames, except that a length is
+/// minimal.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// How much of the empty line after the head of the handshake was found; `None` behind it.
+    /// How much of the empty line after the head of the handshake was found. `None` behind it.
     head: Option<u8>,
     /// The most bytes of a message. The client library refuses a larger frame by its header.
     limit: u64,
@@ -289,7 +290,7 @@ impl Frames {
         read.len()
     }
 
-    /// The most bytes that may be read now: a fragment ends where the header of the next one goes.
+    /// The most bytes that may be read now: a fragment ends at the offset at which the header of the next fragment goes.
     fn most(&self) -> usize {
         self.fragment.map_or(usize::MAX, |fragment| fragment.left)
     }
@@ -333,7 +334,7 @@ impl Frames {
         Ok(at)
     }
 
-    /// Returns the header of the next fragment, where it goes now.
+    /// Returns the header of the next fragment, if it goes here.
     fn fragment(&mut self) -> Vec<u8> {
         let Some(Fragment { left: 0, mask }) = self.fragment else { return Vec::new() };
         let rest = usize::try_from(self.left).unwrap_or(usize::MAX);
@@ -409,8 +410,10 @@ impl Header {
         matches!(self.first & !FIN, 0..=2)
     }
 
-    /// Makes the header of a large frame, at the beginning of these bytes, that of its first fragment. Its length has the same form, so
-    /// that it is not the shortest one; the mask begins anew every four bytes, and a fragment is a multiple.
+    /// Makes the header of a large frame, at the beginning of these bytes, the header of its first fragment.
+    ///
+    /// Its length has the same form, so that it is not the shortest form. The mask begins anew every four bytes, and a fragment is a
+    /// multiple.
     fn split(&self, bytes: &mut [u8]) -> Option<Fragment> {
         let size = u16::try_from(FRAGMENT).ok().filter(|size| self.payload > u64::from(*size))?;
         let [first, _, length @ ..] = bytes else { return None };
