@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use fe2o3_amqp_types::primitives::Symbol;
 
-    /// A broker that is busy, or is being serviced, refuses no user and no address (AMQP 1.0, section 2.8.15, and what Service Bus says).
+    /// A broker that is busy, or is being serviced, refuses no user and no address (AMQP 1.0, section 2.8.15, and errors of Service Bus).
     #[test]
     fn what_passes_by_itself_is_no_refusal() {
         for (condition, kind) in [

@@ -401,7 +401,7 @@ mod tests {
     use cloudevents_testkit::amqp::{Answer, Broker};
     use std::sync::atomic::Ordering;
 
-    /// Nothing is lost, and what is sent meanwhile arrives behind what was sent before.
+    /// Nothing is lost, and messages sent meanwhile arrive behind earlier messages.
     #[tokio::test]
     async fn before_the_client_can_count_no_further_another_connection_is_made() {
         let broker = Broker::start().unwrap();

@@ -405,7 +405,7 @@ mod tests {
         assert!(all == bytes && reads < 5, "{reads} reads of {} bytes", all.len());
     }
 
-    /// The client says what is wrong with them.
+    /// The client reports their faults.
     #[tokio::test]
     async fn frames_that_cannot_be_read_pass() {
         let link = attach(1, "orders-1", 5);

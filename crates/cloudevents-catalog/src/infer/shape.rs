@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(schema(&[json!([])]), json!({"type": "array"}));
     }
 
-    /// Objects whose names are data are not listed, and neither is what has no end.
+    /// Objects whose names are data are not listed, and neither are values without end.
     #[test]
     fn there_are_bounds() {
         let wide: Map<String, Value> = (0..=MEMBERS).map(|n| (format!("k{n}"), json!(n))).collect();

@@ -429,7 +429,7 @@ mod tests {
         let deep = (0..9).fold(json!(1), |inner, _| json!({"next": inner}));
         let extent = Extent::of(&deep);
         assert_eq!((extent.values, extent.levels), (10, 10));
-        // To `next`: itself, A, B, and what these apply to it; A leads to it again, B only to an integer.
+        // To `next`: itself, A, B, and the schemas that these apply to it. A leads to it again, B only to an integer.
         assert_eq!(bounds.times.first(), Some(&5));
         assert_eq!((bounds.times(&extent), bounds.work(&extent)), (14, 140));
     }
@@ -462,7 +462,7 @@ mod tests {
         assert_eq!(bounds(&tree).unwrap().times_of_any(), 2);
     }
 
-    /// The property `default` of what is a schema because of the reference only.
+    /// The property `default` of a value that is a schema because of the reference only.
     #[test]
     fn properties_that_are_taken_for_a_schema() {
         let twice = json!({"anyOf": vec![json!({"$ref": "#/x/properties"}); 2]});

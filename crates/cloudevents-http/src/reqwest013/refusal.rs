@@ -131,7 +131,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], secr
 /// How long the body of a response may take that a sender waits for no longer than it must.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reads the beginning of a body. Stops at an error of the body, and when it takes too long: it holds a place for messages.
+/// Reads the beginning of a body. Stops at an error of the body, and when it takes too long: it holds a permit.
 pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
     let mut read = Vec::new();
     let end = Instant::now().checked_add(PATIENCE);

@@ -115,7 +115,7 @@ pub(super) async fn serve_until<F, R>(
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
                 Ok(accepted) => newcomer = Some(accepted),
-                // The system has fewer places than the options.
+                // The system allows fewer connections than the options.
                 Err(error) if is_exhausted(&error) && places.first().is_some_and(|(way, _)| way <= now) => {
                     let evicted = places.evict();
                     if let Evicted::Request(why) = &evicted {

@@ -350,7 +350,7 @@ impl Shared {
             .with_decompression(self.options.decompression)
     }
 
-    /// Takes the place of the body that takes longest, if one has had its time.
+    /// Returns a permit. If none is free, it cuts the body that takes longest, if a body has had its time.
     async fn make_room(&self) -> Option<Permit> {
         let (used, most) = (self.in_flight.used(), self.in_flight.bounds());
         let has_place = used.messages < most.messages && self.has_bytes(used);

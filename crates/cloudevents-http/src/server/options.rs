@@ -31,7 +31,7 @@ pub struct HttpReceiverOptions {
     pub decompression: Decompression,
     /// How long the headers of a request may take, and how long a connection may be idle. Default: 30 seconds.
     pub header_deadline: Duration,
-    /// How long a client may take to read a response. Then its connection ends, and others have its place. After a response to a body that
+    /// How long a client may take to read a response. Then its connection ends, and others can connect. After a response to a body that
     /// was not read, the rest of the body is discarded for as long. Default: 30 seconds.
     pub response_deadline: Duration,
     /// Connections at once. Default: 1,024.
@@ -42,7 +42,7 @@ pub struct HttpReceiverOptions {
     pub connections: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,
-    /// The status of acceptance. Default: 204. In its place, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
+    /// The status of acceptance. Default: 204. Instead, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
     pub accepted: StatusCode,
     /// Whether the text of replies in binary mode is written as it is, as with [`Encoding::raw`](crate::Encoding::raw), which see. The
     /// option `peer` of a URL sets it for peers that need it. Default: no.

@@ -236,7 +236,7 @@ impl State {
     pub(super) fn ended(&self, error: &Error) {
         let reporter = self.reporter();
         if !self.over.swap(true, Ordering::AcqRel) {
-            self.connected.store(true, Ordering::Release); // what is still answered is no new connection
+            self.connected.store(true, Ordering::Release); // a late answer is no new connection
             reporter.failed(error);
         }
     }

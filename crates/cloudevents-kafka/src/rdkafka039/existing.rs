@@ -162,7 +162,7 @@ impl<C: ConsumerContext + 'static> Existing<C> {
             let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
             let stays = assigned.find_partition(partition.topic(), number).is_some();
             if !stays {
-                self.ledger.revoke(partition); // its new owner receives what is not settled, and commits
+                self.ledger.revoke(partition); // its new owner receives unsettled messages, and commits
                 self.marked.remove(partition);
             }
             stays

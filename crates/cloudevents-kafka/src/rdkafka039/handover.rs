@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(take(&handover), 1);
         assert!(!has_room(&handover)); // the receiver has it, and may still be using it
         assert_eq!(take(&handover), 1);
-        assert!(has_room(&handover) && !handover.is_low(&Vec::new())); // too little room to resume fetching
+        assert!(has_room(&handover) && !handover.is_low(&Vec::new())); // not empty enough to resume fetching
         assert_eq!(take(&handover), 1);
         assert!(handover.is_low(&Vec::new()));
 

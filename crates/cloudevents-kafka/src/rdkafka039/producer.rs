@@ -1,7 +1,7 @@
 //! A producer with its own thread, and its records in flight.
 //!
 //! librdkafka stops a producer after a fatal error: it is not allowed to get a producer id, for example. Rights can be granted, so another
-//! client takes its place, once each record has its report.
+//! client replaces it, once each record has its report.
 
 use super::{
     config,
@@ -382,7 +382,7 @@ struct Reports {
 }
 
 impl Reports {
-    /// For the client that takes the place of this one.
+    /// For the client that replaces this one.
     fn renewed(&self) -> Self {
         Self {
             batches: Arc::clone(&self.batches),

@@ -276,7 +276,7 @@ mod tests {
     }
 
     proptest! {
-        /// The codec of the client library reads what is written here, and writes the same bytes.
+        /// The codec of the client library reads the packets that are written here, and writes the same bytes.
         #[test]
         fn as_the_codec_writes_it(properties in prop::collection::vec(("[a-z-]{0,9}", "\\PC{0,200}"), 0..5), content_type in prop::option::of("[a-z/]{1,20}"), payload in prop::collection::vec(any::<u8>(), 0..300), topic in "[a-z/é]{1,150}", flags: [bool; 3], qos in 0_u8..3, expiry in prop::option::of(1_u32..)) {
             let [retain, is_text, replies] = flags;
@@ -388,7 +388,7 @@ mod tests {
         let with = |outgoing: &Outgoing| {
             Extras::of(outgoing, &message, None).map(|_| ()).map_err(|error| error.kind())
         };
-        // The sender has left out what is lost.
+        // The sender has left out the headers that are lost.
         assert_eq!(with(&outgoing().header("traceparent", "1")), Err(ErrorKind::Inexact));
         assert_eq!(with(&outgoing().header("x-a", [0xff])), Err(ErrorKind::Inexact));
         assert_eq!(with(&outgoing().header("x-a", "1")), Ok(()));

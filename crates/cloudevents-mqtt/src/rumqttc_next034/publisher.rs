@@ -328,8 +328,8 @@ impl Sending<'_> {
 
 /// Packet identifiers, from 1.
 struct Ids {
-    /// The number of the message that has this identifier, at the place of the identifier minus one, and whether PUBREC said that it has no
-    /// subscriber.
+    /// The number of the message that has this identifier, and whether PUBREC said that it has no subscriber. The index is the identifier
+    /// minus one.
     slots: Vec<Option<(u64, bool)>>,
     used: usize,
     /// The identifier at which the search for a free one begins.

@@ -271,7 +271,7 @@ impl MqttSender {
         let returns = self.returns
             && matches!(outgoing.content(), Content::AsReceived(from) if from.native::<ReceivedPublish>().is_some());
         if self.returns {
-            extras.expiry = None; // a letter is there until it is read
+            extras.expiry = None; // a dead letter is there until it is read
         }
         link.send(&Prepared { message, topic, qos, retain, returns, extras }, slot, permit)
     }

@@ -136,7 +136,7 @@ impl Connected {
         let echoing = async {
             loop {
                 publish().await.map_err(failure::publish)?;
-                sleep(ECHO).await; // its report may have had no room
+                sleep(ECHO).await; // its report may have been dropped
             }
         };
         tokio::select! {

@@ -499,7 +499,7 @@ mod tests {
         assert_eq!(state.unread, [(21, 5000)]);
         state.add(30, 5300, 5310);
         assert_eq!(state.unread, [(5301, 5310), (31, 5000), (5257, 5300)]);
-        // Nothing is known of what came.
+        // No message is known to have come.
         let mut state = State::default();
         state.add(0, 0, 5000);
         assert_eq!(state.unread, [(3977, 5000), (1, 3976)]);
@@ -542,8 +542,8 @@ mod tests {
         assert!(!plan.reads && connectivity.missing().is_none());
     }
 
-    /// A server that sends in turn what was not settled for `ack_wait`, one message a connection where that ends it, and loses some of the
-    /// settlements that were on their way then.
+    /// A server that sends unsettled messages in turn after `ack_wait`. If a message ends the connection, it is one message a connection.
+    /// The server loses some of the settlements that were on their way then.
     #[tokio::test(start_paused = true)]
     async fn nothing_that_can_still_come_counts_as_unreadable() {
         for seed in 0..400_u64 {

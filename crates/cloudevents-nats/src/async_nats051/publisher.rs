@@ -153,7 +153,7 @@ impl Publisher {
         }
     }
 
-    /// Adds a message that was sent, with its place in flight.
+    /// Adds a message that was sent, with its permit.
     pub(super) fn add(&self, sent: Sent, place: Permit) -> Outcome<Receipt> {
         match (sent, &self.outcomes) {
             (Sent::Written(addressed), Outcomes::Written(written)) => written.add(addressed, place),

@@ -251,7 +251,7 @@ impl Pull {
         if is_too_small && !request.is_for_any {
             self.exceeds = true;
         } else if request.made.elapsed() < AGAIN {
-            // The server has no place for it, or no leader: the same request would end in the same way.
+            // The server cannot hold it, or has no leader: the same request would end in the same way.
             self.pause = request.made.checked_add(AGAIN);
         }
     }
@@ -319,7 +319,7 @@ mod tests {
         pull(Bounds { messages: 100, bytes: usize::MAX }, Duration::MAX)
     }
 
-    /// The subject for replies of the request that is made now, and what it says.
+    /// The subject for replies of the request that is made now, and its payload.
     fn made(pull: &mut Pull) -> Option<(String, serde_json::Value)> {
         pull.make();
         let Request { reply, unsent, .. } = pull.open.as_mut()?;
@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(due(&mut pull).map(|(messages, _)| messages), Some(48));
     }
 
-    /// The server has no place for it, or no leader.
+    /// The server cannot hold it, or has no leader.
     #[tokio::test(start_paused = true)]
     async fn what_ends_at_once_is_requested_again_behind_a_pause() {
         for description in ["Exceeded MaxWaiting", "Leadership Change", "Server Shutdown"] {

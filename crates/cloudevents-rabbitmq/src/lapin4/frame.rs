@@ -241,7 +241,7 @@ mod tests {
         [&[kind], &(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
     }
 
-    /// A header frame with these headers, repaired, and what lapin reads.
+    /// The headers that lapin reads from a header frame with these headers, after its repair.
     fn repaired(headers: &[u8]) -> FieldTable {
         let table = long(b'F', headers);
         let payload = [&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x20, 0][..], &table[1..]].concat();
@@ -341,7 +341,7 @@ mod tests {
         let take = |size| limit.take(repair(&mut frame(size)));
         assert!(take(80).is_ok() && !limit.is_exceeded());
         assert_eq!(take(81).unwrap_err().kind(), ErrorKind::TooLarge);
-        // The next connection takes what RabbitMQ can send.
+        // The next connection takes every message that RabbitMQ can send.
         assert!(take(512 << 20).is_ok());
         assert_eq!(take((512 << 20) + 1).unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(limit.check(&[0; 11]).unwrap_err().kind(), ErrorKind::TooLarge);

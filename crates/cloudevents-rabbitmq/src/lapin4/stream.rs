@@ -384,7 +384,7 @@ mod tests {
         frame(HEADER_FRAME, channel, &[&[0, 60, 0, 0][..], &size.to_be_bytes(), &[0, 0]].concat())
     }
 
-    /// What lapin reads of these bytes, which come in two pieces, and what becomes of a message that is on its way.
+    /// The bytes that lapin reads of these, which come in two pieces, and the outcome of a message that is on its way.
     async fn read(bytes: &[u8], split: usize) -> (Vec<u8>, Result<(), RabbitRefusal>) {
         let (mut peer, inner) = tokio::io::duplex(1 << 20);
         let watched = Arc::new(Watched::new());

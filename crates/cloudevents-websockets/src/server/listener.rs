@@ -147,7 +147,7 @@ async fn serve(listener: TcpListener, shared: Shared) {
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
                 Ok(accepted) => newcomer = Some(accepted),
-                // The system has fewer places than the options.
+                // The system allows fewer connections than the options.
                 Err(error) if is_exhausted(&error) && silent.is_evictable(now) => {
                     if silent.evict() {
                         // Its descriptor is free when its task has ended.
@@ -234,7 +234,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
     if let Some(refusal) = refusal(&connection.ended().await) {
         shared.options.refused(&refusal);
     }
-    // Until then, it has its place.
+    // Until then, it counts as a connection.
     connection.gone().await;
 }
 

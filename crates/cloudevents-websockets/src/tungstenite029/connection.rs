@@ -174,7 +174,7 @@ struct Reading {
 impl Reading {
     async fn run(mut self, mut socket: Socket, ended: Ended) {
         let error = self.serve(&mut socket).await;
-        drop(self.inbox.take()); // what was received comes first, then the end
+        drop(self.inbox.take()); // received messages come first, then the end
         tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");
         // A task that waits for the end does not wait until the peer has read and sent the rest.
         ended.0.send_replace(Some(error.clone()));

@@ -374,7 +374,7 @@ mod tests {
         commands.send(message, permit).map_err(drop).unwrap()
     }
 
-    /// A program without room does not read from the connection that has to end, and its peer does not read the reason.
+    /// A program that takes no messages does not read from the connection that has to end, and its peer does not read the reason.
     #[tokio::test(start_paused = true)]
     async fn what_is_given_up_goes_at_once_whoever_reads() {
         let all = Arriving::default();

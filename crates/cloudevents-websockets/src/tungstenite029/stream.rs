@@ -569,7 +569,7 @@ mod tests {
         }
     }
 
-    /// However it arrives, what the client library reads first is the head, without what follows.
+    /// However it arrives, the client library first reads the head alone.
     #[tokio::test]
     async fn the_head_is_read_alone() {
         let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
