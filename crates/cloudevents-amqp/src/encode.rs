@@ -13,9 +13,9 @@ use cloudevents_core::{
 
 /// Encodes an event as an AMQP message. The payload is not copied.
 ///
-/// In binary mode, attributes have AMQP's native types. An Integer is a long (AMQP binding, section 3.1.3.2). A Timestamp that a native
-/// timestamp cannot represent exactly (because of an offset, more digits than milliseconds, or a leap second) is written as a string, so
-/// that nothing is lost. There is always one data section, an empty section for an event without a payload.
+/// In binary mode, attributes have AMQP's native types. An Integer is a long (AMQP binding, section 3.1.3.2). A native timestamp cannot
+/// represent an offset, more digits than milliseconds, or a leap second. A Timestamp with one of these is written as a string, so that
+/// nothing is lost. There is always one data section, an empty section for an event without a payload.
 ///
 /// ```
 /// use cloudevents_amqp::AmqpValue;

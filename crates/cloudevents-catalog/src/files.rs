@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 impl Catalog {
     /// Reads a file in JSON or YAML, or the [`documents`] of a folder as one catalog. A file is YAML if its name ends in `.yaml` or `.yml`.
     ///
-    /// Errors are those of [`read_all`](Self::read_all). It is also an error if a file cannot be read or is not UTF-8, or if a file in YAML
-    /// has no document, several documents, or values that JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` and
-    /// `Limits::values` are for all files together.
+    /// Errors are those of [`read_all`](Self::read_all). It is also an error if a file cannot be read or is not UTF-8. A file in YAML is an
+    /// error if it has no document, several documents, or values that JSON does not have. YAML needs the feature `yaml`. `Limits::bytes`
+    /// and `Limits::values` are for all files together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};

@@ -13,8 +13,8 @@ use fe2o3_amqp_types::{
     primitives::{Binary, Symbol},
 };
 
-/// Returns the message as it was received. Of a message that did not come over AMQP, or whose sections could not
-/// be read, these are its body, its content type, and its other headers as application properties.
+/// Returns the message as it was received. If a message did not come over AMQP, or its sections could not be read, these are its body, its
+/// content type, and its other headers as application properties.
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for a body that is not known.
 pub(super) fn as_received(received: &Received) -> Result<WireMessage, Error> {

@@ -15,7 +15,7 @@ use serde_amqp::{lazy::to_lazy_value, serialized_size};
 /// A message of fe2o3-amqp with any body, for receiving.
 pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
 
-/// A message whose values are kept as they are on the wire: the sender and the receiver use it, so that a body that is made again is the
+/// A message whose values are kept as they are on the wire. The sender and the receiver use it, so that a body that is made again is the
 /// same.
 pub(super) type WireMessage = messaging::Message<WireBody>;
 

@@ -27,14 +27,13 @@
 //!
 //! # Azure Service Bus and Event Hubs
 //!
-//! Use `amqps://POLICY:KEY@NAMESPACE.servicebus.windows.net/QUEUE`, with the key percent-encoded, for SASL
-//! PLAIN with a shared access policy. With `sasl=cbs` the key is not sent: tokens are derived from it, put
-//! on the node `$cbs`, and renewed when a quarter of their lifetime is left. For tokens of an identity
-//! provider, set your own [`Tokens`] in [`AmqpConnection::tokens`].
+//! Use `amqps://POLICY:KEY@NAMESPACE.servicebus.windows.net/QUEUE`, with the key percent-encoded, for SASL PLAIN with a shared access
+//! policy. With `sasl=cbs` the key is not sent. Tokens are derived from it, put on the node `$cbs`, and renewed when a quarter of their
+//! lifetime is left. For tokens of an identity provider, set your own [`Tokens`] in [`AmqpConnection::tokens`].
 //!
-//! Service Bus locks each message that a receiver gets, and delivers it again when the lock ends. With
-//! `lock=30s` in the URL of a receiver, which is the lock duration of the queue or subscription, locks are
-//! renewed while a delivery is held, and by [`Delivery::extend`](cloudevents_transport::Delivery::extend).
+//! Service Bus locks each message that a receiver gets, and delivers it again when the lock ends. `lock=30s` in the URL of a receiver is
+//! the lock duration of the queue or subscription. With it, locks are renewed while a delivery is held, and by
+//! [`Delivery::extend`](cloudevents_transport::Delivery::extend).
 //!
 //! # Guarantees
 //!

@@ -116,10 +116,10 @@ impl From<SenderOptions> for AmqpSenderOptions {
 /// kept for each address. An address that the broker does not have is an error of kind
 /// [`Refused`](ErrorKind::Refused) for this message only.
 ///
-/// [`Sender::request`] sends a message with a `reply-to` address that the broker makes for this connection (a
-/// dynamic node), and a `message-id` and `correlation-id` that no other request of it has. The reply is the
-/// message that arrives there with the same `correlation-id`. A broker without dynamic nodes is an error of
-/// kind [`Unsupported`](ErrorKind::Unsupported), and nothing is sent.
+/// [`Sender::request`] sends a message with a `reply-to` address that the broker makes for this connection (a dynamic node). Its
+/// `message-id` and `correlation-id` differ from those of all other requests of the connection. The reply is the message that arrives there
+/// with the same `correlation-id`. A broker without dynamic nodes is an error of kind [`Unsupported`](ErrorKind::Unsupported), and nothing
+/// is sent.
 ///
 /// When the connection is lost, messages in flight end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender reconnects at

@@ -59,7 +59,7 @@ impl Severity {
 
 impl Catalog {
     /// The changes since an earlier version by which events that were valid may not be any more: of definitions, attributes and payload
-    /// schemas. Without changes, every event that was valid by the earlier version is valid by this one, but for texts that match
+    /// schemas. Without changes, every event that was valid by the earlier version is valid by this one. Exceptions are texts that match
     /// templates in so many ways that finding one takes too long.
     ///
     /// JSON Schemas are compared keyword by keyword. Schemas of other formats that differ are a [possible](Severity::Possible) change.

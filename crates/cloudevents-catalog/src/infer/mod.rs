@@ -94,7 +94,8 @@ impl Inference {
         self.types.len()
     }
 
-    /// The number of events that were not looked at, because there are too many types, or the type has more than 256 bytes: no id has more.
+    /// The number of events that were left out, because there are too many types, or the type has more than 256 bytes. No id has more
+    /// bytes.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }

@@ -94,8 +94,9 @@ fn read(pattern: &str) -> usize {
     times.saturating_mul(length)
 }
 
-/// The most parts of a pattern that are compiled by themselves: all of it is one, unless it looks around, or has something else that only
-/// an engine with a memory knows.
+/// The most parts of a pattern that are compiled by themselves.
+///
+/// A pattern is one part, unless it looks around, or has another construct that only an engine with a memory knows.
 fn parts(pattern: &str) -> usize {
     let mut groups = pattern.split("(?").skip(1);
     let is_one = groups.all(|group| group.starts_with(':'))

@@ -79,8 +79,10 @@ impl std::error::Error for Refusal {
     }
 }
 
-/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may: the statuses 400, 409, 413,
-/// 415, 422 and 431. Other statuses are about the address, the rights or the state of the peer. `None` if the error is not a response.
+/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may.
+///
+/// The statuses 400, 409, 413, 415, 422 and 431 mean this. Other statuses are about the address, the rights or the state of the peer.
+/// `None` if the error is not a response.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = error.source()?.downcast_ref::<Refusal>()?;
     Some(

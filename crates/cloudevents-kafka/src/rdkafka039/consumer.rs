@@ -30,8 +30,9 @@ pub(super) const TURN: Duration = Duration::from_millis(100);
 /// librdkafka has fetched ahead.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
-/// How long a member that ends waits for a rebalance: others may take some ten seconds (`rebalance-wait`) to give up their partitions, and
-/// half a minute if they end, too (`drain`).
+/// How long a member that ends waits for a rebalance.
+///
+/// Other members may take some ten seconds (`rebalance-wait`) to give up their partitions, and half a minute if they end, too (`drain`).
 pub(super) const REBALANCE: Duration = Duration::from_secs(30);
 
 /// How long a broker may take to say whether a group is being rebalanced, and the longest pause between two questions.
@@ -149,8 +150,8 @@ fn close(client: Arc<BaseConsumer<Group>>) {
     }
 }
 
-/// Waits until its group is not being rebalanced. A broker answers a member that joins when all members have joined, and reads nothing else
-/// from that connection before: not that the member leaves, which it would then wait for until the end of its session.
+/// Waits until its group is not being rebalanced. A broker answers a member that joins when all members have joined. It reads nothing else
+/// from that connection before, also not that the member leaves. It would wait for that member until the end of its session.
 fn wait_for_rebalance(client: &BaseConsumer<Group>, group: &str) {
     let end = Instant::now().checked_add(REBALANCE);
     let is_rebalanced = || {

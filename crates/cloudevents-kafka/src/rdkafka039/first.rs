@@ -1,12 +1,12 @@
 //! The first position of a group that starts at the end, or at a time.
 //!
-//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for a group whose position does not exist any more,
-//! because the log was truncated, or its records were deleted. At the end, the second group would skip records that are there. So the
-//! setting is always `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
+//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for a group whose position does not exist any more.
+//! In the second case, the log was truncated, or its records were deleted. At the end, the second group would skip records that are there.
+//! So the setting is always `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
 //!
-//! Partitions that came after the receiver was opened, in a topic that grows or in a new topic, start at their beginning: records that came
-//! before the client knew them are new, too. A topic that is deleted and made again is no new topic: librdkafka reports the same for a
-//! topic that is unknown for a moment, whose past the group was to skip.
+//! Partitions that came after the receiver was opened, in a topic that grows or in a new topic, start at their beginning. Records that came
+//! before the client knew these partitions are new, too. A topic that is deleted and made again is no new topic. librdkafka reports the
+//! same for a topic that is unknown for a moment. The group was to skip the past of that topic.
 
 use super::{failure::failed, position::Position};
 use cloudevents_core::{Error, ErrorKind};

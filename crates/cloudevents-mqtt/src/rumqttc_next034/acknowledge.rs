@@ -56,8 +56,8 @@ impl Unacknowledged {
 /// packet identifiers.
 #[derive(Default)]
 pub(super) struct Owed {
-    /// By packet identifier, which a message keeps over the next connection (MQTT 5.0, section 4.4): the number of the PINGREQ that follows
-    /// the acknowledgement, [`EARLIER`], or [`AGAIN`].
+    /// The number of the PINGREQ that follows the acknowledgement, [`EARLIER`], or [`AGAIN`], by packet identifier. A message keeps its
+    /// packet identifier over the next connection (MQTT 5.0, section 4.4).
     ids: BTreeMap<u16, u64>,
     /// How many PINGREQ of this connection the broker has answered.
     pongs: u64,

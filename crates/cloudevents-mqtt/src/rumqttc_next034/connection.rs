@@ -393,8 +393,9 @@ struct Pulse {
 }
 
 impl Pulse {
-    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one, or up to a half more: a single half
-    /// without an answer may be a broker, or a client, that stood still for a moment.
+    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one Keep Alive, or up to a half more.
+    ///
+    /// A single half without an answer may be a broker, or a client, that stood still for a moment.
     async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
         if keep_alive.is_zero() {
             return std::future::pending().await;

@@ -1,8 +1,8 @@
 //! Packets of both versions, as far as a client reads and writes them.
 //!
-//! The packets are read by the codecs of rumqttc, with two additions. A message that is too large, or that these codecs cannot read, is
-//! not an error of the connection: the broker would send it again after each reconnect. And the size of the properties is checked
-//! before they are read, because each of them becomes two allocations.
+//! The packets are read by the codecs of rumqttc, with two additions. A message that is too large, or that these codecs cannot read, is not
+//! an error of the connection. The broker would send it again after each reconnect. And the size of the properties is checked before they
+//! are read, because each of them becomes two allocations.
 
 use super::{connection::CHUNK, failure, refusal::MqttRefusal};
 use crate::Version;

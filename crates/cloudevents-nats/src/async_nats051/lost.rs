@@ -1,9 +1,9 @@
 //! Messages that were on their way when a connection was lost. One of them may have ended it.
 //!
 //! The client ends its connection at a message that it cannot parse. All messages that were requested with it are lost on the line, and
-//! come again with it after `ack_wait`. So, behind a loss, the receiver reads messages from the stream, in another form: the messages that
-//! the consumer has delivered and this receiver has not seen. It delivers the messages that cannot be parsed from there. If the stream
-//! cannot be read, messages are requested one by one. Then each message comes except the message that ends the connection.
+//! come again with it after `ack_wait`. So, behind a loss, the receiver reads messages from the stream, in another form. It reads the
+//! messages that the consumer has delivered and this receiver has not seen. It delivers the messages that cannot be parsed from there. If
+//! the stream cannot be read, messages are requested one by one. Then each message comes except the message that ends the connection.
 
 use super::{
     connection::Connected,

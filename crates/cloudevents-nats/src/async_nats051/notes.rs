@@ -9,8 +9,9 @@ use tokio::{sync::watch, time::Instant};
 /// How many refusals are remembered, of subjects and of inboxes.
 const REMEMBERED: usize = 1024;
 
-/// How many requests, or messages that the server refused, may be without an answer: the client keeps something of each until that comes,
-/// or the connection ends.
+/// How many requests, or messages that the server refused, may be without an answer.
+///
+/// The client keeps something of each until the answer comes, or the connection ends.
 pub(super) const UNANSWERED: usize = 1024;
 
 /// How long after an error of the server the connection ends, if it is because of that.

@@ -7,7 +7,6 @@
 //! While messages come again, requests have no bound of bytes. Instead, they have so few messages that the largest messages of the server
 //! fit in. The reason is a message that comes again and does not fit into the bytes of a request: the server puts it behind the others, and
 //! 2.9 delivers some of them twice.
-//! message that comes again and does not fit into the bytes of a request behind the others, and 2.9 delivers some of them twice.
 
 #[cfg(test)]
 #[path = "pull_simulation.rs"]
@@ -256,7 +255,7 @@ impl Pull {
         }
     }
 
-    /// Returns when more may be requested, behind a pause or a request that has ended, or with an error when the server has reported
+    /// Returns when more may be requested, behind a pause or a request that has ended. Returns an error when the server has reported
     /// nothing for too long. Cancel-safe.
     pub(super) async fn wait(&mut self) -> Result<(), Error> {
         let is_open = self.open.is_some();

@@ -146,11 +146,11 @@ impl From<DecodeOptions> for NatsReceiverOptions {
 ///
 /// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect).
 ///
-/// The client ends its connection when it cannot parse the headers of a message: a name that is not visible ASCII, a line without a colon,
-/// or bytes that are not UTF-8. With core NATS, such a message is lost. With JetStream, the receiver then reads it from the stream, and
-/// delivers it as malformed, with its payload and its other headers. Messages that were requested with it come again after `ack_wait`. To
-/// read the stream, the user has to be allowed to publish to `$JS.API.STREAM.MSG.GET.<stream>`. Otherwise the other messages come one by
-/// one, and [`Connectivity::missing`](cloudevents_transport::Connectivity::missing) shows that a message does not come.
+/// The client ends its connection when it cannot parse the headers of a message. It cannot parse a name that is not visible ASCII, a line
+/// without a colon, and bytes that are not UTF-8. With core NATS, such a message is lost. With JetStream, the receiver then reads it from
+/// the stream, and delivers it as malformed, with its payload and its other headers. Messages that were requested with it come again after
+/// `ack_wait`. To read the stream, the user has to be allowed to publish to `$JS.API.STREAM.MSG.GET.<stream>`. Otherwise the other messages
+/// come one by one, and [`Connectivity::missing`](cloudevents_transport::Connectivity::missing) shows that a message does not come.
 ///
 /// A consumer may have a limit of deliveries (`max_deliver`). The server also counts deliveries that were released, or lost in a crash or
 /// an outage. It stops delivering a message beyond the limit, without a report. So set a high limit. If the last delivery is retried, by

@@ -58,10 +58,9 @@ pub struct NatsSenderOptions {
     /// The stream that has to store the messages. Other streams decline them. The URL option `stream` takes precedence. Only for JetStream.
     /// Default: none.
     pub stream: Option<String>,
-    /// Whether JetStream recognises events that it has already: each has the header `Nats-Msg-Id`, which is
-    /// its `source` and its `id` with a space between them, percent-encoded as in an attribute. The stream's duplicate
-    /// window (by default two minutes) limits how long it remembers them. The URL option `deduplicate` takes
-    /// precedence. Only for JetStream. Default: no.
+    /// Whether JetStream recognises events that it has already: each has the header `Nats-Msg-Id`. This header is its `source` and its `id`
+    /// with a space between them, percent-encoded as in an attribute. The stream's duplicate window (by default two minutes) limits how
+    /// long it remembers them. The URL option `deduplicate` takes precedence. Only for JetStream. Default: no.
     pub deduplicate: bool,
 }
 

@@ -56,13 +56,12 @@ pub struct RabbitReceiverOptions {
     /// moves messages without a confirmation. A message can be lost when a node stops, or when the receiver's queue is not available at
     /// that moment.
     pub wait: Option<QueueType>,
-    /// The largest message in bytes. A larger one is delivered as an error of kind
-    /// [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), with its body. The URL option `max-message-size` takes precedence. Default:
-    /// 128 MiB, which RabbitMQ 3 takes.
+    /// The largest message in bytes. A larger message is delivered as an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge),
+    /// with its body. The URL option `max-message-size` takes precedence. Default: 128 MiB, which RabbitMQ 3 takes.
     ///
-    /// So [`prefetch`](Self::prefetch) messages of eight times this size may be in memory. One above that ends the connection. From then
-    /// on, messages have the bound of the broker (its `max_message_size`), and the broker sends at most eight unsettled ones: a program
-    /// that holds more before it settles the first gets no more.
+    /// So [`prefetch`](Self::prefetch) messages of eight times this size may be in memory. A message above that ends the connection. From
+    /// then on, messages have the bound of the broker (its `max_message_size`). The broker sends at most eight unsettled messages then. A
+    /// program that holds eight before it settles the first gets no more.
     pub max_message_size: u64,
 }
 

@@ -30,8 +30,8 @@ pub enum RabbitRefusal {
         /// The routing key that it was sent with. At the default exchange, it is the queue.
         routing_key: Box<str>,
     },
-    /// The broker returned a message that the sender does not recognize, and it may be this one: something at the broker removed or changed
-    /// the header `x-publication`. The message may also be stored.
+    /// The broker returned a message that the sender does not recognize, and it may be this message. Something at the broker removed or
+    /// changed the header `x-publication`. The message may also be stored.
     Unrecognized,
     /// The broker could not take it, or a queue is full and declared to refuse messages (`basic.nack`).
     Nacked,

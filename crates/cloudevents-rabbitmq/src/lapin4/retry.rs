@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 /// How long a wait queue outlives its last message. It is declared again at least once a minute while it is used.
 ///
-/// Messages that it still has at its end are lost: they stay in a quorum queue as long as the broker cannot put them into their queue.
+/// Messages that it still has at its end are lost. They stay in a quorum queue as long as the broker cannot put them into their queue.
 const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The wait before a message returns to its queue after a retry could not be sent.

@@ -1,11 +1,11 @@
 //! Finds the published messages that the broker returned.
 //!
-//! The broker returns a message that no queue gets before it confirms it, and without the number of its confirmation. lapin would keep it,
-//! and give it to the next confirmation, which can be the confirmation of another message. The broker may also change the message that it
-//! returns: RabbitMQ's message interceptors set headers and the property `timestamp`. So each mandatory message is sent with a number of
-//! its own in a header. The [socket](super::stream) reads this header, and hands nothing of the message to lapin. When a confirmation is
-//! handled, it is known whether its message was returned. A returned message without such a number fails every message that is on its way,
-//! since it may be any of them.
+//! If no queue gets a message, the broker returns the message before it confirms it, without the number of the confirmation. lapin would
+//! keep it, and give it to the next confirmation. This can be the confirmation of another message. The broker may also change the message
+//! that it returns: RabbitMQ's message interceptors set headers and the property `timestamp`. So each mandatory message is sent with a
+//! number of its own in a header. The [socket](super::stream) reads this header, and hands nothing of the message to lapin. When a
+//! confirmation is handled, it is known whether its message was returned. A returned message without such a number fails every message that
+//! is on its way, since it may be any of them.
 
 use super::refusal::RabbitRefusal;
 use std::{

@@ -23,8 +23,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// The handshake of a connection for CloudEvents. Extract it in a handler of `GET`, and respond with
 /// [`on_connected`](Self::on_connected).
 ///
-/// The response is 400 if the client offers no supported subprotocol, 426 if the request is not a handshake, and 403 if it comes from a
-/// page whose origin is not among [`WsServerOptions::origins`].
+/// The response is 400 if the client offers no supported subprotocol. It is 426 if the request is not a handshake. It is 403 if the request
+/// comes from a page whose origin is not among [`WsServerOptions::origins`].
 ///
 /// Options come from [`with_options`](Self::with_options), or else from an `Extension<WsServerOptions>`. Unlike elsewhere, rejected
 /// messages are dropped unless [`WsServerOptions::queue`] decides. axum has to serve with HTTP/1.1.
