@@ -15,11 +15,11 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Decodes the event of a message in binary or structured mode.
 ///
-/// One data section is not copied; several are joined. JSON documents are decoded even when JSON is not in
+/// One data section is not copied. Several data sections are joined. JSON documents are decoded even when JSON is not in
 /// [`DecodeOptions::formats`].
 ///
-/// Errors: [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the message as a CloudEvent;
-/// [`Batched`](ErrorKind::Batched) when its content type is that of a batch, which AMQP does not have.
+/// Errors are of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the message as a CloudEvent. They are of kind
+/// [`Batched`](ErrorKind::Batched) when its content type is the content type of a batch, which AMQP does not have.
 ///
 /// Attributes are read from AMQP's native types and from strings. Integers of any width that fit 32 bits
 /// become Integers, symbols become Strings, timestamps are in UTC. Strings stay Strings except for the core
@@ -160,7 +160,7 @@ fn join(sections: &[Bytes], with: &DecodeOptions) -> Result<Bytes, Error> {
     Ok(joined.into())
 }
 
-/// What the first look at the application properties of a message in binary mode finds.
+/// The findings of the first look at the application properties of a message in binary mode.
 struct Look {
     separator: Separator,
     /// Bytes of text that the attributes take. One allocation of the right size, except for the names of core attributes.
@@ -260,8 +260,9 @@ fn mixed_separators(name: &str) -> Error {
         .with_clause("AMQP-3.1.3.1-c")
 }
 
-/// Reads properties without a prefix as extensions, where name and value could be those of one and no attribute has the name already.
-/// Anything else belongs to something else, and is no mistake of the event.
+/// Reads properties without a prefix as extensions, if name and value fit an extension and no attribute has the name already.
+///
+/// Other properties are not part of the event, and are no mistake of it.
 #[cold]
 fn unprefixed(message: &impl Sections, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let limits = assembler.decoding().limits;

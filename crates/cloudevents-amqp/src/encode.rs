@@ -13,10 +13,9 @@ use cloudevents_core::{
 
 /// Encodes an event as an AMQP message. The payload is not copied.
 ///
-/// In binary mode, attributes have AMQP's native types; an Integer is a long (AMQP binding, section
-/// 3.1.3.2). A Timestamp that a native timestamp cannot represent exactly (because of an offset, more
-/// digits than milliseconds, or a leap second) is written as a string, so that nothing is lost. There is
-/// always one data section, an empty one for an event without a payload.
+/// In binary mode, attributes have AMQP's native types. An Integer is a long (AMQP binding, section 3.1.3.2). A native timestamp cannot
+/// represent an offset, more digits than milliseconds, or a leap second. A Timestamp with one of these is written as a string, so that
+/// nothing is lost. There is always one data section, an empty section for an event without a payload.
 ///
 /// ```
 /// use cloudevents_amqp::AmqpValue;
@@ -45,8 +44,9 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
 /// Encodes a message. The document of a structured message is not changed. The [`Separator`] or [`Encoding`], whose mode does not
 /// apply, is for binary messages.
 ///
-/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none. What binary mode changes of an event is not
-/// reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none. The changes that binary mode makes to an
+/// event are not reported here. [`encode`] returns them, and [`Mode::message`](cloudevents_core::Mode::message) returns changes of the
+/// meaning.
 ///
 /// ```
 /// use cloudevents_amqp::Separator;

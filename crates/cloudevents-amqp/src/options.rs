@@ -54,9 +54,11 @@ impl<'a> Encoding<'a> {
         self
     }
 
-    /// Returns a copy that the peer reads: strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4) and
-    /// [`Python2`](Peer::Python2), and the separator `:` for all but the last; structured mode in JSON for those that
-    /// [take documents only](Peer::takes_documents_only). All of it is within the specification.
+    /// Returns a copy that the peer reads. All of it is within the specification.
+    ///
+    /// It has strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4) and [`Python2`](Peer::Python2), and
+    /// the separator `:` for all of these but the last. It has structured mode in JSON for peers that [take documents
+    /// only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_amqp::{AmqpValue, Encoding};
@@ -104,10 +106,10 @@ impl<'a> From<Mode<'a>> for Encoding<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Separator {
-    /// `cloudEvents_id`: preferred, and the only one that JMS clients can use in selectors.
+    /// `cloudEvents_id`: preferred. JMS clients can use only this separator in selectors.
     #[default]
     Underscore,
-    /// `cloudEvents:id`: the only one in release 1.0.2 and earlier.
+    /// `cloudEvents:id`: the only separator in release 1.0.2 and earlier.
     Colon,
 }
 

@@ -120,7 +120,7 @@ fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Re
     }
 }
 
-/// The point in time as text; `None` outside the years 0000 to 9999.
+/// The point in time as text. `None` outside the years 0000 to 9999.
 fn utc(milliseconds: i64, assembler: &mut Assembler<'_>) -> Result<Option<Piece>, Error> {
     assembler.push_utc(milliseconds.div_euclid(1000), nanosecond(milliseconds))
 }
@@ -143,7 +143,7 @@ fn milliseconds(timestamp: Timestamp<'_>) -> i64 {
     instant.seconds.saturating_mul(1000).saturating_add(millisecond)
 }
 
-/// A number that no attribute has: `time`, or one that is no Integer. Leniency may take it for milliseconds.
+/// The error of a number that no attribute has: `time`, or a number that is no Integer. Leniency may take it for milliseconds.
 #[cold]
 fn numeric_time(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let error = match name {

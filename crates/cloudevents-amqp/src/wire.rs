@@ -20,8 +20,7 @@ use cloudevents_core::TextBuffer;
 pub struct AmqpMessage {
     /// The section `properties`.
     pub properties: Properties,
-    /// The section `application-properties`, in order. AMQP maps contain each key once; if a peer sends a
-    /// key twice, keep both here.
+    /// The section `application-properties`, in order. AMQP maps contain each key once. If a peer sends a key twice, keep both here.
     pub application_properties: Vec<(TextBuffer, AmqpValue)>,
     /// The sections of the body.
     pub body: Body,
@@ -57,8 +56,9 @@ impl AmqpMessage {
 pub struct Properties {
     /// `content-type`, a symbol: `datacontenttype` in binary mode, the format in structured mode.
     pub content_type: Option<TextBuffer>,
-    /// `content-encoding`, a symbol. A message with an encoding is refused, because its body must be decoded first. None are `identity`,
-    /// and what clients name there instead: `utf-8`, `binary`, an empty one.
+    /// `content-encoding`, a symbol. A message with an encoding is refused, because its body must be decoded first.
+    ///
+    /// `identity` counts as no encoding. So do other values that clients write there: `utf-8`, `binary`, and an empty one.
     pub content_encoding: Option<TextBuffer>,
     /// `message-id`: a ulong, a uuid, binary or a string. Azure Service Bus uses it to detect duplicates.
     pub message_id: Option<AmqpValue>,

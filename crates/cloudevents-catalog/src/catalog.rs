@@ -46,7 +46,7 @@ pub struct Message {
     pub(crate) dataschema: Option<Arc<Value>>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) schema: Found,
-    /// What its protocol states about messages that are no CloudEvents.
+    /// The rules of its protocol for messages that are no CloudEvents.
     pub(crate) raw: Vec<RawRule>,
 }
 
@@ -72,10 +72,11 @@ impl Catalog {
         read::document(document, options)
     }
 
-    /// Reads several documents as one catalog, such as those of a folder ([`open`](Self::open)). Groups may be in several documents.
+    /// Reads several documents as one catalog, such as the documents of a folder ([`open`](Self::open)). Groups may be in several
+    /// documents.
     ///
-    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` and
-    /// `Limits::values` are for all together.
+    /// Errors are those of [`read`](Self::read). It is also an error if two documents have the same message or schema, and differ.
+    /// `Limits::bytes` and `Limits::values` are for all documents together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -138,8 +139,9 @@ impl Catalog {
         self.messages.iter().find(|message| &*message.xid == name).or(only)
     }
 
-    /// The definitions for the type of an event, those with this very type first. A definition without a value for `type` is one for the
-    /// type that is its id.
+    /// The definitions for the type of an event. Definitions with this very type are first.
+    ///
+    /// A definition without a value for `type` is for the type that is its id.
     pub fn candidates<'c>(&'c self, event: &'c Event) -> impl Iterator<Item = &'c Message> {
         let exact = self.by_type.get(event.ty()).into_iter().flatten();
         let steps = Steps::default();
@@ -151,7 +153,7 @@ impl Catalog {
         exact.chain(templates).filter_map(|index| self.messages.get(*index))
     }
 
-    /// The definitions with this value of `type`, and those whose `type` is a template.
+    /// The definitions with this value of `type`, and the definitions whose `type` is a template.
     pub(crate) fn of_type(&self, ty: &str) -> impl Iterator<Item = &Message> {
         let exact = self.by_type.get(ty).into_iter().flatten();
         exact.chain(&self.templates).filter_map(|index| self.messages.get(*index))
@@ -174,7 +176,7 @@ impl Catalog {
     }
 }
 
-/// By the first definition that the event fulfils, else by the one with the fewest faults.
+/// Judges by the first definition that the event fulfils, otherwise by the definition with the fewest faults.
 impl Judge for Catalog {
     fn judge(&self, event: &Event) -> Verdict {
         self.judge_among(event, |_| true)
@@ -197,7 +199,7 @@ impl Message {
         self.is_event
     }
 
-    /// All members but [`dataschema`](Self::dataschema), also unknown ones, with those of the base messages.
+    /// All members but [`dataschema`](Self::dataschema), also unknown ones, with the members of the base messages.
     pub fn members(&self) -> &Map<String, Value> {
         &self.members
     }
@@ -237,7 +239,7 @@ impl Message {
     }
 }
 
-/// By this definition alone, also if it is one for another type.
+/// Judges by this definition alone, also if it is for another type.
 impl Judge for Message {
     fn judge(&self, event: &Event) -> Verdict {
         self.verdict(event, &Payload::new(event))

@@ -40,9 +40,10 @@ impl DataSchemas {
         Self::default()
     }
 
-    /// Returns them with the schema that this value of `dataschema` names. Formats are those of catalogs, such as `JsonSchema/draft-07` and
-    /// `Avro/1.12.0`. One that is not judged, or not with the features of this build, gives [`Verdict::not_judged`]. A document of
-    /// Protobuf has one message outside of others.
+    /// Returns them with the schema that this value of `dataschema` names.
+    ///
+    /// Formats are the formats of catalogs, such as `JsonSchema/draft-07` and `Avro/1.12.0`. A format that is not judged, or not with the
+    /// features of this build, gives [`Verdict::not_judged`]. A document of Protobuf has one message outside of others.
     pub fn with(mut self, uri: &str, format: &str, document: &str) -> Result<Self, LoadError> {
         let options = LoadOptions::lenient();
         let mut notes = Notes::new(&options, &Value::Null);

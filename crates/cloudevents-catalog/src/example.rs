@@ -6,9 +6,9 @@ use cloudevents_core::{BuildError, Event};
 use {crate::schema, cloudevents_core::Payload};
 
 impl Message {
-    /// An example of an event with this definition: always the same one. Placeholders of templates have their names as values.
+    /// An example of an event with this definition. It is always the same event. Placeholders of templates have their names as values.
     ///
-    /// With the feature `jsonschema060`, it has a payload by a JSON Schema, if one is found without a search: judge the event to see
+    /// With the feature `jsonschema060`, it has a payload by a JSON Schema, if a payload is found without a search. Judge the event to see
     /// whether it is valid. It has no payload by schemas of other formats.
     ///
     /// Errors: the definition has names or values that no event has.

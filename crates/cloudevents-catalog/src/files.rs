@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 impl Catalog {
     /// Reads a file in JSON or YAML, or the [`documents`] of a folder as one catalog. A file is YAML if its name ends in `.yaml` or `.yml`.
     ///
-    /// Errors: those of [`read_all`](Self::read_all), that a file cannot be read or is not UTF-8, and that one in YAML has no document,
-    /// several, or what JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` and `Limits::values` are for all files together.
+    /// Errors are those of [`read_all`](Self::read_all). It is also an error if a file cannot be read or is not UTF-8. A file in YAML is an
+    /// error if it has no document, several documents, or values that JSON does not have. YAML needs the feature `yaml`. `Limits::bytes`
+    /// and `Limits::values` are for all files together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -95,7 +96,7 @@ fn too_large(path: &Path) -> LoadError {
     LoadError::new(format!("{}: the documents have more than Limits::bytes", path.display()))
 }
 
-/// The value of a document, and its bytes: those of the JSON that it is, if these are more.
+/// Returns the value of a document, and its bytes. The bytes are those of the document in JSON, if these are more.
 fn value(path: &Path, text: &str, values_left: &mut usize) -> Result<(Value, usize), LoadError> {
     if !is_yaml(path) {
         return read::parse(text.as_bytes(), values_left).map(|value| (value, text.len()));

@@ -1,4 +1,4 @@
-//! What is found in a catalog: mistakes, repairs and advice, each with its place and rule.
+//! Findings in a catalog: mistakes, repairs and advice, each with its place and rule.
 
 use crate::read::written;
 use crate::{Catalog, Leniency, LoadOptions};
@@ -13,9 +13,9 @@ use std::fmt;
 /// with [`Verdict::not_judged`](crate::Verdict::not_judged).
 #[derive(Debug)]
 pub struct Report {
-    /// What was read.
+    /// The catalog.
     pub catalog: Catalog,
-    /// What was found, in the order of the document's parts: schemas, messages, endpoints.
+    /// The findings, in the order of the document's parts: schemas, messages, endpoints.
     pub findings: Vec<Finding>,
 }
 
@@ -49,7 +49,7 @@ pub struct Finding {
     pub rule: Rule,
     /// The place as a JSON Pointer (RFC 6901) in the document.
     pub place: String,
-    /// What is wrong, as a sentence without a full stop.
+    /// The fault, as a sentence without a full stop.
     pub message: String,
 }
 
@@ -111,7 +111,7 @@ rules! {
     EnvelopeMissing "envelope-missing";
     /// A message has the envelope of its group.
     EnvelopeMismatch "envelope-mismatch";
-    /// A protocol is named `NAME` or `NAME/VERSION`, and is one of the specification (advice).
+    /// A protocol is named `NAME` or `NAME/VERSION`, and the specification has it (advice).
     ProtocolName "protocol-name";
     /// A message has the protocol of its group.
     ProtocolMismatch "protocol-mismatch";
@@ -119,13 +119,13 @@ rules! {
     ProtocolOption "protocol-option";
     /// The name of an attribute has only lower-case letters and digits.
     AttributeName "attribute-name";
-    /// The type of an attribute is known, and is one that the attribute can have.
+    /// The type of an attribute is known, and the attribute can have it.
     AttributeType "attribute-type";
-    /// The value of an attribute is one of its type.
+    /// The value of an attribute is a value of its type.
     AttributeValue "attribute-value";
     /// `id`, `type` and `source` are not declared with `required: false`.
     AttributeRequired "attribute-required";
-    /// A URI template is one of level 1 of RFC 6570.
+    /// A URI template is of level 1 of RFC 6570.
     Template "template";
     /// A value can be extracted from a template in one way (advice).
     TemplateAmbiguous "template-ambiguous";
@@ -151,17 +151,20 @@ rules! {
     ContentTypeMismatch "content-type-mismatch";
     /// A content type is a media type.
     ContentType "content-type";
-    /// What a reference names exists.
+    /// References name things that exist.
     Dangling "dangling";
-    /// A reference has the form of an XID, a JSON Pointer or an absolute URI (advice, where it has to be none of them).
+    /// A reference has the form of an XID, a JSON Pointer or an absolute URI (advice, if it does not have to have one).
     Reference "reference";
     /// A schema has a document, in one form.
     SchemaDocument "schema-document";
-    /// A schema is valid in its format, and its references into itself lead to something. Advice where it is beyond a limit of this
-    /// crate, or refers to another document.
+    /// A schema is valid in its format, and its references into itself have targets.
+    ///
+    /// It is advice if the schema is beyond a limit of this crate, or refers to another document.
     SchemaInvalid "schema-invalid";
-    /// Payloads are judged by a schema (advice): it is in the catalog, of a format that this build judges, and of that of the content
-    /// type, and a type of it is selected where it has several.
+    /// Payloads are judged by a schema (advice).
+    ///
+    /// It is in the catalog, and of a format that this build judges. Its format is the format of the content type. If it has several types,
+    /// one of them is selected.
     NotJudged "not-judged";
     /// The default version of a schema or a message exists, and so does the ancestor of a version.
     SchemaVersion "schema-version";
@@ -183,16 +186,16 @@ pub(crate) fn short(text: &str, most: usize) -> Cow<'_, str> {
 /// Collects findings.
 pub(crate) struct Notes<'a> {
     pub(crate) options: &'a LoadOptions,
-    /// What is read.
+    /// The document that is read.
     pub(crate) document: &'a Value,
     findings: Vec<Finding>,
     seen: HashSet<(Rule, String, String)>,
     once: HashSet<String>,
-    /// Whether nothing is reported: what follows from a mistake that was.
+    /// Whether nothing is reported. It is set for consequences of a mistake that was reported.
     pub(crate) is_quiet: bool,
-    /// The places of versions, by those of their messages, which may have members, too.
+    /// The places of versions, by the places of their messages, which may have members, too.
     pub(crate) versions: HashMap<String, String>,
-    /// What messages inherit.
+    /// The budget for members that messages inherit.
     pub(crate) inherited: Budget,
     /// The patterns, paths and texts of schemas, each time that they are compiled.
     pub(crate) compiled: Budget,
@@ -201,7 +204,7 @@ pub(crate) struct Notes<'a> {
 /// The most bytes that all schemas take, about. Compiling their patterns takes seconds.
 const COMPILED: usize = 256 << 20;
 
-/// What parts of the document may take beyond their own bytes: a document could have a large part that thousands of others refer to.
+/// The bytes that parts of the document may take beyond their own. A document could have a large part that thousands of others refer to.
 pub(crate) struct Budget(Option<usize>);
 
 impl Budget {
@@ -236,7 +239,7 @@ impl<'a> Notes<'a> {
         self.add(Level::Advice, rule, place.into(), message.into());
     }
 
-    /// What the first one of a catalog is advice enough for.
+    /// Advice that is given once per catalog.
     pub(crate) fn advice_once(&mut self, rule: Rule, place: impl Into<String>, message: String) {
         if !self.is_quiet && self.once.insert(message.clone()) {
             self.advice(rule, place, message);
@@ -273,7 +276,7 @@ impl<'a> Notes<'a> {
         if is_there { own } else { of_version().map_or(own, |(version, _)| version) }
     }
 
-    /// What a message inherits is found again in each message that inherits it, and reported once.
+    /// Adds a finding once. A part that messages inherit is found again in each of them.
     fn add(&mut self, level: Level, rule: Rule, place: String, message: String) {
         if self.is_quiet {
             return;

@@ -108,7 +108,7 @@ impl<'a> Solver<'a, '_> {
     }
 }
 
-/// Where a value of at least one character can end: before the next text, or anywhere.
+/// The positions at which a value of at least one character can end: before the next text, or anywhere.
 fn ends<'a>(text: &'a str, longest: usize, next: Option<&'a Part>) -> Box<dyn Iterator<Item = usize> + 'a> {
     match next {
         None => Box::new((longest == text.len() && !text.is_empty()).then_some(longest).into_iter()),

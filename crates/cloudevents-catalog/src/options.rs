@@ -19,7 +19,7 @@
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// Upper bounds of what is read.
+    /// Upper bounds enforced while reading.
     pub limits: Limits,
     allowed: Vec<Leniency>,
 }
@@ -50,7 +50,7 @@ impl LoadOptions {
     }
 }
 
-/// Upper bounds of what is read. What exceeds one is an error, unless it says otherwise. Nesting is limited to 128 levels.
+/// Upper bounds enforced while reading. Exceeding a bound is an error, unless the bound says otherwise. Nesting is limited to 128 levels.
 ///
 /// ```
 /// assert_eq!(cloudevents_catalog::Limits::default().bytes, 16 << 20);
@@ -58,11 +58,11 @@ impl LoadOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of the document. 16 MiB by default. What base messages add to it where they are used, without a `dataschema` that is
-    /// shared, may have four times as many.
+    /// Bytes of the document. 16 MiB by default. The parts that base messages add to it may have four times as many, without a shared
+    /// `dataschema`.
     pub bytes: usize,
-    /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default; catalogs of 16 MiB have some
-    /// 300,000. Each takes some hundred bytes of memory, however few it has in the document.
+    /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default. Catalogs of 16 MiB have some
+    /// 300,000. Each takes some hundred bytes of memory, even if it has few bytes in the document.
     pub values: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,
@@ -95,7 +95,7 @@ pub enum Leniency {
     NestedAttributes,
     /// Formats of schemas have other names or versions, such as `XMLSchema/1.1` for `XSD/1.1` and `Protobuf/3.0` for `Protobuf/3`.
     FormatName,
-    /// References to messages and groups are JSON Pointers, `#/messagegroups/...`, where the specification has XIDs, `/messagegroups/...`.
+    /// References to messages and groups are JSON Pointers, `#/messagegroups/...`. The specification has XIDs, `/messagegroups/...`.
     PointerReference,
     /// A type within a JSON document is selected as `:definitions/X` or `#/definitions/X` after the reference.
     SubSelection,
@@ -103,12 +103,13 @@ pub enum Leniency {
     ProtocolNone,
     /// Values of type `symbol` have other characters than letters, digits and `_`, as symbols of AMQP may.
     AmqpSymbol,
-    /// The value of `time` is `0001-01-01T00:00:00Z`, where the specification has the year 0000.
+    /// The value of `time` is `0001-01-01T00:00:00Z`. The specification has the year 0000.
     EarliestTime,
     /// `usage` of an endpoint is a string, not an array.
     SingleUsage,
-    /// Placeholders match any text. By RFC 6570, reserved characters such as `/` are percent-encoded in a value. It changes verdicts on
-    /// events, and is the only one that is not about the catalog: [`Verdict::repairs`](crate::Verdict::repairs) names it.
+    /// Placeholders match any text. By RFC 6570, reserved characters such as `/` are percent-encoded in a value.
+    ///
+    /// It changes verdicts on events. All other variants are about the catalog. [`Verdict::repairs`](crate::Verdict::repairs) names it.
     WidePlaceholder,
 }
 
@@ -128,7 +129,7 @@ impl Leniency {
         Self::WidePlaceholder,
     ];
 
-    /// The one with this code.
+    /// Returns the leniency with this code.
     pub fn of(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.code() == code)
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// A message of MQTT, AMQP 1.0, Kafka, NATS or HTTP that is no CloudEvent.
 ///
-/// With the feature `transport`, it is made from what a receiver delivers.
+/// With the feature `transport`, it is made from the messages that a receiver delivers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawMessage {
@@ -50,7 +50,7 @@ impl From<&cloudevents_transport::Received> for RawMessage {
     }
 }
 
-/// What a definition states about a message of its protocol.
+/// A rule of a definition for a message of its protocol.
 #[derive(Debug)]
 pub(crate) struct RawRule {
     field: Field,
@@ -66,7 +66,7 @@ enum Field {
 }
 
 impl RawRule {
-    /// The rules in the options of a protocol. What says nothing about a received message is left out.
+    /// The rules in the options of a protocol. Options that say nothing about a received message are left out.
     pub(crate) fn read(members: &Map<String, Value>, is_wide: bool) -> Vec<Self> {
         let Some(Value::Object(options)) = members.get("protocoloptions") else { return Vec::new() };
         let mut rules = Vec::new();
@@ -110,12 +110,14 @@ impl RawRule {
 }
 
 impl Catalog {
-    /// Starts an event from a message of this protocol, such as `MQTT` or `KAFKA`, that is no CloudEvent: by the definition whose
-    /// `protocoloptions` match it, with most of them if several match. Placeholders have the values that they have in the message, and the
-    /// body is the payload. The program adds the id, and the time if it knows it: nothing is invented.
+    /// Starts an event from a message of this protocol, such as `MQTT` or `KAFKA`, that is no CloudEvent.
     ///
-    /// `None` if no definition of a CloudEvent matches, or one has placeholders that are not in the message. Of a protocol's options, the
-    /// topic, the key, the content type and headers count; a definition without any of them matches nothing.
+    /// It uses the definition whose `protocoloptions` match the message. If several match, it uses the definition with the most rules.
+    /// Placeholders have their values in the message, and the body is the payload. The program adds the id, and the time if it knows it:
+    /// nothing is invented.
+    ///
+    /// `None` if no definition of a CloudEvent matches, or if it has placeholders that are not in the message. Of a protocol's options, the
+    /// topic, the key, the content type and headers count. A definition without any of them matches nothing.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, Judge, RawMessage};
@@ -144,7 +146,7 @@ impl Catalog {
             let event = definition.event_of(message, &steps)?;
             Some((definition, event))
         });
-        // The first of those with the most rules.
+        // The first of the definitions with the most rules.
         let mut best: Option<(&Message, EventBuilder)> = None;
         for (definition, event) in found {
             if best.as_ref().is_none_or(|(known, _)| known.raw.len() < definition.raw.len()) {
@@ -178,7 +180,7 @@ impl Message {
             pairs.extend(rule.value.as_ref().map(|template| (template, text)));
         }
         let values = solve(&pairs, steps).ok()?;
-        // What is encoded in the message is not encoded again.
+        // Values that are encoded in the message are not encoded again.
         let written = |value: &str| if is_expansion(value) { value.to_owned() } else { encoded(value, b"") };
         self.with_values(&values, written).ok()
     }

@@ -1,6 +1,6 @@
 //! References: XIDs, JSON Pointers and URIs.
 
-/// What a reference names.
+/// The target of a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reference<'a> {
     /// An entity of the same catalog, by its decoded path, and the path or type selected in it.
@@ -37,7 +37,7 @@ pub(crate) fn is_absolute(uri: &str) -> bool {
     uri.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
-/// The XID of what is at a place, which is a JSON Pointer: ids may have a `~`, which pointers escape.
+/// The XID of the entity at a place. The place is a JSON Pointer: ids may have a `~`, which pointers escape.
 pub(crate) fn xid(place: &str) -> String {
     decoded(place)
 }

@@ -9,18 +9,22 @@ use std::time::Duration;
 /// How long a registry may take, with all of its document.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads the catalog of a registry, with all that is in it: `GET /?doc&inline=*` of xRegistry. A URL that has a query, or whose path ends
-/// with `/export`, is requested as it is: also the URL of a document in JSON.
+/// Reads the catalog of a registry, with everything in it: `GET /?doc&inline=*` of xRegistry.
 ///
-/// The client requests only what its guard allows: nothing but `https` on port 443 at public addresses, unless the program allows more. It
-/// follows no redirects. The document is read up to `Limits::bytes`, for 30 seconds at most.
+/// A URL that has a query, or whose path ends with `/export`, is requested unchanged. So is the URL of a document in JSON.
 ///
-/// Schemas are compiled here, which can take seconds: a program whose runtime has other things to do meanwhile gets the [`document`], and
-/// calls [`Catalog::read`] in `tokio::task::spawn_blocking`.
+/// The client requests only URLs that its guard allows: `https` on port 443 at public addresses, unless the program allows more. It follows
+/// no redirects. The document is read up to `Limits::bytes`, for 30 seconds at most.
 ///
-/// Errors are of kind [`Refused`](ErrorKind::Refused) where the guard or the registry refuses, [`Unreachable`](ErrorKind::Unreachable),
-/// [`Timeout`](ErrorKind::Timeout) or [`Transport`](ErrorKind::Transport) where it cannot be requested, and
-/// [`InvalidDocument`](ErrorKind::InvalidDocument) where the document is not a catalog, or is too large.
+/// Schemas are compiled here, which can take seconds. If the runtime of a program has other things to do meanwhile, get the [`document`],
+/// and call [`Catalog::read`] in `tokio::task::spawn_blocking`.
+///
+/// Errors are of these kinds:
+///
+/// - [`Refused`](ErrorKind::Refused) if the guard or the registry refuses
+/// - [`Unreachable`](ErrorKind::Unreachable), [`Timeout`](ErrorKind::Timeout) or [`Transport`](ErrorKind::Transport) if the URL cannot be
+///   requested
+/// - [`InvalidDocument`](ErrorKind::InvalidDocument) if the document is not a catalog, or is too large
 ///
 /// ```
 /// use cloudevents_catalog::{LoadOptions, reqwest013::fetch};

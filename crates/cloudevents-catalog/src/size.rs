@@ -1,11 +1,11 @@
 //! The sizes of JSON, of which a few bytes can take much memory.
 
-// What schemas take, of these formats only.
+// The sizes of schemas, for these formats only.
 #![cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
 
 use serde_json::Value;
 
-/// The most values of a text: each of them is the first one, or behind one of these bytes.
+/// The most values of a text: each of them is the first value, or behind one of these bytes.
 pub(crate) fn values_in(text: &[u8]) -> usize {
     let (mut count, mut is_text, mut is_escaped) = (1_usize, false, false);
     for byte in text {
@@ -29,7 +29,7 @@ pub(crate) fn values(value: &Value) -> usize {
     }
 }
 
-/// The bytes that a value has besides those within it, about. The members of an object are in nodes of a tree, which have room for many.
+/// The bytes that a value has besides those within it, about. The members of an object are in nodes of a tree, each with capacity for many.
 pub(crate) fn own_memory(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len().saturating_add(64),

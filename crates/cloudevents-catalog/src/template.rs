@@ -70,7 +70,9 @@ impl Template {
         text
     }
 
-    /// Whether it matches what another one does, part by part: placeholders that are the same are the same there, too.
+    /// Whether it matches every value that another template matches, part by part.
+    ///
+    /// Placeholders that are the same are the same there, too.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         self.parts.len() == other.parts.len()
@@ -145,7 +147,7 @@ impl fmt::Display for Template {
 pub enum TemplateError {
     /// A brace without its counterpart.
     Brace,
-    /// The name of a placeholder has other characters than letters, digits and `_`. Operators, as in `{+path}`, are of a higher level.
+    /// The name of a placeholder has characters other than letters, digits and `_`. Operators, as in `{+path}`, are of a higher level.
     Name(String),
     /// More than 32 placeholders.
     TooMany,

@@ -14,17 +14,17 @@ use typify_impl::{TypeSpace, TypeSpaceSettings};
 
 /// Rust code with a module for each definition of a CloudEvent, for a build script to write into `OUT_DIR`.
 ///
-/// The module of `com.example.order` is `com_example_order`. Its function `builder` takes the id, a value for each placeholder and for each
-/// required attribute that has none, and returns an `EventBuilder` with all that the definition states. Where the payload has a JSON
-/// Schema, its type is `Data`, which implements `EventData`: `TypedEvent::build(order::builder("1", "7"), order::Data { ... })` is an event
-/// by the contract. What a Rust type does not express, such as bounds of numbers, is left to a [judge](crate::Judge).
+/// The module of `com.example.order` is `com_example_order`. Its function `builder` takes the id, and a value for each placeholder and for
+/// each required attribute without a value. It returns an `EventBuilder` with all attributes that the definition states. If the payload has
+/// a JSON Schema, its type is `Data`, which implements `EventData`: `TypedEvent::build(order::builder("1", "7"), order::Data { ... })` is
+/// an event by the contract. Rules that a Rust type does not express, such as bounds of numbers, are left to a [judge](crate::Judge).
 ///
-/// The code needs `cloudevents-kit`, `serde` and `serde_json`, and what types of `typify` need: `chrono` for `date-time` and `date`, `uuid`
-/// for `uuid`. It is not formatted.
+/// The code needs `cloudevents-kit`, `serde` and `serde_json`. It also needs the crates that types of `typify` need: `chrono` for
+/// `date-time` and `date`, `uuid` for `uuid`. It is not formatted.
 ///
-/// Errors: two modules would have the same name, or a schema has other forms than these: objects with properties or of one type of values,
-/// arrays of one type, strings and lists of them, numbers and booleans, each of them perhaps `null`, and references to its definitions.
-/// Others, such as alternatives, are written by hand, or made by `typify` itself.
+/// Errors: two modules would have the same name, or a schema has a form that is not supported. The supported forms are objects with
+/// properties or of one type of values, arrays of one type, strings and lists of them, numbers and booleans, each of them perhaps `null`,
+/// and references to its definitions. Write types for other forms, such as alternatives, by hand, or make them with `typify` itself.
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, typify06::rust_module};
@@ -54,7 +54,7 @@ pub fn rust_module(catalog: &Catalog) -> Result<String, LoadError> {
     Ok(code)
 }
 
-/// What a template of level 1 makes of a value.
+/// Expands a value as a template of level 1 does.
 const HELPER: &str = r#"
 /// The value of a placeholder, percent-encoded where RFC 6570 has it.
 #[allow(dead_code)]
@@ -93,7 +93,7 @@ fn module(message: &Message, name: &str, code: &mut String) -> Result<(), LoadEr
     Ok(())
 }
 
-/// The type `Data` of the payload, and those that it has.
+/// The type `Data` of the payload, and the types that it uses.
 fn types(message: &Message) -> Result<Option<String>, LoadError> {
     let failed = |why: String| {
         LoadError::new(format!("there are no types for the schema of {}: {why}", message.xid()))
@@ -111,7 +111,7 @@ fn types(message: &Message) -> Result<Option<String>, LoadError> {
     })?;
     let schema: RootSchema = serde_json::from_value(document).map_err(|error| failed(error.to_string()))?;
     let mut space = TypeSpace::new(&TypeSpaceSettings::default());
-    // It panics at what it does not know.
+    // It panics at schemas that it does not know.
     let made = catch_unwind(AssertUnwindSafe(|| {
         space
             .add_root_schema(schema)
@@ -210,7 +210,7 @@ fn identifier(text: &str) -> String {
             _ => name.push('_'),
         }
     }
-    // Keywords, and what begins with a digit, are no names.
+    // Keywords are no names. Neither are words that begin with a digit.
     if KEYWORDS.contains(&name.as_str()) {
         name.push('_');
     }

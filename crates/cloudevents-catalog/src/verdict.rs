@@ -1,4 +1,4 @@
-//! What is judged of an event: one verdict, with the place and the rule of each fault.
+//! The verdict on an event, with the place and the rule of each fault.
 
 use crate::Leniency;
 use cloudevents_core::{Error, ErrorKind, Event};
@@ -24,7 +24,7 @@ pub trait Judge: Send + Sync {
     /// Judges an event.
     fn judge(&self, event: &Event) -> Verdict;
 
-    /// The verdict on a valid event: a step before sending, and the first one of a handler. See `examples/contract.rs`.
+    /// The verdict on a valid event: a step before sending, and the first step of a handler. See `examples/contract.rs`.
     ///
     /// An event whose payload could not be judged is valid: look at [`Verdict::not_judged`] to refuse it. In a handler, use
     /// `admit(&event).map_err(Failure::reject)?`: a bare `?` tries the message again, and rejects it after the last attempt.
@@ -129,7 +129,7 @@ impl Verdict {
         self.definition.as_deref()
     }
 
-    /// What is wrong. Empty if the event is valid, or if there is nothing to judge by.
+    /// The faults. Empty if the event is valid, or if there is nothing to judge by.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
@@ -173,7 +173,7 @@ impl fmt::Display for Verdict {
 /// The result of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The event has what its definition states. See [`Verdict::not_judged`] for its payload.
+    /// The event has all that its definition states. See [`Verdict::not_judged`] for its payload.
     Valid,
     /// The event differs from its definition.
     Invalid,
@@ -191,7 +191,7 @@ pub struct Fault {
     pub place: String,
     /// The rule: a JSON Pointer into the catalog. For a payload, the reference to the schema, with a JSON Pointer into it as its fragment.
     pub rule: String,
-    /// What is wrong, as a sentence without a full stop. It does not repeat values of the payload.
+    /// The fault, as a sentence without a full stop. It does not repeat values of the payload.
     pub message: String,
 }
 

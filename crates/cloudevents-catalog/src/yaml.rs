@@ -24,9 +24,9 @@ pub struct Document {
     pub json: String,
     /// The offset of the document in the YAML text.
     pub begin: usize,
-    /// Where it ends there.
+    /// The offset at which it ends there.
     pub end: usize,
-    /// Where each item of a sequence ends there, at the latest.
+    /// The offset at which each item of a sequence ends there, at the latest.
     pub items: Vec<usize>,
     /// Offsets in the JSON, in order, and their offsets in the YAML text.
     places: Vec<(usize, usize)>,
@@ -158,7 +158,7 @@ struct Open {
     anchor: usize,
     begin: usize,
     is_first: bool,
-    /// The names of a mapping so far; `None` for a sequence.
+    /// The names of a mapping so far. `None` for a sequence.
     names: Option<HashSet<String>>,
     /// Whether a name comes next.
     at_name: bool,
@@ -258,8 +258,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the separator before a value or a name, and checks the name. Returns the offset where it
-    /// begins.
+    /// Writes the separator before a value or a name, and checks the name. Returns the offset at which it begins.
     fn begin(&mut self, at: usize, json: Option<&str>) -> Result<usize, Error> {
         self.is_empty = false;
         if let Some(open) = self.open.last_mut() {

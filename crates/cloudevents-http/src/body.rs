@@ -59,9 +59,9 @@ impl<'a> From<&'a DecodeOptions> for BodyOptions<'a> {
 
 /// Collects a body within the limit of bytes and the deadline.
 ///
-/// A declared length beyond the limit is refused without reading anything. The bytes read never exceed the limit by more than one
-/// frame; a body that arrives in one frame is not copied. A body that was decompressed loses its `Content-Encoding` and
-/// `Content-Length` in `headers`.
+/// A declared length beyond the limit is refused without reading anything. The bytes read never exceed the limit by more than one frame. A
+/// body that arrives in one frame is not copied. A body that was decompressed loses its `Content-Encoding` and `Content-Length` in
+/// `headers`.
 ///
 /// Errors are of kind [`TooLarge`], [`Timeout`] when the body has not ended at the deadline, [`Disconnected`] when it breaks off, or
 /// [`InvalidData`] when it cannot be decompressed.
@@ -95,7 +95,7 @@ where
 
 /// Reads a request as a message, without looking into its document or its payload: see [`decode_message`].
 ///
-/// Discards repairs of lenient decoding; use [`read_body`] and [`decode_message`] to get them. Errors are those of both.
+/// Discards repairs of lenient decoding. Use [`read_body`] and [`decode_message`] to get them. Errors are those of both.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -151,7 +151,7 @@ where
         .await
 }
 
-/// Reads a response as a message, whatever its status; otherwise as [`message_from_request`].
+/// Reads a response as a message, without regard to its status. Otherwise as [`message_from_request`].
 pub async fn message_from_response<B>(
     response: Response<B>,
     with: impl Into<BodyOptions<'_>>,
@@ -165,7 +165,7 @@ where
         .map(|decoded| decoded.value)
 }
 
-/// Reads a response as one event, whatever its status; otherwise as [`event_from_request`].
+/// Reads a response as one event, without regard to its status. Otherwise as [`event_from_request`].
 pub async fn event_from_response<B>(
     response: Response<B>,
     with: impl Into<BodyOptions<'_>>,
@@ -177,7 +177,7 @@ where
     read(&mut parts.headers, body, with.into(), |headers, body, with| decode(headers, body, with)).await
 }
 
-/// Reads a response as events, one or a batch, whatever its status; otherwise as [`events_from_request`].
+/// Reads a response as events, one or a batch, without regard to its status. Otherwise as [`events_from_request`].
 pub async fn events_from_response<B>(
     response: Response<B>,
     with: impl Into<BodyOptions<'_>>,

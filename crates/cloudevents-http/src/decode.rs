@@ -10,12 +10,11 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from the headers and the body of a request or response, in binary or structured mode.
 ///
-/// The headers are a `&HeaderMap`, or pairs of any other library's names and values: names in any letter case, values as text or
+/// The headers are a `&HeaderMap`, or pairs of any other library's names and values. Names are in any letter case, values are text or
 /// bytes. A header that has several values comes as several pairs.
 ///
-/// The body is not copied. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no
-/// mark of CloudEvents; [`Batched`](ErrorKind::Batched), that it is a batch. JSON is understood without being in
-/// [`DecodeOptions::formats`].
+/// The body is not copied. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents.
+/// Errors of kind [`Batched`](ErrorKind::Batched) mean that it is a batch. JSON is understood without being in [`DecodeOptions::formats`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -57,7 +56,7 @@ pub fn decode<N: AsRef<str>, V: AsRef<[u8]>>(
     Ok(decoded?.with_repair(assumed))
 }
 
-/// Reads all events of a message: those of a batch, or the one of a binary or structured message.
+/// Reads all events of a message: the events of a batch, or the event of a binary or structured message.
 ///
 /// Headers and errors are those of [`decode`], without [`Batched`](ErrorKind::Batched).
 pub fn decode_events<N: AsRef<str>, V: AsRef<[u8]>>(
@@ -95,7 +94,7 @@ pub fn decode_message<N: AsRef<str>, V: AsRef<[u8]>>(
     Ok(decoded.with_repair(assumed))
 }
 
-/// The content type and what it means, and the repair if it had to be assumed.
+/// The content type and the detected mode, and the repair if the content type had to be assumed.
 type Opened<'h> = (Option<&'h str>, Detected, Option<Repair>);
 
 #[inline]

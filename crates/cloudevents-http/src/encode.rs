@@ -77,7 +77,7 @@ pub fn encode_with<'a>(
     Ok(encoded)
 }
 
-/// Writes a message for clients and servers without the `http` crate; headers as with [`encode_with`].
+/// Writes a message for clients and servers without the `http` crate, with the headers of [`encode_with`].
 pub fn encode_message_with(message: &Message, set: impl FnMut(&str, &str)) -> Result<Bytes, Error> {
     let mut headers = HeaderMap::new();
     let body = encode_message(message, &mut headers)?;
@@ -85,8 +85,9 @@ pub fn encode_message_with(message: &Message, set: impl FnMut(&str, &str)) -> Re
     Ok(body)
 }
 
-/// Writes a batch as one document; headers as with [`encode`]. Send batches only to peers that requested them (HTTP binding,
-/// section 3.3).
+/// Writes a batch as one document, with the headers of [`encode`].
+///
+/// Send batches only to peers that requested them (HTTP binding, section 3.3).
 pub fn encode_batch<'a>(
     events: impl Into<Batch<'a>>,
     format: &dyn Format,
@@ -96,13 +97,15 @@ pub fn encode_batch<'a>(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode
-/// changes of an event is not reported here: [`encode`] returns it, and [`Mode::message`] what changes the meaning.
+/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged.
+///
+/// The changes that binary mode makes to an event are not reported here. [`encode`] returns them, and [`Mode::message`] returns changes of
+/// the meaning.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     Ok(write_message(message, false, headers)?.0)
 }
 
-/// [`encode_message`], with [`Encoding::raw`]. Also returns what is lost because the event has to be a document.
+/// [`encode_message`], with [`Encoding::raw`]. Also returns the losses if the event has to be a document.
 pub(crate) fn write_message(
     message: &Message,
     raw: bool,
@@ -128,7 +131,7 @@ pub(crate) fn write_message(
     Ok((body.clone(), Losses::none()))
 }
 
-/// Whether [`write_message`] makes a document of an event. What binary mode would lose is not lost then.
+/// Whether [`write_message`] makes a document of an event. Then the losses of binary mode do not occur.
 pub(crate) fn needs_document(message: &Message, raw: bool) -> bool {
     raw && matches!(message, Message::Binary(event) if !arrives_raw(event))
 }
@@ -161,7 +164,7 @@ pub trait BuilderExt: Sized + Sealed {
 
     /// Adds this event in structured mode.
     ///
-    /// A loss that [changes the meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact);
+    /// A loss that [changes the meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact).
     /// [`encode`] returns it. Other losses are not errors: a Timestamp extension becomes a String in JSON.
     fn structured_event(self, event: &Event, format: &dyn Format) -> Result<Self::Message, Error> {
         self.message(&kept(Message::structured(event, format)?)?)
@@ -199,7 +202,7 @@ impl BuilderExt for http::response::Builder {
     }
 }
 
-/// Refuses a message in binary mode that would lose some of its meaning, for those who get no losses.
+/// Refuses a message in binary mode that would lose some of its meaning, for callers that get no losses.
 pub(crate) fn keep_meaning(message: &Message) -> Result<(), Error> {
     match message {
         Message::Binary(event) => binary_mode_meaning_losses(event).keep_meaning().map(drop),
@@ -209,7 +212,7 @@ pub(crate) fn keep_meaning(message: &Message) -> Result<(), Error> {
 
 /// The message, or the error for a value that its format could not hold.
 pub(crate) fn kept((message, losses): (Message, Losses)) -> Result<Message, Error> {
-    // What else is lost has the same meaning.
+    // The other losses keep the meaning.
     let _ = losses.keep_meaning()?;
     Ok(message)
 }
@@ -221,7 +224,7 @@ fn each(headers: &HeaderMap, mut set: impl FnMut(&str, &str)) -> Result<(), Erro
     Ok(())
 }
 
-/// Removes what describes another message.
+/// Removes headers that describe another message.
 #[inline]
 fn clear(headers: &mut HeaderMap) {
     if !headers.is_empty() {

@@ -15,10 +15,11 @@ use std::{
 /// The names that are remembered as logged. Beyond them, each loss is logged.
 const TOLD: usize = 64;
 
-/// Adds the headers of messages to requests and responses, except those that belong to an exchange or to its peers: whoever produced a
-/// message sets neither the target's credentials nor the framing of a request. A [sender](crate::reqwest013::sender), replies of
-/// the receiver and webhooks add headers with this, so bridges and outboxes over them do, too. A handshake of WebSockets has no headers of
-/// messages.
+/// Adds the headers of messages to requests and responses, except headers that belong to an exchange or to its peers.
+///
+/// The producer of a message cannot set the target's credentials or the framing of a request. A [sender](crate::reqwest013::sender),
+/// replies of the receiver and webhooks add headers with this type. So do bridges and outboxes over them. A handshake of WebSockets has no
+/// headers of messages.
 ///
 /// | not added | because |
 /// |---|---|
@@ -31,19 +32,19 @@ const TOLD: usize = 64;
 /// | `Signature*`, names that end with `-Signature`, `WebHook-*`, `X-Webhook-*`, `Svix-*`, `Idempotency-Key`, `X-Hub-Signature*`, `aeg-*` | they describe another delivery |
 /// | a header that the sender itself has | the program decides, not the producer |
 ///
-/// Names compare without regard to letter case, and a character other than a letter or digit counts as `-`: servers that pass headers as
-/// variables (RFC 3875, section 4.1.18) take `X_Real_IP` for `X-Real-IP`, and `ce_type` for an attribute.
+/// Names compare without regard to letter case, and a character other than a letter or digit counts as `-`. The reason is servers that pass
+/// headers as variables (RFC 3875, section 4.1.18): they take `X_Real_IP` for `X-Real-IP`, and `ce_type` for an attribute.
 ///
-/// `traceparent`, `tracestate`, `baggage` and all others are added. Headers that the program sets for all requests of a sender are not
-/// restricted. The first loss of each name is logged at DEBUG, without the value. Beside a client with unknown headers of its own, see
-/// `HttpSenderOptions::client_headers`, only these three are added, and losses are logged at WARN.
+/// `traceparent`, `tracestate`, `baggage` and all other headers are added. Headers that the program sets for all requests of a sender are
+/// not restricted. The first loss of each name is logged at DEBUG, without the value. A client with unknown headers of its own (see
+/// `HttpSenderOptions::client_headers`) is an exception: only these three are added, and losses are logged at WARN.
 #[derive(Debug, Default)]
 pub struct MessageHeaders {
     told: Mutex<Vec<HeaderName>>,
     client: ClientHeaders,
 }
 
-/// The headers that a client adds by itself, after those of messages and only where these are absent.
+/// The headers that a client adds by itself, after the headers of messages, and only if these are absent.
 #[derive(Debug)]
 enum ClientHeaders {
     Known(Vec<HeaderName>),
@@ -58,10 +59,10 @@ impl Default for ClientHeaders {
 }
 
 impl MessageHeaders {
-    /// Adds the headers of a message to `headers`, where those of the sender already are.
+    /// Adds the headers of a message to `headers`, which has the headers of the sender already.
     ///
-    /// Errors are of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact), for a header that [`lost`](Self::lost) names: senders have
-    /// applied their policy to it before. `headers` is unchanged then.
+    /// A header that [`lost`](Self::lost) names is an error of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact): senders have applied
+    /// their policy to it before. `headers` is unchanged then.
     pub fn add(&self, headers: &mut HeaderMap, outgoing: &Outgoing) -> Result<(), Error> {
         if outgoing.headers().len() == 0 {
             return Ok(());
@@ -95,14 +96,15 @@ impl MessageHeaders {
         Ok(())
     }
 
-    /// The headers of a message that no request or response can have, by index, and why: a name or value that no header may have, an
-    /// attribute (`ce-*`) or `Content-Type`. Those that belong to an exchange are not among them: they are left out. For
-    /// [`Transmit::lost_headers`](cloudevents_transport::binding::Transmit::lost_headers).
+    /// The headers of a message that no request or response can have, by index, and the reasons.
+    ///
+    /// They are names or values that no header may have, attributes (`ce-*`) and `Content-Type`. Headers that belong to an exchange are not
+    /// among them: they are left out. For [`Transmit::lost_headers`](cloudevents_transport::binding::Transmit::lost_headers).
     pub fn lost(outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
         outgoing.lost_headers(|name, value| header(name, value).err())
     }
 
-    /// Beside a client that adds the headers of these names; `None` if they are unknown.
+    /// For a client that adds the headers of these names. `None` if they are unknown.
     #[cfg(feature = "reqwest013")]
     pub(crate) fn beside_client(names: Option<Vec<HeaderName>>) -> Self {
         let client = names.map_or(ClientHeaders::Unknown, ClientHeaders::Known);
@@ -142,7 +144,7 @@ impl MessageHeaders {
     }
 }
 
-/// A header that is not an attribute; `None` for what is not added anyway. The error is why it cannot be a header.
+/// A header that is not an attribute. `None` for a header that is not added anyway. The error says why it cannot be a header.
 fn header(name: &str, value: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| "a name of HTTP is one or more letters, digits and some signs of ASCII")?;
@@ -200,7 +202,7 @@ const PREFIXES: &[&str] = &[
     "aeg-",
     "akamai-",
     "authentication-",
-    // Attributes are no headers of messages; what is left is `ce_`.
+    // Attributes are not headers of messages, so only `ce_` remains.
     "ce-",
     "cf-",
     "client-cert",
@@ -331,7 +333,7 @@ const STEERING: &[&str] = &[
     "x-sendfile",
 ];
 
-/// Credentials, and what is said about them.
+/// Credentials, and headers about them.
 const CREDENTIALS: &[&str] = &[
     "api-key",
     "apikey",
@@ -345,7 +347,7 @@ const CREDENTIALS: &[&str] = &[
     "x-userinfo",
 ];
 
-/// What proxies add, and servers behind them trust.
+/// Headers that proxies add, and that servers behind them trust.
 const PROXIES: &[&str] = &[
     "cdn-loop",
     "client-ip",

@@ -27,9 +27,11 @@ mod retry;
 mod server;
 mod value;
 
-/// Headers of a request or response. An event of 256 attributes, the default of [`Limits`](cloudevents_core::Limits), fits in binary mode,
-/// with 64 more for the client and what is between. [`HttpReceiver`] refuses a request with more (431, without a body), and the client that
-/// a [sender](reqwest013::sender) has by default cannot read such a response.
+/// The most headers of a request or response: 320.
+///
+/// An event of 256 attributes, the default of [`Limits`](cloudevents_core::Limits), fits in binary mode. 64 more are for the client and the
+/// servers between. [`HttpReceiver`] refuses a request with more headers (431, without a body). The default client of a
+/// [sender](reqwest013::sender) cannot read a response with more.
 ///
 /// Other servers and clients allow fewer: hyper, axum and reqwest 100 by default. For these, events with many attributes go in structured
 /// mode.

@@ -38,7 +38,7 @@ pub(crate) struct Headers<N, V> {
     ambiguous: bool,
     /// Whether a content coding other than `identity` is declared.
     encoded: bool,
-    /// Those with the prefix, in the order in which they came.
+    /// Headers with the prefix, in the order in which they came.
     attributes: SmallVec<[(N, V); 12]>,
     attribute_bytes: usize,
 }
@@ -92,7 +92,7 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
         self.attributes.iter().map(|(header, value)| (name::attribute(header.as_ref()), value.as_ref()))
     }
 
-    /// The content type. Two of them, or one that is not text, are an error.
+    /// The content type. Two content types are an error, and so is a content type that is not text.
     #[inline]
     pub(crate) fn content_type(&self) -> Result<Option<&str>, Error> {
         let Some(value) = &self.content_type else { return Ok(None) };

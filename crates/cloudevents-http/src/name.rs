@@ -4,7 +4,7 @@ use cloudevents_core::{Error, ErrorKind, Name};
 use http::{HeaderName, header::CONTENT_TYPE};
 use std::borrow::Cow;
 
-/// What a header is to the binding.
+/// The meaning of a header to the binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// It begins with `ce-`.
@@ -28,7 +28,7 @@ pub(crate) fn kind(header: &str) -> Kind {
     }
 }
 
-/// The attribute that a header names: what follows `ce-`, in lower case, because names of headers are alike in any.
+/// Returns the attribute that a header names: the text behind `ce-`, in lower case, because names of headers are alike in any.
 #[inline]
 pub(crate) fn attribute(header: &str) -> Cow<'_, str> {
     let name = header.get(PREFIX.len()..).unwrap_or_default();
@@ -40,7 +40,7 @@ pub(crate) fn attribute(header: &str) -> Cow<'_, str> {
 
 const PREFIX: &str = "ce-";
 
-/// The header of an attribute. Those of the core attributes are static.
+/// The header of an attribute. The headers of the core attributes are static.
 #[inline]
 pub(crate) fn header(name: Name<'_>) -> Result<HeaderName, Error> {
     Ok(match name.as_str() {

@@ -22,7 +22,7 @@ pub fn accepts(formats: &Formats, batches: bool) -> HeaderValue {
     HeaderValue::from_str(&list.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("*/*"))
 }
 
-/// The value of an `Accept` header for what decoding with these formats understands, which includes JSON.
+/// The value of an `Accept` header with the media types that decoding with these formats understands. JSON is included.
 #[cold]
 pub(crate) fn understood(formats: &Formats, batches: bool) -> HeaderValue {
     accepts(&cloudevents_json::with_json(formats.clone()), batches)
@@ -81,7 +81,7 @@ fn weight(headers: &HeaderMap, media_type: MediaType<'_>) -> u16 {
     found.1
 }
 
-/// `0`, `0.5`, `1.000` as thousandths; anything else counts as 1.
+/// `0`, `0.5`, `1.000` as thousandths. Other text counts as 1.
 fn thousandths(q: &str) -> u16 {
     match q.split_once('.') {
         Some(("0", digits)) => {

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn statuses_after_which_another_attempt_may_succeed() {
         for status in 400..600 {
-            // RFC 9110 and RFC 6585: what may pass, and of the server's own errors what does not.
+            // RFC 9110 and RFC 6585: the statuses that may pass, and the server's own errors that do not.
             let temporary = matches!(status, 408 | 425 | 429 | 500..600) && !matches!(status, 501 | 505);
             assert_eq!(is_temporary(StatusCode::from_u16(status).unwrap()), temporary, "{status}");
         }

@@ -12,7 +12,7 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
     header::read(name, value, &header::Clauses::HTTP, assembler)
 }
 
-/// The header value of an attribute, sharing the event's buffer where nothing has to be encoded.
+/// The header value of an attribute. It shares the event's buffer if nothing has to be encoded.
 #[inline]
 pub(crate) fn write(event: &Event, value: Value<'_>, raw: bool) -> Result<HeaderValue, Error> {
     if let Some(text) = value.as_str()
@@ -26,7 +26,9 @@ pub(crate) fn write(event: &Event, value: Value<'_>, raw: bool) -> Result<Header
     HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).map_err(|_| unreachable_value())
 }
 
-/// What is percent-encoded is printable ASCII, which every header may have; no attribute has control characters, which none may have.
+/// The error of a value that cannot occur: percent-encoded text is printable ASCII, which every header may have.
+///
+/// Attributes have no control characters, which no header may have.
 #[cold]
 fn unreachable_value() -> Error {
     Error::new(ErrorKind::InvalidString).with_detail("the value cannot be written in a header")

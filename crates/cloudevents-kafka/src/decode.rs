@@ -18,8 +18,8 @@ use cloudevents_json::{assume, find, recognize};
 /// The value is not copied if the record shares it, as [`Record`](crate::Record) does. JSON documents are
 /// decoded even when JSON is not in [`DecodeOptions::formats`].
 ///
-/// Errors: [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the record as a CloudEvent;
-/// [`Batched`](ErrorKind::Batched) when its content type is that of a batch, which Kafka does not have.
+/// Errors are of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the record as a CloudEvent. They are of kind
+/// [`Batched`](ErrorKind::Batched) when its content type is the content type of a batch, which Kafka does not have.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -49,7 +49,7 @@ pub fn decode(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<
 /// Decodes a message without parsing its document or payload. Use it to forward messages, or to read an
 /// attribute first.
 ///
-/// Documents in unknown formats are messages too; batches are not.
+/// Documents in unknown formats are messages, too. Batches are not.
 pub fn decode_message(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     let (look, repair, opened) = open(record, with)?;
     let decoded = match opened {
@@ -59,7 +59,7 @@ pub fn decode_message(record: &impl RecordView, with: &DecodeOptions) -> Result<
     Ok(decoded.with_repair(repair))
 }
 
-/// What a record is.
+/// The kind of a record.
 enum Opened<'r> {
     /// An event in binary mode, with this content type.
     Binary(Option<&'r str>),
@@ -67,7 +67,7 @@ enum Opened<'r> {
     Document(FormatId, Bytes),
 }
 
-/// What a record is, and the repair if that is not what it says.
+/// Returns the kind of a record, and the repair if it does not state this kind.
 #[inline]
 fn open<'r>(
     record: &'r impl RecordView,

@@ -12,7 +12,7 @@ use cloudevents_core::{
 };
 use std::borrow::Cow;
 
-/// Encodes an event as a record and returns it with the losses: what the format could not represent.
+/// Encodes an event as a record and returns it with the losses: the parts that the format could not represent.
 ///
 /// The payload is not copied. Attributes are not copied when the event shares their text.
 ///
@@ -47,8 +47,8 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Recor
 /// Encodes a message as a record without a key. The document of a structured message is not changed.
 ///
 /// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch. [`Key::of_message`](crate::Key::of_message) finds a key.
-/// What binary mode changes of an event is not reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message)
-/// what changes the meaning.
+/// The changes that binary mode makes to an event are not reported here. [`encode`] returns them, and
+/// [`Mode::message`](cloudevents_core::Mode::message) returns changes of the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};
@@ -132,13 +132,13 @@ pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, C
             None => each(name, attribute.to_canonical()),
         }
     }
-    // Without one, it is what the payload implies.
+    // Without a stated content type, it is the content type that the payload implies.
     if let Some(media_type) = stated.or_else(|| event.content_type().map(MediaType::as_str)) {
         each(Name::Header(CONTENT_TYPE), media_type.into());
     }
 }
 
-/// Returns a text of this event as a header value, shared with the event's buffer where possible.
+/// Returns a text of this event as a header value. It shares the event's buffer if possible.
 #[inline]
 fn shared(event: &Event, text: Cow<'_, str>) -> Bytes {
     match text {

@@ -28,7 +28,7 @@ pub fn is_cloudevent(record: &impl RecordView) -> bool {
     Look::at(record, Leniency::strict()).is_marked()
 }
 
-/// What one pass over the headers finds.
+/// The findings of one pass over the headers.
 pub(crate) struct Look<'r> {
     /// The value of `content-type`.
     content_type: Option<&'r [u8]>,
@@ -49,7 +49,7 @@ pub(crate) struct Look<'r> {
 }
 
 impl<'r> Look<'r> {
-    /// A foreign prefix counts only where there is no other mark.
+    /// A foreign prefix counts only if there is no other mark.
     #[inline]
     pub(crate) fn at(record: &'r impl RecordView, leniency: Leniency) -> Self {
         let look = Self::with_prefix(record, PREFIX, leniency);
@@ -58,7 +58,7 @@ impl<'r> Look<'r> {
         }
         let foreign = record.headers().find_map(|(header, _)| name::foreign_prefix(header));
         match foreign {
-            // Where `ce-` stands for `ce_`, `Content-Type` stands for `content-type`.
+            // If `ce-` stands for `ce_`, `Content-Type` stands for `content-type`.
             Some(prefix) => Self::with_prefix(record, prefix, leniency.with(RepairKind::ContentTypeName)),
             None => look,
         }
@@ -105,7 +105,7 @@ impl<'r> Look<'r> {
         match look.respelled {
             // The exact name takes precedence.
             Some(_) if typed => (look.respelled, look.differ) = (None, false),
-            // Under a foreign prefix, it is what a framework says of its own serializer.
+            // Under a foreign prefix, it is the content type that a framework states of its own serializer.
             Some(value) if named.is_some() && !is_document(value) => {
                 look.differ |= named != Some(value);
                 look.differ &= !look.is_foreign();
@@ -146,7 +146,8 @@ impl<'r> Look<'r> {
         self.prefixed || self.document
     }
 
-    /// Returns the content type and what it means. Two content types, or one that is not text, are errors. So is no mark at all.
+    /// Returns the content type and the detected mode. Two content types are an error, and so are a content type that is not text, and no
+    /// mark.
     #[inline]
     pub(crate) fn detect(&self) -> Result<(Option<&'r str>, Detected), Error> {
         if !self.is_marked() {

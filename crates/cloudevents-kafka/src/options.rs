@@ -79,7 +79,7 @@ pub enum Key {
     None,
     /// These bytes.
     Literal(Bytes),
-    /// The canonical text of the attribute of this name; null when the event does not have it.
+    /// The canonical text of the attribute of this name. It is null if the event does not have the attribute.
     Attribute(Cow<'static, str>),
 }
 
@@ -111,8 +111,7 @@ impl Key {
         }
     }
 
-    /// Returns the key for a message. Reads a document only as far as needed to find the attribute; its
-    /// format must be known.
+    /// Returns the key for a message. Reads a document only as far as needed to find the attribute. Its format must be known.
     pub fn of_message(&self, message: &Message, with: &DecodeOptions) -> Result<Option<Bytes>, Error> {
         match (self, message) {
             (_, Message::Binary(event)) => Ok(self.of_event(event)),

@@ -25,7 +25,7 @@ pub(crate) fn text<'v>(name: &str, value: &'v [u8]) -> Result<&'v str, Error> {
     std::str::from_utf8(value).map_err(|_| not_utf8(name, value))
 }
 
-/// Returns a text of this event as a header value, shared with the event's buffer where possible.
+/// Returns a text of this event as a header value. It shares the event's buffer if possible.
 #[inline]
 pub(crate) fn write(event: &Event, text: &str) -> Bytes {
     match share(event, text) {

@@ -68,7 +68,7 @@ impl Record {
 pub struct Header {
     /// The name. Header names are case-sensitive.
     pub name: HeaderName,
-    /// The value; `None` is null.
+    /// The value. `None` is null.
     pub value: Option<Bytes>,
 }
 
@@ -189,10 +189,10 @@ pub trait RecordView {
     /// If a client returns names as bytes, skip names that are not UTF-8: they cannot name an attribute.
     fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)>;
 
-    /// The value; `None` is null.
+    /// The value. `None` is null.
     fn value(&self) -> Option<&[u8]>;
 
-    /// Returns the value for keeping. The default copies it; override this if the client shares it.
+    /// Returns the value for keeping. The default copies it. Override this if the client shares it.
     fn value_bytes(&self) -> Option<Bytes> {
         self.value().map(Bytes::copy_from_slice)
     }

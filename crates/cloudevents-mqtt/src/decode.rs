@@ -12,12 +12,12 @@ use cloudevents_core::{
 };
 use cloudevents_json::{assume, find, recognize};
 
-/// Reads one event from a message, in binary or structured mode. The topic is not looked at.
+/// Reads one event from a message, in binary or structured mode. The topic has no influence.
 ///
-/// The payload is not copied if the message shares it, as [`MqttMessage`](crate::MqttMessage) does; an empty one means no payload. Errors
-/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
-/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which MQTT does not have. A message of MQTT 3.1.1 is read as a document
-/// of the JSON format. JSON is understood without being in [`DecodeOptions::formats`].
+/// The payload is not copied if the message shares it, as [`MqttMessage`](crate::MqttMessage) does. An empty payload means no payload.
+/// Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents. Errors of kind
+/// [`Batched`](ErrorKind::Batched) mean that it claims to be a batch, which MQTT does not have. A message of MQTT 3.1.1 is read as a
+/// document of the JSON format. JSON is understood without being in [`DecodeOptions::formats`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -45,7 +45,7 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
-/// Documents in unknown formats are messages, too; batches are not.
+/// Documents in unknown formats are messages, too. Batches are not.
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     with.limits.check_bytes(message.payload().len())?;
     let (opened, repair) = open(message, with)?;
@@ -58,7 +58,7 @@ pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Resul
     Ok(decoded.with_repair(repair))
 }
 
-/// What a message is.
+/// The kind of a message.
 enum Opened {
     /// An event in binary mode, and whether its attributes have the prefix of HTTP.
     Binary(Look, bool),
@@ -66,7 +66,7 @@ enum Opened {
     Document(FormatId),
 }
 
-/// What a message is, and the repair if that is not what it says.
+/// Returns the kind of a message, and the repair if it does not state this kind.
 #[inline]
 fn open(message: &impl MessageView, with: &DecodeOptions) -> Result<(Opened, Option<Repair>), Error> {
     match mode(message)? {

@@ -8,10 +8,11 @@ use cloudevents_core::{
 };
 use std::borrow::Cow;
 
-/// Writes an event as a message. The payload is not copied; attributes are where the event shares its text.
+/// Writes an event as a message. The payload is not copied. Attributes are copied, unless the event shares its text.
 ///
-/// The losses say what the format could not hold. Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for what MQTT 3.1.1 does not
-/// have, and [`TooLarge`](ErrorKind::TooLarge) for an attribute beyond the 65,535 bytes that a string of MQTT may have.
+/// The losses list the parts that the format could not represent. Features that MQTT 3.1.1 does not have are errors of kind
+/// [`Unsupported`](ErrorKind::Unsupported). An attribute beyond the 65,535 bytes that a string of MQTT may have is an error of kind
+/// [`TooLarge`](ErrorKind::TooLarge).
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -35,11 +36,11 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
     }
 }
 
-/// Writes a message, for a [`Version`] of MQTT, or with an [`Encoding`], whose mode does not apply. The document of a structured message
-/// is moved, unchanged.
+/// Writes a message, for a [`Version`] of MQTT, or with an [`Encoding`], whose mode does not apply.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported); so is what MQTT 3.1.1 does not have. What binary mode changes of an
-/// event is not reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
+/// The document of a structured message is moved, unchanged. A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). So are
+/// features that MQTT 3.1.1 does not have. The changes that binary mode makes to an event are not reported here. [`encode`] returns them,
+/// and [`Mode::message`](cloudevents_core::Mode::message) returns changes of the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};

@@ -7,8 +7,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::is_event;
 
-/// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`; over
-/// MQTT 3.1.1, a payload that is a JSON object with a `specversion`.
+/// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`.
+///
+/// Over MQTT 3.1.1, the mark is a payload that is a JSON object with a `specversion`.
 ///
 /// A message without a mark is not a CloudEvent, which is normal on a topic with other messages. A message with a mark may still be
 /// malformed.
@@ -30,7 +31,7 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
     }
 }
 
-/// What the first look at the user properties finds.
+/// The findings of the first look at the user properties.
 pub(crate) struct Look {
     /// Whether there is a `specversion`.
     pub(crate) is_marked: bool,
@@ -58,7 +59,7 @@ impl Look {
     }
 }
 
-/// What the message claims to be.
+/// Returns the mode that the message states.
 #[inline]
 pub(crate) fn mode(message: &impl MessageView) -> Result<Detected, Error> {
     match message.version() {

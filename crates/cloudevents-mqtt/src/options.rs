@@ -20,7 +20,7 @@ pub enum Version {
 
 /// How an event is written.
 ///
-/// A [`Mode`] converts into one for MQTT 5.
+/// A [`Mode`] converts into an encoding for MQTT 5.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Encoding<'a> {
@@ -64,8 +64,10 @@ impl<'a> Encoding<'a> {
         self
     }
 
-    /// Returns a copy that the peer reads: [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2), [`repeated`](Self::repeated) for
-    /// [`JavaScript10`](Peer::JavaScript10), and structured mode in JSON for those that [take documents only](Peer::takes_documents_only).
+    /// Returns a copy that the peer reads.
+    ///
+    /// It has [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2), [`repeated`](Self::repeated) for [`JavaScript10`](Peer::JavaScript10),
+    /// and structured mode in JSON for peers that [take documents only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};

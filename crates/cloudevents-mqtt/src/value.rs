@@ -16,7 +16,7 @@ pub(crate) fn read(name: &str, value: &str, assembler: &mut Assembler<'_>) -> Re
     assembler.named(name, Given::Text(piece))
 }
 
-/// A text of this event, sharing its buffer where it lies there.
+/// A text of this event. It shares the event's buffer if it is in it.
 #[inline]
 pub(crate) fn write(event: &Event, name: &str, text: Cow<'_, str>) -> Result<TextBuffer, Error> {
     if text.len() > LONGEST {

@@ -1,4 +1,4 @@
-//! Messages: owned ones, and whatever a client library has, seen as one.
+//! Messages of this crate and of client libraries, seen through one trait.
 
 use crate::Version;
 use bytes::Bytes;
@@ -62,7 +62,7 @@ impl MqttMessage {
     }
 }
 
-/// A message as its client library holds it: what [`decode`](crate::decode()) reads, without copying the properties.
+/// A message as its client library holds it. [`decode`](crate::decode()) reads it without copying the properties.
 ///
 /// To decode the messages of another client, implement it for a newtype:
 ///

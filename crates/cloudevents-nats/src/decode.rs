@@ -7,11 +7,11 @@ use cloudevents_core::{
 };
 use cloudevents_json::{find, recognize};
 
-/// Reads one event from a message, in binary or structured mode. The subject is not looked at.
+/// Reads one event from a message, in binary or structured mode. The subject has no influence.
 ///
-/// The payload is not copied if the message shares it, as [`NatsMessage`](crate::NatsMessage) does; an empty one means no payload. Errors
-/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
-/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which NATS does not have. JSON is understood without being in
+/// The payload is not copied if the message shares it, as [`NatsMessage`](crate::NatsMessage) does. An empty payload means no payload.
+/// Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents. Errors of kind
+/// [`Batched`](ErrorKind::Batched) mean that it claims to be a batch, which NATS does not have. JSON is understood without being in
 /// [`DecodeOptions::formats`]. Documents in other formats that the options list are read, too, although the binding does not write them.
 ///
 /// ```
@@ -42,7 +42,7 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
-/// Documents in unknown formats are messages, too; batches are not.
+/// Documents in unknown formats are messages, too. Batches are not.
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     with.limits.check_bytes(message.payload().len())?;
     let look = Look::at(message);

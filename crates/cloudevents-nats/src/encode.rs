@@ -8,9 +8,10 @@ use cloudevents_core::{
 };
 use cloudevents_json::Json;
 
-/// Writes an event as a message. The payload is not copied; attributes are where the event shares its text and no escapes are needed.
+/// Writes an event as a message. The payload is not copied. Attributes are not copied if the event shares its text and no escapes are
+/// needed.
 ///
-/// The losses say what the format could not hold. A structured format other than JSON is an error of kind
+/// The losses list the parts that the format could not represent. A structured format other than JSON is an error of kind
 /// [`Unsupported`](ErrorKind::Unsupported) (NATS-3-b).
 ///
 /// ```
@@ -38,8 +39,9 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
 
 /// Writes a message. The document of a structured message is moved, unchanged.
 ///
-/// A batch, and a document that is not JSON, are errors of kind [`Unsupported`](ErrorKind::Unsupported). What binary mode changes of an
-/// event is not reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
+/// A batch, and a document that is not JSON, are errors of kind [`Unsupported`](ErrorKind::Unsupported). The changes that binary mode makes
+/// to an event are not reported here. [`encode`] returns them, and [`Mode::message`](cloudevents_core::Mode::message) returns changes of
+/// the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};
@@ -53,7 +55,7 @@ pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
     Ok(write_message(message, false)?.0)
 }
 
-/// [`encode_message`], with [`Encoding::raw`]. Also returns what is lost because the event has to be a document.
+/// [`encode_message`], with [`Encoding::raw`]. Also returns the losses if the event has to be a document.
 pub(crate) fn write_message(message: &Message, raw: bool) -> Result<(NatsMessage, Losses), Error> {
     match message {
         Message::Binary(event) if needs_document(message, raw) => structured(event, &Json::new(), false),
@@ -68,7 +70,7 @@ pub(crate) fn write_message(message: &Message, raw: bool) -> Result<(NatsMessage
     }
 }
 
-/// Whether [`write_message`] makes a document of an event. What binary mode would lose is not lost then.
+/// Whether [`write_message`] makes a document of an event. Then the losses of binary mode do not occur.
 pub(crate) fn needs_document(message: &Message, raw: bool) -> bool {
     raw && matches!(message, Message::Binary(event) if !arrives_raw(event))
 }
@@ -122,7 +124,7 @@ fn binary(event: &Event, raw: bool) -> NatsMessage {
         };
         headers.push((header, value));
     }
-    // Last, and of the payload's kind where the attribute is absent.
+    // Last. If the attribute is absent, it is the content type of the payload's kind.
     if let Some(media_type) = event.content_type() {
         headers.push((
             TextBuffer::from_static("ce-datacontenttype"),

@@ -10,8 +10,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::{assume, is_event};
 
-/// Whether a message bears a mark of CloudEvents: a `Content-Type` under `application/cloudevents`, or a `ce-` header; without any
-/// headers, a payload that is a JSON object with a `specversion`.
+/// Whether a message bears a mark of CloudEvents: a `Content-Type` under `application/cloudevents`, or a `ce-` header.
+///
+/// In a message without any headers, the mark is a payload that is a JSON object with a `specversion`.
 ///
 /// A message without a mark is not a CloudEvent, which is normal on a subject with other messages. A message with a mark may still be
 /// malformed.
@@ -27,7 +28,7 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
     Look::at(message).is_marked(message)
 }
 
-/// What the first look at the headers finds.
+/// The findings of the first look at the headers.
 pub(crate) struct Look<'m> {
     /// The value of the first `Content-Type`.
     content_type: Option<&'m [u8]>,
@@ -65,7 +66,7 @@ impl<'m> Look<'m> {
             || (!self.headers && is_event(&message.payload_bytes()))
     }
 
-    /// What the message says it is, and the repair if that had to be assumed.
+    /// Returns the mode of the message, and the repair if the mode had to be assumed.
     #[inline]
     pub(crate) fn mode(
         &self,

@@ -8,7 +8,7 @@ pub(crate) const CONTENT_TYPE: &str = "content-type";
 /// The prefix of every attribute.
 pub(crate) const PREFIX: &str = "ce-";
 
-/// The attribute a header names: what follows `ce-`, in lower case. Names compare in any case (NATS-3.1.3.1-b).
+/// Returns the attribute that a header names: the text behind `ce-`, in lower case. Names compare in any case (NATS-3.1.3.1-b).
 #[inline]
 pub(crate) fn attribute(header: &str) -> Option<Cow<'_, str>> {
     let (prefix, name) = header.split_at_checked(PREFIX.len())?;

@@ -14,8 +14,8 @@ pub struct Encoding<'a> {
     /// Whether text in headers of binary mode is written as it is, without escapes. Default: no.
     ///
     /// **Outside the specification**, which has percent signs, quotation marks and spaces escaped (NATS-3.1.3.2-c): for peers that never
-    /// undo escapes. An event with other text than printable ASCII, or with white space at either end of one, is sent in structured mode in
-    /// JSON instead, because it [would not arrive](cloudevents_core::codec::header::arrives_raw).
+    /// undo escapes. An event with other text than printable ASCII is sent in structured mode in JSON instead. So is an event with white
+    /// space at either end of a text. The reason is that it [would not arrive](cloudevents_core::codec::header::arrives_raw).
     pub raw: bool,
 }
 
@@ -40,9 +40,11 @@ impl<'a> Encoding<'a> {
         Self { without_headers: true, ..Self::structured(json) }
     }
 
-    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode in
-    /// JSON for those that [take documents only](Peer::takes_documents_only) and for [`Go2`](Peer::Go2), whose transport over NATS without
-    /// JetStream reads no other.
+    /// Returns a copy that the peer reads.
+    ///
+    /// It has [`raw`](Self::raw) for peers that [take raw text](Peer::takes_raw_text), and structured mode in JSON for peers that [take
+    /// documents only](Peer::takes_documents_only) and for [`Go2`](Peer::Go2). The transport of `Go2` over NATS without JetStream reads no
+    /// other mode.
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};

@@ -13,7 +13,7 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
     header::read(name, value, &header::Clauses::NATS, assembler)
 }
 
-/// A text of this event as a header value: shared where it lies there and needs no escapes.
+/// A text of this event as a header value. It is shared if the event shares it and it needs no escapes.
 #[inline]
 pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Bytes {
     if !raw && !header::is_literal(text.as_bytes()) {
@@ -22,7 +22,7 @@ pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Bytes {
     share(event, text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()))
 }
 
-/// A media type as header value. It is written as it stands: its spaces and quotes are those of a header.
+/// A media type as header value, unchanged: its spaces and quotes may stand in a header.
 pub(crate) fn text(text: Cow<'static, str>) -> Bytes {
     match text {
         Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),

@@ -1,4 +1,4 @@
-//! Messages: owned ones, and whatever a client library has, seen as one.
+//! Messages of this crate and of client libraries, seen through one trait.
 
 use bytes::Bytes;
 use cloudevents_core::TextBuffer;
@@ -46,7 +46,7 @@ impl NatsMessage {
     }
 }
 
-/// A message as its client library holds it: what [`decode`](crate::decode()) reads, without copying the headers.
+/// A message as its client library holds it. [`decode`](crate::decode()) reads it without copying the headers.
 ///
 /// To decode the messages of another client, implement it for a newtype:
 ///

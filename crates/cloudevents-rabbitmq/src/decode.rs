@@ -9,9 +9,9 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in binary or structured mode.
 ///
-/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does; an empty one means no payload. Errors
-/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
-/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which the binding does not have. JSON is understood without being in
+/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does. An empty body means no payload. Errors
+/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents. Errors of kind
+/// [`Batched`](ErrorKind::Batched) mean that it claims to be a batch, which the binding does not have. JSON is understood without being in
 /// [`DecodeOptions::formats`].
 ///
 /// ```
@@ -39,7 +39,7 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
-/// Documents in unknown formats are messages, too; batches are not.
+/// Documents in unknown formats are messages, too. Batches are not.
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     let (opened, repair) = open(message, with)?;
     let decoded = match opened {
@@ -51,7 +51,7 @@ pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Resul
     Ok(decoded.with_repair(repair))
 }
 
-/// What a message is.
+/// The kind of a message.
 enum Opened<'m> {
     /// An event in binary mode, with this content type.
     Binary(Look, ContentType<'m>),
@@ -59,7 +59,7 @@ enum Opened<'m> {
     Document(FormatId),
 }
 
-/// What a message is, and the repair if that is not what it says.
+/// Returns the kind of a message, and the repair if it does not state this kind.
 #[inline]
 fn open<'m>(
     message: &'m impl MessageView,
@@ -72,7 +72,7 @@ fn open<'m>(
         Detected::Structured(id) => Ok(Opened::Document(id)),
         Detected::Batched(_) => Err(batched()),
     };
-    // What is no event may be encoded.
+    // A message that is no event may be encoded.
     let is_event = !matches!(&opened, Err(error) if error.kind() == ErrorKind::NotACloudEvent);
     if is_event && message.content_encoding().is_some_and(is_encoded) {
         return Err(encoded());
@@ -118,7 +118,7 @@ impl<'m> ContentType<'m> {
                 differ |= *first.get_or_insert(value) != value;
             }
         }
-        // The exact name takes precedence; what marks a document does not contradict it.
+        // The exact name takes precedence. A mark of a document does not contradict it.
         let is_document = |text: &&str| !matches!(detect(Some(text)), Ok(Detected::NotADocument));
         match named {
             Some(_) if first.is_some() && first.filter(is_document).is_none() => {
@@ -180,8 +180,8 @@ fn binary(
     assembler.finish(payload)
 }
 
-/// The binding's example has a header `ce-datacontenttype` beside the content type, so some write both. They must agree. Where leniency
-/// ignores one of them, it is the property: frameworks set it by themselves, for their own serializer.
+/// The binding's example has a header `ce-datacontenttype` beside the content type, so some producers write both. They must agree. If
+/// leniency ignores one of them, it is the property: frameworks set it by themselves, for their own serializer.
 #[cold]
 fn agrees(value: Field<'_>, media_type: &str, assembler: &mut Assembler<'_>) -> Result<bool, Error> {
     if matches!(value, Field::Void) || value == Field::Bytes(media_type.as_bytes()) {

@@ -8,9 +8,9 @@ use cloudevents_core::{
 };
 use std::borrow::Cow;
 
-/// Writes an event as a message. The payload is not copied; attributes are where the event shares its text.
+/// Writes an event as a message. The payload is not copied. Attributes are copied, unless the event shares its text.
 ///
-/// The losses say what the format could not hold.
+/// The losses list the parts that the format could not represent.
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -34,8 +34,8 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(RabbitMessage, Losses), 
 
 /// Writes a message. The document of a structured message is moved, unchanged.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). What binary mode changes of an event is not reported here:
-/// [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). The changes that binary mode makes to an event are not reported
+/// here. [`encode`] returns them, and [`Mode::message`](cloudevents_core::Mode::message) returns changes of the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};
@@ -100,7 +100,7 @@ fn binary(event: &Event) -> Result<RabbitMessage, Error> {
     })
 }
 
-/// A text of this event, sharing its buffer where it lies there.
+/// A text of this event. It shares the event's buffer if it is in it.
 fn shared(event: &Event, text: &str) -> TextBuffer {
     share(event, text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
 }

@@ -10,8 +10,10 @@ use cloudevents_core::{
     codec::{CoreName, Detected, detect},
 };
 
-/// Whether a message bears a mark of CloudEvents: a `content-type` under `application/cloudevents`, a header that begins with `ce-`,
-/// `cloudEvents_` or `cloudEvents:`, or all four of the headers `specversion`, `id`, `source` and `type`.
+/// Whether a message bears a mark of CloudEvents.
+///
+/// A mark is a `content-type` under `application/cloudevents`, or a header that begins with `ce-`, `cloudEvents_` or `cloudEvents:`. All
+/// four of the headers `specversion`, `id`, `source` and `type` are a mark, too.
 ///
 /// A message without a mark is not a CloudEvent, which is normal on a queue with other messages. A message with a mark may still be
 /// malformed.
@@ -27,7 +29,7 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
     !matches!(detect(message.content_type()), Ok(Detected::NotADocument)) || Look::at(message).is_ok()
 }
 
-/// What the first look at the headers of a message in binary mode finds.
+/// The findings of the first look at the headers of a message in binary mode.
 pub(crate) struct Look {
     /// How its headers name attributes.
     pub(crate) spelling: Spelling,

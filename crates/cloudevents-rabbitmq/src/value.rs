@@ -38,7 +38,7 @@ pub(crate) fn read(name: &str, value: Field<'_>, assembler: &mut Assembler<'_>) 
     }
 }
 
-/// The length of what [`read`] will push for the value.
+/// The length of the text that [`read`] will push for the value.
 #[inline]
 pub(crate) fn length(value: Field<'_>) -> usize {
     match value {
@@ -48,7 +48,7 @@ pub(crate) fn length(value: Field<'_>) -> usize {
     }
 }
 
-/// A text of this event as the value of a header: shared where it lies there.
+/// A text of this event as the value of a header. It shares the event's buffer if it is in it.
 #[inline]
 pub(crate) fn write(event: &Event, text: Cow<'_, str>) -> FieldValue {
     FieldValue::Bytes(match text {
@@ -64,8 +64,9 @@ fn integer(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<()
     }
 }
 
-/// A number that no attribute has: `time`, or one that is no Integer. Leniency may take it for milliseconds: producers of AMQP 1.0 write
-/// times so.
+/// The error of a number that no attribute has: `time`, or a number that is no Integer.
+///
+/// Leniency may take it for milliseconds: producers of AMQP 1.0 write times so.
 #[cold]
 fn numeric_time(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let error = match name {

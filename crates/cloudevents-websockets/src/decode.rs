@@ -7,7 +7,7 @@ use cloudevents_json::{find, recognize};
 
 /// Reads the event of a message of this subprotocol, with its format among `with`'s. JSON is always there.
 ///
-/// A frame of the wrong kind is an error of kind [`InvalidDocument`](ErrorKind::InvalidDocument) (WS-1.5-a); an endpoint then closes the
+/// A frame of the wrong kind is an error of kind [`InvalidDocument`](ErrorKind::InvalidDocument) (WS-1.5-a). An endpoint then closes the
 /// connection with status 1003.
 pub fn decode(frame: Frame, subprotocol: Subprotocol, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     check(frame.is_text(), frame.as_bytes(), subprotocol, with)?;

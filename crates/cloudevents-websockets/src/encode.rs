@@ -7,8 +7,8 @@ use cloudevents_json::find;
 
 /// Writes an event as a message of this subprotocol, with its format among `with`'s. JSON is always there.
 ///
-/// The losses say what the format could not hold. The error of kind [`UnknownFormat`](ErrorKind::UnknownFormat) says that the format is
-/// not there.
+/// The losses list the parts that the format could not represent. A missing format is an error of kind
+/// [`UnknownFormat`](ErrorKind::UnknownFormat).
 pub fn encode(
     event: &Event,
     subprotocol: Subprotocol,
@@ -21,8 +21,8 @@ pub fn encode(
 
 /// Writes a message: a document in the subprotocol's format moves as it is.
 ///
-/// Everything else is an error of kind [`Unsupported`](ErrorKind::Unsupported): an event in binary mode, which [`encode`] writes; a
-/// batch; a document in another format, which has to be decoded and encoded again.
+/// Other messages are errors of kind [`Unsupported`](ErrorKind::Unsupported): an event in binary mode, which [`encode`] writes, a batch,
+/// and a document in another format, which has to be decoded and encoded again.
 pub fn encode_message(message: &Message, subprotocol: Subprotocol) -> Result<Frame, Error> {
     match message {
         Message::Structured(found) if *found.format() == subprotocol.format() => {

@@ -14,9 +14,10 @@ pub fn offer(subprotocols: impl IntoIterator<Item = Subprotocol>) -> String {
     subprotocols.into_iter().map(Subprotocol::name).collect::<Vec<_>>().join(", ")
 }
 
-/// The subprotocol a server replies with (WS-1.4-d): the first of the client's that the server supports, as clients put the one they want
-/// most first. `None` where there is none: then the response has no `Sec-WebSocket-Protocol` (WS-1.4-e), and a server that speaks
-/// nothing else refuses the handshake.
+/// The subprotocol a server replies with (WS-1.4-d): the first subprotocol of the client that the server supports.
+///
+/// Clients put their preferred subprotocol first. `None` if there is none. Then the response has no `Sec-WebSocket-Protocol` (WS-1.4-e),
+/// and a server that speaks nothing else refuses the handshake.
 ///
 /// `offered` is the values of all `Sec-WebSocket-Protocol` headers of the request.
 ///
@@ -38,8 +39,10 @@ pub fn select<'a>(
         .find(|subprotocol| supported.contains(subprotocol))
 }
 
-/// The subprotocol of a connection, as the client reads the server's response: exactly one, and one that it offered (RFC 6455, section
-/// 4.1). Otherwise the client has to fail the connection: the error is of kind [`Refused`](ErrorKind::Refused).
+/// The subprotocol of a connection, as the client reads the server's response.
+///
+/// It has to be exactly one, and the client has to have offered it (RFC 6455, section 4.1). Otherwise the client has to fail the
+/// connection: the error is of kind [`Refused`](ErrorKind::Refused).
 ///
 /// ```
 /// use cloudevents_websockets::{Subprotocol, chosen};

@@ -151,8 +151,9 @@ impl Keeper {
         }
     }
 
-    /// Renews the tokens that are due. One that could not be renewed is tried again until it expires: then
-    /// the broker detaches the link, and reconnecting starts with a new one.
+    /// Renews the tokens that are due. If a token could not be renewed, this is tried again until it expires.
+    ///
+    /// Then the broker detaches the link, and reconnecting starts with a new token.
     async fn renew(&mut self) {
         let now = SystemTime::now();
         let due = self.held.iter().filter(|(_, held)| held.renew <= now);

@@ -38,7 +38,7 @@ pub(super) fn runtime() -> Result<Handle, Error> {
 /// A connection and the session for its links. Dropping it closes both, without waiting.
 pub(super) struct Connected {
     pub(super) session: SessionHandle<()>,
-    /// The tokens, where they are needed.
+    /// The tokens, if they are needed.
     claims: Option<Claims>,
     /// The claim of the target's address.
     _claim: Option<Claim>,
@@ -69,7 +69,7 @@ impl Connected {
         Ok(Self { session, claims, _claim: claim, connection })
     }
 
-    /// Puts a token for this address, where tokens are needed.
+    /// Puts a token for this address, if tokens are needed.
     pub(super) async fn claim(&mut self, address: &str) -> Result<Option<Claim>, Error> {
         match &self.claims {
             Some(claims) => claims.claim(address).await.map(Some),
@@ -91,8 +91,7 @@ impl Connected {
     /// time. Returns whether it came: then the broker has read everything sent before.
     pub(super) async fn close(self) -> bool {
         let Self { mut session, mut connection, .. } = self;
-        // RabbitMQ before 4.0 sometimes does not confirm the end of a session. Each link has already waited
-        // for what matters.
+        // RabbitMQ before 4.0 sometimes does not confirm the end of a session. Each link has waited for the important confirmations before.
         let ended = timeout(PATIENCE, session.end()).await;
         // The client's task of a session that waits for its end takes a whole core, until its handle is dropped.
         drop(session);
@@ -126,7 +125,7 @@ async fn connect(
     #[cfg(feature = "tls")]
     let mut stream: Box<dyn Stream> = match target.tls {
         false => Box::new(stream),
-        // Port 5671 speaks TLS from the first byte; no broker offers AMQP's own TLS negotiation.
+        // Port 5671 speaks TLS from the first byte. No broker offers AMQP's own TLS negotiation.
         true => {
             let tls = login.tls.as_ref().unwrap_or(&target.options.tls);
             Box::new(tls.connect(host.name(), stream).await?)

@@ -7,7 +7,7 @@ use cloudevents_transport::{
     binding::{Rejecting, Transmit, place_checked, place_opened, queue::QueueOptions, rejecting},
 };
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the policy for rejected messages, from the URL, otherwise from the options.
 pub(super) async fn decided(
     endpoint: &Endpoint,
     target: &Target,

@@ -30,7 +30,7 @@ fn lost(name: &str) -> Option<&'static str> {
     name::attribute(name).is_some().then_some("over AMQP it would be an attribute of the event")
 }
 
-/// The headers that a message does not carry, and why. Of those with the same name, it carries the first.
+/// The headers that a message does not carry, and the reasons. Of headers with the same name, it carries the first.
 pub(super) fn lost_headers(outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
     let mut seen = HashSet::new();
     outgoing.lost_headers(|name, _| lost(name).or_else(|| (!seen.insert(name)).then_some(TWICE)))
@@ -51,7 +51,7 @@ pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), 
         return Err(header_not_carried(name, reason));
     }
     for (name, value) in outgoing.headers() {
-        // It replaces the one of a message that is sent on as it was received: a bridge counts so.
+        // It replaces the header of a message that is sent on as it was received: a bridge counts so.
         let properties = message.application_properties.get_or_insert_default();
         properties.0.insert(name.to_owned(), text_or_binary(value));
     }
@@ -77,8 +77,9 @@ pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), 
     Ok(())
 }
 
-/// Returns the annotations that are kept when a message is sent to another address. Omits those that the
-/// broker set, such as sequence numbers and locks.
+/// Returns the annotations that are kept when a message is sent to another address.
+///
+/// Omits the annotations that the broker set, such as sequence numbers and locks.
 pub(super) fn forwarded(annotations: &MessageAnnotations) -> Option<MessageAnnotations> {
     let is_key = |key: &OwnedKey| matches!(key, OwnedKey::Symbol(key) if key.as_str() == PARTITION_KEY);
     let (key, value) = annotations.0.iter().find(|(key, _)| is_key(key))?;

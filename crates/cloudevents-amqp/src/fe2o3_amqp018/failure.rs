@@ -123,8 +123,9 @@ pub(super) fn send_elsewhere(error: SendError) -> Error {
     }
 }
 
-/// The same where the message was handed over before the link ended. Only some [conditions](DECLINED) say that no such
-/// link takes messages; with any other one, the broker may have the message.
+/// The same for a message that was handed over before the link ended.
+///
+/// Only some [conditions](DECLINED) say that no such link takes messages. With any other condition, the broker may have the message.
 pub(super) fn unanswered_elsewhere(error: SendError) -> Error {
     let declined = match &error {
         SendError::LinkStateError(
@@ -195,7 +196,7 @@ pub(super) fn says(error: &definitions::Error) -> String {
     }
 }
 
-/// Returns the symbol on the wire, whichever enum it was read into.
+/// Returns the symbol on the wire of any condition.
 pub(super) fn condition(condition: &ErrorCondition) -> String {
     match serde_amqp::to_value(condition) {
         Ok(Value::Symbol(symbol)) => symbol.0,
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
     use fe2o3_amqp_types::primitives::Symbol;
 
-    /// A broker that is busy, or is being serviced, refuses no user and no address (AMQP 1.0, section 2.8.15, and what Service Bus says).
+    /// A broker that is busy, or is being serviced, refuses no user and no address (AMQP 1.0, section 2.8.15, and errors of Service Bus).
     #[test]
     fn what_passes_by_itself_is_no_refusal() {
         for (condition, kind) in [

@@ -13,8 +13,8 @@ use fe2o3_amqp_types::{
     primitives::{Binary, Symbol},
 };
 
-/// Returns the message as it was received. Of a message that did not come over AMQP, or whose sections could not
-/// be read, these are its body, its content type, and its other headers as application properties.
+/// Returns the message as it was received. If a message did not come over AMQP, or its sections could not be read, these are its body, its
+/// content type, and its other headers as application properties.
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for a body that is not known.
 pub(super) fn as_received(received: &Received) -> Result<WireMessage, Error> {
@@ -40,8 +40,8 @@ pub(super) fn as_received(received: &Received) -> Result<WireMessage, Error> {
     Ok(message)
 }
 
-/// Returns the bare message and its partition key. The header and the delivery annotations belonged to the
-/// last delivery; only the header's durability is kept.
+/// Returns the bare message and its partition key. The header and the delivery annotations belonged to the last delivery. Only the header's
+/// durability is kept.
 fn sections(received: &ReceivedMessage) -> Result<WireMessage, Error> {
     let body = match (&received.body, received.kept()) {
         (Body::Data(bytes), _) => data([&**bytes]),

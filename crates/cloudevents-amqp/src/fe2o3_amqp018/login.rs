@@ -10,7 +10,7 @@ pub struct Login {
     /// User and password, or another SASL mechanism. Default: that of the URL and of
     /// [`AmqpConnection`](super::AmqpConnection).
     pub sasl: Option<Sasl>,
-    /// Certificates. Default: those of [`AmqpConnection`](super::AmqpConnection).
+    /// Certificates. Default: the certificates of [`AmqpConnection`](super::AmqpConnection).
     #[cfg(feature = "tls")]
     pub tls: Option<super::Tls>,
 }

@@ -15,7 +15,7 @@ use serde_amqp::{lazy::to_lazy_value, serialized_size};
 /// A message of fe2o3-amqp with any body, for receiving.
 pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
 
-/// A message whose values are kept as they are on the wire: the sender and the receiver use it, so that a body that is made again is the
+/// A message whose values are kept as they are on the wire. The sender and the receiver use it, so that a body that is made again is the
 /// same.
 pub(super) type WireMessage = messaging::Message<WireBody>;
 
@@ -43,20 +43,20 @@ pub fn decode_message(message: Fe2o3Message, with: &DecodeOptions) -> Result<Dec
     crate::decode::message(&ReceivedMessage::from(message), with)
 }
 
-/// Encodes an event as a message of fe2o3-amqp and returns it with the losses: what the format could not
-/// represent. The payload is copied. Errors are those of [`encode`](crate::encode).
+/// Encodes an event as a message of fe2o3-amqp and returns it with the losses: the parts that the format could not represent.
+///
+/// The payload is copied. Errors are those of [`encode`](crate::encode).
 pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Fe2o3Message, Losses), Error> {
     let (message, losses) = crate::encode(event, with)?;
     Ok((from_sections(message)?, losses))
 }
 
-/// Encodes a message as one of fe2o3-amqp. Documents do not change. Errors are those of
-/// [`encode_message`](crate::encode_message).
+/// Encodes a message as a message of fe2o3-amqp. Documents do not change. Errors are those of [`encode_message`](crate::encode_message).
 pub fn encode_message<'a>(message: &Message, with: impl Into<Encoding<'a>>) -> Result<Fe2o3Message, Error> {
     encode_with_room(message, with.into(), 0)
 }
 
-/// As [`encode_message`], with room for more application properties. An event is not written to sections first.
+/// As [`encode_message`], with capacity for more application properties. An event is not written to sections first.
 pub(super) fn encode_with_room(
     message: &Message,
     with: Encoding<'_>,
@@ -125,7 +125,7 @@ pub fn sections(message: Fe2o3Message) -> AmqpMessage {
     sections
 }
 
-/// Returns the body; data sections are moved.
+/// Returns the body. Data sections are moved.
 fn body(body: messaging::Body<Value>) -> Body {
     match body {
         messaging::Body::Empty => Body::Absent,

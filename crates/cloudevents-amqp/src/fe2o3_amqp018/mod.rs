@@ -27,22 +27,21 @@
 //!
 //! # Azure Service Bus and Event Hubs
 //!
-//! Use `amqps://POLICY:KEY@NAMESPACE.servicebus.windows.net/QUEUE`, with the key percent-encoded, for SASL
-//! PLAIN with a shared access policy. With `sasl=cbs` the key is not sent: tokens are derived from it, put
-//! on the node `$cbs`, and renewed when a quarter of their lifetime is left. For tokens of an identity
-//! provider, set your own [`Tokens`] in [`AmqpConnection::tokens`].
+//! Use `amqps://POLICY:KEY@NAMESPACE.servicebus.windows.net/QUEUE`, with the key percent-encoded, for SASL PLAIN with a shared access
+//! policy. With `sasl=cbs` the key is not sent. Tokens are derived from it, put on the node `$cbs`, and renewed when a quarter of their
+//! lifetime is left. For tokens of an identity provider, set your own [`Tokens`] in [`AmqpConnection::tokens`].
 //!
-//! Service Bus locks each message that a receiver gets, and delivers it again when the lock ends. With
-//! `lock=30s` in the URL of a receiver, which is the lock duration of the queue or subscription, locks are
-//! renewed while a delivery is held, and by [`Delivery::extend`](cloudevents_transport::Delivery::extend).
+//! Service Bus locks each message that a receiver gets, and delivers it again when the lock ends. `lock=30s` in the URL of a receiver is
+//! the lock duration of the queue or subscription. With it, locks are renewed while a delivery is held, and by
+//! [`Delivery::extend`](cloudevents_transport::Delivery::extend).
 //!
 //! # Guarantees
 //!
-//! The tests named here are in `tests/real`. Those of the contract are in `cloudevents_transport::contract`.
-//! They run against the testkit's broker, or against the broker that `CE_TEST_AMQP_URL` names:
-//! `.ci/brokers/amqp` starts ActiveMQ Artemis, RabbitMQ and one on rhea.
+//! The tests named here are in `tests/real`. The tests of the contract are in `cloudevents_transport::contract`. They run against the
+//! testkit's broker, or against the broker that `CE_TEST_AMQP_URL` names: `.ci/brokers/amqp` starts ActiveMQ Artemis, RabbitMQ and a broker
+//! on rhea.
 //!
-//! | | what | shown by |
+//! | | guarantee | shown by |
 //! |---|---|---|
 //! | delivery | at least once: a sender returns the outcome of each message, and a receiver gets unsettled messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | the broker's own: rejected, released and modified are distinguished, with condition and description | `client::the_senders_outcome_is_the_brokers` |
@@ -55,14 +54,14 @@
 //! | unreadable | a message that the client cannot read is delivered as an error, to be settled, and blocks no other | `client::what_is_no_message_surfaces_and_blocks_nothing` |
 //! | retry | after its delay, as another attempt; the receiver holds the message until then | contract `what_is_retried_comes_again` |
 //! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds`, `client::a_stalled_consumer_bounds_bytes` |
-//! | credit | never more than was granted, whatever the broker says of it; aborted deliveries cost none | `credit::a_flow_of_the_peer_behind_messages_grants_nothing_twice`, `credit::an_aborted_delivery_costs_no_credit` |
+//! | credit | never more than was granted, even if the broker reports more; aborted deliveries cost none | `credit::a_flow_of_the_peer_behind_messages_grants_nothing_twice`, `credit::an_aborted_delivery_costs_no_credit` |
 //! | dropping | a dropped delivery is released, and so are all messages that a dropped receiver has prefetched | contract `what_is_dropped_comes_again`, `client::a_dropped_receiver_releases` |
 //! | draining | the broker has read every settlement, and prefetched messages are released, in the order in which they came | contract `draining_loses_nothing`, `what_is_left_at_an_end_keeps_its_order`, `client::draining_releases_what_was_prefetched_and_retries_at_once` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect | `client::a_sender_outlives_its_broker`, `client::a_receiver_outlives_its_broker` |
-//! | bodies | of a message that is rejected to another address or forwarded: unchanged, of every kind; what is not bytes is refused over other protocols | `bodies::dead_letters_keep_bodies_of_every_kind`, `bodies::a_bridge_forwards_no_body_as_none`, `bodies::what_cannot_be_read_does_not_become_an_empty_dead_letter` |
+//! | bodies | of a message that is rejected to another address or forwarded: unchanged, of every kind; a body that is not bytes is refused over other protocols | `bodies::dead_letters_keep_bodies_of_every_kind`, `bodies::a_bridge_forwards_no_body_as_none`, `bodies::what_cannot_be_read_does_not_become_an_empty_dead_letter` |
 //! | rejected | goes to its own address or to the broker, or is dropped, as chosen when opening | `client::dead_letters_go_to_an_address`, `client::rejected_messages_keep_their_reason` |
 //! | crash | of the consumer: nothing is lost, and unsettled messages are delivered again | `kill::a_killed_consumer_loses_nothing` |
-//! | closed | a sender that is closed or dropped still sends what was enqueued | contract `a_closed_sender_declines`, `client::what_a_dropped_sender_enqueued_arrives` |
+//! | closed | a sender that is closed or dropped still sends enqueued messages | contract `a_closed_sender_declines`, `client::what_a_dropped_sender_enqueued_arrives` |
 //! | credentials | a source of credentials is called before each connection; a refused login is retried with fresh ones | `client::credentials_are_asked_for_before_each_connection` |
 //! | tokens | put before a link is attached, renewed before they expire, tried again until they do | `azure::tokens_are_put_before_anything_else`, `azure::tokens_are_renewed_before_they_expire`, `azure::a_renewal_that_fails_is_tried_again` |
 //! | locks | renewed while a delivery is held, with `lock`; otherwise a delivery that is held for longer than its lock is delivered again | `azure::locks_are_renewed_while_deliveries_are_held`, `azure::extending_renews_a_lock` |
@@ -71,7 +70,7 @@
 //! | secrets | users, passwords, keys and tokens appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!
 //! Not supported: exactly-once delivery, since links are not resumed; transactions; filters of the source other than a selector; streams of
-//! RabbitMQ, which deliver nothing again, and of which the log warns.
+//! RabbitMQ. Streams deliver nothing again, and the log warns of them.
 
 mod binding;
 mod cbs;

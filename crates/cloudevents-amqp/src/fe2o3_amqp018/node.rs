@@ -28,11 +28,11 @@ impl Node {
         Ok(Self { requests, answers, reply_to, number: 0, address: address.to_owned(), session })
     }
 
-    /// Sends a request with these properties and this body, and waits for success. `what` names the request
-    /// in errors, which are of kind [`Refused`](ErrorKind::Refused) when the node declines.
+    /// Sends a request with these properties and this body, and waits for success.
     ///
-    /// If the broker has ended the links, the request is sent again over other links, once: Azure Service Bus ends
-    /// those that were idle for ten minutes. A request has to have the same effect when it is repeated.
+    /// `what` names the request in errors, which are of kind [`Refused`](ErrorKind::Refused) when the node declines. If the broker has
+    /// ended the links, the request is sent again over other links, once: Azure Service Bus ends links that were idle for ten minutes. A
+    /// request has to have the same effect when it is repeated.
     pub(super) async fn ask(
         &mut self,
         what: &str,
@@ -101,7 +101,7 @@ async fn attach(session: &mut SessionHandle<()>, address: &str) -> Result<(Sende
     Ok((requests, answers, reply_to))
 }
 
-/// The status codes are those of HTTP. `$cbs` and `$management` differ in how they write the names.
+/// Checks the status code, which is a code of HTTP. `$cbs` and `$management` differ in how they write the names.
 fn judge(what: &str, answer: &Fe2o3Message) -> Result<(), Error> {
     let property = |names: [&str; 2]| {
         let properties = &answer.application_properties.as_ref()?.0;

@@ -27,29 +27,28 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AmqpConnection {
-    /// The name of this client, its container id; `name` in a URL. Default: a random one.
+    /// The name of this client, its container id: `name` in a URL. Default: a random name.
     pub name: Option<String>,
-    /// The host name sent to the broker, which selects a virtual host in some brokers; `hostname` in a URL.
-    /// Default: the host of the URL.
+    /// The host name sent to the broker, which selects a virtual host in some brokers: `hostname` in a URL. Default: the host of the URL.
     pub hostname: Option<String>,
-    /// How to log in; `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default:
+    /// How to log in: `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default:
     /// [`Anonymous`](Sasl::Anonymous).
     pub sasl: Option<Sasl>,
-    /// A source of changing credentials, called before each connection. What it returns takes precedence
-    /// over all other settings. Default: none.
+    /// A source of changing credentials, called before each connection. Its credentials take precedence over all other settings. Default:
+    /// none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// The source of tokens for claims-based security, which Azure uses. With `sasl=cbs` in a URL, its user
     /// and password are the name and key of a shared access policy. Default: none.
     pub tokens: Option<Arc<dyn Tokens>>,
-    /// How long opening a connection may take, until messages can be sent or received; `connect-timeout` in a URL. Default: 30 seconds.
+    /// How long opening a connection may take, until messages can be sent or received: `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
     /// The idle timeout: a connection that is silent for this long is lost. The broker is requested to send
     /// something more often. `keep-alive` in a URL is half of it. Default: 60 seconds.
     pub idle_timeout: Duration,
-    /// Certificates for `amqps` URLs; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
+    /// Certificates for `amqps` URLs: `ca`, `cert` and `cert-key` in a URL. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -102,7 +101,7 @@ impl Sasl {
     }
 }
 
-/// Where and how to connect.
+/// The address and the way to connect.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) tls: bool,
@@ -116,7 +115,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: AmqpConnection, side: Side) -> Result<Self, Error> {
         let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]

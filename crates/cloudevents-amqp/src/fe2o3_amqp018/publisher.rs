@@ -71,8 +71,7 @@ impl Connect for Linking {
     type Connection = Arc<Publisher>;
 
     async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
-        // Has room for all payloads in flight, however small the broker's frames are, so that no message is
-        // sent only in part.
+        // All payloads in flight fit, even if the broker's frames are small, so that no message is sent only in part.
         let Bounds { messages, bytes } = self.in_flight;
         let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
         let mut connected = Connected::begin(&self.target, host, frames, None).await?;
@@ -106,7 +105,7 @@ impl Connect for Linking {
     }
 }
 
-/// The links of a sender on one connection: to its own address, and to those of single messages.
+/// The links of a sender on one connection: to its own address, and to the addresses of single messages.
 pub(super) struct Publisher {
     own: Arc<Lane>,
     others: std::sync::Mutex<Others>,
@@ -181,7 +180,7 @@ async fn hear(
 }
 
 impl Publisher {
-    /// Returns the link to this address, and attaches it if necessary; without an address, the own one.
+    /// Returns the link to this address, and attaches it if necessary. Without an address, it returns the own link.
     pub(super) async fn lane(&self, address: Option<&str>) -> Result<Arc<Lane>, Error> {
         let Some(address) = address.filter(|address| *address != &*self.own.address) else {
             return Ok(Arc::clone(&self.own));
@@ -211,8 +210,10 @@ impl Publisher {
         Ok(lane)
     }
 
-    /// Whether the broker keeps the link to the own address. Some attach one to an address that they do not have, and detach it at once. An
-    /// error of kind [`Refused`](ErrorKind::Refused) if there is none; others say that this did not show.
+    /// Whether the broker keeps the link to the own address. Some brokers attach a link to an address that they do not have, and detach it
+    /// at once.
+    ///
+    /// If there is no link, it is an error of kind [`Refused`](ErrorKind::Refused). Other errors leave it open.
     pub(super) async fn is_kept(&self) -> Result<(), Error> {
         let mut place = self.own.sender.lock().await;
         let Some(sender) = place.as_mut() else { return Err(Error::new(ErrorKind::Closed)) };
@@ -331,8 +332,9 @@ impl Others {
         Some(Arc::clone(lane))
     }
 
-    /// Adds a link. Returns those that are too many: the ones that were not used for the longest time, except
-    /// links in use, which have other references.
+    /// Adds a link. Returns the links that are too many: the links that were not used for the longest time.
+    ///
+    /// Links in use are not among them: they have other references.
     fn insert(&mut self, lane: &Arc<Lane>) -> Vec<Arc<Lane>> {
         self.clock = self.clock.wrapping_add(1);
         self.lanes.insert(Arc::clone(&lane.address), (self.clock, Arc::clone(lane)));
@@ -403,8 +405,9 @@ impl Unanswered {
         if self.sizes.is_empty() { Duration::MAX } else { limit.saturating_sub(since.elapsed()) }
     }
 
-    /// Whether a message of this size is one for which the broker ended the link. The condition names no message, but one of those without
-    /// an answer is too large, and so the largest is. Of the others it is not known.
+    /// Whether the broker may have ended the link because of a message of this size. The condition names no message.
+    ///
+    /// One of the messages without an answer is too large, and so the largest is. The other messages may be.
     fn explains(&mut self, size: usize) -> bool {
         let largest = self.sizes.last_key_value().map_or(size, |(largest, _)| *largest);
         size >= *self.too_large.get_or_insert(largest)
@@ -440,8 +443,7 @@ impl Lane {
         while let Some(sender) = place.as_mut().filter(|_| !closed.load(Ordering::Acquire)) {
             let patience = self.unanswered().patience(limit).min(LOOK_AGAIN);
             let sending = unconstrained(sender.send_batchable_ref(message));
-            // The client checks for credit before it starts waiting; credit that arrives in between wakes
-            // no task.
+            // The client checks for credit before it starts waiting. Credit that arrives in between wakes no task.
             match timeout(patience, sending).await {
                 Ok(Ok(answer)) => return Ok(Answer::new(answer, self, encoded_size(&message.message))),
                 Ok(Err(error)) => return Err(Unsent::Failed(error)),

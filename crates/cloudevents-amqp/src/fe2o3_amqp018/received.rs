@@ -55,8 +55,8 @@ pub struct ReceivedMessage {
     pub properties: Option<Properties>,
     /// The section `application-properties`.
     pub application_properties: Option<ApplicationProperties>,
-    /// The sections of the body. What [`Body`] does not keep of them is kept beside it: a message that is
-    /// rejected or forwarded to an AMQP address has the body that it came with, of any type.
+    /// The sections of the body. The parts that [`Body`] does not keep are kept beside it: a message that is rejected or forwarded to an
+    /// AMQP address has its original body, of any type.
     pub body: Body,
     /// The section `footer`.
     pub footer: Option<Footer>,
@@ -148,7 +148,7 @@ impl ReceivedMessage {
         self.kept.as_ref()
     }
 
-    /// Whether RabbitMQ says that it comes from a stream. So may whoever published it.
+    /// Whether RabbitMQ says that it comes from a stream. The publisher may have said so, too.
     pub(super) fn is_of_stream(&self) -> bool {
         self.annotation("x-stream-offset").is_some()
     }
@@ -252,7 +252,7 @@ impl Origin for ReceivedMessage {
         self.properties.as_ref()?.reply_to.as_deref()
     }
 
-    /// Returns the `correlation-id`; without one, the `message-id`.
+    /// Returns the `correlation-id`, or the `message-id` if there is none.
     fn correlation(&self) -> Option<Cow<'_, [u8]>> {
         let properties = self.properties.as_ref()?;
         Some(match properties.correlation_id.as_ref().or(properties.message_id.as_ref())? {

@@ -39,26 +39,28 @@ const ENVELOPE: usize = 1 << 20;
 pub struct AmqpReceiverOptions {
     /// Options of the connection.
     pub connection: AmqpConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
     /// The link credit: how many messages the broker may send ahead, within the bounds for deliveries in
     /// flight. The URL option `prefetch` takes precedence. Default: 256.
     pub prefetch: Option<u32>,
-    /// The largest message in bytes, announced to the broker. One that comes all the same ends the link; the next links take eight times as
-    /// many bytes, so that it can be settled. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
+    /// The largest message in bytes, announced to the broker. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
+    ///
+    /// A larger message that comes all the same ends the link. The next links take eight times as many bytes, so that it can be settled.
     pub max_message_size: Option<u64>,
     /// How long the broker locks a message, for queues and subscriptions of Azure Service Bus: their lock
     /// duration. Locks are then renewed by [`Delivery::extend`](cloudevents_transport::Delivery::extend), and while a
     /// delivery is held and not settled. The URL option `lock` takes precedence. Default: none, and
     /// locks are not renewed.
     pub lock: Option<Duration>,
-    /// Which messages the broker delivers: an SQL expression over application properties, as those of JMS, such as `cloudEvents_type =
-    /// 'placed'` (AMQP Filter Expressions 1.0; `push_down::amqp` of `cloudevents-subscriptions` makes one of filters). What it does not
-    /// select stays in the queue. Opening fails where the broker does not filter. The URL option `selector` takes precedence. Default: all
-    /// messages.
+    /// Selects the messages that the broker delivers: an SQL expression over application properties, as in JMS.
+    ///
+    /// For example, it is `cloudEvents_type = 'placed'` (AMQP Filter Expressions 1.0). `push_down::amqp` of `cloudevents-subscriptions`
+    /// makes one from filters. Other messages stay in the queue. If the broker does not filter, opening fails. The URL option `selector`
+    /// takes precedence. Default: all messages.
     pub selector: Option<String>,
 }
 
@@ -74,9 +76,10 @@ impl From<DecodeOptions> for AmqpReceiverOptions {
     }
 }
 
-/// Opens a receiver from `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
-/// without its first slash, percent-decoded.
-/// [The crate's documentation](crate#urls) lists the options of the query. They take precedence over those of the program.
+/// Opens a receiver from `amqp://user:password@host:port/address`, or `amqps` with TLS.
+///
+/// The address is the path without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options of the
+/// query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -94,37 +97,35 @@ impl From<DecodeOptions> for AmqpReceiverOptions {
 /// Receives from one address of a broker, over its own connection, with the [queue
 /// machine](cloudevents_transport::binding::queue).
 ///
-/// Settlements map to AMQP outcomes: accept is `accepted`, release is `released`. Retry is `modified` with
-/// `delivery-failed`, or `released` if the broker does not support `modified`. AMQP has no delays, so the
-/// message stays unsettled here until the delay of a retry is over. Consecutive settlements of neighbouring
-/// messages with the same result share a frame; none waits for another.
+/// Settlements map to AMQP outcomes: accept is `accepted`, release is `released`. Retry is `modified` with `delivery-failed`, or `released`
+/// if the broker does not support `modified`. AMQP has no delays, so the message stays unsettled here until the delay of a retry is over.
+/// Consecutive settlements of neighbouring messages with the same result share a frame. None waits for another.
 ///
-/// The outcome of a settlement is known once it is on its way to the broker, that of a retry at once. AMQP
-/// does not confirm a receiver's settlements: if the connection is lost at that moment, the message is
-/// delivered again. [`drain`](Receiver::drain) returns when the broker has ended the link, and so has read
-/// all settlements.
+/// The outcome of a settlement is known once it is on its way to the broker. The outcome of a retry is known at once. AMQP does not confirm
+/// a receiver's settlements: if the connection is lost at that moment, the message is delivered again. [`drain`](Receiver::drain) returns
+/// when the broker has ended the link, and so has read all settlements.
 ///
-/// Rejected messages go to another address (`dead-letter`) and are settled once the broker has accepted
-/// them there. Or they go to the broker (`reject=broker`), as `rejected` with the reason as its
-/// description. Or they are dropped (`reject=drop`). Brokers differ in handling `rejected`: Azure Service
-/// Bus moves the message to a subqueue, ActiveMQ Artemis to the dead-letter address if one is set, and
-/// RabbitMQ drops it unless the queue has a dead-letter exchange.
+/// Rejected messages go to another address (`dead-letter`) and are settled once the broker has accepted them there. With `reject=broker`,
+/// they go to the broker as `rejected` with the reason as the description. With `reject=drop`, they are dropped. Brokers differ in handling
+/// `rejected`: Azure Service Bus moves the message to a subqueue, ActiveMQ Artemis to the dead-letter address if one is set. RabbitMQ drops
+/// it unless the queue has a dead-letter exchange.
 ///
-/// At the other address, a message has the body that it came with: data, a value of any type, or sequences. A
-/// message that the client library cannot read cannot be sent again. Rejecting it to another address is an
-/// error, and it comes again: reject such messages to the broker.
+/// At the other address, a message has its original body: data, a value of any type, or sequences. A message that the client library cannot
+/// read cannot be sent again. Rejecting it to another address is an error, and it comes again: reject such messages to the broker.
 ///
 /// The attempt is the message's `delivery-count` plus one. RabbitMQ before 4.0 does not count.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
+/// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect).
 ///
-/// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
-/// happens to rejected messages.
+/// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets the policy for rejected messages.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
-/// not set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
-/// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when
-/// the broker refuses the user, this user's access to the address, or the selector.
+/// Errors:
+///
+/// - [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl)
+/// - [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if no policy for rejected messages is set, and outside a tokio runtime
+/// - [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
+///   fails
+/// - [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, this user's access to the address, or the selector
 pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     mut options: AmqpReceiverOptions,

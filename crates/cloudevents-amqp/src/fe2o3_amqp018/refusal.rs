@@ -70,9 +70,10 @@ impl std::error::Error for AmqpRefusal {}
 const OF_THE_MESSAGE: [&str; 4] =
     ["amqp:decode-error", "amqp:invalid-field", failure::SIZE_EXCEEDED, "com.microsoft:argument-error"];
 
-/// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: it
-/// was rejected with one of these conditions, or it is undeliverable here. A rejection without a condition does not count: a full queue of
-/// RabbitMQ rejects so. `None` if the error is not an outcome.
+/// Whether the broker refused this very message, so that no later attempt can succeed and other messages may.
+///
+/// It was rejected with one of these conditions, or it is undeliverable here. A rejection without a condition does not count: a full queue
+/// of RabbitMQ rejects so. `None` if the error is not an outcome.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     Some(match error.source()?.downcast_ref::<AmqpRefusal>()? {
         AmqpRefusal::Rejected { condition, .. } => {

@@ -45,8 +45,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AmqpSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is
-    /// always included.
+    /// The options common to all protocols. The URL option `format` can name one of their formats. JSON is always included.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: AmqpConnection,
@@ -87,9 +86,10 @@ impl From<SenderOptions> for AmqpSenderOptions {
     }
 }
 
-/// Opens a sender to `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
-/// without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options
-/// of the query. They take precedence over those of the program.
+/// Opens a sender to `amqp://user:password@host:port/address`, or `amqps` with TLS.
+///
+/// The address is the path without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options of the
+/// query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -104,32 +104,33 @@ impl From<SenderOptions> for AmqpSenderOptions {
 ///
 /// Sends to one address of a broker, over its own connection.
 ///
-/// Several messages are in flight at once, as many as the broker's credit and
-/// [`SenderOptions::in_flight`] allow. They arrive in the order in which they were enqueued. The
-/// outcome is the broker's: accepted is success; any other is an error of kind
-/// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message
-/// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. A broker
-/// that has not announced its limit ends the link: then the largest message without an outcome has that error, and the
-/// others are [`Disconnected`](ErrorKind::Disconnected). The receipt names the address.
+/// Several messages are in flight at once, as many as the broker's credit and [`SenderOptions::in_flight`] allow. They arrive in the order
+/// in which they were enqueued. The broker gives the outcome: accepted is success. Any other outcome is an error of kind
+/// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message larger than the broker's limit is
+/// an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. A broker that has not announced its limit ends the link: then the
+/// largest message without an outcome has that error, and the others are [`Disconnected`](ErrorKind::Disconnected). The receipt names the
+/// address.
 ///
 /// [`Outgoing::to`] sends a message to another address of the same broker, over a separate link, which is
 /// attached with the first message to the address. The 64 links that were used last stay attached. Order is
 /// kept for each address. An address that the broker does not have is an error of kind
 /// [`Refused`](ErrorKind::Refused) for this message only.
 ///
-/// [`Sender::request`] sends a message with a `reply-to` address that the broker makes for this connection (a
-/// dynamic node), and a `message-id` and `correlation-id` that no other request of it has. The reply is the
-/// message that arrives there with the same `correlation-id`. A broker without dynamic nodes is an error of
-/// kind [`Unsupported`](ErrorKind::Unsupported), and nothing is sent.
+/// [`Sender::request`] sends a message with a `reply-to` address that the broker makes for this connection (a dynamic node). Its
+/// `message-id` and `correlation-id` differ from those of all other requests of the connection. The reply is the message that arrives there
+/// with the same `correlation-id`. A broker without dynamic nodes is an error of kind [`Unsupported`](ErrorKind::Unsupported), and nothing
+/// is sent.
 ///
 /// When the connection is lost, messages in flight end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender reconnects at
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-/// broker refuses the user, or this user's access to the address.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the broker refuses the user, or this user's access to the address
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: AmqpSenderOptions,
@@ -219,8 +220,9 @@ impl AmqpSender {
         Ok(encoded)
     }
 
-    /// The connection and its number. One that is used up is replaced when all messages have an outcome: what is sent over another one
-    /// could arrive before them.
+    /// The connection and its number. A connection that is used up is replaced when all its messages have an outcome.
+    ///
+    /// Messages that are sent over another connection could arrive before them.
     async fn link(&self) -> Result<(u64, Arc<Publisher>), Error> {
         loop {
             let (number, link) = self.links.get().await?;
@@ -237,7 +239,7 @@ impl AmqpSender {
         }
     }
 
-    /// Waits for room, a link and credit, then sends. Returns the future outcome.
+    /// Waits for a permit, a link and credit, then sends. Returns the future outcome.
     async fn send_within(
         &self,
         address: Option<&str>,
@@ -307,7 +309,7 @@ impl AmqpSender {
         Err(NotSent::Publisher(error))
     }
 
-    /// Sends a request over a connection, and waits for its reply over the same one.
+    /// Sends a request over a connection, and waits for its reply over the same connection.
     async fn ask(&self, outgoing: Outgoing) -> Result<Message, Error> {
         let permit = self.links.room(outgoing.size()).await;
         let (number, link) = self.link().await?;
@@ -399,7 +401,7 @@ mod tests {
     use cloudevents_testkit::amqp::{Answer, Broker};
     use std::sync::atomic::Ordering;
 
-    /// Nothing is lost, and what is sent meanwhile arrives behind what was sent before.
+    /// Nothing is lost, and messages sent meanwhile arrive behind earlier messages.
     #[tokio::test]
     async fn before_the_client_can_count_no_further_another_connection_is_made() {
         let broker = Broker::start().unwrap();

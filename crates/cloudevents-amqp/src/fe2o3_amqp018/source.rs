@@ -76,7 +76,7 @@ impl Connect for Linking {
             .source(source(address, self.selector.as_deref()))
             .max_message_size(self.limit.now())
             .credit_mode(CreditMode::Manual)
-            // What comes settled does not come again.
+            // Messages that come settled do not come again.
             .sender_settle_mode(SenderSettleMode::Unsettled)
             .properties(properties())
             .attach(&mut connected.session)
@@ -111,15 +111,16 @@ impl Connect for Linking {
     }
 }
 
-/// The largest message of a link. Some brokers send larger ones, though a link says what it takes (AMQP 1.0, section 2.7.3). The client
-/// then ends the link, and the message is the first one of the next link, which takes more, so that the message can be settled.
+/// The largest message of a link. Some brokers send larger messages, though a link states its limit (AMQP 1.0, section 2.7.3).
+///
+/// The client then ends the link, and the message is the first of the next link, which takes more, so that the message can be settled.
 pub(super) struct Limit {
     given: u64,
     is_exceeded: AtomicBool,
 }
 
 impl Limit {
-    /// By how much a link takes more. What is larger still ends each link.
+    /// The factor by which a link takes more. A message above this ends each link.
     const MORE: u64 = 8;
 
     pub(super) fn new(given: u64) -> Self {
@@ -145,16 +146,18 @@ impl Limit {
     }
 }
 
-/// RabbitMQ 4.3 returns to a quorum queue what a receiver has held for 30 minutes, or another `consumer_timeout`, and delivers nothing more
-/// over the link until that is settled. The client library does not return the disposition that reports this. So the link names the
-/// longest time, 49 days, in milliseconds, which precedes that of the queue and the broker. Others ignore it.
+/// The properties of a link: the longest `consumer_timeout`, 49 days, in milliseconds.
+///
+/// RabbitMQ 4.3 returns messages to a quorum queue that a receiver has held for 30 minutes, or another `consumer_timeout`. It delivers
+/// nothing more over the link until they are settled. The client library does not return the disposition that reports this. The time of the
+/// link precedes the times of the queue and the broker. Other brokers ignore it.
 fn properties() -> Fields {
     let mut properties = Fields::new();
     properties.insert(Symbol::from("rabbitmq:consumer-timeout"), Value::Uint(u32::MAX));
     properties
 }
 
-/// What to receive from.
+/// The address and the filter of a link.
 fn source(address: &str, selector: Option<&str>) -> messaging::Source {
     let source = messaging::Source::builder().address(address);
     let Some(selector) = selector else { return source.build() };
@@ -170,12 +173,12 @@ fn source(address: &str, selector: Option<&str>) -> messaging::Source {
 /// A link on its own connection.
 pub(super) struct Source {
     link: fe2o3_amqp::Receiver,
-    /// What arrived while no message could be taken.
+    /// Deliveries that arrived while no message could be taken.
     kept: VecDeque<Arrived<Tag>>,
-    /// When the locks of what is kept were renewed.
+    /// When the locks of the kept deliveries were renewed.
     renewed: Instant,
     credit: Credit,
-    /// How long a message is locked, and what renews the locks.
+    /// How long a message is locked, and the client that renews the locks.
     locks: Option<(Duration, Locks)>,
     connected: Connected,
     /// The address.
@@ -188,7 +191,7 @@ pub(super) struct Source {
     warning: Arc<Once>,
 }
 
-/// What is granted besides what the client counts.
+/// Credit that is granted besides the client's count.
 struct Credit {
     /// How many messages may come.
     wanted: u32,
@@ -200,7 +203,7 @@ struct Credit {
     is_owed: bool,
 }
 
-/// What settles a message, and renews its lock.
+/// Settles a message, and renews its lock.
 #[derive(Clone)]
 pub(super) struct Tag {
     info: DeliveryInfo,
@@ -216,7 +219,7 @@ impl From<Tag> for DeliveryInfo {
 type Taken = Result<Delivery<WireBody>, RecvError>;
 
 impl Source {
-    /// Returns what comes next over the link. Cancel-safe.
+    /// Returns the next delivery of the link. Cancel-safe.
     async fn read(&mut self) -> Result<Arrived<Tag>, Error> {
         loop {
             let seen = self.credit.seen;
@@ -293,8 +296,10 @@ impl Source {
         }
     }
 
-    /// Renews the locks of what is kept, after a quarter of their time: the task calls this at least at each half of it, to renew what is
-    /// held meanwhile, and renews a message itself half of it after it was handed over.
+    /// Renews the locks of kept deliveries, after a quarter of their time.
+    ///
+    /// The task calls this at least at each half of the time, to renew the locks of messages that are held meanwhile. It renews a message
+    /// itself half of the time after it was handed over.
     async fn renew_kept(&mut self) -> Result<(), Error> {
         let Some((lock, _)) = self.locks.as_ref().filter(|_| !self.kept.is_empty()) else { return Ok(()) };
         if self.renewed.elapsed().saturating_mul(4) < *lock {
@@ -336,7 +341,7 @@ impl QueueSource for Source {
         self.grant().await
     }
 
-    /// What comes late is released: nothing is granted for it, nor for what is aborted meanwhile.
+    /// Late messages are released: no credit is granted for them, nor for deliveries that are aborted meanwhile.
     async fn stop(&mut self) -> Result<(), Error> {
         (self.credit.wanted, self.credit.is_owed) = (0, false);
         Ok(())

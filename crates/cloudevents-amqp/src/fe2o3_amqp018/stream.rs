@@ -1,9 +1,9 @@
-//! The socket that the client reads from. What it counts wrongly is repaired on the way.
+//! The socket that the client reads from. It repairs counts that the client gets wrong.
 //!
-//! The client takes the delivery count of a `flow` of the broker at once, and counts the messages before it that no program has taken yet
-//! again when they are taken. Each grant then gives the broker more credit than the client believes in, and the first message beyond that
-//! is lost with its connection. RabbitMQ 4.3 sends a `flow` behind the first messages of each quorum queue. So a `flow` to the link of a
-//! receiver passes without its delivery count: the client counts by itself.
+//! The client takes the delivery count of a `flow` of the broker at once. Messages before it may not have been taken by the program: the
+//! client counts them again when they are taken. Each grant then gives the broker more credit than the client believes in, and the first
+//! message beyond that is lost with its connection. RabbitMQ 4.3 sends a `flow` behind the first messages of each quorum queue. So a `flow`
+//! to the link of a receiver passes without its delivery count: the client counts by itself.
 //!
 //! An aborted delivery uses credit, too, and the client does not count it. It is counted here, for [`Source`](super::source) to grant it
 //! again.
@@ -56,7 +56,7 @@ pub(super) struct Socket<S> {
     watched: Option<Watched>,
     /// The channel and the handle that the broker gave the link.
     link: Option<(u16, u32)>,
-    /// What was read and not passed on.
+    /// Bytes that were read and not passed on.
     kept: Vec<u8>,
     /// How many bytes from there on can be passed on.
     passing: usize,
@@ -74,7 +74,7 @@ impl<S> Socket<S> {
         }
     }
 
-    /// Looks at the next frame, and returns how long it is; `None` if more of it is needed.
+    /// Looks at the next frame, and returns its length. `None` if more of it is needed.
     fn frame(&mut self) -> Option<usize> {
         let rest = self.kept.get(self.passing..)?;
         let head: &[u8; 8] = rest.first_chunk()?;
@@ -106,7 +106,7 @@ impl<S> Socket<S> {
             }
             TRANSFER if is_of_link(field(0)?) => {
                 let is_true = |value: &[u8]| matches!(value, [0x41] | [0x56, 1]);
-                // What is aborted may be called settled, too.
+                // An aborted delivery may be marked as settled, too.
                 if field(9).is_some_and(is_true) {
                     watched.aborted.send_modify(|count| *count = count.saturating_add(1));
                 } else if !watched.has_warned && field(4).is_some_and(is_true) {
@@ -208,7 +208,7 @@ fn shorten(bytes: &mut [u8], by: usize) -> Option<()> {
     Some(())
 }
 
-/// Where the fields of the list at the start are (AMQP 1.0, part 1, section 1.6.22), if all of them are here.
+/// The positions of the fields of the list at the start (AMQP 1.0, part 1, section 1.6.22), if all of them are here.
 fn list(bytes: &[u8]) -> Option<Range<usize>> {
     let fields = match bytes.first()? {
         0xc0 => 3,
@@ -219,7 +219,7 @@ fn list(bytes: &[u8]) -> Option<Range<usize>> {
     (fields <= end && end <= bytes.len()).then_some(fields..end)
 }
 
-/// Where the field of this number is, counted from 0; `None` if the list ends before it.
+/// The position of the field of this number, counted from 0. `None` if the list ends before it.
 fn field(list: &[u8], fields: usize, number: usize) -> Option<Range<usize>> {
     let mut start = fields;
     for _ in 0..number {
@@ -229,7 +229,7 @@ fn field(list: &[u8], fields: usize, number: usize) -> Option<Range<usize>> {
     (end <= list.len()).then_some(start..end)
 }
 
-/// How long the value at the start is. Of described values, those that describe no other one: no field here has any.
+/// How long the value at the start is. A described value must not describe another described value: no field here has any.
 fn value(bytes: &[u8]) -> Option<usize> {
     let Some((0, descriptor)) = bytes.split_first() else { return size(bytes) };
     let length = size(descriptor)?;
@@ -405,7 +405,7 @@ mod tests {
         assert!(all == bytes && reads < 5, "{reads} reads of {} bytes", all.len());
     }
 
-    /// The client says what is wrong with them.
+    /// The client reports their faults.
     #[tokio::test]
     async fn frames_that_cannot_be_read_pass() {
         let link = attach(1, "orders-1", 5);

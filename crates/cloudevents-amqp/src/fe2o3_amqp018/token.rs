@@ -21,7 +21,7 @@ pub struct Token {
     pub expires: SystemTime,
 }
 
-/// A source of tokens. [`SasPolicy`] is one; for tokens of an identity provider, implement your own.
+/// A source of tokens, such as [`SasPolicy`]. For tokens of an identity provider, implement your own.
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::{AmqpConnection, Token, Tokens};

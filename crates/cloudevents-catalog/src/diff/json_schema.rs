@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-/// The most pairs of schemas that are compared of two documents: what is left then is reported as not compared.
+/// The most pairs of schemas that are compared of two documents. The other pairs are reported as not compared.
 const STEPS: usize = 20_000;
 
 /// How many items of lists take as long as a pair of schemas.
@@ -25,11 +25,12 @@ const SHOWN: usize = 200;
 /// The schema that accepts everything.
 static ANY: Value = Value::Bool(true);
 
-/// Something that the later schema may not accept: how serious it is, the place in the payload, and what has changed.
+/// A value that the later schema may not accept: the severity, the place in the payload, and the change.
 pub(super) type Narrower = (Severity, String, String);
 
-/// What the later schema may not accept. Nothing only if it accepts all that the earlier one accepts. `versions` are those of the formats.
-/// `work` is what is left for all documents.
+/// Returns the values that the later schema may not accept. It is empty only if the later schema accepts every value of the earlier one.
+///
+/// `versions` are the versions of the formats. `work` is the number of steps that remain for all documents.
 pub(super) fn narrower(
     old: &Value,
     new: &Value,
@@ -61,7 +62,7 @@ pub(super) fn narrower(
     if old.get("$schema") != new.get("$schema") && draft(old, before) != draft(new, now) {
         comparison.possible("data", "the schemas differ in `$schema`");
     }
-    // References are relative to these, or depend on where they come from.
+    // References are relative to these bases, or depend on where they come from.
     if [old, new].iter().any(|root| has_own_base(root, true)) {
         comparison.possible("data", "the schemas differ, and have names of their own for parts of them");
     } else {
@@ -144,7 +145,7 @@ const OTHER: [&str; 18] = [
 const LEAST: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
 const MOST: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
 
-/// Those of which 0 is no bound.
+/// Keywords for which 0 is no bound.
 const LENGTHS: [&str; 3] = ["minLength", "minItems", "minProperties"];
 
 impl<'a> Comparison<'a> {
@@ -232,7 +233,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether a comparison finds nothing. What it finds is not reported.
+    /// Whether a comparison finds nothing. Its findings are not reported.
     fn accepts(&mut self, old: &'a Value, new: &'a Value, depth: usize) -> bool {
         if self.left == 0 {
             return false;
@@ -249,13 +250,13 @@ impl<'a> Comparison<'a> {
         is_clean
     }
 
-    /// Whether two schemas are the same, and what they refer to, too.
+    /// Whether two schemas are the same, and the schemas that they refer to, too.
     fn is_same(&mut self, old: &Value, new: &Value) -> bool {
         self.left = self.left.saturating_sub(values(new).checked_div(PER_STEP).unwrap_or_default());
         old == new && every_reference(new, &|reference| self.has_same_definitions && is_definition(reference))
     }
 
-    /// The schema that references lead to. What is beside a reference is left out: it can only allow less.
+    /// The schema that references lead to. Keywords beside a reference are left out: they can only allow less.
     fn resolved(&self, schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
         let mut at = schema;
         for _ in 0..DEPTH {
@@ -408,7 +409,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn other(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, keyword: &str, place: &str) {
-        // These are about what the others leave over, or about each other.
+        // These apply to members or items that other keywords leave over, or depend on each other.
         let together: &[&str] = match keyword {
             "unevaluatedProperties" | "unevaluatedItems" => {
                 return self.possible(place, format!("`{keyword}` is not compared"));

@@ -21,10 +21,11 @@ pub struct Change {
     pub severity: Severity,
     /// The xid of the earlier definition.
     pub definition: String,
-    /// What is concerned: the name of an attribute, or `data` and a JSON Pointer into the payload, where `*` stands for any item or name.
-    /// `type` if the whole definition is gone.
+    /// The part that has changed: the name of an attribute, or `data` and a JSON Pointer into the payload.
+    ///
+    /// `*` in the pointer stands for any item or name. It is `type` if the whole definition is gone.
     pub place: String,
-    /// What has changed, as a sentence without a full stop.
+    /// The change, as a sentence without a full stop.
     pub message: String,
 }
 
@@ -40,8 +41,9 @@ impl fmt::Display for Change {
 pub enum Severity {
     /// Events that are as the earlier definition describes them are not valid any more.
     Breaking,
-    /// Events that have something which the earlier definition did not describe may not be valid any more; or it is not known, because the
-    /// definitions cannot be compared.
+    /// Events with values that the earlier definition did not describe may not be valid any more.
+    ///
+    /// Or it is not known, because the definitions cannot be compared.
     Possible,
 }
 
@@ -57,7 +59,7 @@ impl Severity {
 
 impl Catalog {
     /// The changes since an earlier version by which events that were valid may not be any more: of definitions, attributes and payload
-    /// schemas. Without changes, every event that was valid by the earlier version is valid by this one, but for texts that match
+    /// schemas. Without changes, every event that was valid by the earlier version is valid by this one. Exceptions are texts that match
     /// templates in so many ways that finding one takes too long.
     ///
     /// JSON Schemas are compared keyword by keyword. Schemas of other formats that differ are a [possible](Severity::Possible) change.
@@ -86,7 +88,7 @@ impl Catalog {
             .collect()
     }
 
-    /// An event is valid if one of the definitions for its type allows it: the changes to the one that changes least.
+    /// Returns the changes to the new definition that changes least: an event is valid if one of the definitions for its type allows it.
     fn changes_of(&self, old: &Message, work: &mut Work) -> Vec<Change> {
         let has_template = |new: &Message| match (new.type_template(), old.type_template()) {
             (Some(now), Some(before)) => now == before || now.covers(before) && is_free(new, "type", now),
@@ -153,8 +155,9 @@ const WORK: usize = 20_000_000;
 const PER_ATTRIBUTE: usize = 8;
 const PER_DEFINITION: usize = 32;
 
-/// The most bytes of the changes to schemas of all definitions, and of those of all pairs of documents, what one takes besides its texts,
-/// and how much of a text is reported.
+/// Bounds in bytes. `REPORTED` bounds the changes to schemas of all definitions, and `KEPT` the changes of all pairs of documents.
+///
+/// `PER_CHANGE` is the size of a change besides its texts. `SHOWN` bounds a text in a report.
 const REPORTED: usize = 20_000_000;
 const KEPT: usize = 20_000_000;
 const PER_CHANGE: usize = 64;
@@ -162,15 +165,15 @@ const SHOWN: usize = 200;
 
 /// Comparing two catalogs.
 struct Work {
-    /// What is left of [`WORK`].
+    /// The rest of [`WORK`].
     left: usize,
-    /// What is left of [`REPORTED`].
+    /// The rest of [`REPORTED`].
     reported: usize,
-    /// What is left of [`KEPT`].
+    /// The rest of [`KEPT`].
     kept: usize,
     /// Whether two documents are the same, by their addresses: many messages may have one.
     same: HashMap<[usize; 2], bool>,
-    /// What was found in two documents, of these versions of their formats.
+    /// The changes between two documents, with these versions of their formats.
     narrower: HashMap<Pair, Vec<Narrower>>,
 }
 
@@ -182,7 +185,7 @@ impl Work {
         Self { left: WORK, reported: REPORTED, kept: KEPT, same: HashMap::new(), narrower: HashMap::new() }
     }
 
-    /// Keeps what was found in two documents: all of it, or how serious it is.
+    /// Keeps the changes between two documents: all of them, or only their severity.
     fn keep(&mut self, key: Pair, found: Vec<Narrower>) {
         let bytes = found.iter().map(|one| bytes(one, 0)).fold(0, usize::saturating_add);
         let found = match self.kept.checked_sub(bytes) {
@@ -362,7 +365,7 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
         (_, false) => return,
         (false, true) => {
             let words = "the payload has a schema now, and had none".to_owned();
-            // What is in another document is not judged by.
+            // A schema in another document is not used for judging.
             let severity = match &new.schema.document {
                 Some(_) => severity(new.schema.format.as_ref()),
                 None => Severity::Possible,
@@ -374,7 +377,7 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
     let (Some((before, selected_before)), Some((now, selected_now))) =
         (&old.schema.document, &new.schema.document)
     else {
-        // What was not there was not judged by.
+        // Payloads were not judged by a schema that was not there.
         if new.schema.document.is_some() {
             let words = "the schema of the payload is in the catalog now, and was not";
             add(Severity::Possible, "data", words.to_owned());
@@ -461,7 +464,7 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
         work.keep(key.clone(), narrower);
     }
     let narrower = work.narrower.get(&key).map_or(&[][..], Vec::as_slice);
-    // What is reported is kept for each message.
+    // Reported changes are kept for each message.
     let bytes = narrower.iter().map(|one| bytes(one, old.xid.len())).fold(0, usize::saturating_add);
     match work.reported.checked_sub(bytes) {
         Some(left) => {

@@ -14,8 +14,8 @@ type Members = Map<String, Value>;
 
 /// An endpoint of a catalog: the address of a sender or a receiver, and the contract of the messages there.
 ///
-/// As a [`Judge`], it judges by the definitions of its own messages and of its message groups only, and those in this catalog. Events of
-/// others are undefined here, where the whole [`Catalog`] may have a definition of them.
+/// As a [`Judge`], it judges by the definitions of its own messages and of its message groups only, and only by definitions in this
+/// catalog. Other events are undefined here. The whole [`Catalog`] may have a definition of them.
 ///
 /// ```
 /// use cloudevents_catalog::Catalog;
@@ -38,7 +38,7 @@ pub struct Endpoint<'c> {
     values: Vec<(String, String)>,
 }
 
-/// Why an endpoint has no URL: what it states cannot be carried out.
+/// Why an endpoint has no URL: its statements cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotOpened {
     id: String,
@@ -113,8 +113,8 @@ impl<'c> Endpoint<'c> {
 
     /// The URL of a receiver, for `connect_receiver` of `cloudevents-kit`, with more options of the toolkit, such as `reject=drop`.
     ///
-    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers. There are none of HTTP: receivers
-    /// are servers, and such endpoints are not.
+    /// Errors: as for [`sender_url`](Self::sender_url), and if the endpoint is not for consumers or subscribers. Endpoints of HTTP have no
+    /// such URL: receivers are servers, and such endpoints are not.
     pub fn receiver_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
         self.url(Side::Receiver, &["consumer", "subscriber"], more)
     }

@@ -23,7 +23,7 @@ impl Endpoint<'_> {
         };
         let url = Url::new(scheme, &host, &path);
         let url = self.quality(url, options)?;
-        // Texts are taken, as those of `qos` are.
+        // Texts are accepted, as for `qos`.
         let retain = options
             .get("retain")
             .map_or(Some(false), |retain| retain.as_bool().or_else(|| retain.as_str()?.parse().ok()));
@@ -174,10 +174,10 @@ impl Endpoint<'_> {
         Ok(url.to_string())
     }
 
-    /// The parts of the `uri` of an address. `schemes` are those that it may have, with those of the toolkit.
+    /// The parts of the `uri` of an address. `schemes` are the schemes that it may have, with the schemes of the toolkit.
     fn at(&self, address: &Members, schemes: &[(&str, &'static str)]) -> Result<At, NotOpened> {
         let uri = self.text(address, "uri")?.ok_or_else(|| self.refused("its address has no `uri`"))?;
-        // What is no URI may have credentials.
+        // A text that is no URI may have credentials.
         let no_uri = || self.refused("the `uri` of its address has no scheme");
         let (written, rest) = uri.split_once("://").ok_or_else(no_uri)?;
         if !written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {

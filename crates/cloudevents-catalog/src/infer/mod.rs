@@ -21,8 +21,8 @@ const ATTRIBUTES: usize = 256;
 /// Proposes a catalog from the events that it sees: their types, the attributes that they have, and a JSON Schema of their payloads.
 ///
 /// Every event that was added is valid by the proposal, unless it was [left out](Self::left_out). A value, or a template of segments
-/// between slashes, is proposed for `source` and `subject` after ten events of a type. A schema is proposed where all events of a type have
-/// a payload in JSON. At most 10,000 types are described, with 256 attributes each, and 1,000,000 places of their payloads.
+/// between slashes, is proposed for `source` and `subject` after ten events of a type. A schema is proposed if all events of a type have a
+/// payload in JSON. At most 10,000 types are described, with 256 attributes each, and 1,000,000 places of their payloads.
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, Inference, Judge};
@@ -48,7 +48,7 @@ pub struct Inference {
     places: Places,
 }
 
-/// What events of one type have in common.
+/// The properties that events of one type have in common.
 #[derive(Debug, Default)]
 struct Observed {
     count: u64,
@@ -94,7 +94,8 @@ impl Inference {
         self.types.len()
     }
 
-    /// The number of events that were not looked at, because there are too many types, or the type has more than 256 bytes: no id has more.
+    /// The number of events that were left out, because there are too many types, or the type has more than 256 bytes. No id has more
+    /// bytes.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -164,7 +165,7 @@ impl Values {
         self.segments.add(text);
     }
 
-    /// The rule for an attribute of this name, where there are this many events.
+    /// The rule for an attribute of this name, for this many events.
     fn rule(&self, name: &str, events: u64) -> Value {
         let mut rule = Map::new();
         let is_core = ["id", "type", "source"].contains(&name);
@@ -186,7 +187,7 @@ impl Values {
         let is_stated = match name {
             "type" => true,
             "source" | "subject" => self.count >= ENOUGH,
-            // Their values are those of each event.
+            // Each event has its own values for these.
             _ => false,
         };
         if is_stated && let Some(value) = self.segments.value(name) {

@@ -1,4 +1,4 @@
-//! What the values of an attribute have in common: one text, or a path in which some segments differ.
+//! The common part of the values of an attribute: one text, or a path in which some segments differ.
 
 use crate::matching::is_expansion;
 use crate::template::PLACEHOLDERS;
@@ -6,7 +6,7 @@ use crate::template::PLACEHOLDERS;
 /// The texts of an attribute, segment by segment.
 #[derive(Debug)]
 pub(super) struct Segments {
-    /// Between slashes; `None` where the texts differ.
+    /// The segments between slashes. `None` for a segment in which the texts differ.
     segments: Option<Vec<Option<String>>>,
 }
 
@@ -15,7 +15,7 @@ const LONGEST: usize = 1024;
 
 impl Segments {
     pub(super) fn new(text: &str) -> Self {
-        // A brace would be one of a template.
+        // A brace would be a brace of a template.
         let is_plain = text.len() <= LONGEST && !text.contains(['{', '}']);
         Self { segments: is_plain.then(|| text.split('/').map(|segment| Some(segment.to_owned())).collect()) }
     }
@@ -35,7 +35,7 @@ impl Segments {
     /// position of its segment.
     pub(super) fn value(&self, attribute: &str) -> Option<String> {
         let segments = self.segments.as_ref()?;
-        // One that is nothing but placeholders says nothing, and one with too many is no template.
+        // Segments that are only placeholders state nothing, and a value with too many placeholders is no template.
         let says = segments.iter().any(|segment| segment.as_ref().is_some_and(|text| !text.is_empty()))
             && segments.iter().filter(|segment| segment.is_none()).count() <= PLACEHOLDERS;
         let text = segments.iter().enumerate().map(|(position, segment)| match segment {

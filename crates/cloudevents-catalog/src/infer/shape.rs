@@ -1,4 +1,4 @@
-//! What JSON values have in common, as a JSON Schema.
+//! The common properties of JSON values, as a JSON Schema.
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ impl Places {
     }
 }
 
-/// What the values at one place have in common.
+/// The common properties of the values at one place.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     /// Whether nothing is said about the values.
@@ -41,7 +41,7 @@ pub(super) struct Shape {
     has_integer: bool,
     has_fraction: bool,
     has_string: bool,
-    /// What the items of all arrays have in common.
+    /// The common properties of the items of all arrays.
     items: Option<Box<Shape>>,
     object: Option<Object>,
 }
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(schema(&[json!([])]), json!({"type": "array"}));
     }
 
-    /// Objects whose names are data are not listed, and neither is what has no end.
+    /// Objects whose names are data are not listed, and neither are values without end.
     #[test]
     fn there_are_bounds() {
         let wide: Map<String, Value> = (0..=MEMBERS).map(|n| (format!("k{n}"), json!(n))).collect();

@@ -58,7 +58,7 @@ const TYPES: [(&str, Type); 11] = [
     ("uritemplate", Type::UriTemplate),
 ];
 
-/// What the value of `time` is where it is the current time.
+/// The value of `time` that stands for the current time.
 const NOW: &str = "0000-01-01T00:00:00Z";
 
 impl Attribute {
@@ -225,7 +225,7 @@ impl Attribute {
 
     fn is_expected(&self, expected: &str, text: &str) -> bool {
         let instant = |text| Timestamp::parse(text).ok().map(Timestamp::instant);
-        // Doubles would make equal what is beyond 2^53.
+        // As doubles, numbers beyond 2^53 could compare as equal.
         let is_same_number = |a: &str, b: &str| match (a.parse::<i128>(), b.parse::<i128>()) {
             (Ok(a), Ok(b)) => a == b,
             _ => a.parse::<f64>().is_ok_and(|a| a.is_finite() && b.parse::<f64>() == Ok(a)),

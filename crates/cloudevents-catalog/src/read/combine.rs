@@ -11,7 +11,7 @@ const SHARED: usize = 3;
 /// Objects that describe a document as a whole, and are no collections.
 const DESCRIBING: [&str; 4] = ["capabilities", "labels", "model", "modelsource"];
 
-/// Adds the members of a document. Groups may be in several documents; an entity is in one.
+/// Adds the members of a document. Groups may be in several documents. An entity is in one document.
 pub(crate) fn combine(document: Members, all: &mut Members) -> Result<(), LoadError> {
     for (name, value) in document {
         match (all.get_mut(&name), value) {
@@ -21,7 +21,7 @@ pub(crate) fn combine(document: Members, all: &mut Members) -> Result<(), LoadEr
             (Some(Value::Object(all)), Value::Object(more)) if !DESCRIBING.contains(&name.as_str()) => {
                 add(more, all, &below("", &name), 1)?;
             }
-            // What describes a document as a whole: the first one's stands for all.
+            // These members describe a document as a whole. The member of the first document stands for all.
             (Some(_), _) => {}
         }
     }

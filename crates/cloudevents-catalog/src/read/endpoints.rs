@@ -1,4 +1,4 @@
-//! Endpoints: who uses them, and the groups of messages that they have.
+//! Endpoints: their usages, and the groups of messages that they have.
 
 use super::{ENDPOINT_NAMES, Members, collection, ids, is_known_protocol, names, protocols, renamed};
 use crate::Leniency;
@@ -60,7 +60,7 @@ fn usage(members: &Members, place: &str, notes: &mut Notes<'_>) {
     }
 }
 
-/// What the protocols of the specification require of usages and options.
+/// Checks usages and options against the requirements of the specification for protocols.
 fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
     let protocol = members.get("protocol").and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
     let usages: Vec<&str> = match members.get("usage") {

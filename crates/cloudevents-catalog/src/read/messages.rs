@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Members of a message that belong to it as a resource of a registry. All others are those of its version.
+/// Members of a message that belong to it as a resource of a registry. All other members belong to its version.
 const OF_RESOURCE: [&str; 9] =
     ["messageid", "self", "shortself", "xid", "metaurl", "meta", "versionsurl", "versionscount", "versions"];
 
@@ -30,9 +30,9 @@ struct Raw {
     dataschema: Option<Arc<Value>>,
     /// The place of the message.
     place: String,
-    /// The place of its members: that of its version, where the message itself has none.
+    /// The place of its members. It is the place of its version, if the message itself has no members.
     from: String,
-    /// What it adds to a message that has it as a base, in bytes, without `dataschema`.
+    /// The bytes that it adds to a message that has it as a base, without `dataschema`.
     size: usize,
     /// Whether it is the base of another one.
     is_base: bool,
@@ -115,7 +115,7 @@ pub(super) fn read(
     Ok(messages)
 }
 
-/// Of several definitions of a type, one that judges no payload admits what the others refuse.
+/// Advises about types with several definitions: a definition that judges no payload admits payloads that the others refuse.
 fn alternatives(messages: &[Message], raws: &[(String, Raw)], notes: &mut Notes<'_>) {
     let is_judged =
         |message: &&Message| message.is_event && !matches!(&*message.schema.schema, Schema::Not(_));
@@ -141,8 +141,10 @@ fn inherits_too_much() -> LoadError {
     LoadError::new("what messages inherit has more than four times Limits::bytes")
 }
 
-/// The members of a message with the present names, and their place. What registries return has them in its version alone (core/spec.md,
-/// "Doc Flag"), or in the message that it stands for.
+/// The members of a message with the present names, and their place.
+///
+/// In documents that registries return, the members are in its version alone (core/spec.md, "Doc Flag"), or in the message that it stands
+/// for.
 fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, String) {
     let versions = collection(own, "versions", place, notes);
     for (id, version, place) in &versions {
@@ -168,7 +170,7 @@ fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, St
 /// The most rules for attributes of one message: events have no more attributes.
 const ATTRIBUTES: usize = 256;
 
-/// The bytes of a member, about, and of what is made of it in each message that inherits it.
+/// The bytes of a member, about, and of the structures that are made of it in each message that inherits it.
 fn size(name: &str, value: &Value) -> usize {
     let own = match value {
         Value::Object(members) => {
@@ -212,8 +214,9 @@ fn base_place(path: &[String]) -> String {
     path.iter().take(4).map(|name| token(name)).collect()
 }
 
-/// The definition and its bases, from the last base to the definition, and whether the chain ends. `cycles` are the messages in those that
-/// were reported.
+/// The definition and its bases, from the last base to the definition, and whether the chain ends.
+///
+/// `cycles` are the messages of the cycles that were reported.
 fn chain<'r>(
     raw: &'r Raw,
     raws: &'r [(String, Raw)],
@@ -273,7 +276,7 @@ fn chain<'r>(
     (chain, is_whole)
 }
 
-/// Those in a chain whose `dataschema` a message has, the last one first: several if they are merged, as [`merge`] does.
+/// The messages in a chain whose `dataschema` a message has, the last one first. They are several if [`merge`] merges them.
 fn stating<'r>(chain: &[&'r Raw]) -> Vec<&'r Raw> {
     let mut parts: Vec<&Raw> = chain.iter().rev().copied().filter(|part| part.dataschema.is_some()).collect();
     let is_object = |part: &&Raw| part.dataschema.as_ref().is_some_and(|schema| schema.is_object());
@@ -295,13 +298,14 @@ fn dataschema(stating: &[&Raw], place: &str) -> Option<(Arc<Value>, String)> {
             Arc::new(all.into())
         }
     };
-    // What several of them have has no other place.
+    // A schema that several messages state together has the place of the definition.
     let from = if stating.len() == 1 { &last.from } else { place };
     (!schema.is_null()).then(|| (schema, from.to_owned()))
 }
 
-/// The place of the message in a chain that states this member, or this member of a member: the last one that does, else the message
-/// itself.
+/// The place of the message in a chain that states this member, or this member of a member.
+///
+/// It is the last message that states it, otherwise the message itself.
 fn from_of<'r>(chain: &[&'r Raw], names: &[&str]) -> &'r str {
     let states = |part: &&&Raw| match names {
         [name, rest @ ..] => {
@@ -531,7 +535,7 @@ fn schema(
         }
     }
     let Some(found) = result else {
-        // A base may leave the schema to those that have it as a base.
+        // A base may leave the schema to messages that have it as a base.
         if stated.is_some() && chain.last().is_some_and(|raw| !raw.is_base) {
             let words = "payloads are not judged: there is a format, and no `dataschema` or `dataschemauri`";
             notes.advice(Rule::NotJudged, at("dataschemaformat", notes), words);

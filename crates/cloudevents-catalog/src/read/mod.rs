@@ -25,8 +25,9 @@ pub(crate) type Members = Map<String, Value>;
 /// An entity of a collection: its id, its members and its place.
 type Entity<'v> = (&'v str, &'v Members, String);
 
-/// The longest id, and the longest name of an attribute, in bytes: what is in an entity has it in its path. Ids have 128 characters at most
-/// (core/spec.md, "`<SINGULAR>id`").
+/// The longest id, and the longest name of an attribute, in bytes: the parts of an entity have these in their paths.
+///
+/// Ids have 128 characters at most (core/spec.md, "`<SINGULAR>id`").
 pub(crate) const NAME: usize = 256;
 
 /// Members of messages, and the names that they have now.
@@ -52,7 +53,7 @@ pub(crate) fn parse(text: &[u8], left: &mut usize) -> Result<Value, LoadError> {
     codec::parse(text).map_err(LoadError::of)
 }
 
-/// Takes the values of a text in JSON from those that are left.
+/// Takes the values of a text in JSON from the values that remain.
 pub(crate) fn spend_values(text: &[u8], left: &mut usize) -> Result<(), LoadError> {
     let rest = left.checked_sub(values_in(text));
     *left = rest.ok_or_else(|| LoadError::new("there are more JSON values than Limits::values"))?;
@@ -144,7 +145,9 @@ fn cross_reference<'v>(of: &'v Members, place: &str, notes: &mut Notes<'_>) -> O
     text(of.get("meta")?.as_object()?, "xref", &below(place, "meta"), notes)
 }
 
-/// The version that a resource has by default: the one that it names, or that says that it is, else the one with the greatest id.
+/// Returns the default version of a resource.
+///
+/// The resource may name it, or the version says that it is the default. Otherwise it is the version with the greatest id.
 fn default_version<'l, 'v>(
     of: &Members,
     versions: &'l [Entity<'v>],
@@ -212,7 +215,9 @@ fn renamed(of: &Members, names: &[(&str, &str)], place: &str, notes: &mut Notes<
     members
 }
 
-/// A place as it is in the document, where members may have earlier names, and attributes be a level deeper; and whether it is there.
+/// Returns a place as it is in the document, and whether it is there.
+///
+/// In the document, members may have earlier names, and attributes may be a level deeper.
 pub(crate) fn written(document: &Value, place: &str) -> (String, bool) {
     let (mut written, mut at) = (String::with_capacity(place.len()), Some(document));
     for token in place.split('/').skip(1) {
@@ -222,7 +227,7 @@ pub(crate) fn written(document: &Value, place: &str) -> (String, bool) {
         let mut ways = std::iter::once(format!("/{token}")).chain(earlier).chain(deeper);
         let found = ways.find_map(|way| Some((at?.pointer(&way)?, way)));
         at = found.as_ref().map(|(value, _)| *value);
-        // What is missing has the present name.
+        // Missing members have the present name.
         written.push_str(&found.map_or_else(|| format!("/{token}"), |(_, way)| way));
     }
     (written, at.is_some())
@@ -240,7 +245,7 @@ fn merge(over: &Members, base: &mut Members) {
     }
 }
 
-/// Checks the names of an envelope and a protocol against those of the group.
+/// Checks the names of an envelope and a protocol against the names of the group.
 fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
     let envelope = text(of, "envelope", place, notes);
     if let Some(name) = envelope

@@ -7,7 +7,7 @@ use crate::reference::is_absolute;
 use cloudevents_json::codec::{below, kind};
 use serde_json::Value;
 
-/// An option of a protocol, what its value is, and whether one is that.
+/// An option of a protocol: its name, a description of its values, and a function that checks a value.
 type Kind = (&'static str, &'static str, &'static str, fn(&Value) -> bool);
 
 /// Some are in texts, too: `qos` and `retain`, as [`Endpoint`](crate::Endpoint) takes them.
@@ -73,7 +73,7 @@ pub(super) fn check(protocol: &str, options: &Members, place: &str, notes: &mut 
     for (_, name, words, is_one) in KINDS.iter().filter(|(of, ..)| *of == protocol) {
         let Some(value) = options.get(*name).filter(|value| !value.is_null()) else { continue };
         let at = below(place, name);
-        // What a placeholder stands for is not known.
+        // The value of a placeholder is not known.
         if !has_placeholder(value, &at, notes) && !is_one(value) {
             notes.mistake(Rule::ProtocolOption, at, format!("`{name}` is {words}"));
         }
@@ -151,7 +151,7 @@ fn servers(address: &Members, place: &str, notes: &mut Notes<'_>) {
     }
 }
 
-/// Whether a value has placeholders, or is not what it should be as a template, which is a mistake.
+/// Whether a value has placeholders, or is not a proper template, which is a mistake.
 fn has_placeholder(value: &Value, place: &str, notes: &mut Notes<'_>) -> bool {
     let Some(text) = value.as_str().filter(|text| text.contains(['{', '}'])) else { return false };
     if let Err(error) = text.parse::<Template>() {

@@ -36,7 +36,7 @@ struct Version {
     schema: Arc<Schema>,
     /// The title of a JSON Schema in a text.
     title: OnceCell<Option<String>>,
-    /// What types are selected from, and those that were: each is compiled once.
+    /// The parts from which types are selected, and the selected types. Each type is compiled once.
     parts: OnceCell<Result<Parts, SchemaFault>>,
     selected: RefCell<HashMap<String, Result<Arc<Schema>, SchemaFault>>>,
 }
@@ -118,13 +118,13 @@ impl Schemas {
         version.select(selection.as_deref(), place, notes)
     }
 
-    /// Whether there is a schema at this path, or one that the path goes on from.
+    /// Whether there is a schema at this path, or at the beginning of this path.
     pub(super) fn has(&self, path: &[String]) -> bool {
         matches!(path, [groups, group, schemas, id, ..]
             if groups == "schemagroups" && schemas == "schemas" && self.entry(group, id).is_some())
     }
 
-    /// A schema, or the one that it stands for, which cannot stand for another one in turn.
+    /// A schema, or the schema that it stands for. The other schema cannot stand for another one in turn.
     fn entry(&self, group: &str, id: &str) -> Option<&Entry> {
         let entry = self.entries.get(&(group.to_owned(), id.to_owned()))?;
         match &entry.other {
@@ -150,7 +150,7 @@ impl Version {
             }
             return Some(found);
         };
-        // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
+        // Avro and Protobuf select by a name alone. The title of a JSON Schema selects all of it.
         if format.family != Family::JsonSchema || self.title(document) != Some(selection) {
             found.schema = match self.selected(selection, format, document, notes) {
                 Ok(schema) => schema,
@@ -303,27 +303,27 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
         return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
     };
     let name = forms.first().copied().unwrap_or_default();
-    // One of Protobuf is compiled once, for all of it and for its parts.
+    // A document of Protobuf is compiled once, for all of it and for its parts.
     let parts = OnceCell::new();
     let whole = (cfg!(feature = "protox09") && format.family == Family::Protobuf)
         .then(|| parts.get_or_init(|| Parts::read(format, &document, &mut notes.compiled)))
         .and_then(|parts| parts.as_ref().ok()?.whole());
     let schema = Arc::new(match whole {
         Some(Ok(schema)) => schema,
-        // References may select one, and those that do not have advice.
+        // References may select a type. References without a selection get advice.
         Some(Err(fault)) => Schema::Not(NotJudged::Unusable(fault.words().into_owned())),
         None => compile(format, &document, &below(place, name), notes),
     });
     Version { document: Some(Arc::new(document)), schema, parts, ..not(NotJudged::NoSchema) }
 }
 
-/// Compiles a schema, and reports what is wrong with it.
+/// Compiles a schema, and reports its faults.
 pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mut Notes<'_>) -> Schema {
     let schema = Schema::compile(format, document, &mut notes.compiled);
     schema.unwrap_or_else(|fault| unusable(fault, place, notes))
 }
 
-/// Reports what is wrong with a schema.
+/// Reports the fault of a schema.
 fn unusable(fault: SchemaFault, place: &str, notes: &mut Notes<'_>) -> Schema {
     let fault = fault.cut();
     let words = fault.words().into_owned();

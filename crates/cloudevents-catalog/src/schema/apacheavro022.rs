@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// The longest name or namespace, in bytes: each type within another one has that of the other.
 const NAME: usize = 1024;
 
-/// What a value takes besides its text, and a field or another object besides; and what an alias takes, which has the namespace in it.
+/// The bytes of a value besides its text, of a field or another object besides, and of an alias, which includes the namespace.
 const VALUE: usize = 64;
 const OBJECT: usize = 256;
 const ALIAS: usize = 2 * NAME;
@@ -38,7 +38,7 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 struct Variant {
     ty: Value,
-    /// Those before it that it uses.
+    /// The earlier types that it uses.
     used: Vec<usize>,
     kept: usize,
 }
@@ -81,13 +81,13 @@ impl Parts {
 
     pub(super) fn select(&self, name: &str, budget: &mut Budget) -> Result<Schema, SchemaFault> {
         let Some(at) = self.named.get(name).copied() else {
-            // A type within another one has its names from what is around it.
+            // A type within another type has its names from the types around it.
             return match self.within.contains(name) {
                 true => Err(SchemaFault::Unselected(format!("`{name}` is within another type"))),
                 false => Err(SchemaFault::Invalid(format!("the document has no type `{name}`"))),
             };
         };
-        // Finding out what it uses takes time, too.
+        // Finding the types that it uses takes time, too.
         keep_within(budget, 0)?;
         let (mut used, mut open) = (BTreeSet::new(), vec![at]);
         while let Some(at) = open.pop() {
@@ -149,7 +149,7 @@ fn longest_name(document: &Value) -> usize {
     }
 }
 
-/// What is kept of these types, in bytes, about.
+/// The bytes that are kept of these types, about.
 fn kept(types: &[Value]) -> usize {
     // Each of many names is kept with its namespace.
     let value = types.iter().map(longest_name).max().unwrap_or_default().saturating_add(VALUE);
@@ -159,7 +159,7 @@ fn kept(types: &[Value]) -> usize {
     copies.max(own)
 }
 
-/// The bytes of a document, about, each value of which has so many besides its text. Adds those of types to the copies.
+/// The bytes of a document, about. `value` is the bytes of each value besides its text. Adds the bytes of types to the copies.
 fn size(document: &Value, value: usize, copies: &mut usize) -> usize {
     match document {
         Value::Array(items) => {
@@ -194,7 +194,7 @@ pub(super) fn is_avro(media_type: MediaType<'_>) -> bool {
         || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
 }
 
-/// A type, and those before it that it uses.
+/// A type, and the earlier types that it uses.
 fn parse(ty: &Value, before: &[&Value]) -> Result<Schema, SchemaFault> {
     let before: Vec<String> = before.iter().map(|ty| ty.to_string()).collect();
     CheckedSchema::parse(&ty.to_string(), before.iter().map(String::as_str)).map(Schema::Avro).map_err(

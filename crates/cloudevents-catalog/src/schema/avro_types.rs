@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
 
-/// The full names that types define, with those of aliases, and those that they use.
+/// The full names that types define, with the names of aliases, and the full names that types use.
 #[derive(Default)]
 pub(super) struct Types {
     pub(super) defined: HashSet<String>,
@@ -13,7 +13,7 @@ pub(super) struct Types {
 }
 
 impl Types {
-    /// Adds those of a type in a namespace. What is wrong, the schema that is parsed of it finds.
+    /// Adds the names of a type in a namespace. Faults are found when the schema is parsed.
     pub(super) fn read(&mut self, ty: &Value, space: &str) {
         match ty {
             Value::String(name) if !PRIMITIVE.contains(&name.as_str()) => {
@@ -39,7 +39,7 @@ impl Types {
         members.get(name).into_iter().for_each(|ty| self.read(ty, space));
     }
 
-    /// Adds a type with a name. Returns the namespace of what is within it.
+    /// Adds a type with a name. Returns the namespace of the types within it.
     fn named(&mut self, members: &Map<String, Value>, space: &str) -> String {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let name = full(text("name").unwrap_or_default(), text("namespace").unwrap_or(space));

@@ -1,5 +1,7 @@
-//! Upper bounds of what a validator does with a document. Validators descend along references and try alternatives one after the other, so
-//! a small document, or a small payload of an ordinary one, can take all of the stack, or all time.
+//! Upper bounds of the work of a validator with a document.
+//!
+//! Validators descend along references and try alternatives one after the other. So a small document, or a small payload of an ordinary
+//! document, can take all of the stack, or all time.
 
 use super::schemas::{Members, Schemas, TARGETS, references};
 use crate::size::own_memory;
@@ -27,22 +29,22 @@ const KNOWN: [&str; 5] = [
     "https://json-schema.org/draft/2020-12/schema",
 ];
 
-/// Whether this refers to one of them that has texts which have to be patterns: `format` asserts in these drafts.
+/// Whether this refers to a metaschema with texts that have to be patterns: `format` asserts in these drafts.
 pub(super) fn asserts_patterns(reference: &str) -> bool {
     reference.starts_with("http://json-schema.org/draft-0")
 }
 
-/// The schemas that one of these applies to each value of a payload, about, and the most of them in a row.
+/// The schemas that a metaschema applies to each value of a payload, about, and the most of them in a row.
 const METASCHEMA: usize = 64;
 const METASCHEMA_HOPS: usize = 8;
 
-/// What applies to members and items that no other keyword applies to.
+/// The keywords that apply to members and items that no other keyword applies to.
 const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
 
 /// How many bytes of texts take as long as a value.
 const BYTES_PER_VALUE: usize = 64;
 
-/// What an error takes besides.
+/// The bytes of an error besides.
 const ERROR: usize = 512;
 
 /// The size of a value.
@@ -51,9 +53,9 @@ pub(super) struct Extent {
     pub(super) values: usize,
     /// 1 for a scalar.
     pub(super) levels: usize,
-    /// The bytes of one error about each of its values, about: the path, and a copy of the value, as those of alternatives have it.
+    /// The bytes of one error about each of its values, about: the path, and a copy of the value, as errors of alternatives have it.
     pub(super) errors: usize,
-    /// Those of all names and texts.
+    /// The bytes of all names and texts.
     pub(super) bytes: usize,
     /// The squares of the lengths of all names and texts, together.
     pub(super) squares: usize,
@@ -70,7 +72,7 @@ impl Extent {
     fn add(&mut self, value: &Value, path: usize, level: usize) {
         self.values = self.values.saturating_add(1);
         self.levels = self.levels.max(level);
-        // What is within others is in their copies, too.
+        // Values within others are in the copies of these, too.
         let copies = own_memory(value).saturating_mul(level);
         self.errors = self.errors.saturating_add(ERROR).saturating_add(path).saturating_add(copies);
         let below = level.saturating_add(1);
@@ -96,7 +98,7 @@ impl Extent {
     }
 }
 
-/// What the schemas of a document do at most.
+/// The most work of the schemas of a document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bounds {
     /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on.
@@ -149,10 +151,10 @@ impl Bounds {
 /// The schemas of a document, and how they lead to each other.
 struct Graph<'s, 'd> {
     schemas: &'s Schemas<'d>,
-    /// Each behind those that it applies to the same value.
+    /// Each schema comes after the schemas that it applies to the same value.
     nodes: Vec<Node<'d>>,
     known: HashMap<*const Members, usize>,
-    /// The node that stands for those that jsonschema knows by itself.
+    /// The node that stands for the schemas that jsonschema knows by itself.
     metaschema: Option<usize>,
     unknown: Option<String>,
     each: usize,
@@ -161,19 +163,19 @@ struct Graph<'s, 'd> {
 
 /// A schema.
 struct Node<'d> {
-    /// `None` for one that jsonschema knows by itself: it applies to everything below its value, too.
+    /// `None` for a schema that jsonschema knows by itself: it applies to everything below its value, too.
     members: Option<&'d Members>,
     /// The schemas that it applies to its value, with itself.
     visits: usize,
     hops: usize,
     /// How often it applies them.
     rounds: usize,
-    /// Those that it applies to the same value.
+    /// The schemas that it applies to the same value.
     all: Vec<usize>,
 }
 
 impl<'d> Graph<'_, 'd> {
-    /// Adds a schema and those that it applies to the same value, and returns its index.
+    /// Adds a schema and the schemas that it applies to the same value, and returns its index.
     fn add(&mut self, members: &'d Members, depth: usize) -> Result<usize, String> {
         let key = std::ptr::from_ref(members);
         if let Some(known) = self.known.get(&key) {
@@ -190,7 +192,7 @@ impl<'d> Graph<'_, 'd> {
         for target in targets.into_iter().filter_map(Value::as_object) {
             all.push(self.add(target, below)?);
         }
-        // One that is a boolean is applied, too.
+        // A boolean schema is applied, too.
         let mut booleans = 0_usize;
         for schema in applied(members) {
             match schema {
@@ -201,7 +203,7 @@ impl<'d> Graph<'_, 'd> {
         }
         let each = all.iter().filter_map(|at| self.nodes.get(*at));
         let hops = each.map(|node| node.hops.saturating_add(1)).max().unwrap_or_default();
-        // What is left over is found by applying all of them once more, and again those that they apply.
+        // Unevaluated members and items are found by applying all of them once more, and again the schemas that they apply.
         let is_left = UNEVALUATED.iter().any(|name| members.contains_key(*name));
         let rounds = if is_left { hops.saturating_add(2) } else { 1 };
         let mut node = Node { members: Some(members), visits: 0, hops, rounds, all };
@@ -219,7 +221,7 @@ impl<'d> Graph<'_, 'd> {
         Ok(index)
     }
 
-    /// What the references of a schema lead to. Those to schemas that jsonschema knows are added here.
+    /// The targets of the references of a schema. References to schemas that jsonschema knows are added here.
     fn targets(&mut self, members: &'d Members, all: &mut Vec<usize>) -> Vec<&'d Value> {
         let mut targets = Vec::new();
         for reference in references(members) {
@@ -237,7 +239,7 @@ impl<'d> Graph<'_, 'd> {
             }
             targets.extend(found);
         }
-        // Any of the resources around may be meant, and of these those that are around when a payload is judged.
+        // Any of the resources around may be the target. Only the resources around when a payload is judged count.
         if let Some(Value::String(reference)) = members.get("$recursiveRef") {
             if self.schemas.recursive.len() > TARGETS {
                 self.unknown.get_or_insert_with(|| reference.clone());
@@ -261,7 +263,7 @@ impl<'d> Graph<'_, 'd> {
         index
     }
 
-    /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on, and in those of more levels.
+    /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on, and in payloads of more levels.
     fn times(&self) -> (Vec<usize>, usize) {
         let children = |(index, node): (usize, &Node<'_>)| match node.members {
             Some(members) => self.children(members),
@@ -302,7 +304,7 @@ impl<'d> Graph<'_, 'd> {
         let values = of("additionalProperties").into_iter().chain(each("properties"));
         let items = ["items", "additionalItems"].into_iter().filter_map(of).chain(list("prefixItems"));
         let mut groups: Vec<Vec<&Value>> = vec![values.collect(), items.chain(list("items")).collect()];
-        // Twice: to find what is left over, too.
+        // Twice: to find unevaluated members and items, too.
         let single =
             ["propertyNames", "contains", "contains"].into_iter().chain(UNEVALUATED).chain(UNEVALUATED);
         groups.extend(single.filter_map(of).map(|schema| vec![schema]));
@@ -313,7 +315,7 @@ impl<'d> Graph<'_, 'd> {
 }
 
 impl Node<'_> {
-    /// The sum of those that it applies to the same value.
+    /// The sum over the schemas that it applies to the same value.
     fn sum(&self, of: impl Fn(usize) -> usize) -> usize {
         let all = self.all.iter().map(|at| of(*at)).fold(0, usize::saturating_add);
         all.saturating_mul(self.rounds)
@@ -427,7 +429,7 @@ mod tests {
         let deep = (0..9).fold(json!(1), |inner, _| json!({"next": inner}));
         let extent = Extent::of(&deep);
         assert_eq!((extent.values, extent.levels), (10, 10));
-        // To `next`: itself, A, B, and what these apply to it; A leads to it again, B only to an integer.
+        // To `next`: itself, A, B, and the schemas that these apply to it. A leads to it again, B only to an integer.
         assert_eq!(bounds.times.first(), Some(&5));
         assert_eq!((bounds.times(&extent), bounds.work(&extent)), (14, 140));
     }
@@ -460,7 +462,7 @@ mod tests {
         assert_eq!(bounds(&tree).unwrap().times_of_any(), 2);
     }
 
-    /// The property `default` of what is a schema because of the reference only.
+    /// The property `default` of a value that is a schema because of the reference only.
     #[test]
     fn properties_that_are_taken_for_a_schema() {
         let twice = json!({"anyOf": vec![json!({"$ref": "#/x/properties"}); 2]});

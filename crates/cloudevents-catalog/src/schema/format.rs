@@ -8,7 +8,7 @@ use crate::read::NAME;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) family: Family,
-    /// In lower case; `None` if it is not one of the family's.
+    /// In lower case. `None` if the family does not have this version.
     pub(crate) version: Option<String>,
     /// As written.
     pub(crate) text: String,
@@ -39,7 +39,7 @@ impl Format {
             );
             return None;
         };
-        // What has a schema has its format, too.
+        // A schema keeps its format, too.
         if text.len() > NAME {
             notes.mistake(Rule::FormatSyntax, place, format!("a format has more than {NAME} bytes"));
             return None;
@@ -81,7 +81,7 @@ impl Format {
         })
     }
 
-    /// Whether two formats are the same. A version that is unknown differs from none; `Avro/1.11` is any of its releases.
+    /// Whether two formats are the same. A version that is unknown differs from none. `Avro/1.11` is any of its releases.
     pub(crate) fn agrees(&self, other: &Self) -> bool {
         let is_part = |first: &str, second: &str| {
             second.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

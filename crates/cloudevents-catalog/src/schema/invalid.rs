@@ -1,4 +1,4 @@
-//! What is wrong with a JSON Schema, and where.
+//! The fault of a JSON Schema, and its place.
 
 use super::patterns::PATTERN_BYTES;
 use super::schemas::{decoded, is_of_values, references};
@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(super) fn invalid(error: &ValidationError<'static>, document: &Value) -> SchemaFault {
     let message = short(&error.to_string(), MESSAGE).into_owned();
     match error.kind() {
-        // It leads into what is there: the document, a part of it with an `$id`, or a metaschema.
+        // It leads into a known document: this document, a part of it with an `$id`, or a metaschema.
         ValidationErrorKind::Referencing(
             ReferencingError::PointerToNowhere { pointer: fragment }
             | ReferencingError::InvalidArrayIndex { pointer: fragment, .. }
@@ -49,7 +49,7 @@ pub(super) fn invalid(error: &ValidationError<'static>, document: &Value) -> Sch
     }
 }
 
-/// The first reference with this fragment in a document, and its place. What is in examples and the like may be any JSON.
+/// The first reference with this fragment in a document, and its place. Examples and similar values may be any JSON.
 fn broken<'d>(document: &'d Value, fragment: &str) -> Option<(String, &'d str)> {
     // Places are made on the way back: names may be long.
     match document {
@@ -74,7 +74,7 @@ fn broken<'d>(document: &'d Value, fragment: &str) -> Option<(String, &'d str)> 
     }
 }
 
-/// The innermost error: of the alternatives of a metaschema, the one that is meant is broken further down.
+/// The innermost error. Of the alternatives of a metaschema, the intended alternative fails further down.
 fn cause<'e>(error: &'e ValidationError<'static>) -> &'e ValidationError<'static> {
     let length = |error: &ValidationError<'static>| error.instance_path().as_str().len();
     let inner = match error.kind() {
@@ -87,7 +87,7 @@ fn cause<'e>(error: &'e ValidationError<'static>) -> &'e ValidationError<'static
     inner.map_or(error, cause)
 }
 
-/// What is wrong with the value of a keyword, without the alternatives that the metaschema has for it.
+/// The fault of the value of a keyword, without the alternatives that the metaschema has for it.
 fn words(error: &ValidationError<'static>) -> String {
     let keyword = error.instance_path().as_str().rsplit('/').next().unwrap_or_default();
     let has_alternatives =

@@ -30,24 +30,29 @@ const ERRORS: usize = 64 << 20;
 /// How many bytes that an error has of its schema count as a schema.
 const PER_SCHEMA: usize = 512;
 
-/// How often schemas may be applied to one value of any payload, by an estimate, and to all values of one in which it may be more often.
-/// The validator remembers results only along references that come back.
+/// How often schemas may be applied to one value of any payload, by an estimate.
+///
+/// `WORK` is the bound for all values of a payload in which it may be more often. The validator remembers results only along references
+/// that come back.
 const TIMES: usize = 256;
 const WORK: usize = 50_000_000;
 
-/// The most schemas within each other on the way to a value, which take stack: those in a row, times the levels of the payload.
+/// The most schemas within each other on the way to a value, which take stack: the schemas in a row, times the levels of the payload.
 const ROWS: usize = 1500;
 
-/// The most objects of a document within each other when it is compiled, which takes stack, and how many references are followed there at
-/// once: what is behind more of them waits. Of a debug build, some 400 objects fill the 2 MiB of a thread.
+/// The most objects of a document within each other when it is compiled, which takes stack. In a debug build, some 400 fill the 2 MiB of a
+/// thread.
+///
+/// `NESTED_REFERENCES` is the number of references that are followed there at once. Schemas behind more references wait.
 const WITHIN: usize = 300;
 const NESTED_REFERENCES: usize = 8;
 
 /// The most schemas of a document that types are selected from. Each of its objects is compiled, with all that it refers to.
 const PARTS: usize = 500_000;
 
-/// The most bytes that patterns may look at in one payload, by an estimate. One that looks around may look at all of a text from each
-/// of its characters.
+/// The most bytes that patterns may look at in one payload, by an estimate.
+///
+/// A pattern that looks around may look at all of a text from each of its characters.
 const LOOKED_AT: usize = 4_000_000_000;
 
 /// How many of these bytes take as long as a schema.
@@ -63,11 +68,11 @@ pub(crate) struct JsonSchema {
     limits: Arc<Limits>,
 }
 
-/// What a schema does at most.
+/// The most work of a schema.
 #[derive(Debug)]
 struct Limits {
     bounds: Bounds,
-    /// How often patterns that look around are applied, and what looks through patterns, if there are any.
+    /// How often patterns that look around are applied, and the schemas that look through patterns, if there are any.
     looking: Option<Bounds>,
 }
 
@@ -98,7 +103,7 @@ impl Parts {
                 "its parts have more than {PARTS} schemas, each by itself"
             )));
         }
-        // With each object, what it reaches is compiled again.
+        // For each object, everything that it reaches is compiled again.
         let times = schemas.times();
         let times =
             |schema: &Map<String, Value>| times.get(&std::ptr::from_ref(schema)).copied().unwrap_or(1);
@@ -164,7 +169,7 @@ impl JsonSchema {
                     short(&error.masked().to_string(), MESSAGE),
                 )
             };
-            // It collects every error before it returns the first, and those of all alternatives.
+            // It collects every error before it returns the first, and the errors of all alternatives.
             if self.limits.bounds.times(extent()).saturating_mul(extent().errors) <= ERRORS {
                 faults.extend(schema.iter_errors(value).take(FAULTS).map(of));
             } else {
@@ -226,8 +231,9 @@ impl Limits {
     }
 }
 
-/// What a schema takes besides the schemas that it applies: each required name that is missing is an error, lists are looked through, and
-/// errors have copies of parts of it.
+/// The work of a schema besides the schemas that it applies.
+///
+/// Each required name that is missing is an error, lists are looked through, and errors have copies of parts of the schema.
 fn cost(schema: &Map<String, Value>) -> usize {
     let copied = ["required", "dependentRequired", "dependencies", "pattern", "not"]
         .into_iter()
@@ -243,7 +249,7 @@ fn cost(schema: &Map<String, Value>) -> usize {
         .flat_map(Map::values)
         .map(|entry| length(entry).saturating_add(1))
         .fold(0, usize::saturating_add);
-    // Those that are all texts are looked up.
+    // Lists that have only texts are looked up.
     let is_searched = |list: &&Value| {
         list.as_array().into_iter().flatten().any(|value| !value.is_string() && !value.is_null())
     };
@@ -252,7 +258,7 @@ fn cost(schema: &Map<String, Value>) -> usize {
     [required, dependent, listed, copied].into_iter().fold(0, usize::saturating_add)
 }
 
-/// What each schema takes when it is compiled, each of its keywords, and each value of a list, about.
+/// The bytes of each schema when it is compiled, of each of its keywords, and of each value of a list, about.
 const OBJECT: usize = 256;
 const KEYWORD: usize = 128;
 const SCALAR: usize = 64;
@@ -269,7 +275,7 @@ fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String
             .fold(0, usize::saturating_add),
         Value::Object(members) => {
             let times = times_of(members);
-            // What has a name of its own has it before all paths within it, and once more as a URI.
+            // An object with its own name has this name before all paths within it, and once more as a URI.
             let named = ["$id", "id"].into_iter().filter_map(|name| members.get(name)?.as_str());
             let path = named.map(|id| id.len().saturating_mul(2)).fold(path, usize::saturating_add);
             let of_member = |(name, value): (&String, &Value)| {

@@ -1,6 +1,6 @@
 //! Schemas of payloads.
 
-// What is here for one of these formats only, or for several.
+// Some items here are for one of these formats only, or for several.
 #![cfg_attr(
     not(all(feature = "apacheavro022", feature = "jsonschema060", feature = "protox09")),
     allow(clippy::ptr_arg, dead_code, unused_variables)
@@ -43,7 +43,7 @@ const TOGETHER: usize = 200_000_000;
 /// The most JSON values of a schema in a text. Each takes some hundred bytes of memory, however few it has in the text.
 const VALUES: usize = 250_000;
 
-/// What is wrong with a schema for which the budget of all has nothing left.
+/// The fault of a schema that exceeds the budget of all schemas.
 const TOGETHER_TOO_MUCH: &str = "what is kept of all schemas takes too much together";
 
 /// The longest message about a schema or a payload, in bytes: a schema may have long names, and many messages may have the schema.
@@ -64,23 +64,23 @@ pub(crate) enum Schema {
     Not(NotJudged),
 }
 
-/// What is wrong with a schema.
+/// The fault of a schema.
 #[derive(Clone, Debug)]
 pub(crate) enum SchemaFault {
     /// It is not a schema of its format.
     Invalid(String),
     /// It is not one at this JSON Pointer into it.
     InvalidAt(String, String),
-    /// It is beyond a limit, or uses what its validator does not know.
+    /// It is beyond a limit, or uses features that its validator does not know.
     Beyond(String),
     /// It refers to documents that are not there.
     Elsewhere(String),
-    /// No type of it is selected, or one that cannot be.
+    /// No type of it is selected, or the selected type cannot be used.
     Unselected(String),
 }
 
 impl SchemaFault {
-    /// The same one, of which many messages may have a copy.
+    /// Shortens the fault: many messages may have a copy of it.
     pub(crate) fn cut(self) -> Self {
         let cut = |message: String| short(&message, MESSAGE).into_owned();
         match self {
@@ -94,7 +94,7 @@ impl SchemaFault {
         }
     }
 
-    /// What is wrong, and where.
+    /// The fault, and its place.
     pub(crate) fn words(&self) -> Cow<'_, str> {
         match self {
             Self::InvalidAt(pointer, message) => format!("{message}, at `{pointer}`").into(),
@@ -113,7 +113,7 @@ impl SchemaFault {
 }
 
 impl Schema {
-    /// A schema of this format: all of the document. What it takes is charged to this budget.
+    /// Compiles all of the document as a schema of this format. The budget is charged for it.
     pub(crate) fn compile(
         format: &Format,
         document: &Value,
@@ -133,7 +133,7 @@ impl Schema {
         }
     }
 
-    /// Why no payload of this content type is judged, whatever it has.
+    /// Why no payload of this content type is judged, independent of its contents.
     pub(crate) fn never_judges(&self, content_type: &str) -> Option<NotJudged> {
         let media_type = MediaType::parse(content_type).ok()?;
         let is_judged = match self {
@@ -184,7 +184,7 @@ fn is_within(bytes: usize) -> Result<(), SchemaFault> {
     }
 }
 
-/// Charges all that is kept of a document to the budget of all schemas. One that is too large by itself takes nothing from others.
+/// Charges the memory of a document to the budget of all schemas. A document that is too large by itself takes nothing from others.
 fn keep_within(budget: &mut Budget, bytes: usize) -> Result<(), SchemaFault> {
     is_within(bytes)?;
     match budget.spend(bytes) {
@@ -202,7 +202,7 @@ pub(crate) enum Parts {
     Protobuf(protox09::Parts),
     #[cfg(feature = "apacheavro022")]
     Avro(apacheavro022::Parts),
-    /// One that nothing is judged by.
+    /// A document by which nothing is judged.
     Not(String),
 }
 
@@ -242,7 +242,7 @@ impl Parts {
     }
 }
 
-/// The document of a schema. One that is JSON may be in a text.
+/// The document of a schema. A JSON document may be in a text.
 fn json<'d>(format: &Format, document: &'d Value) -> Result<Cow<'d, Value>, SchemaFault> {
     match document {
         Value::String(text) if matches!(format.family, Family::JsonSchema | Family::Avro) => {
@@ -283,9 +283,9 @@ pub(crate) struct Payload<'e> {
     #[cfg(feature = "jsonschema060")]
     extent: OnceCell<bounds::Extent>,
     is_judged: Cell<bool>,
-    /// What is left for other schemas than the first.
+    /// The work that remains for schemas after the first.
     left: Cell<usize>,
-    /// What is left for the templates of all definitions.
+    /// The steps that remain for the templates of all definitions.
     pub(crate) steps: Steps,
 }
 
@@ -367,7 +367,7 @@ fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) 
     Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
 }
 
-/// What a payload may be that does not match its schema: serializers for a schema registry write a 0 and an id of four bytes before it.
+/// A hint for a payload that does not match its schema: serializers for a schema registry write a 0 and an id of four bytes before it.
 fn framing(bytes: &[u8]) -> &'static str {
     match bytes {
         [0, _, _, _, _, ..] => "; it may be framed with the id of a schema in a registry",
@@ -375,7 +375,7 @@ fn framing(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// The payload is beyond what its schema can judge.
+/// Returns the fault of a payload that is beyond the limits of its schema.
 fn too_large(rule: &str) -> Fault {
     fault(Breach::TooLarge, "", rule, "the payload is too large, or too deep, to be judged by its schema")
 }

@@ -13,21 +13,22 @@ const PATTERN_TEXTS: usize = 64 << 10;
 /// The most bytes that their small ones would take when they are compiled, and reading them before that.
 const TRIED: usize = 32 << 20;
 
-/// How many bytes of a compiled pattern take as long as reading one of its text.
+/// How many bytes of a compiled pattern take as long as reading a byte of its text.
 const PER_READ: usize = 8;
 
 /// The most bytes that a pattern, or each part of it that is compiled by itself, takes when it is compiled, about.
 pub(super) const PATTERN_BYTES: usize = 256 << 10;
 
-/// What most patterns take, and most of the others.
+/// The bytes that most patterns take, and most of the other patterns.
 const SMALL_PATTERN: usize = 8 << 10;
 const MEDIUM_PATTERN: usize = 64 << 10;
 
-/// What the patterns of a document take when it is compiled, in bytes, besides what is charged here: finding out which of them are small
-/// compiles each once. Each is compiled as often as it is there, each of the schemas counted so many `times`, and no more than `most`
-/// times. `fits` says whether one takes no more than so many bytes.
+/// Returns the bytes that the patterns of a document take when it is compiled, besides the bytes that are charged here.
 ///
-/// Errors: there are more than a document may have, or the budget of all schemas is spent.
+/// The latter are for finding out which patterns are small, which compiles each once. Each pattern is compiled as often as it is there.
+/// Each schema counts so many `times`, and no more than `most` times. `fits` says whether a pattern takes no more than so many bytes.
+///
+/// Errors: there are more patterns than a document may have, or the budget of all schemas is spent.
 pub(super) fn charge(
     schemas: &Schemas<'_>,
     times: impl Fn(&Map<String, Value>) -> usize,
@@ -65,7 +66,7 @@ pub(super) fn charge(
         let mut size = SMALL_PATTERN;
         if !fits(pattern, size) {
             size = PATTERN_BYTES;
-            // Trying the parts of one by themselves could take as much as what is tried for.
+            // Trying the parts of a pattern by themselves could take as much as the limit that is tried.
             if parts == 1 {
                 tried = tried.saturating_add(MEDIUM_PATTERN);
                 spend(MEDIUM_PATTERN)?;
@@ -78,8 +79,9 @@ pub(super) fn charge(
     Ok(bytes.saturating_sub(tried))
 }
 
-/// How much is read of a pattern before it is compiled: jsonschema replaces one of these escapes at a time by what it means, and then reads
-/// all of it again.
+/// How much is read of a pattern before it is compiled.
+///
+/// jsonschema replaces one of these escapes at a time by its meaning, and then reads all of the pattern again.
 fn read(pattern: &str) -> usize {
     // With the bytes that each of them becomes, at most.
     let escapes = [(r"\c", 1), (r"\d", 8), (r"\D", 8), (r"\w", 16), (r"\W", 16), (r"\s", 160), (r"\S", 160)];
@@ -92,8 +94,9 @@ fn read(pattern: &str) -> usize {
     times.saturating_mul(length)
 }
 
-/// The most parts of a pattern that are compiled by themselves: all of it is one, unless it looks around, or has something else that only
-/// an engine with a memory knows.
+/// The most parts of a pattern that are compiled by themselves.
+///
+/// A pattern is one part, unless it looks around, or has another construct that only an engine with a memory knows.
 fn parts(pattern: &str) -> usize {
     let mut groups = pattern.split("(?").skip(1);
     let is_one = groups.all(|group| group.starts_with(':'))
@@ -116,8 +119,9 @@ pub(super) fn patterns(schema: &Map<String, Value>) -> impl Iterator<Item = &str
     own.into_iter().chain(named.map(String::as_str))
 }
 
-/// Whether a pattern looks around at its beginning only, once, as in `^(?=.*[0-9])(?!admin).{8,}$`; or not at all, which `is_plain` says.
-/// Others may look at all of a text from each of its characters.
+/// Whether a pattern looks around at its beginning only, once, as in `^(?=.*[0-9])(?!admin).{8,}$`.
+///
+/// Also if it does not look around, which `is_plain` says. Other patterns may look at all of a text from each of its characters.
 pub(super) fn looks_once(pattern: &str, is_plain: impl Fn(&str) -> bool) -> bool {
     if is_plain(pattern) {
         return true;
@@ -134,7 +138,7 @@ pub(super) fn looks_once(pattern: &str, is_plain: impl Fn(&str) -> bool) -> bool
     !rest.contains('|') && !rest.replace("(?:", "").contains("(?") && is_plain(rest)
 }
 
-/// What is before the end of a group, and behind it. `None` also for what engines read in several ways.
+/// The text before the end of a group, and the text behind it. `None` also for texts that engines read in several ways.
 fn group(text: &str) -> Option<(&str, &str)> {
     let (mut open, mut is_class, mut is_escaped) = (0_usize, false, false);
     for (at, character) in text.char_indices() {

@@ -18,13 +18,13 @@ const NAME: &str = "schema.proto";
 /// The most braces, and `<` and `>`, within each other in a document: the compiler descends into messages, and into values of options.
 const DEPTH: usize = 64;
 
-/// The most bytes of the full names of all parts of a document: each has the names of what it is in.
+/// The most bytes of the full names of all parts of a document. The name of each part includes the names of the parts around it.
 const NAMES: usize = 64 << 20;
 
-/// The longest package, in bytes: the compiler keeps a name for each of its parts, with those before it.
+/// The longest package, in bytes: the compiler keeps a name for each of its parts, with the parts before it.
 const PACKAGE: usize = 1024;
 
-/// What is kept of a field, a value and the like, and of each byte of a document besides, about.
+/// The bytes that are kept of a field, a value and the like, and of each byte of a document besides, about.
 const PART: usize = 1200;
 const PER_BYTE: usize = 8;
 
@@ -51,7 +51,7 @@ pub(crate) struct Message {
     required: Arc<Required>,
 }
 
-/// What a document has outside of texts and comments.
+/// Counts of a document outside of texts and comments.
 #[derive(Default)]
 struct Extent {
     /// The most braces and angle brackets within each other.
@@ -102,7 +102,7 @@ impl Parts {
         if names > NAMES {
             return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
         }
-        // Each part of the package is a name, with those before it.
+        // Each part of the package is a name, with the parts before it.
         let packages = package.saturating_mul(package);
         let kept = [own, names, packages].into_iter().fold(0, usize::saturating_add);
         is_within(kept)?;
@@ -226,7 +226,7 @@ struct Missing<'r> {
     places: Vec<String>,
 }
 
-/// A place in a message. It becomes a text only where a field is missing: a payload has many places, and a schema may have long names.
+/// A place in a message. It becomes a text only if a field is missing: a payload has many places, and a schema may have long names.
 enum Place<'p> {
     Root,
     Field(&'p Self, &'p str),
@@ -277,8 +277,9 @@ impl Missing<'_> {
     }
 }
 
-/// What is outside of texts and comments. `None` where one of these is not as Protobuf has it: the compiler would go on behind it in its
-/// own way.
+/// Counts the document outside of texts and comments.
+///
+/// `None` if a text or comment is not as in Protobuf: the compiler would go on behind it in its own way.
 fn extent(text: &str) -> Option<Extent> {
     let (mut extent, mut braces, mut angles, mut word) = (Extent::default(), 0_usize, 0_usize, 0_usize);
     let mut rest = text.as_bytes();
@@ -312,7 +313,7 @@ fn extent(text: &str) -> Option<Extent> {
     Some(extent)
 }
 
-/// What is behind the end of a text.
+/// The bytes behind the end of a text.
 fn behind_text(mut rest: &[u8], end: u8) -> Option<&[u8]> {
     loop {
         rest = match rest {
@@ -335,7 +336,7 @@ fn behind_text(mut rest: &[u8], end: u8) -> Option<&[u8]> {
     }
 }
 
-/// What is behind the end of a block comment. Protobuf has none within another.
+/// The bytes behind the end of a block comment. Protobuf has no comment within another.
 fn behind_comment(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         rest = match rest {

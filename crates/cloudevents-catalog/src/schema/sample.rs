@@ -75,7 +75,7 @@ fn stated(schema: &Map<String, Value>) -> Option<&Value> {
         .or_else(|| first("enum"))
 }
 
-/// The members of a schema and of all those that it has to fulfil, too.
+/// The members of a schema and of all schemas that it has to fulfil, too.
 fn united(source: &Source<'_>, schema: &Map<String, Value>, all: &[Value]) -> Map<String, Value> {
     let mut united = schema.clone();
     united.remove("allOf");

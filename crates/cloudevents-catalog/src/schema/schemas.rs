@@ -1,9 +1,9 @@
-//! The objects of a document that may be schemas, and what references lead to.
+//! The objects of a document that may be schemas, and the targets of references.
 
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
-/// The most schemas that one reference may mean, where several have the same name.
+/// The most schemas that one reference may mean, if several have the same name.
 pub(super) const TARGETS: usize = 16;
 
 /// The most schemas with an id around a reference to a part of one of them.
@@ -26,20 +26,20 @@ pub(super) struct Schemas<'d> {
     named: HashMap<String, Vec<&'d Value>>,
     /// By their `$id`.
     identified: HashMap<Id, Vec<&'d Value>>,
-    /// What the pointers of an object start at besides the document. Empty if there are too many.
+    /// Where the pointers of an object start besides the document. Empty if there are too many starts.
     resources: HashMap<*const Members, Vec<&'d Value>>,
-    /// Those with `$recursiveAnchor`.
+    /// Schemas with `$recursiveAnchor`.
     pub(super) recursive: Vec<&'d Value>,
-    /// Those that are examples and the like, and no schemas.
+    /// Examples and similar objects, which are no schemas.
     values: HashSet<*const Members>,
-    /// Whether one of these has a name, or a reference may lead to it: then they are taken for schemas.
+    /// Whether one of `values` has a name, or a reference may lead to it: then they are taken for schemas.
     are_values_named: bool,
 }
 
-/// What schemas are found by.
+/// The key by which schemas are found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Id {
-    /// The whole URI, of those that have one spelling only.
+    /// The whole URI, if it has one spelling only.
     Whole(String),
     /// The last segment, of the others.
     Segment(String),
@@ -47,7 +47,7 @@ enum Id {
     AnySegment(String),
 }
 
-/// What a part of a document is.
+/// The role of a part of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Schema,
@@ -55,12 +55,12 @@ enum Part {
     Names,
     /// An example, and the like.
     Value,
-    /// One of these.
+    /// One of these roles.
     Any,
 }
 
 impl Part {
-    /// What a member of it is.
+    /// The role of one of its members.
     fn member(self, name: &str, value: &Value) -> Self {
         let is_space =
             |value: &Value| value.as_object().is_some_and(|members| members.values().all(Value::is_object));
@@ -127,7 +127,7 @@ impl<'d> Schemas<'d> {
         count
     }
 
-    /// From how many objects of the document each of them is reached, itself included: what [`reach`](Self::reach) counts, by the object.
+    /// From how many objects of the document each object is reached, itself included: the counts of [`reach`](Self::reach), by the object.
     pub(super) fn times(&self) -> HashMap<*const Members, usize> {
         let mut times = HashMap::new();
         for root in self.objects() {
@@ -146,7 +146,7 @@ impl<'d> Schemas<'d> {
 
     /// The most objects within each other on any way from one of them, which may follow so many references.
     pub(super) fn depth(&self, references: usize) -> usize {
-        // What is within an object is behind it.
+        // Objects within an object come after it.
         let places = self.objects.iter().enumerate().map(|(at, members)| (std::ptr::from_ref(*members), at));
         let places: HashMap<*const Members, usize> = places.collect();
         let indexes = |all: Vec<&'d Members>| -> Vec<usize> {
@@ -158,7 +158,7 @@ impl<'d> Schemas<'d> {
             (indexes(inner), indexes(self.referred(members)))
         });
         let ways: Vec<(Vec<usize>, Vec<usize>)> = ways.collect();
-        // What is on the way already is not entered again.
+        // Objects that are on the way already are not entered again.
         let entered: HashSet<usize> =
             ways.iter().flat_map(|(_, referred)| referred.iter().copied()).collect();
         // Of each object, with one reference less.
@@ -176,7 +176,7 @@ impl<'d> Schemas<'d> {
         known.into_iter().max().unwrap_or_default()
     }
 
-    /// What the references of an object may lead to: anywhere, if that is not known.
+    /// The possible targets of the references of an object: the whole document, if a target is not known.
     fn referred(&self, members: &Members) -> Vec<&'d Members> {
         let mut all = Vec::new();
         for reference in references(members) {
@@ -187,12 +187,12 @@ impl<'d> Schemas<'d> {
         all
     }
 
-    /// Whether what refers to itself dynamically may come from a metaschema to a schema of the document.
+    /// Whether a dynamic reference to itself may lead from a metaschema to a schema of the document.
     pub(super) fn extends_metaschema(&self) -> bool {
         self.named.contains_key("#meta") || !self.recursive.is_empty()
     }
 
-    /// What a reference in a schema may mean: nothing if it is not known, or too much.
+    /// The possible targets of a reference in a schema. Empty if they are not known, or too many.
     pub(super) fn targets(&self, members: &Members, reference: &str) -> Vec<&'d Value> {
         let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         if !fragment.is_empty() && !fragment.starts_with('/') {
@@ -295,7 +295,7 @@ impl<'d> Schemas<'d> {
     }
 }
 
-/// The references of a schema: what they name applies to the same value.
+/// The references of a schema. Their targets apply to the same value.
 pub(super) fn references(members: &Members) -> impl Iterator<Item = &str> {
     let names = ["$ref", "$dynamicRef", "$recursiveRef"];
     names.into_iter().filter_map(|name| members.get(name)?.as_str())
@@ -319,7 +319,7 @@ pub(super) fn is_of_values(name: &str) -> bool {
     OF_VALUES.contains(&name) || name.starts_with("x-")
 }
 
-/// Whether a reference may lead to what is no schema otherwise: an example, or schemas by name, with what they are named by as keywords.
+/// Whether a reference may lead to a value that is no schema otherwise: an example, or schemas by name whose names look like keywords.
 fn leads_to_values(reference: &str) -> bool {
     reference.contains('%')
         || reference.split(['#', '/']).any(is_of_values)
@@ -330,7 +330,7 @@ fn last_segment(uri: &str) -> &str {
     uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
 }
 
-/// A URI that is certainly another one than those with other texts than this. `None` for those of which two spellings may mean the same.
+/// Returns the URI if it is certainly different from URIs with other texts. `None` for URIs of which two spellings may mean the same.
 fn whole(uri: &str) -> Option<String> {
     let is_plain = uri.is_ascii()
         && !uri.contains(['%', '@'])

@@ -1,7 +1,7 @@
 //! The forms of schemas that the generator makes right types of.
 //!
-//! It takes an inline type whose name is known for that other type without comparing them, drops keywords that it does not know, and does
-//! not end where combined schemas lead back to themselves. So it is given schemas of few forms, whose types all have names of their own.
+//! It takes an inline type whose name is known for that other type without comparing them, and drops keywords that it does not know. It
+//! does not end if combined schemas lead back to themselves. So it is given schemas of few forms, whose types all have names of their own.
 
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -35,7 +35,7 @@ const SILENT: [&str; 25] = [
     "maxProperties",
 ];
 
-/// Those that types are made of.
+/// The keywords from which types are made.
 const KNOWN: [&str; 10] = [
     "type",
     "enum",
@@ -59,7 +59,7 @@ pub(super) fn of(document: &Value) -> Result<Value, String> {
         Some(reference) if reference != "#" => forms.reference(document, reference)?,
         _ => forms.named(document, "Data")?,
     };
-    // Those that definitions refer to are added on the way.
+    // Definitions that definitions refer to are added on the way.
     while let Some((name, schema)) =
         forms.referred.iter().find(|(name, _)| !forms.definitions.contains_key(name))
     {
@@ -76,7 +76,7 @@ pub(super) fn of(document: &Value) -> Result<Value, String> {
 
 struct Forms<'s> {
     document: &'s Value,
-    /// The names of all types, without capital letters and what is between words.
+    /// The names of all types, without capital letters and without the characters between words.
     names: HashSet<String>,
     definitions: Map<String, Value>,
     /// The definitions that something refers to, by the names of their types.
@@ -84,7 +84,7 @@ struct Forms<'s> {
 }
 
 impl<'s> Forms<'s> {
-    /// A schema within another one. What has a type of its own becomes a definition with this name.
+    /// A schema within another one. A schema that needs its own type becomes a definition with this name.
     fn inner(&mut self, schema: &'s Value, name: &str) -> Result<Value, String> {
         let members = match schema {
             Value::Object(members) if members.keys().any(|keyword| !is_silent(keyword)) => members,
@@ -225,7 +225,7 @@ impl<'s> Forms<'s> {
                     (Some(least), None) if *least == 0 || *least == 1 => {
                         json!({"type": "integer", "minimum": least})
                     }
-                    // Of one bound alone, the generator takes the type that has it, whatever is at the other end of that.
+                    // With one bound alone, the generator takes the type that has this bound, without regard to the other end of the type.
                     _ => json!({"type": "integer"}),
                 }
             }
@@ -293,12 +293,12 @@ fn is_silent(keyword: &str) -> bool {
     SILENT.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// A name that is one in references, too.
+/// A name that is also a name in references.
 fn word(name: &str) -> String {
     name.replace(|character: char| !character.is_alphanumeric(), "-")
 }
 
-/// What of a name is left in that of a type, a variant or a field, without capital letters.
+/// The part of a name that stays in the name of a type, a variant or a field, without capital letters.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase);
     let plain: String = letters.collect();

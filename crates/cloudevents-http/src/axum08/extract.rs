@@ -14,7 +14,7 @@ use cloudevents_core::{Decoded, Error, ErrorKind, EventData, TypedEvent};
 use http::{StatusCode, request::Parts};
 use std::pin::Pin;
 
-/// Splits the request, so that its headers are not copied. `finish` turns what was decoded into what is extracted.
+/// Splits the request, so that its headers are not copied. `finish` turns the decoded value into the extracted value.
 #[inline]
 fn receive<T, U>(
     request: Request,

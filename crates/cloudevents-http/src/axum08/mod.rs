@@ -12,15 +12,14 @@ use cloudevents_json::Json;
 
 /// One event, in binary or structured mode. As a response, it is written in binary mode.
 ///
-/// The limits, formats and leniency are those of a [`DecodingLayer`]; without one, decoding is strict and knows JSON. A request that
-/// cannot be decoded is rejected with a [`Problem`](crate::Problem). `Option<CloudEvent>` is for endpoints that take other things,
-/// too: it is `None` for a request whose headers have no mark of CloudEvents, also if
-/// [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson) would read its body as one.
+/// A [`DecodingLayer`] has the limits, formats and leniency. Without one, decoding is strict and knows JSON. A request that cannot be
+/// decoded is rejected with a [`Problem`](crate::Problem). `Option<CloudEvent>` is for endpoints that take other requests, too. It is
+/// `None` for a request whose headers have no mark of CloudEvents. This also holds if
+/// [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson) would read its body as an event.
 ///
-/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvent`] to get them.
+/// Repairs of lenient decoding are discarded. Use [`RepairedCloudEvent`] to get them.
 ///
-/// axum's `DefaultBodyLimit` applies to axum's extractors only: here, [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the
-/// body.
+/// axum's `DefaultBodyLimit` applies to axum's extractors only. Here, [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the body.
 ///
 /// ```
 /// use axum::{Router, http::StatusCode, routing::post};
@@ -67,13 +66,13 @@ pub struct CloudEvent(pub Event);
 
 /// One event or a batch of them, in any mode. As a response, it is a batch in the JSON format.
 ///
-/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvents`] to get them.
+/// Repairs of lenient decoding are discarded. Use [`RepairedCloudEvents`] to get them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudEvents(pub Vec<Event>);
 
 /// A message with its document or payload undecoded, for forwarding. As a response, it is written as it came.
 ///
-/// Repairs of the headers of binary mode are discarded; [`decode_message`](crate::decode_message) returns them. Those of a document are
+/// Repairs of the headers of binary mode are discarded. [`decode_message`](crate::decode_message) returns them. Repairs of a document are
 /// made when it is read, by [`Message::event`].
 #[derive(Clone, Debug)]
 pub struct CloudEventMessage(pub Message);
@@ -87,12 +86,12 @@ pub struct RepairedCloudEvent(pub Decoded<Event>);
 #[derive(Clone, Debug)]
 pub struct RepairedCloudEvents(pub Decoded<Vec<Event>>);
 
-/// One event whose type and payload are those of a Rust type. As a response, it is written in binary mode.
+/// One event with the type and payload of a Rust type. As a response, it is written in binary mode.
 ///
-/// An event of another type is rejected with 422, one with another content type with 415, and one with a payload that does not fit
-/// the Rust type with 422.
+/// An event of another type is rejected with 422, and an event with another content type with 415. A payload that does not fit the Rust
+/// type is rejected with 422.
 ///
-/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvent`] and [`TypedEvent::decode`] to get them.
+/// Repairs of lenient decoding are discarded. Use [`RepairedCloudEvent`] and [`TypedEvent::decode`] to get them.
 #[derive(Clone, Debug)]
 pub struct Typed<T>(pub TypedEvent<T>);
 

@@ -22,10 +22,10 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Frames that are read without checking the deadline, when all of them are ready.
 const FRAMES_UNTIMED: usize = 16;
 
-/// The first allocation for a body of several frames; from there on it doubles.
+/// The first allocation for a body of several frames. From there on it doubles.
 const FIRST_RESERVE: usize = 64 << 10;
 
-/// Collects a body, which stays where it is.
+/// Collects a body without moving it.
 pub(crate) async fn collect<B>(
     headers: &mut HeaderMap,
     mut body: Pin<&mut B>,
@@ -40,14 +40,14 @@ where
 
 /// A body that is being collected.
 ///
-/// Polled by hand, because futures of requests hold it: one of an `async fn` has room for everything twice.
+/// Polled by hand, because futures of requests hold it: the future of an `async fn` would hold everything twice.
 pub(crate) struct Collecting<'a> {
     with: BodyOptions<'a>,
-    /// The length that the message declares; 0 when it declares none.
+    /// The length that the message declares, or 0 if it declares none.
     declared: usize,
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     inflater: Option<Box<Inflater>>,
-    /// That of a body that was not ready. Most are, and need no room for it.
+    /// The timer of a body that was not ready. Most bodies are ready, and need no memory for it.
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether the next frame was not ready once.
     looked: bool,
@@ -88,7 +88,8 @@ impl<'a> Collecting<'a> {
         })
     }
 
-    /// Reads what has arrived. `admit` receives the size of every frame, decompressed, and may refuse. Do not poll it again after its end.
+    /// Reads the bytes that have arrived. `admit` receives the size of every frame, decompressed, and may refuse. Do not poll it again
+    /// after its end.
     pub(crate) fn poll<B>(
         &mut self,
         mut body: Pin<&mut B>,
@@ -186,7 +187,7 @@ impl<'a> Collecting<'a> {
     }
 }
 
-/// The length that the message declares; 0 when it declares none.
+/// The length that the message declares, or 0 if it declares none.
 fn declared(headers: &HeaderMap, body: &impl Body) -> usize {
     let hint = body.size_hint();
     let length = hint.exact().unwrap_or_else(|| {

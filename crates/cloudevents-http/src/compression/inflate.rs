@@ -7,10 +7,10 @@ use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, Limits};
 use std::io::{self, Write};
 
-/// Compressed bytes between two looks at what they came to: of gzip, 4 KiB can become 4 MiB.
+/// Compressed bytes between two checks of the decompressed size: of gzip, 4 KiB can become 4 MiB.
 const STEP: usize = 4 << 10;
 
-/// The decompressed size that is allowed for every body, whatever its ratio.
+/// The decompressed size that is allowed for every body, at any ratio.
 const FREE: usize = 64 << 10;
 
 /// A body that is decompressed while it arrives.
@@ -30,7 +30,7 @@ enum Decoder {
 }
 
 impl Decoder {
-    /// Whether what was received is decompressed at once, but for the last piece.
+    /// Whether received bytes are decompressed at once, except the last piece.
     fn is_gzip(&self) -> bool {
         match self {
             #[cfg(feature = "gzip")]
@@ -53,7 +53,7 @@ impl Inflater {
         Self { decoder, ratio: with.ratio(), received: 0, admitted: 0 }
     }
 
-    /// Takes a piece of the body. `admit` receives the size of what it decompressed to, and may refuse.
+    /// Takes a piece of the body. `admit` receives the size of the decompressed piece, and may refuse.
     pub(crate) fn push(
         &mut self,
         piece: &[u8],

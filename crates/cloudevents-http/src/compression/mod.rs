@@ -16,12 +16,12 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 /// Whether compressed bodies are accepted (`Content-Encoding`, RFC 9110, section 8.4), and how far they may expand.
 ///
 /// The default is [`off`](Self::off): a compressed body is refused with an error of kind
-/// [`ContentEncoding`](cloudevents_core::ErrorKind::ContentEncoding), as a response 415. [`all`](Self::all) accepts the codings of
-/// this build's features: `gzip` and `zstd`. A body has one coding; a list of several is refused.
+/// [`ContentEncoding`](cloudevents_core::ErrorKind::ContentEncoding), as a response 415. [`all`](Self::all) accepts the codings of this
+/// build's features: `gzip` and `zstd`. A body has one coding. A list of several codings is refused.
 ///
-/// Bodies are decompressed while they arrive. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds both what arrives and what
-/// it decompresses to. Besides, the second may be [`max_ratio`](Self::max_ratio) times the first, which is not checked for the first
-/// 64 KiB. Windows of zstd may have 8 MiB (RFC 9659). Beyond a bound, the error is of kind
+/// Bodies are decompressed while they arrive. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds both the bytes that arrive and the
+/// decompressed bytes. Besides, the decompressed bytes may be [`max_ratio`](Self::max_ratio) times the bytes that arrive. This is not
+/// checked for the first 64 KiB. Windows of zstd may have 8 MiB (RFC 9659). Beyond a bound, the error is of kind
 /// [`TooLarge`](cloudevents_core::ErrorKind::TooLarge).
 ///
 /// ```

@@ -11,7 +11,7 @@ const MAX_BLOCK: usize = 128 << 10;
 
 const SKIPPABLE: std::ops::RangeInclusive<u32> = 0x184D_2A50..=0x184D_2A5F;
 
-/// Decompresses what is written to it.
+/// Decompresses the bytes that are written to it.
 pub(super) struct Zstd<W> {
     decoder: FrameDecoder,
     output: W,
@@ -138,7 +138,7 @@ impl<W: Write> Zstd<W> {
         let head = u32::from_le_bytes([*a, *b, *c, 0]);
         let last = head & 1 == 1;
         let size_field = usize::try_from(head >> 3).unwrap_or(usize::MAX);
-        // Only the decoder knows what a compressed block comes to.
+        // Only the decoder knows the size of a decompressed block.
         let (content, most) = match head >> 1 & 3 {
             0 => (size_field, size_field),
             1 => (1, size_field), // one byte, repeated

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// Members of RFC 9457, and those of this toolkit's servers.
+/// Members of RFC 9457, and the members that this toolkit's servers add.
 pub(super) const KNOWN: [&str; 10] =
     ["type", "title", "status", "detail", "instance", "code", "attribute", "index", "offset", "clause"];
 
@@ -41,7 +41,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Takes over what a client may know about an error.
+    /// Takes over the parts of an error that a client may know.
     pub(super) fn describe(&mut self, error: &Error) {
         self.detail = Some(error.message().to_string().into());
         self.code = Some(error.kind().code().into());

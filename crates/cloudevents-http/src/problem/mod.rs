@@ -18,16 +18,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A response that says what went wrong: a status, and a document under `application/problem+json` (RFC 9457).
+/// A response that reports a failure: a status, and a document under `application/problem+json` (RFC 9457).
 ///
-/// There are four ways to one, by whose mistake it is:
+/// There are four ways to make one. They differ in the party that made the mistake:
 ///
 /// | made with | status | the document has |
 /// |---|---|---|
-/// | [`new`](Self::new) | the given one | the given detail |
-/// | [`rejection`](Self::rejection), [`of_request`](Self::of_request): the client sent what cannot be decoded | see below | detail, and of the error `code`, `attribute`, `index`, `offset` and `clause` |
+/// | [`new`](Self::new) | the given status | the given detail |
+/// | [`rejection`](Self::rejection), [`of_request`](Self::of_request): the client sent a message that cannot be decoded | see below | detail, and `code`, `attribute`, `index`, `offset` and `clause` of the error |
 /// | `?` on an [`Error`] or [`BuildError`]: the server failed | 503 when the error is temporary, otherwise 500 | title and status alone |
-/// | [`from_http`](Self::from_http): a peer answered with it | that of the response | what the peer wrote |
+/// | [`from_http`](Self::from_http): a peer answered with it | the status of the response | the members that the peer wrote |
 ///
 /// Statuses of a rejection:
 ///
@@ -35,12 +35,12 @@ use std::{
 /// |---|---|
 /// | 408 | `timeout` |
 /// | 413 | `too-large`, `too-many` |
-/// | 415 | `unknown-format`, `content-encoding`, `batched`, `unsupported`, `unexpected-content-type`; `not-a-cloudevent` where there is a content type |
+/// | 415 | `unknown-format`, `content-encoding`, `batched`, `unsupported`, `unexpected-content-type`; `not-a-cloudevent` if there is a content type |
 /// | 422 | `unexpected-event-type` |
 /// | 400 | all others |
 ///
-/// [`Error::help`] is for the developers of the server and is never in the document. [`error`](Self::error) keeps the whole error for
-/// logs; as a response of axum or with [`into_http`](Self::into_http), it is also among the extensions of the response.
+/// [`Error::help`] is for the developers of the server and is never in the document. [`error`](Self::error) keeps the whole error for logs.
+/// As a response of axum or with [`into_http`](Self::into_http), the error is also among the extensions of the response.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Error, ErrorKind};
@@ -73,13 +73,13 @@ struct Inner {
     status: StatusCode,
     document: Document,
     error: Option<Error>,
-    /// What the peer takes instead.
+    /// The header with the media types or codings that the peer accepts.
     accept: Option<(http::HeaderName, HeaderValue)>,
     retry_after: Option<Duration>,
 }
 
 impl Problem {
-    /// A problem of this status, with an explanation for the people at the client; an empty one is left out.
+    /// A problem of this status, with an explanation for the people at the client. An empty explanation is left out.
     #[cold]
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::of_status(status);
@@ -87,7 +87,7 @@ impl Problem {
         problem
     }
 
-    /// The rejection of what a client sent, for this error of decoding it. The document says what was wrong with it.
+    /// The rejection of a request that cannot be decoded, for this error. The document describes the fault of the request.
     #[cold]
     pub fn rejection(error: Error) -> Self {
         let mut problem = Self::of_status(match error.kind() {
@@ -106,8 +106,10 @@ impl Problem {
         problem
     }
 
-    /// The rejection of a request with these headers. Where the media type is at fault, the response lists in `Accept` what these
-    /// options understand, batches only with `batches`. Where the content coding is, `Accept-Encoding` says `identity`.
+    /// The rejection of a request with these headers.
+    ///
+    /// If the media type is at fault, the response lists in `Accept` the media types that these options understand, batches only with
+    /// `batches`. If the content coding is at fault, `Accept-Encoding` says `identity`.
     #[cold]
     pub fn of_request<N: AsRef<str>, V>(
         error: Error,
@@ -134,7 +136,7 @@ impl Problem {
         problem
     }
 
-    /// Returns the problem with the content codings that are accepted, where the one of the request is not.
+    /// Returns the problem with the accepted content codings, if the coding of the request is not accepted.
     #[cfg(any(feature = "axum08", feature = "exchange"))]
     pub(crate) fn accepting(mut self, decompression: crate::Decompression) -> Self {
         if let Some((ACCEPT_ENCODING, value)) = &mut self.0.accept {
@@ -143,10 +145,10 @@ impl Problem {
         self
     }
 
-    /// Reads the problem that a peer answered with, whatever the status.
+    /// Reads the problem that a peer answered with, at any status.
     ///
-    /// A body under another media type than `application/problem+json` is not looked at: the problem then has its status alone. As
-    /// RFC 9457 demands, members of the wrong type are ignored, and the status is that of the response.
+    /// A body under another media type than `application/problem+json` is not read: the problem then has its status alone. As RFC 9457
+    /// demands, members of the wrong type are ignored, and the problem has the status of the response.
     ///
     /// Errors are of kind [`InvalidDocument`](ErrorKind::InvalidDocument) when a body under `application/problem+json` is not a
     /// JSON object.
@@ -176,7 +178,7 @@ impl Problem {
         Ok(problem)
     }
 
-    /// What a response says without its body.
+    /// The problem of a response without its body.
     pub(crate) fn of_head(status: StatusCode, headers: &HeaderMap) -> Self {
         let retry_after = crate::retry_after(headers, SystemTime::now());
         let document = Document::default();
@@ -240,7 +242,7 @@ impl Problem {
         self.0.document.title.as_deref()
     }
 
-    /// The URI of the type of problem; `about:blank` where there is none (RFC 9457, section 4.2.1).
+    /// The URI of the type of problem. `about:blank` if there is none (RFC 9457, section 4.2.1).
     pub fn problem_type(&self) -> &str {
         self.0.document.problem_type.as_deref().unwrap_or("about:blank")
     }
@@ -275,12 +277,12 @@ impl Problem {
         self.0.document.clause.as_deref()
     }
 
-    /// Any other member of the document; `None` also where its value is not a `T`.
+    /// Any other member of the document. `None` also if its value is not a `T`.
     pub fn member<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         T::deserialize(self.0.document.others.get(name)?).ok()
     }
 
-    /// The error that the problem was made from; `None` for one that was read or made by hand.
+    /// The error that the problem was made from. `None` for a problem that was read or made by hand.
     pub fn error(&self) -> Option<&Error> {
         self.0.error.as_ref()
     }
@@ -317,7 +319,8 @@ impl Problem {
 }
 
 /// The server failed, not the client: 503 when the error is temporary, otherwise 500. The document does not mention the error.
-/// What a client sent and cannot be decoded is a [`rejection`](Problem::rejection).
+///
+/// Use [`rejection`](Problem::rejection) for a request that cannot be decoded.
 impl From<Error> for Problem {
     #[cold]
     fn from(error: Error) -> Self {
@@ -339,7 +342,7 @@ impl From<BuildError> for Problem {
     }
 }
 
-/// The error that the problem was made from; for others, one of kind [`Refused`](ErrorKind::Refused) with the problem as its source.
+/// The error that the problem was made from, otherwise an error of kind [`Refused`](ErrorKind::Refused) with the problem as its source.
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         match &problem.0.error {
@@ -356,13 +359,14 @@ impl From<Problem> for Error {
     }
 }
 
-/// What a refusal says, without the code that the error has, too.
+/// The text of a refusal without the code, which the error has, too.
 pub(crate) fn without_code(text: &str) -> String {
     text.trim_end_matches(&format!(" [{}]", ErrorKind::Refused.code())).to_owned()
 }
 
-/// The status, and the error or what the document explains: `422 Unprocessable Entity: total must be positive`. In one line, whatever a
-/// peer wrote.
+/// The status, and the error or the detail of the document: `422 Unprocessable Entity: total must be positive`.
+///
+/// It is one line, even if the peer wrote several.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.status)?;

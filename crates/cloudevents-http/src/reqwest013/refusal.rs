@@ -49,8 +49,10 @@ impl Refusal {
         &self.problem
     }
 
-    /// The beginning of the body, at most 1 KiB, as text; a note in its place if the body repeats credentials of the request, or
-    /// identifiers of its URL. The problem has nothing of such a body, either. Headers that a client of yours adds are not known here.
+    /// The beginning of the body, at most 1 KiB, as text.
+    ///
+    /// If the body repeats credentials of the request, or identifiers of its URL, it is a note instead. The problem has nothing of such a
+    /// body, either. Headers that a client of yours adds are not known here.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -77,8 +79,10 @@ impl std::error::Error for Refusal {
     }
 }
 
-/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may: the statuses 400, 409, 413,
-/// 415, 422 and 431. Other statuses are about the address, the rights or the state of the peer. `None` if the error is not a response.
+/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may.
+///
+/// The statuses 400, 409, 413, 415, 422 and 431 mean this. Other statuses are about the address, the rights or the state of the peer.
+/// `None` if the error is not a response.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = error.source()?.downcast_ref::<Refusal>()?;
     Some(
@@ -87,7 +91,7 @@ pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     )
 }
 
-/// What the peer must not repeat in its response to a request: credentials, and identifiers in its URL.
+/// The texts that the peer must not repeat in its response to a request: credentials, and identifiers in its URL.
 pub(super) fn secrets(request: &Request) -> Secrets {
     request.headers().iter().fold(Secrets::of_url(request.url().as_str()), |secrets, (name, value)| {
         secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())
@@ -129,7 +133,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], secr
 /// How long the body of a response may take that a sender waits for no longer than it must.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reads the beginning of a body. Stops at an error of the body, and when it takes too long: it holds a place for messages.
+/// Reads the beginning of a body. Stops at an error of the body, and when it takes too long: it holds a permit.
 pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
     let mut read = Vec::new();
     let end = Instant::now().checked_add(PATIENCE);

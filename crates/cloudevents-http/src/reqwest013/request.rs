@@ -12,9 +12,9 @@ use serde::{Serialize, Serializer, ser::Error as _};
 
 /// Events in requests of reqwest.
 ///
-/// `build` and `send` return a mistake, such as a batch of mixed spec versions, as they return all mistakes of a request builder: as a
-/// `reqwest::Error` for which `is_builder` holds and whose source is the mistake. Nothing was sent then. To get the [`Error`] itself,
-/// encode with [`encode_message`] or [`BuilderExt`](crate::BuilderExt) first.
+/// `build` and `send` return a mistake, such as a batch of mixed spec versions, as they return all mistakes of a request builder. It is a
+/// `reqwest::Error` for which `is_builder` holds, and the mistake is its source. Nothing was sent then. To get the [`Error`] itself, encode
+/// with [`encode_message`] or [`BuilderExt`](crate::BuilderExt) first.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;

@@ -12,7 +12,7 @@ use sealed::Sealed;
 
 /// Events in responses of reqwest, read within the limits of the decoding and a deadline (see [`BodyOptions`]).
 ///
-/// An event is read whatever the status. Look at the status first, and read a refusal as a [`Problem`]:
+/// An event is read at any status. Look at the status first, and read a refusal as a [`Problem`]:
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;

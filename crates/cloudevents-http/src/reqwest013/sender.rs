@@ -53,38 +53,42 @@ const IN_FLIGHT: Bounds = Bounds { messages: 64, bytes: 64 << 20 };
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpSenderOptions {
-    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them. With one message in
-    /// flight, messages arrive in their order; with more, they may not. The timeout is that of one exchange, connecting included; a peer
-    /// that sends responses with status 1xx without end keeps a thread of the runtime busy, which skips them: where there is only one, the
-    /// time passes late.
+    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them.
+    ///
+    /// With one message in flight, messages arrive in their order. With more, they may not. The timeout is the time of one exchange,
+    /// connecting included. A peer may send responses with status 1xx without end. A thread of the runtime is busy with skipping them: if
+    /// there is only one thread, the time passes late.
     pub sender: SenderOptions,
     /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
     /// [`SenderOptions::peer`] implies it for some peers. Default: no.
     pub raw: bool,
     /// How long connecting may take. Default: 10 seconds. It does not apply to a client of your own.
     pub connect_timeout: Duration,
-    /// Headers of every request, for authorization, for example. Those of the message are added by the rules of
-    /// [`MessageHeaders`](crate::MessageHeaders): none that is here already, and none that belongs to an exchange.
+    /// Headers of every request, for authorization, for example. Headers of the message are added by the rules of
+    /// [`MessageHeaders`](crate::MessageHeaders), except headers that are here already and headers that belong to an exchange.
     pub headers: HeaderMap,
-    /// A client of your own, with its proxies and certificates. Default: one that uses the proxies of the environment (`http_proxy`,
-    /// `https_proxy`, `all_proxy`, `no_proxy`), but never for this machine (`localhost` and loopback addresses). A proxy for `http` sees
-    /// headers and events. It should follow no redirects, since a redirected request may lose its body. Its default headers are added to
-    /// each request that has none of the name; see [`client_headers`](Self::client_headers). Credentials belong into
-    /// [`headers`](Self::headers): what a peer repeats of default headers is not recognized, and shown in errors.
+    /// A client of your own, with its proxies and certificates. It should follow no redirects: a redirected request may lose its body.
+    ///
+    /// The default client uses the proxies of the environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`), but never for this
+    /// machine (`localhost` and loopback addresses). A proxy for `http` sees headers and events. The default headers of a client are added
+    /// to each request that has no header of the name. See [`client_headers`](Self::client_headers). Put credentials into
+    /// [`headers`](Self::headers): if a peer repeats default headers, they are not recognized, and errors show them.
     pub client: Option<Client>,
-    /// The names of the default headers of [`client`](Self::client), which reqwest does not tell: no message sets them. Empty for a client
-    /// without default headers. Default: `None`, unknown; of the headers of messages, only `traceparent`, `tracestate` and `baggage` are
-    /// added then, and others are logged at WARN, once for each name. It has no effect without a client of your own.
+    /// The names of the default headers of [`client`](Self::client), which reqwest does not report. No message sets them.
+    ///
+    /// It is empty for a client without default headers. Default: `None`, unknown. Then only `traceparent`, `tracestate` and `baggage` of
+    /// the headers of messages are added, and others are logged at WARN, once for each name. It has no effect without a client of your own.
     pub client_headers: Option<Vec<HeaderName>>,
-    /// Sees each request that is enqueued and its response, for programs that show what is on the wire. It runs on the task of the
-    /// exchange, and must not block. Default: none.
+    /// Receives each request that is enqueued and its response, for programs that show the messages on the wire.
+    ///
+    /// It runs on the task of the exchange, and must not block. Default: none.
     pub trace: Option<Trace>,
     /// Adds headers to each request when its others are complete: a signature, for example. A request that is sent again is a new one.
     /// Default: none.
     pub sign: Option<SignRequest>,
 }
 
-/// A function that signs requests, whose head and body it gets: [`HttpSenderOptions::sign`]. Its errors are those of the message.
+/// A function that signs requests: [`HttpSenderOptions::sign`]. It gets the head and body. Its errors are errors of the message.
 pub type SignRequest = Arc<dyn Fn(&mut Parts, &[u8]) -> Result<(), Error> + Send + Sync>;
 
 /// A function that sees exchanges: [`HttpSenderOptions::trace`].
@@ -135,23 +139,22 @@ impl fmt::Debug for HttpSenderOptions {
 /// # Ok(()) }
 /// ```
 ///
-/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a
-/// [`Refusal`](crate::reqwest013::Refusal); redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent:
+/// A response of 2xx is acceptance. Any other response is an error of kind [`Refused`](ErrorKind::Refused), whose source is a
+/// [`Refusal`](crate::reqwest013::Refusal). Redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent:
 /// the connection was refused, for example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer
 /// may or may not have the message. The sender does not repeat a message.
 ///
-/// [`Sender::request`] returns the event of a response. Headers of an [`Outgoing`] become headers of the request, except those that
+/// [`Sender::request`] returns the event of a response. Headers of an [`Outgoing`] become headers of the request, except the headers that
 /// [`MessageHeaders`](crate::MessageHeaders) leaves out: credentials, framing, forwarding and so on. Its destination is a path, or a URL of
 /// the same scheme, host and port, so that credentials go to no other server.
 ///
-/// Messages are sent by tasks of the tokio runtime that [`enqueue`](Transmit::enqueue) is called on. `https` needs one of the TLS
-/// features of reqwest, which the program turns on.
+/// Messages are sent by tasks of the tokio runtime that [`enqueue`](Transmit::enqueue) is called on.
 ///
-/// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), of kind
-/// [`Unsupported`](ErrorKind::Unsupported) for a variable `SSL_CERT_FILE` or `SSL_CERT_DIR` that names no certificates, where a client
-/// of your own does not decide, or [`Transport`](ErrorKind::Transport) when there can be no client.
+/// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or [`Transport`](ErrorKind::Transport) when there can be no client. A variable
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` that names no certificates is an error of kind [`Unsupported`](ErrorKind::Unsupported), unless you set
+/// a client of your own.
 ///
-/// For `https`, the program turns on one of reqwest's TLS features. Without one, each send fails as
+/// `https` needs one of the TLS features of reqwest, which the program turns on. Without one, each send fails as
 /// [`Unreachable`](ErrorKind::Unreachable): "scheme is not http".
 pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
     let common = options.sender.clone();
@@ -228,7 +231,7 @@ impl HttpSender {
             None => self.url.clone(),
             Some(destination) => self.at(destination)?,
         };
-        // The builder turns user info of the URL into an Authorization header; one in the options goes before it.
+        // The builder turns user info of the URL into an Authorization header. A header in the options takes precedence.
         let built = self.client.request(Method::POST, url).build();
         let mut request = built.map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
         request.headers_mut().extend(headers);
@@ -256,7 +259,7 @@ impl HttpSender {
         Ok(url)
     }
 
-    /// Waits for room.
+    /// Waits for a permit.
     async fn room(&self, length: usize) -> Result<Permit, Error> {
         let mut permit = self.in_flight.room().await;
         if self.closed.load(Ordering::Acquire) {
@@ -384,7 +387,7 @@ fn without_proxy(builder: ClientBuilder, url: &Url) -> ClientBuilder {
     }
 }
 
-/// What reqwest reports when it makes a client: it is no mistake of the URL, whatever its scheme is.
+/// Converts an error of reqwest that makes a client. It is no mistake of the URL, whether its scheme is `http` or `https`.
 #[cold]
 fn no_client(error: reqwest::Error) -> Error {
     let cause = failed(ErrorKind::Transport, error);

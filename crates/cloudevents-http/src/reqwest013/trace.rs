@@ -33,7 +33,7 @@ impl<'a> TracedMessage<'a> {
         Self { target: Some((request.method(), request.url())), headers: request.headers(), body }
     }
 
-    /// The method; `None` of a response.
+    /// The method. `None` for a response.
     pub fn method(&self) -> Option<&'a Method> {
         self.target.map(|(method, _)| method)
     }
@@ -47,7 +47,7 @@ impl<'a> TracedMessage<'a> {
         Some((host, url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))))
     }
 
-    /// The headers. Those that hold secrets are marked as sensitive.
+    /// The headers. Headers with secrets are marked as sensitive.
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers
     }

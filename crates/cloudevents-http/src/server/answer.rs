@@ -25,15 +25,16 @@ pub enum Settled {
     Accepted(Option<Box<Response<Bytes>>>),
     /// It was not handled and may be sent again, after this delay if the handler requested one.
     Later(Option<Duration>),
-    /// It must not be sent again. Where the message is malformed, the problem says how; otherwise it is 422 with the handler's reason.
+    /// It must not be sent again. For a malformed message, the problem describes the fault. Otherwise it is 422 with the handler's reason.
     Rejected(Problem),
     /// The receiver stopped before it was settled, so the result is unknown.
     Stopped,
 }
 
 impl Settled {
-    /// The response: this status for an acceptance without a reply, 503 for what may be sent again, with the handler's or this
-    /// `Retry-After`.
+    /// The response: this status for an acceptance without a reply.
+    ///
+    /// For a message that may be sent again, it is 503 with the `Retry-After` of the handler, or this one.
     pub fn into_response(self, accepted: StatusCode, retry_after: Duration) -> Response<Bytes> {
         let problem = match self {
             Self::Accepted(Some(reply)) => return *reply,
@@ -57,7 +58,7 @@ impl Settled {
 pub(super) enum Answer {
     /// With the reply, if there is one.
     Accepted(Option<Box<Response<Bytes>>>),
-    /// It may be sent again, after this long where that is known.
+    /// It may be sent again, after this long if that is known.
     Later(Option<Duration>),
     /// This message must not be sent again, for this reason.
     Rejected(Received, String),
@@ -92,7 +93,7 @@ pub(super) struct Settling {
     pub(super) permit: Permit,
     /// The message, for the response to a rejection.
     pub(super) received: Received,
-    /// What goes with an acceptance.
+    /// The reply that goes with an acceptance.
     pub(super) reply: Mutex<Option<Box<Response<Bytes>>>>,
     /// Whether its text is written without escapes.
     pub(super) raw: bool,

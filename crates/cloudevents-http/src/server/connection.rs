@@ -31,7 +31,7 @@ use tokio::{sync::watch, task::unconstrained, time::timeout};
 /// How long a request that is not complete may go on arriving when the server stops.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// For ever, and not beyond what a clock can tell.
+/// For ever, within the range of clocks.
 const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Serves requests, one after the other, until the client or the server ends the connection.
@@ -90,7 +90,7 @@ pub(super) async fn run<F, R>(
                 Ok(ended) => ended,
                 Err(_) => {
                     line.cut();
-                    // What has not arrived is no request. A client that still sends gets its time to read the response.
+                    // A request that has not arrived is no request. A client that still sends gets its time to read the response.
                     if line.awaits() == Some(Awaited::Head) && !line.is_unread() {
                         return;
                     }
@@ -99,7 +99,7 @@ pub(super) async fn run<F, R>(
             }
         }
     };
-    // What came together with the request before it.
+    // Bytes of a next request that came together with the request before.
     if !served.into_parts().read_buf.trim_ascii_start().is_empty() {
         line.hear();
     }

@@ -22,10 +22,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves HTTP/1.1 without TLS until `stop` resolves, then finishes the requests under way and closes the connections.
 ///
-/// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver). When
-/// more clients connect than there are places, a connection that waits for its client ends: for a request, or for a second or more for the
-/// rest of a body or to have its response read. The same holds where the process has no more file descriptors. A response to a body that
-/// was not read has `Connection: close`, and the rest of the body is discarded, for a limited time, so that the client reads the response.
+/// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver).
+///
+/// When more clients connect than [`connections`](HttpReceiverOptions::connections) allows, a connection that waits for its client ends. It
+/// waits for a request, or for a second or more for the rest of a body or to have its response read. The same holds if the process has no
+/// more file descriptors. A response to a body that was not read has `Connection: close`. The rest of the body is discarded, for a limited
+/// time, so that the client reads the response.
 ///
 /// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline), [`response_deadline`](HttpReceiverOptions::response_deadline)
 /// and [`connections`](HttpReceiverOptions::connections) apply. Dropping the future closes all connections.
@@ -57,8 +59,9 @@ pub async fn serve<F, R>(
     serve_until(listener, options, stop, pending(), respond).await;
 }
 
-/// Serves until `stop` resolves, and finishes what is under way until `over` does. Then requests that have not arrived completely end at
-/// once, so that nothing of them delays the responses that are left.
+/// Serves until `stop` resolves, and finishes the requests under way until `over` does.
+///
+/// Then requests that have not arrived completely end at once, so that they do not delay the remaining responses.
 pub(super) async fn serve_until<F, R>(
     listener: TcpListener,
     options: &HttpReceiverOptions,
@@ -75,7 +78,7 @@ pub(super) async fn serve_until<F, R>(
     let shared = Arc::new(options.clone());
     let mut places = Places::default();
     let mut stop = pin!(stop);
-    // One that was accepted, and has no place: whoever was to give way began a request meanwhile.
+    // A connection that was accepted over the limit: the connection that was to give way began a request meanwhile.
     let mut newcomer = None;
     loop {
         while connections.try_join_next().is_some() {}
@@ -112,7 +115,7 @@ pub(super) async fn serve_until<F, R>(
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
                 Ok(accepted) => newcomer = Some(accepted),
-                // The system has fewer places than the options.
+                // The system allows fewer connections than the options.
                 Err(error) if is_exhausted(&error) && places.first().is_some_and(|(way, _)| way <= now) => {
                     let evicted = places.evict();
                     if let Evicted::Request(why) = &evicted {
@@ -190,11 +193,11 @@ impl Places {
     }
 }
 
-/// What gave way.
+/// The connection that gave way.
 enum Evicted {
     None,
     /// A connection without a request.
     Silent,
-    /// One with a request, which is refused for this reason.
+    /// A connection with a request, which is refused for this reason.
     Request(Error),
 }

@@ -40,8 +40,8 @@ use tokio::{
 /// Hands the requests of a server over as deliveries of a [`Receiver`](cloudevents_transport::Receiver), and reports how their messages
 /// were settled. Clones share the deliveries.
 ///
-/// A server that does more than [`HttpReceiver`](crate::HttpReceiver), such as check who sends, does it between
-/// [`read`](Self::read) and [`deliver`](Self::deliver).
+/// A server that does more than [`HttpReceiver`](crate::HttpReceiver), such as check the sender, does it between [`read`](Self::read) and
+/// [`deliver`](Self::deliver).
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -69,7 +69,7 @@ use tokio::{
 #[derive(Clone)]
 pub struct Exchange(pub(super) Arc<Shared>);
 
-/// What all requests share.
+/// The state that all requests share.
 pub(super) struct Shared {
     pub(super) options: HttpReceiverOptions,
     pub(super) in_flight: InFlight,
@@ -107,7 +107,7 @@ impl ReadRequest {
         &self.parts
     }
 
-    /// The head, for removing what a handler must not see.
+    /// The head, for removing headers that a handler must not see.
     pub fn parts_mut(&mut self) -> &mut Parts {
         &mut self.parts
     }
@@ -124,7 +124,7 @@ impl ReadRequest {
 }
 
 impl Exchange {
-    /// An exchange and the receiving end of it. Of the options, those of connections do not apply.
+    /// An exchange and the receiving end of it. The options of connections do not apply.
     pub fn new(options: HttpReceiverOptions) -> (Self, ExchangeReceiver) {
         ExchangeReceiver::open(options)
     }
@@ -134,11 +134,11 @@ impl Exchange {
         &self.0.options
     }
 
-    /// Reads a request, within the limits of the options and the bounds of what may be in flight.
+    /// Reads a request, within the limits of the options and the bounds of messages in flight.
     ///
-    /// The problem is 503 where too many messages or bytes wait, and otherwise the [`rejection`](Self::rejection) of an error of
+    /// If too many messages or bytes wait, the problem is 503. Otherwise it is the [`rejection`](Self::rejection) of an error of
     /// [`read_body`](crate::read_body).
-    // Not `async fn`: its future would have room for the request twice.
+    // Not `async fn`: its future would hold the request twice.
     pub fn read<B>(&self, request: Request<B>) -> impl Future<Output = Result<ReadRequest, Problem>>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
@@ -181,7 +181,7 @@ impl Exchange {
             }
             Err(error) => Err(error),
         };
-        // The place of a body that is not read is free from here on, and only then it is no longer one that leaves.
+        // The permit of a body that is not read is free from here on. Until then, the body counts as leaving.
         match read.map(|body| ReadBody { body, permit }) {
             Ok(read) => Ok(read),
             Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
@@ -201,7 +201,7 @@ impl Exchange {
         decode_message(&request.parts.headers, request.body.clone(), &self.0.options.receiver.decoding)
     }
 
-    /// Hands a request over, as what it was decoded to, and waits until it is settled. The call itself hands it over.
+    /// Hands a request over as a decoded message or an error, and waits until it is settled. The call itself hands it over.
     ///
     /// If the future is dropped, the message stays with the handler, whose settlement then is an error of kind
     /// [`Disconnected`](ErrorKind::Disconnected).
@@ -224,7 +224,7 @@ impl Exchange {
         Delivering::new(self.clone(), answered)
     }
 
-    /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.
+    /// The rejection of a request that cannot be read or decoded, with the types that the receiver accepts.
     #[cold]
     pub fn rejection(&self, error: Error, headers: &HeaderMap) -> Problem {
         let options = &self.0.options;
@@ -247,7 +247,7 @@ impl Exchange {
             let words = format!("{} of {} {}", response.status(), request.method(), request.uri().path());
             self.options().refused(&Error::new(ErrorKind::Refused).with_detail(words));
         }
-        // Not `read`, whose future would have room for the head once more.
+        // Not `read`, whose future would hold the head once more.
         let (mut parts, body) = request.into_parts();
         async move {
             let HttpReceiverOptions { accepted, retry_after, .. } = self.0.options;
@@ -294,7 +294,7 @@ impl Exchange {
     }
 }
 
-/// The error of a body that was cut to make room.
+/// The error of a body that was cut to free its permit.
 #[cold]
 fn cut() -> Error {
     Error::new(ErrorKind::Timeout).with_detail("the body takes long, and others wait for its place")
@@ -350,7 +350,7 @@ impl Shared {
             .with_decompression(self.options.decompression)
     }
 
-    /// Takes the place of the body that takes longest, if one has had its time.
+    /// Returns a permit. If none is free, it cuts the body that takes longest, if a body has had its time.
     async fn make_room(&self) -> Option<Permit> {
         let (used, most) = (self.in_flight.used(), self.in_flight.bounds());
         let has_place = used.messages < most.messages && self.has_bytes(used);
@@ -360,15 +360,16 @@ impl Shared {
         timeout(GRACE, self.in_flight.room()).await.ok()
     }
 
-    /// Whether there is room for bytes, at the latest when those bodies have gone that were cut.
+    /// Whether bytes are free, at the latest when the bodies that were cut have gone.
     fn has_bytes(&self, used: Bounds) -> bool {
         let most = self.in_flight.bounds().bytes;
         used.bytes < most || used.bytes.saturating_sub(self.readings.leaving()) < most
     }
 
-    /// Counts what came of a body, unless the bounds were reached before. A length that is declared does not count: it costs the peer
-    /// nothing. One body alone may be larger than the bounds.
-    /// A body that takes long makes room.
+    /// Counts the bytes that came of a body, unless the bounds were reached before.
+    ///
+    /// A length that is declared does not count: it costs the peer nothing. One body alone may be larger than the bounds. A body that takes
+    /// long is cut for others.
     fn admit(&self, length: usize, permit: &mut Permit, number: Option<u64>) -> Result<(), Error> {
         let used = self.in_flight.used();
         let is_full = used.messages > 1 && !self.has_bytes(used);

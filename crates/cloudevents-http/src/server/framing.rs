@@ -1,4 +1,4 @@
-//! What a request must have before anything else counts.
+//! Requirements of a request that are checked before all others.
 
 use crate::Problem;
 use bytes::Bytes;
@@ -36,7 +36,7 @@ fn has_host(headers: &HeaderMap, version: Version) -> bool {
     host.is_empty() || (!host.contains(&b'@') && Authority::try_from(host).is_ok_and(|host| is_port(&host)))
 }
 
-/// Whether what follows the host is a port, which may be empty, or nothing.
+/// Whether the text behind the host is a port, which may be empty, or nothing.
 fn is_port(authority: &Authority) -> bool {
     let port = authority.as_str().strip_prefix(authority.host());
     port.is_some_and(|port| {

@@ -1,4 +1,4 @@
-//! What a connection and its requests share.
+//! The state that a connection and its requests share.
 
 use super::reading::GRACE;
 use http_body::Body;
@@ -33,7 +33,7 @@ pub(super) struct Line {
 
 #[derive(Debug)]
 struct State {
-    /// What the connection waits for, and since when; `None` while the server is at work.
+    /// The input or action of the client that the connection waits for, and since when. `None` while the server is at work.
     awaits: Option<(Instant, Awaited)>,
     /// Since when the body of the request has been waited for, once it did not come at once.
     body: Option<Instant>,
@@ -44,7 +44,7 @@ struct State {
     rest: Option<Incoming>,
 }
 
-/// What a client owes.
+/// The next step of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaited {
     /// The head of a request.
@@ -78,13 +78,13 @@ impl Line {
         }
     }
 
-    /// When the connection may give way to another one; `None` while the server is at work.
+    /// When the connection may give way to another one. `None` while the server is at work.
     pub(super) fn gives_way(&self) -> Option<Instant> {
         let (since, awaited) = self.state().awaits?;
         Some(since.checked_add(awaited.grace()).unwrap_or(since))
     }
 
-    /// What the connection waits for; `None` while the server is at work.
+    /// The step of the client that the connection waits for. `None` while the server is at work.
     pub(super) fn awaits(&self) -> Option<Awaited> {
         self.state().awaits.map(|(_, awaited)| awaited)
     }
@@ -99,8 +99,9 @@ impl Line {
         self.awaits() == Some(Awaited::Head) && self.heard.load(Ordering::Acquire)
     }
 
-    /// Whether a request has not arrived completely, and is owed nothing. One whose body is not read to its end is owed its response, which
-    /// the client would lose if the connection ended while the rest comes.
+    /// Whether a request has not arrived completely, and no response is due.
+    ///
+    /// If a body is not read to its end, a response is due. The client would lose it if the connection ended while the rest comes.
     pub(super) fn is_incomplete(&self) -> bool {
         matches!(self.awaits(), Some(Awaited::Head | Awaited::Body)) && !self.is_unread()
     }
@@ -111,7 +112,7 @@ impl Line {
         (state.awaits, state.body) = (None, None);
     }
 
-    /// What had to come has come.
+    /// The awaited bytes of the body have come.
     pub(super) fn came(&self) {
         let mut state = self.state();
         state.awaits.take_if(|(_, awaited)| *awaited == Awaited::Body);
@@ -132,7 +133,7 @@ impl Line {
         }
     }
 
-    /// What there was to write is written.
+    /// All bytes are written.
     pub(super) fn flushed(&self) {
         let mut state = self.state();
         state.awaits.take_if(|(_, awaited)| *awaited == Awaited::Reading);
@@ -157,7 +158,7 @@ impl Line {
     /// request can follow.
     pub(super) async fn discard(&self, may_be_sent: bool) {
         let Some(mut rest) = self.state().rest.take().filter(|_| may_be_sent) else { return };
-        // Once more after a look that finds nothing: then the server reads what the client has sent.
+        // Looks once more after a look that finds nothing: then the server reads the bytes that the client has sent.
         let mut looked = false;
         let ended = poll_fn(|context| {
             loop {
@@ -226,7 +227,7 @@ impl Line {
     }
 }
 
-/// Whether all places for connections are taken, and who waits for one.
+/// Whether the limit of connections is reached, and the tasks that wait for a connection to end.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     crowded: AtomicBool,

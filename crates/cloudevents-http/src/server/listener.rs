@@ -49,8 +49,8 @@ pub async fn receiver(
 /// |---|---|
 /// | accept | 204, or the status in the options; 200 for a peer that [expects it](cloudevents_core::Peer::expects_ok) |
 /// | retry | 503 with `Retry-After` |
-/// | release, or no room | 503 with `Retry-After` |
-/// | reject | 422 with the reason; for a message that cannot be decoded, in any mode, the [`rejection`](crate::Problem::rejection) of that: 400 or 415 with attribute and clause |
+/// | release, or no free permit | 503 with `Retry-After` |
+/// | reject | 422 with the reason; for a message that cannot be decoded, in any mode, its [`rejection`](crate::Problem::rejection): 400 or 415 with attribute and clause |
 ///
 /// Bodies that are too large, too slow or break off are refused at once and are not delivered. So are requests with another path
 /// (404) or method (405), without exactly one valid `Host` (400: RFC 9112, section 3.2), and with a transfer coding other than `chunked`
@@ -58,8 +58,8 @@ pub async fn receiver(
 /// bounds get 503 and are not read. When a sender hangs up before its message is settled, the settlement is an error of kind
 /// [`Disconnected`](ErrorKind::Disconnected).
 ///
-/// A head has at most [`MAX_HEADERS`](crate::MAX_HEADERS), which is room for an event with as many attributes as the default of
-/// [`Limits`](cloudevents_core::Limits) allows. One with more gets 431 without a body.
+/// A head has at most [`MAX_HEADERS`](crate::MAX_HEADERS). An event with as many attributes as the default of
+/// [`Limits`](cloudevents_core::Limits) allows fits into it. A request with more headers gets 431 without a body.
 ///
 /// The receiver runs on the tokio runtime on which it was opened. Dropping it closes all connections.
 pub struct HttpReceiver {
@@ -72,8 +72,10 @@ pub struct HttpReceiver {
 }
 
 impl HttpReceiver {
-    /// Listens at `http://host:port/path`. Port 0 stands for any free port; without a port, it is 80. The query may have the options
-    /// `lenient` and `peer` of [`ReceiverOptions::with_url`](cloudevents_transport::ReceiverOptions::with_url), and no others.
+    /// Listens at `http://host:port/path`. Port 0 stands for any free port. Without a port, it is 80.
+    ///
+    /// The query may have the options `lenient` and `peer` of
+    /// [`ReceiverOptions::with_url`](cloudevents_transport::ReceiverOptions::with_url), and no others.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) for `https`, and
     /// [`Transport`](ErrorKind::Transport) when the address is not available.

@@ -1,4 +1,4 @@
-//! Receivers of requests: one that listens, and one behind a server of the program's own.
+//! Receivers of requests: a receiver that listens, and a receiver behind a server of the program's own.
 
 mod answer;
 #[cfg(feature = "server")]

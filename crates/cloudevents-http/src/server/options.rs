@@ -20,34 +20,39 @@ use std::{fmt, time::Duration};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpReceiverOptions {
-    /// How messages are decoded, the policy, and how much may be in flight: received or being received, and not settled. Beyond
-    /// that, requests get 503 at once. What has arrived of a body counts, not the length that it declares. JSON is understood without being
-    /// among the formats.
+    /// How messages are decoded, the policy, and the bounds of messages in flight. JSON is understood without being among the formats.
+    ///
+    /// A message in flight is received or being received, and not settled. Beyond the bounds, requests get 503 at once. The bytes of a body
+    /// that have arrived count, not the length that it declares.
     pub receiver: ReceiverOptions,
     /// How long a body may take to arrive. Default: 30 seconds.
     pub body_deadline: Duration,
-    /// Whether compressed bodies are accepted. Default: no. What they decompress to counts in the bounds.
+    /// Whether compressed bodies are accepted. Default: no. Their decompressed bytes count in the bounds.
     pub decompression: Decompression,
     /// How long the headers of a request may take, and how long a connection may be idle. Default: 30 seconds.
     pub header_deadline: Duration,
-    /// How long a client may take to read a response. Then its connection ends, and others have its place. After a response to a body that
+    /// How long a client may take to read a response. Then its connection ends, and others can connect. After a response to a body that
     /// was not read, the rest of the body is discarded for as long. Default: 30 seconds.
     pub response_deadline: Duration,
-    /// Connections at once. Default: 1,024. When more clients connect, a connection that waits for its client ends, the one that has waited
-    /// longest: for a request, or for a second or more for the rest of a body or to have its response read. While all of them serve a
-    /// request, others wait to be accepted. Besides what is in flight, each may hold a head of some 400 KiB.
+    /// Connections at once. Default: 1,024.
+    ///
+    /// When more clients connect, a connection that waits for its client ends. It is the connection that has waited longest: for a request,
+    /// or for a second or more for the rest of a body or to have its response read. While all connections serve a request, new ones wait to
+    /// be accepted. Besides the messages in flight, each may hold a head of some 400 KiB.
     pub connections: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,
-    /// The status of acceptance. Default: 204. In its place, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
+    /// The status of acceptance. Default: 204. Instead, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
     pub accepted: StatusCode,
     /// Whether the text of replies in binary mode is written as it is, as with [`Encoding::raw`](crate::Encoding::raw), which see. The
     /// option `peer` of a URL sets it for peers that need it. Default: no.
     pub raw: bool,
-    /// Sees why a request is refused that could not be read, and so is not delivered: what is no HTTP, a head or body that is too large,
-    /// breaks off or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another
-    /// path or with another method. It runs on the task of the connection, and must not block. A webhook's target also shows what it
-    /// refuses before there is a delivery. Default: none; these are logged at DEBUG.
+    /// Receives the reason when a request is refused that could not be read, and so is not delivered.
+    ///
+    /// Such a request is no HTTP, or its head or body is too large, breaks off or is in another coding. A request for another path or with
+    /// another method has an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused). The function runs on the task of the
+    /// connection, and must not block. The target of a webhook also reports requests that it refuses before there is a delivery. Default:
+    /// none. Then these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
 }
 

@@ -14,21 +14,21 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// A connection to a peer that has to read what is written within a time. Otherwise writing fails as timed out.
+/// A connection to a peer that has to read written bytes within a time. Otherwise writing fails as timed out.
 ///
 /// The time begins when the peer's buffers are full, and ends when everything is written: with the next flush, which hyper requests then.
 /// So a peer that reads a byte now and then gains nothing.
 ///
 /// A connection that is closed while the peer sends is reset, and the peer may lose the response that it has not read yet (RFC 9112,
-/// section 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most,
-/// and for [`SILENCE`] at most when the server stops.
+/// section 9.6). So when the stream is shut down with a body that was not read, it discards bytes that still come. It does so for the same
+/// time at most, and for [`SILENCE`] at most when the server stops.
 pub(super) struct Patience {
     stream: TcpStream,
     limit: Duration,
     late: Option<Pin<Box<Sleep>>>,
     line: Arc<Line>,
     closing: Option<Closing>,
-    /// What was read in this turn.
+    /// The bytes that were read in this turn.
     read: usize,
 }
 
@@ -42,8 +42,7 @@ struct Closing {
 /// How long a peer may be silent that was sent its last response, and how long it may go on sending when the server stops.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How much of what a client sends is read before other connections have their turn: what comes fast is many reads, each with work after
-/// it.
+/// How much of a client's data is read before other connections have their turn: fast data is many reads, each with work after it.
 const TURN: usize = 16 << 10;
 
 /// How much is discarded at once.
@@ -54,7 +53,7 @@ impl Patience {
         Self { stream, limit, late: None, line, closing: None, read: 0 }
     }
 
-    /// Discards what comes, until the peer has closed, is silent, or has had its time.
+    /// Discards bytes that come, until the peer has closed, is silent, or has had its time.
     fn linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut discarded = [0; DISCARDED];
         loop {

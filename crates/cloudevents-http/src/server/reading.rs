@@ -1,5 +1,6 @@
-//! Bodies that are being read. When there is no room for another one, the one that takes longest makes room: whoever sends slowly, without
-//! having said who it is, must not keep others out.
+//! Bodies that are being read. When no permit is free for another body, the body that takes longest is cut.
+//!
+//! A slow sender that has not identified itself must not keep others out.
 
 use std::{
     collections::BTreeMap,
@@ -13,14 +14,14 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a body may take, whoever waits.
+/// How long a body may take, even if others wait.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// The bodies that are being read.
 #[derive(Default)]
 pub(super) struct Readings {
     all: AtomicUsize,
-    /// Those that have not arrived at once, in the order in which they began.
+    /// Bodies that have not arrived at once, in the order in which they began.
     open: Mutex<Open>,
 }
 
@@ -28,13 +29,13 @@ pub(super) struct Readings {
 struct Open {
     last: u64,
     bodies: BTreeMap<u64, Slow>,
-    /// The bytes of those that were cut and are still there.
+    /// The bytes of bodies that were cut and are still there.
     cut: BTreeMap<u64, usize>,
 }
 
 struct Slow {
     begun: Instant,
-    /// What has arrived of it.
+    /// The bytes of it that have arrived.
     bytes: usize,
     waker: Waker,
 }
@@ -57,7 +58,7 @@ impl Readings {
         self.all.load(Ordering::Relaxed)
     }
 
-    /// Cuts the body that takes longest, other than this one. Returns whether there was one that has had its time.
+    /// Cuts the body that takes longest, other than this one. Returns whether a body has had its time and was cut.
     pub(super) fn cut(&self, except: Option<u64>) -> bool {
         let mut open = self.open();
         let oldest = open.bodies.iter().find(|(number, _)| Some(**number) != except);

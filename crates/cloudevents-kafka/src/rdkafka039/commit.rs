@@ -33,7 +33,7 @@ const COMMITS_FAIL: Duration = Duration::from_secs(30);
 /// Offsets to be committed, and the assignments that they are of.
 type Marks = BTreeMap<Partition, (u64, Epoch)>;
 
-/// What is to be committed, and when. It belongs to the thread of the consumer, which never waits for a broker.
+/// The commits to make, and their times. It belongs to the thread of the consumer, which never waits for a broker.
 pub(super) struct Commits {
     interval: Duration,
     /// To the thread that commits.
@@ -45,8 +45,9 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// Starts the thread that commits, which ends when this is dropped. It looks for a broker with metadata of the first of these topics,
-    /// and for those that are unknown, or lack one of these partitions.
+    /// Starts the thread that commits, which ends when this is dropped.
+    ///
+    /// It looks for a broker with metadata of the first of these topics, and for topics that are unknown, or lack one of these partitions.
     pub(super) fn start(
         client: &Arc<BaseConsumer<Group>>,
         topics: Vec<String>,

@@ -9,9 +9,9 @@ use std::time::Duration;
 /// Reads the brokers, user, name and TLS of a URL into settings.
 ///
 /// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default), `scram-sha-256` or `scram-sha-512`. The option
-/// `tls` encrypts the connection; the broker is checked against the system's authorities, or those of the file that `SSL_CERT_FILE` or the
-/// option `ca` names. `cert` and `cert-key` name a client certificate and its key. An option with a dot in its name is a setting of
-/// librdkafka.
+/// `tls` encrypts the connection. The broker is checked against the system's authorities, or against the authorities of the file that
+/// `SSL_CERT_FILE` or the option `ca` names. `cert` and `cert-key` name a client certificate and its key. An option with a dot in its name
+/// is a setting of librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
     let Scheme { port, .. } = *URLS.check(endpoint, Side::Both)?;
     let hosts: Vec<_> = endpoint.hosts_with(port)?.iter().map(ToString::to_string).collect();

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait for the first response before checking what the client reports.
+/// How long to wait for the first response before checking the client's reports.
 const TURN: Duration = Duration::from_millis(100);
 
 /// How many events are served before the reported errors are checked.
@@ -51,7 +51,7 @@ struct Heard {
     told: Vec<(Option<RDKafkaErrorCode>, String, Instant)>,
     /// The last refusal of a user or a certificate.
     refused: Option<(KafkaError, String)>,
-    /// Why the last connection failed; the reason contains host and port.
+    /// Why the last connection failed. The reason contains host and port.
     unreachable: Option<(KafkaError, String)>,
     /// Whether all brokers are unreachable.
     all_down: bool,
@@ -73,8 +73,9 @@ pub(super) fn is_login(error: &KafkaError) -> bool {
 }
 
 impl Refusals {
-    /// Whether an error of a client is to be logged as a warning: one of the same kind and broker was not within [`QUIET`]. rdkafka reports
-    /// each error of a producer twice, and librdkafka reports it again with each attempt.
+    /// Whether an error of a client is logged as a warning: if [`QUIET`] has passed since an error of the same kind and broker.
+    ///
+    /// rdkafka reports each error of a producer twice, and librdkafka reports it again with each attempt.
     pub(super) fn is_news(&self, error: &KafkaError, reason: &str) -> bool {
         self.heard().is_news(error, reason, Instant::now())
     }
@@ -235,7 +236,7 @@ impl State {
     pub(super) fn ended(&self, error: &Error) {
         let reporter = self.reporter();
         if !self.over.swap(true, Ordering::AcqRel) {
-            self.connected.store(true, Ordering::Release); // what is still answered is no new connection
+            self.connected.store(true, Ordering::Release); // a late answer is no new connection
             reporter.failed(error);
         }
     }

@@ -30,12 +30,14 @@ pub(super) const TURN: Duration = Duration::from_millis(100);
 /// librdkafka has fetched ahead.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
-/// How long a member that ends waits for a rebalance: others may take some ten seconds (`rebalance-wait`) to give up their partitions, and
-/// half a minute if they end, too (`drain`).
+/// How long a member that ends waits for a rebalance.
+///
+/// Other members may take some ten seconds (`rebalance-wait`) to give up their partitions, and half a minute if they end, too (`drain`).
 pub(super) const REBALANCE: Duration = Duration::from_secs(30);
 
-/// How long a broker may take to say whether a group is being rebalanced, and the longest pause between two questions: every broker is
-/// asked for all of its groups.
+/// How long a broker may take to say whether a group is being rebalanced, and the longest pause between two questions.
+///
+/// Every broker is queried for all of its groups.
 const ASKING: Duration = Duration::from_secs(1);
 
 /// How many events are taken before they are handed over and commits are due.
@@ -45,7 +47,7 @@ pub(super) struct Consumer {
     pub(super) fetcher: Fetcher,
     pub(super) commit_interval: Duration,
     pub(super) topics: Vec<String>,
-    /// Partitions to read instead of those that the group assigns.
+    /// Partitions to read instead of the partitions that the group assigns.
     pub(super) partitions: Vec<(Partition, Position)>,
 }
 
@@ -81,7 +83,7 @@ impl Consumer {
         if connected.send(opened).is_err() || failed {
             return;
         }
-        // What a pattern matches may come and go.
+        // Topics that match a pattern may come and go.
         let named = self.topics.iter().filter(|topic| !topic.starts_with('^')).cloned().collect();
         match Commits::start(&client, named, self.partitions, self.commit_interval) {
             Ok(commits) => Polling { fetcher: self.fetcher, client, commits }.run(),
@@ -126,7 +128,7 @@ impl Consumer {
     }
 }
 
-/// Closes the consumer, which commits what is settled, and leaves the group.
+/// Closes the consumer, which commits settled messages, and leaves the group.
 fn close(client: Arc<BaseConsumer<Group>>) {
     // librdkafka leaves a group when it has given back partitions. A member without any leaves only when it unsubscribes, unless the group
     // is rebalanced eagerly: the others would wait for it until the end of its session.
@@ -136,8 +138,8 @@ fn close(client: Arc<BaseConsumer<Group>>) {
             client.unsubscribe();
         }
     }
-    // rdkafka closes what is dropped, and logs an error where that was done before. The other thread may be waiting for a broker, and would
-    // drop it late.
+    // rdkafka closes a consumer that is dropped, and logs an error if it was closed before. The other thread may be waiting for a broker,
+    // and would drop it late.
     let Err(client) = Arc::try_unwrap(client) else { return };
     if let Err(error) = client.close_queue() {
         tracing::warn!(%error, "the Kafka consumer could not be closed");
@@ -148,8 +150,8 @@ fn close(client: Arc<BaseConsumer<Group>>) {
     }
 }
 
-/// Waits until its group is not being rebalanced. A broker answers a member that joins when all members have joined, and reads nothing else
-/// from that connection before: not that the member leaves, which it would then wait for until the end of its session.
+/// Waits until its group is not being rebalanced. A broker answers a member that joins when all members have joined. It reads nothing else
+/// from that connection before, also not that the member leaves. It would wait for that member until the end of its session.
 fn wait_for_rebalance(client: &BaseConsumer<Group>, group: &str) {
     let end = Instant::now().checked_add(REBALANCE);
     let is_rebalanced = || {
@@ -243,7 +245,7 @@ impl Polling {
 
     /// Pauses these partitions, and resumes all others.
     fn pause(&self, turns: &mut Turns, wanted: BTreeMap<Partition, Epoch>) {
-        // Those that went are not paused when they come back.
+        // Partitions that went are not paused when they come back.
         let assigned = self.client.context().books().assigned.all();
         turns.paused.retain(|partition, epoch| assigned.contains(&(partition.clone(), *epoch)));
         if wanted == turns.paused {
@@ -278,8 +280,9 @@ impl Polling {
         }
     }
 
-    /// Takes messages from the client's queue while there is room, but not without end, and hands them
-    /// over. While all is paused, it takes what still comes.
+    /// Takes messages from the client's queue and hands them over, up to the bounds, but not without end.
+    ///
+    /// While all partitions are paused, it takes messages that still come.
     fn poll_some(&self, turns: &Turns, held_back: &HeldBack) -> Result<More, Ended> {
         let handover = &self.client.context().handover;
         let room = handover.room(held_back);

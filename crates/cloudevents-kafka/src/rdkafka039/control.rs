@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 /// How long a seek may take.
 const SEEKING: Duration = Duration::from_secs(10);
 
-/// Controls a running receiver; see [`controlled`](super::controlled). Clones control the same receiver.
+/// Controls a running receiver: see [`controlled`](super::controlled). Clones control the same receiver.
 #[derive(Clone)]
 pub struct KafkaControl {
     pub(super) handover: Arc<Handover>,
@@ -46,19 +46,20 @@ impl KafkaControl {
     /// before are revoked: they can be processed, but no longer settled. The next commit is that of the new
     /// position, so a position before the committed one is read again after a restart, too.
     ///
-    /// Returns when the next delivery of the partition is the one at the new position. Errors:
-    /// [`Revoked`](ErrorKind::Revoked) when the partition is not assigned to this receiver,
-    /// [`Timeout`](ErrorKind::Timeout) and others of the broker. If the future is dropped, the seek may or
-    /// may not happen.
+    /// Returns when the next delivery of the partition is the record at the new position.
+    ///
+    /// Errors are of kind [`Revoked`](ErrorKind::Revoked) when the partition is not assigned to this receiver, of kind
+    /// [`Timeout`](ErrorKind::Timeout), and others of the broker. If the future is dropped, the seek may or may not happen.
     pub async fn seek(&self, partition: &Partition, to: Position) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         self.handover.seek(Seek { partition: partition.clone(), to, answer });
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Returns how far the watermark of each assigned partition is from its end: the number of unsettled records, in offsets. Offsets
-    /// without a record count, too, until a record behind them is settled: those that compaction has removed, and the one that ends each
-    /// transaction. So in a topic that is written in transactions, it is 1 when all is settled.
+    /// Returns how far the watermark of each assigned partition is from its end: the number of unsettled records, in offsets.
+    ///
+    /// Offsets without a record count, too, until a record behind them is settled: offsets that compaction has removed, and the offset that
+    /// ends each transaction. So in a topic that is written in transactions, it is 1 when all is settled.
     ///
     /// `None` before the first [statistics](Self::statistics).
     pub fn lag(&self) -> Option<Vec<(Partition, u64)>> {
@@ -148,7 +149,7 @@ fn seek(client: &BaseConsumer<Group>, partition: &Partition, to: Position) -> Re
     let start = if let Offset::Offset(offset) = offset { u64::try_from(offset).ok() } else { None };
     group.committed();
     group.reassign(partition, start);
-    // What it was paused for is behind it. librdkafka keeps a partition paused that is read from elsewhere.
+    // The message for which it was paused is behind it. librdkafka keeps a partition paused that is read from elsewhere.
     client.resume(&list).map_err(failed)?;
     tracing::debug!(%partition, ?to, "the position was changed");
     Ok(())

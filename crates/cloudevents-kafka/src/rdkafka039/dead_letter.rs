@@ -18,9 +18,12 @@ use cloudevents_transport::{
 use rdkafka::ClientConfig;
 use std::{sync::Arc, time::Duration};
 
-/// Sends rejected messages to a topic: key, headers and value as received, followed by [the headers of the letter](DeadLetter::headers). A
-/// message that is rejected again gets them again, behind the earlier ones. The topic decides how large letters may be, unless the settings
-/// have `message.max.bytes`.
+/// Sends rejected messages to a topic: key, headers and value as received.
+///
+/// [The headers of the dead letter](DeadLetter::headers) follow the headers of the message.
+///
+/// A message that is rejected again gets these headers again, behind the earlier ones. The topic decides how large dead letters may be,
+/// unless the settings have `message.max.bytes`.
 ///
 /// ```no_run
 /// use cloudevents_kafka::rdkafka039::{DeadLetterTopic, KafkaReceiverOptions};
@@ -65,13 +68,14 @@ impl DeadLetterTopic {
         Ok(Self { topic: topic.into(), sender, same_cluster: false })
     }
 
-    /// Whether the topic takes letters, as far as that shows without one.
+    /// Whether the topic takes dead letters, as far as that shows without one.
     pub(super) async fn check(&self) -> Result<(), Error> {
         place_checked(&self.topic, self.sender.check().await)
     }
 
-    /// For messages of the same cluster: what comes from the topic itself, which a pattern may match, stays where it is. Otherwise it would
-    /// be received and rejected again, for ever.
+    /// For messages of the same cluster: a pattern may match the topic itself, and messages from the topic stay there.
+    ///
+    /// Otherwise they would be received and rejected again, for ever.
     pub(super) fn of_the_same_cluster(self) -> Self {
         Self { same_cluster: true, ..self }
     }

@@ -29,13 +29,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// Creates a receiver over the program's own consumer, which has its own subscription or assignment,
-/// context and settings.
+/// Creates a receiver over the program's own consumer, which has its own subscription or assignment, context and settings.
 ///
-/// The consumer must be created with `enable.auto.commit=false` and `enable.auto.offset.store=false`: only
-/// this receiver may commit. The options `config`, `prefetch`, `rebalance_wait`, `partitions`, `statistics`,
-/// `tokens` and `connect_timeout` have no effect here, as the consumer is already configured.
-/// [`KafkaReceiverOptions::log`] must set what happens to rejected messages.
+/// The consumer must be created with `enable.auto.commit=false` and `enable.auto.offset.store=false`: only this receiver may commit. The
+/// options `config`, `prefetch`, `rebalance_wait`, `partitions`, `statistics`, `tokens` and `connect_timeout` have no effect here, as the
+/// consumer is already configured. [`KafkaReceiverOptions::log`] must set the policy for rejected messages.
 ///
 /// Differences from [`receiver`](super::receiver()):
 ///
@@ -43,14 +41,14 @@ use tokio::{
 ///   longer than `max.poll.interval.ms` loses its partitions.
 /// - A rebalance does not wait for unsettled deliveries: the new owner of the partition receives them
 ///   again.
-/// - Commits happen while messages are requested, and at the end of draining. So it is seen then, too, that a partition has moved: one that
-///   goes and comes back between two [intervals](KafkaReceiverOptions::commit_interval) is taken for one that stayed.
-/// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and in topics and
-///   partitions that are new, and skips what is there.
+/// - Commits happen while messages are requested, and at the end of draining. Only then does the receiver notice that a partition has
+///   moved. A partition that goes and comes back between two [intervals](KafkaReceiverOptions::commit_interval) is taken for a partition
+///   that stayed.
+/// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and in new topics and
+///   partitions. It skips the records there.
 /// - A topic that is unknown is an error at once, also for a moment.
 ///
-/// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime, and when the options do not set
-/// what happens to rejected messages.
+/// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime, and when the options set no policy for rejected messages.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -115,8 +113,9 @@ struct Existing<C: ConsumerContext + 'static> {
 }
 
 impl<C: ConsumerContext + 'static> Existing<C> {
-    /// Converts the message to a record. A partition is registered from its first message on. If it is read from an
-    /// earlier position again, for whatever reason, the ledger begins again there: after it was revoked and
+    /// Converts the message to a record. A partition is registered from its first message on.
+    ///
+    /// A partition may be read from an earlier position again, for any reason. Then the ledger begins again there: after it was revoked and
     /// assigned, messages in flight come twice, and none is lost.
     fn record(&mut self, message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Record> {
         let (number, offset) = place(message)?;
@@ -163,7 +162,7 @@ impl<C: ConsumerContext + 'static> Existing<C> {
             let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
             let stays = assigned.find_partition(partition.topic(), number).is_some();
             if !stays {
-                self.ledger.revoke(partition); // its new owner receives what is not settled, and commits
+                self.ledger.revoke(partition); // its new owner receives unsettled messages, and commits
                 self.marked.remove(partition);
             }
             stays
@@ -179,7 +178,8 @@ impl<C: ConsumerContext + 'static> Existing<C> {
         Ok(())
     }
 
-    /// Waits for the commit that is under way, if one is. What was marked meanwhile, or not committed, is left to the next one.
+    /// Waits for the commit that is under way, if there is one. Offsets that were marked meanwhile, or not committed, are left to the next
+    /// commit.
     async fn committed(&mut self) -> Result<(), Error> {
         let Some(committing) = &mut self.committing else { return Ok(()) };
         let ended = committing.await;
@@ -251,7 +251,7 @@ fn passes(error: &KafkaError) -> bool {
                 | Code::BrokerTransportFailure
                 | Code::Resolve
                 | Code::OperationTimedOut
-                // Said of responses without a record; it goes on behind them.
+                // Reported for responses without a record. It goes on behind them.
                 | Code::MessageSizeTooLarge
         )
     )

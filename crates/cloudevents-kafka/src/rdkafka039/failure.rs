@@ -85,9 +85,10 @@ pub(super) fn failed(error: KafkaError) -> Error {
     failed.with_source(error)
 }
 
-/// Whether this very record was refused, so that no later attempt can succeed and other records may: librdkafka found it too large, or a
-/// broker refused it while it was alone. Other errors are about the topic, the rights or the state of the broker. `None` if the error is
-/// not of librdkafka.
+/// Whether this very record was refused, so that no later attempt can succeed and other records may.
+///
+/// Then librdkafka found it too large, or a broker refused it while it was alone. Other errors are about the topic, the rights or the state
+/// of the broker. `None` if the error is not of librdkafka.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let source = std::error::Error::source(error)?;
     if source.is::<OfBatch>() {

@@ -29,7 +29,7 @@ pub(super) struct Fetcher {
     pub(super) decoding: DecodeOptions,
 }
 
-/// What the queue contained.
+/// An element of the queue.
 pub(super) enum Step {
     Message(Fetched),
     /// An event that needs no action. There may be more.
@@ -67,9 +67,10 @@ impl Fetcher {
 /// How long to wait before asking for a topic again that the broker is creating.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Asks for each topic with a name, and for these partitions, when the receiver is opened. Later, librdkafka says nothing of a partition
-/// that is not there or must not be read, and the same of a topic that never was, of one that may come back, and of a pattern that no
-/// topic matches yet.
+/// Requests each topic with a name, and these partitions, when the receiver is opened.
+///
+/// Later, librdkafka reports nothing about a partition that is not there or must not be read. It reports the same about a topic that never
+/// was, about a topic that may come back, and about a pattern that no topic matches yet.
 pub(super) fn look_for_missing(
     client: &BaseConsumer<Group>,
     topics: &[String],
@@ -118,9 +119,10 @@ fn lacks(topic: &MetadataTopic, partitions: &[(Partition, Position)]) -> Option<
     Some(format!("the topic `{name}` has {count} partitions, and no partition {}", missed.number()))
 }
 
-/// How long a topic that was there may be unknown, or lack a partition that was chosen: one that is deleted may be made again, and a broker
-/// that restarts may not know it yet.
-/// Also, how long the group has to assign its partitions again, once it is known.
+/// How long a topic that was there may be unknown, or lack a partition that was chosen.
+///
+/// A topic that is deleted may be made again, and a broker that restarts may not know it yet. Also, how long the group has to assign its
+/// partitions again, once it is known.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// Asks for these topics and partitions while one is unknown. It is an error if it is for long. Blocks for a second per topic at most.
@@ -159,8 +161,8 @@ pub(super) fn look_for_unknown(
     if time >= UNKNOWN_FOR {
         group.unknown.end();
     } else if time.as_secs() == 0 || time.as_secs().is_power_of_two() {
-        // librdkafka looks at all topics every five minutes only, and joins the group for those that it finds. The broker that answers may
-        // not know them yet. So this is done again, but not each second, as there may be many topics.
+        // librdkafka looks at all topics every five minutes only, and joins the group for the topics that it finds. The broker that answers
+        // may not know them yet. So this is done again, but not each second, as there may be many topics.
         drop(client.fetch_metadata(None, LOOK));
     }
 }
@@ -170,9 +172,10 @@ fn is_unknown_topic(code: Option<RDKafkaErrorCode>) -> bool {
     matches!(code, Some(Code::UnknownTopicOrPartition | Code::UnknownTopic))
 }
 
-/// Errors that the receiver returns. Those that librdkafka recovers from are logged, and so are refused logins at
-/// first, because another password or token may be accepted. So is an unknown topic: it was there when the receiver was opened, and may
-/// come back, or is to match a pattern.
+/// Errors that the receiver returns. Errors that librdkafka recovers from are logged.
+///
+/// So are refused logins at first, because another password or token may be accepted. So is an unknown topic: it was there when the
+/// receiver was opened, and may come back, or it will match a pattern.
 #[cold]
 fn judge(error: KafkaError, group: &Group) -> Step {
     let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
@@ -204,7 +207,7 @@ fn judge(error: KafkaError, group: &Group) -> Step {
         return group.refusals.are_final().map_or(Step::Other, Step::Error);
     }
     let code = error.rdkafka_error_code();
-    // A partition, where the topic was made again with fewer.
+    // A partition is missing if the topic was made again with fewer partitions.
     if is_unknown_topic(code) || code == Some(RDKafkaErrorCode::UnknownPartition) {
         group.misses(error);
         return Step::Other;

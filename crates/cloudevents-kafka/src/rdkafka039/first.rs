@@ -1,11 +1,12 @@
 //! The first position of a group that starts at the end, or at a time.
 //!
-//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for one whose position does not exist any more,
-//! because the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is
-//! always `earliest`, and the end is looked up here for partitions of which the group has committed nothing. Those that came after the
-//! receiver was opened, in a topic that grows or in a new one, start at their beginning: what came before the client knew them is new, too.
-//! A topic that is deleted and made again is no new one: librdkafka reports the same for one that is unknown for a moment, whose past the
-//! group was to skip.
+//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for a group whose position does not exist any more.
+//! In the second case, the log was truncated, or its records were deleted. At the end, the second group would skip records that are there.
+//! So the setting is always `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
+//!
+//! Partitions that came after the receiver was opened, in a topic that grows or in a new topic, start at their beginning. Records that came
+//! before the client knew these partitions are new, too. A topic that is deleted and made again is no new topic. librdkafka reports the
+//! same for a topic that is unknown for a moment. The group was to skip the past of that topic.
 
 use super::{failure::failed, position::Position};
 use cloudevents_core::{Error, ErrorKind};
@@ -21,19 +22,19 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// Where a group without a position starts.
+/// The start of a group without a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     Beginning,
     End,
-    /// The first record that is not older; the end, if all are.
+    /// The first record that is not older, or the end if all are older.
     Since(SystemTime),
 }
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(5);
 
-/// How long to ask for what the group has committed.
+/// How long to look for committed offsets of the group.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The topics that there were when the receiver was opened, with the number of their partitions.
@@ -41,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Opening(Mutex<HashMap<String, usize>>);
 
 impl Opening {
-    /// Asks for these topics; for all, if there is a pattern among them.
+    /// Requests these topics, or all topics if there is a pattern among them.
     pub(super) fn look<C: ConsumerContext>(
         &self,
         client: &BaseConsumer<C>,
@@ -51,7 +52,7 @@ impl Opening {
         let mut ask = |topic: Option<&str>| -> Result<(), Error> {
             let metadata = client.fetch_metadata(topic, REQUEST).map_err(failed)?;
             for topic in metadata.topics() {
-                // Of one with a passing error, it is not known how many there are.
+                // For a topic with a passing error, the number of its partitions is not known.
                 let count = match topic.error().map(RDKafkaErrorCode::from) {
                     None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => topic.partitions().len(),
                     Some(_) => usize::MAX,
@@ -75,8 +76,10 @@ impl Opening {
     }
 }
 
-/// Sets the positions of the partitions that the group has never read, and returns them: to their ends, or to their beginnings if they are
-/// new; or to those at a time. Blocks the thread; ends early once `stopped` returns true.
+/// Sets the positions of the partitions that the group has never read, and returns them.
+///
+/// The positions are the ends, the beginnings of new partitions, or the positions at a time. Blocks the thread. Ends early once `stopped`
+/// returns true.
 pub(super) fn positions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
@@ -103,7 +106,7 @@ pub(super) fn positions<C: ConsumerContext>(
     let mut reachable = true;
     for element in committed.elements() {
         let (topic, number) = (element.topic(), element.partition());
-        // Those with another position were chosen by the program.
+        // The program chose partitions with another position.
         let is_open = list.find_partition(topic, number).is_some_and(|known| is_open(known.offset()));
         if !is_open || element.offset() != Offset::Invalid {
             continue;
@@ -144,7 +147,7 @@ pub(super) fn positions<C: ConsumerContext>(
     starts
 }
 
-/// The first offset of a partition, the one at which to start, and its end.
+/// The first offset of a partition, the offset at which to start, and its end.
 fn look_up<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     topic: &str,
@@ -161,7 +164,7 @@ fn look_up<C: ConsumerContext>(
     }
 }
 
-/// What the group has committed for these partitions.
+/// The offsets that the group has committed for these partitions.
 fn committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &TopicPartitionList,

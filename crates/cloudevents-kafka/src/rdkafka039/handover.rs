@@ -47,7 +47,7 @@ struct State {
     waiting: BTreeMap<Epoch, Queue>,
     /// The assignment whose messages were taken last: each has its turn.
     last: Option<Epoch>,
-    /// What the receiver took last.
+    /// The messages that the receiver took last.
     taken: Used,
     error: Option<Error>,
     /// The thread has ended, and no more messages come.
@@ -86,7 +86,7 @@ impl Handover {
         let _ = self.thread.set(thread);
     }
 
-    /// How much more may be added, besides the messages of partitions that are held back. A message added without room is kept.
+    /// How much more may be added, besides the messages of partitions that are held back. A message that is added beyond this is kept.
     pub(super) fn room(&self, held_back: &HeldBack) -> Bounds {
         let used = self.state().used(held_back);
         Bounds {
@@ -124,8 +124,7 @@ impl Handover {
         self.arrive();
     }
 
-    /// Drops the waiting messages of these revoked assignments. The ledger refuses those that the receiver
-    /// took last.
+    /// Drops the waiting messages of these revoked assignments. The ledger refuses messages that the receiver took last.
     pub(super) fn discard(&self, epochs: &[Epoch]) {
         self.state().waiting.retain(|epoch, _| !epochs.contains(epoch));
     }
@@ -160,8 +159,10 @@ impl Handover {
 
     // Used by the receiver.
 
-    /// Moves the next messages to the receiver, which is done with those it took before: of each partition in turn that is not held
-    /// back. Returns none if none are waiting, and an error once the thread has ended.
+    /// Moves the next messages to the receiver, of each partition in turn that is not held back. The receiver is done with earlier
+    /// messages.
+    ///
+    /// Returns none if none are waiting, and an error once the thread has ended.
     pub(super) fn take(&self, records: &mut VecDeque<Fetched>, held_back: &HeldBack) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(error) = state.error.take() {
@@ -184,7 +185,7 @@ impl Handover {
         state.taken = taken;
         // The thread must be woken once for this.
         let wakes = !was_low && self.is_low_with(state.used(held_back));
-        // What is held back comes again elsewhere.
+        // Messages that are held back come again elsewhere.
         let ends = state.ended && state.taken.messages == 0;
         drop(state);
         if wakes {
@@ -193,7 +194,7 @@ impl Handover {
         if ends { Err(ended()) } else { Ok(()) }
     }
 
-    /// Takes the messages of this assignment back that were taken last, before those that wait.
+    /// Takes the messages of this assignment back that the receiver took last, before the messages that wait.
     pub(super) fn give_back(&self, epoch: Epoch, taken: &mut VecDeque<Fetched>) {
         let mut state = self.state();
         let (back, kept): (VecDeque<_>, VecDeque<_>) =
@@ -260,7 +261,7 @@ impl Handover {
 }
 
 impl State {
-    /// Everything that counts: what the receiver took last, and what waits for it.
+    /// All messages that count: the messages that the receiver took last, and the messages that wait for it.
     fn used(&self, held_back: &HeldBack) -> Used {
         let mut used = self.taken;
         for (_, queue) in self.waiting.iter().filter(|(epoch, _)| !is_held_back(held_back, **epoch)) {
@@ -355,7 +356,7 @@ mod tests {
         assert_eq!(take(&handover), 1);
         assert!(!has_room(&handover)); // the receiver has it, and may still be using it
         assert_eq!(take(&handover), 1);
-        assert!(has_room(&handover) && !handover.is_low(&Vec::new())); // too little room to resume fetching
+        assert!(has_room(&handover) && !handover.is_low(&Vec::new())); // not empty enough to resume fetching
         assert_eq!(take(&handover), 1);
         assert!(handover.is_low(&Vec::new()));
 

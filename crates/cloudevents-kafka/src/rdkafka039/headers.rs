@@ -1,4 +1,4 @@
-//! Reads the headers of rdkafka's messages, whatever their names.
+//! Reads the headers of rdkafka's messages, with any names.
 //!
 //! Header names are text only by convention: a peer can write bytes that are not UTF-8, for which rdkafka's
 //! own accessor panics. A name that is not UTF-8 cannot name an attribute, so such headers are omitted.
@@ -22,8 +22,9 @@ use std::{
 /// A header: its name, and its value or null.
 pub(super) type Header<'m> = (&'m str, Option<&'m [u8]>);
 
-/// The messages of rdkafka: [`BorrowedMessage`] from a consumer, and [`OwnedMessage`]. The trait is sealed;
-/// decode other records through [`RecordView`](crate::RecordView).
+/// The messages of rdkafka: [`BorrowedMessage`] from a consumer, and [`OwnedMessage`].
+///
+/// The trait is sealed. Decode other records through [`RecordView`](crate::RecordView).
 ///
 /// If peers are not trusted, decode the borrowed message. For an owned message, rdkafka panics at a header
 /// whose name is not UTF-8. The panic is caught and the header is omitted, but in a program that aborts on
@@ -35,7 +36,7 @@ impl ClientMessage for OwnedMessage {}
 
 /// The headers of a message.
 pub trait Sealed {
-    /// Returns the headers in order, without those whose names are not UTF-8.
+    /// Returns the headers in order, without headers whose names are not UTF-8.
     fn each_header(&self) -> impl Iterator<Item = Header<'_>>;
 
     /// Returns an upper bound for the number of headers.
@@ -80,7 +81,7 @@ struct Native<'m> {
 impl<'m> Native<'m> {
     fn of(message: &'m BorrowedMessage<'_>) -> Self {
         let none = Self { list: None, next: 0, count: 0, of: PhantomData };
-        // This parses the headers, once per message; below, they are only looked up.
+        // This parses the headers, once per message. Below, they are only looked up.
         if message.headers().is_none() {
             return none;
         }

@@ -48,11 +48,10 @@ impl BearerToken {
 
 /// A source of tokens, usually an identity provider.
 ///
-/// It is called before the client is opened, and again when a quarter of a token's lifetime is left, in the tokio
-/// runtime that opens the client. If it fails, it is called again, also after the token has expired. It is called
-/// before that when a broker refuses the token, and the client logs in again with the new one; when brokers have
-/// refused its tokens for five minutes, sending and receiving fail with an error of kind
-/// [`Refused`](ErrorKind::Refused).
+/// It is called before the client is opened, and again when a quarter of a token's lifetime is left, in the tokio runtime that opens the
+/// client. If it fails, it is called again, also after the token has expired. When a broker refuses the token, it is called before that,
+/// and the client logs in again with the new token. When brokers have refused its tokens for five minutes, sending and receiving fail with
+/// an error of kind [`Refused`](ErrorKind::Refused).
 ///
 /// Without `tls` in the URL, anyone who observes the connection can read the tokens. The output of `Debug` must not
 /// contain them, because the options print the source.
@@ -86,7 +85,7 @@ const REQUESTED: Duration = Duration::from_secs(5);
 /// The shortest time between two calls of the source because the broker refuses the token.
 const REFUSED: Duration = Duration::from_secs(5);
 
-/// Keeps a valid token for librdkafka, which requests one in a callback that must not wait.
+/// Keeps a valid token for librdkafka, which requests a token in a callback that must not wait.
 pub(super) struct Keeper {
     current: Arc<Mutex<BearerToken>>,
     refused: Arc<Notify>,

@@ -63,13 +63,13 @@ pub fn record(message: &impl ClientMessage) -> Record {
 
 /// Writes events into rdkafka's producer records.
 pub trait ProducerRecordExt<'a>: Sized + Sealed {
-    /// Writes the event in binary mode: appends headers to those already present, and replaces the payload.
-    /// Key, partition and timestamp do not change.
+    /// Writes the event in binary mode: appends headers to the existing headers, and replaces the payload. Key, partition and timestamp do
+    /// not change.
     ///
-    /// The record borrows the payload, and nothing is written that means something else: a loss that [changes the
-    /// meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact), and text that its content type
-    /// wants in another charset than UTF-8 one of kind [`Unsupported`](ErrorKind::Unsupported), because it needs bytes of its own: use
-    /// [`encode`](crate::encode()) and [`RecordExt`]. So is a payload that a receiver would take for the event, by its content type.
+    /// The record borrows the payload, and its meaning does not change. A loss that [changes the
+    /// meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact). A text may have a content type
+    /// that wants another charset than UTF-8, which needs bytes of its own. It is an error of kind [`Unsupported`](ErrorKind::Unsupported):
+    /// use [`encode`](crate::encode()) and [`RecordExt`]. So is a payload that a receiver would take for the event, by its content type.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -161,8 +161,9 @@ fn filled(present: Option<OwnedHeaders>, event: &Event) -> Option<OwnedHeaders> 
     Some(headers_of(event, headers).0)
 }
 
-/// Appends the headers of an event in binary mode to those already present, and returns their size in
-/// bytes. librdkafka gets them without a [`Record`] in between.
+/// Appends the headers of an event in binary mode to the existing headers, and returns their size in bytes.
+///
+/// librdkafka gets them without a [`Record`] in between.
 fn headers_of(event: &Event, present: OwnedHeaders) -> (OwnedHeaders, usize) {
     let version = event.specversion().as_str();
     let mut size = VERSION.len().saturating_add(version.len());
@@ -195,7 +196,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// An event in binary mode, with room for this many more headers.
+    /// An event in binary mode, with capacity for this many more headers.
     pub(super) fn of_event(event: &Event, key: Option<Bytes>, more: usize) -> Self {
         let capacity = event.attributes().len().saturating_add(2).saturating_add(more);
         let (headers, size) = headers_of(event, OwnedHeaders::new_with_capacity(capacity));

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
-    /// The offset that the group has committed; without one, the position in the URL option `offset`.
+    /// The offset that the group has committed. Without such an offset, the position in the URL option `offset`.
     Committed,
     /// The first record that the broker still has.
     Beginning,
@@ -28,7 +28,7 @@ pub enum Position {
     End,
     /// This offset.
     Offset(u64),
-    /// The first record at or after this time; behind the last record if all are older.
+    /// The first record at or after this time, or behind the last record if all are older.
     Time(SystemTime),
 }
 

@@ -1,7 +1,7 @@
 //! A producer with its own thread, and its records in flight.
 //!
 //! librdkafka stops a producer after a fatal error: it is not allowed to get a producer id, for example. Rights can be granted, so another
-//! client takes its place, once each record has its report.
+//! client replaces it, once each record has its report.
 
 use super::{
     config,
@@ -43,7 +43,7 @@ use tokio::{
 /// How often the thread checks whether it is still needed.
 const TURN: Duration = Duration::from_millis(100);
 
-/// The same interval while a task waits for room in librdkafka's queue.
+/// The same interval while a task waits for librdkafka's queue.
 const SHORT_TURN: Duration = Duration::from_millis(1);
 
 /// How long a broker may take to create a topic.
@@ -68,7 +68,7 @@ struct Signals {
     client: RwLock<Option<Arc<Client>>>,
     /// No task sends any more.
     stop: AtomicBool,
-    /// How many tasks wait for room in librdkafka's queue.
+    /// How many tasks wait for librdkafka's queue, which is full.
     waiting: AtomicUsize,
     /// Messages have left librdkafka's queue.
     room: Notify,
@@ -128,8 +128,9 @@ impl Producer {
         self.connectivity.clone()
     }
 
-    /// Waits for room, hands a record over, and returns its future outcome. Dropped before it returns, it
-    /// has sent nothing.
+    /// Waits until the bounds allow a record, hands it over, and returns its future outcome.
+    ///
+    /// Dropped before it returns, it has sent nothing.
     pub(super) async fn enqueue(
         &self,
         topic: &Arc<str>,
@@ -143,7 +144,7 @@ impl Producer {
         let mut promise = Promise { resolver, topic: Arc::clone(topic), _permit: permit };
         let mut waiting = None;
         loop {
-            // Created before the attempt, so that room made in between is not missed.
+            // Created before the attempt, so that a notification in between is not missed.
             let room = self.signals.room.notified();
             (promise, pass) = match self.hand_over(topic, &mut prepared, promise, pass) {
                 Ok(()) => return Ok(outcome),
@@ -210,9 +211,10 @@ impl Producer {
         }
     }
 
-    /// Whether there is such a topic, and this user may see it. Brokers that create topics do so within moments of the first request, and
-    /// say until then that there is none. Errors are of kind [`Refused`](ErrorKind::Refused) where it takes nothing; others say that this
-    /// did not show.
+    /// Whether there is such a topic, and this user may see it. Brokers that create topics do so within moments of the first request.
+    ///
+    /// Until then, they report that there is none. If the topic takes nothing, the error is of kind [`Refused`](ErrorKind::Refused). Other
+    /// errors leave it open.
     pub(super) async fn finds(&self, topic: &str) -> Result<(), Error> {
         let begun = Instant::now();
         loop {
@@ -269,7 +271,9 @@ fn open(config: &ClientConfig, reports: Reports) -> Result<Arc<Client>, KafkaErr
     Ok(client)
 }
 
-/// After a fatal error, another client would send what comes behind the gap. A client with transactions sends nothing unless one has begun.
+/// After a fatal error, another client would send the records behind the gap.
+///
+/// A client with transactions sends nothing unless one has begun.
 fn check_promises(config: &ClientConfig) -> Result<(), Error> {
     const GAPLESS: &str = "enable.gapless.guarantee";
     const TRANSACTIONS: &str = "transactional.id";
@@ -357,7 +361,7 @@ struct Pending {
     handed: Handed,
 }
 
-/// What a message gets with its report.
+/// The outcome and the permit of a message, until its report comes.
 struct Promise {
     resolver: Resolver<Receipt>,
     topic: Arc<str>,
@@ -378,7 +382,7 @@ struct Reports {
 }
 
 impl Reports {
-    /// For the client that takes the place of this one.
+    /// For the client that replaces this one.
     fn renewed(&self) -> Self {
         Self {
             batches: Arc::clone(&self.batches),

@@ -43,7 +43,7 @@ async fn refusal(endpoint: &Endpoint, within: Duration) -> Option<Error> {
     while let Some(attempt) = attempts.join_next().await {
         match attempt {
             Ok(Err(error)) => refused.push(error),
-            // Another broker may be down: the client knows what to do.
+            // Another broker may be down. The client handles that.
             Ok(Ok(())) | Err(_) => return None,
         }
     }

@@ -50,9 +50,9 @@ pub(super) struct Group {
     pub(super) state: State,
     pub(super) statistics: Latest,
     pub(super) tokens: Option<Arc<Keeper>>,
-    /// Where a group without a position starts.
+    /// The start of a group without a position.
     pub(super) start: first::Start,
-    /// The group that it leaves when it ends: none where it is the same member after a restart, or reads what it was given.
+    /// The group that it leaves when it ends. `None` if it is the same member after a restart, or reads partitions that were chosen for it.
     pub(super) leaves: Option<String>,
     /// Whether asking for a topic makes the broker create it.
     pub(super) creates_topics: bool,
@@ -64,7 +64,7 @@ pub(super) struct Group {
     pub(super) has_joined: AtomicBool,
 }
 
-/// What the consumer's thread knows of its partitions.
+/// The state that the consumer's thread keeps of its partitions.
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) assigned: Assigned,
@@ -111,7 +111,7 @@ impl Assigned {
         }
     }
 
-    /// The index of the partition, or where to insert it.
+    /// The index of the partition, or the index at which to insert it.
     fn place(&self, topic: &str, number: u32) -> Result<usize, usize> {
         self.0.binary_search_by(|(known, _)| (known.topic(), known.number()).cmp(&(topic, number)))
     }
@@ -263,8 +263,9 @@ impl Group {
         books.committed.remove(partition);
     }
 
-    /// Waits for the commit that is under way, so that it cannot be the last one for a partition that goes and comes back, or that is read
-    /// from elsewhere. No longer than for deliveries.
+    /// Waits for the commit that is under way, for at most as long as for deliveries.
+    ///
+    /// Otherwise it could be the last commit for a partition that goes and comes back, or that is read from elsewhere.
     pub(super) fn committed(&self) {
         let end = Instant::now().checked_add(self.patience);
         while self.books().under_way && end.is_some_and(|end| Instant::now() < end) {

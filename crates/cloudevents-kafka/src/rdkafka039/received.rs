@@ -34,7 +34,7 @@ pub struct ReceivedRecord {
     timestamp: Timestamp,
     /// Separate from the buffer, because the event shares it and may be kept for long.
     value: Option<Bytes>,
-    /// The key; then for each header, the lengths of name and value, and both.
+    /// The key, and then for each header the lengths of name and value, and both.
     buffer: Box<[u8]>,
     key: Option<usize>,
     size: usize,
@@ -42,7 +42,7 @@ pub struct ReceivedRecord {
     has_foreign: bool,
 }
 
-/// A length in the buffer. The largest number stands for a null value; no value is that long.
+/// A length in the buffer. The largest number stands for a null value. No value is that long.
 type Length = [u8; size_of::<usize>()];
 
 const NULL: usize = usize::MAX;
@@ -102,7 +102,7 @@ fn is_foreign(name: &str) -> bool {
     !name.starts_with(PREFIX) && name != CONTENT_TYPE
 }
 
-/// Reads a length from the front; `None` at the end.
+/// Reads a length from the front. `None` at the end.
 fn length(rest: &mut &[u8]) -> Option<usize> {
     let (length, behind) = rest.split_first_chunk()?;
     *rest = behind;

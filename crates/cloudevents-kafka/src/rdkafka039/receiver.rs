@@ -32,7 +32,7 @@ use rdkafka::{
 use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
-/// `max.poll.interval.ms`, where it is not set.
+/// The default of `max.poll.interval.ms`.
 const POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Options of a [`receiver`].
@@ -56,28 +56,32 @@ pub struct KafkaReceiverOptions {
     /// Decode options, the policy for unreadable messages, and upper bounds for unsettled deliveries. JSON
     /// is understood without being among the formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub log: LogOptions,
-    /// Upper bounds for fetching ahead; `prefetch` in a URL is the number of messages. Default: 1,024 messages, 16 MiB. librdkafka fetches
-    /// this many bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be
-    /// requested, besides as many of each partition that is held back.
+    /// Upper bounds for fetching ahead. Default: 1,024 messages, 16 MiB. `prefetch` in a URL is the number of messages.
+    ///
+    /// librdkafka fetches this many bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka
+    /// and wait to be requested, besides as many of each partition that is held back.
     pub prefetch: Bounds,
-    /// How often watermarks are committed. After a crash, messages settled since the last commit are delivered again, and so are those
-    /// behind the first one that is not settled: see [`LogOptions::max_lead`]. Zero commits as soon as a watermark moves. Default: 1
-    /// second.
+    /// How often watermarks are committed. Zero commits as soon as a watermark moves. Default: 1 second.
+    ///
+    /// After a crash, messages settled since the last commit are delivered again. So are messages behind the first unsettled message: see
+    /// [`LogOptions::max_lead`].
     pub commit_interval: Duration,
-    /// How long a rebalance waits for deliveries of revoked partitions to be settled. What is settled behind one that is not by then comes
-    /// again to another consumer. Where all members wait for each other (`partition.assignment.strategy` other than `cooperative-sticky`),
-    /// they read nothing meanwhile. While the receiver ends, a rebalance waits until the time for that is over (`drain`). Default: 10
-    /// seconds. A third of `max.poll.interval.ms` at most, after which a broker takes the member for lost.
+    /// How long a rebalance waits for deliveries of revoked partitions to be settled. Default: 10 seconds.
+    ///
+    /// It is a third of `max.poll.interval.ms` at most, after which a broker takes the member for lost. If a delivery is not settled by
+    /// then, messages that are settled behind it come again to another consumer. If all members wait for each other
+    /// (`partition.assignment.strategy` other than `cooperative-sticky`), they read nothing meanwhile. While the receiver ends, a rebalance
+    /// waits until the time for that is over (`drain`).
     pub rebalance_wait: Duration,
-    /// Reads these partitions of the URL's topics, from these positions, instead of those that the group
-    /// assigns. Offsets are still committed for the group. Default: none.
+    /// Reads these partitions of the URL's topics, from these positions, instead of the partitions that the group assigns. Offsets are
+    /// still committed for the group. Default: none.
     pub partitions: Vec<(u32, Position)>,
     /// How often librdkafka reports statistics. [`KafkaControl`] returns them and computes the lag from
     /// them. Default: never.
     pub statistics: Option<Duration>,
-    /// How long the first response of a broker may take; `connect-timeout` in a URL. Default: 10 seconds.
+    /// How long the first response of a broker may take: `connect-timeout` in a URL. Default: 10 seconds.
     pub connect_timeout: Duration,
     /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
     /// Default: none.
@@ -153,9 +157,10 @@ impl fmt::Debug for KafkaReceiverOptions {
     }
 }
 
-/// Opens a receiver from `kafka://user:password@host:port,host:port/topic?group=...`. The default port is 9092;
-/// several topics are separated by commas. A name that begins with `^` (in a URL, `%5E`) is a regular
-/// expression: the receiver reads all matching topics, including those created later.
+/// Opens a receiver from `kafka://user:password@host:port,host:port/topic?group=...`.
+///
+/// The default port is 9092. Several topics are separated by commas. A name that begins with `^` (in a URL, `%5E`) is a regular expression:
+/// the receiver reads all matching topics, including topics created later.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -173,21 +178,23 @@ impl fmt::Debug for KafkaReceiverOptions {
 /// Offsets are committed as described in [`log`](cloudevents_transport::binding::log): up to the first unsettled
 /// message of a partition. See [the module](super#guarantees) for the guarantees.
 ///
-/// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group whatever the program does. Dropping
-/// the receiver ends the thread; it commits what is settled and leaves the group.
+/// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group while the program does other
+/// things. Dropping the receiver ends the thread. The thread commits settled messages and leaves the group.
 ///
-/// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the
-/// program.
+/// [The crate's documentation](crate#urls) lists the options. They take precedence over the options of the program.
 ///
-/// One of `dead-letter` and `reject=drop` is required, unless [`KafkaReceiverOptions::log`] sets what
-/// happens to rejected messages.
+/// One of `dead-letter` and `reject=drop` is required, unless [`KafkaReceiverOptions::log`] sets the policy for rejected messages.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings
-/// that librdkafka does not accept, outside a tokio runtime, and if it is not set what happens to
-/// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, when a topic with a name or a
-/// [partition](KafkaReceiverOptions::partitions) does not exist, and for certificates that cannot be trusted;
-/// [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future
-/// opens nothing.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Unsupported`](ErrorKind::Unsupported) for settings that librdkafka does not accept, outside a tokio runtime, and if no policy for
+///   rejected messages is set
+/// - [`Refused`](ErrorKind::Refused) when the broker refuses the user, when a topic with a name or a
+///   [partition](KafkaReceiverOptions::partitions) does not exist, and for certificates that cannot be trusted
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker responds in time
+///
+/// Dropping the future opens nothing.
 pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: KafkaReceiverOptions,
@@ -316,7 +323,7 @@ fn partitions(
     Ok(topics.iter().flat_map(of).collect())
 }
 
-/// Returns what happens to rejected messages.
+/// Returns the policy for rejected messages.
 async fn rejected(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,
@@ -325,7 +332,7 @@ async fn rejected(
     tokens: Option<&Arc<Keeper>>,
 ) -> Result<LogOptions, Error> {
     let log = options.log.clone();
-    // What a pattern matches, only librdkafka knows.
+    // Only librdkafka knows the topics that match a pattern.
     let reads = |topic: &str| topics.iter().any(|read| read == topic);
     let field = "KafkaReceiverOptions::log";
     Ok(match rejecting(endpoint, log.is_decided(), Some("topic"), false, field, reads)? {
@@ -340,7 +347,7 @@ async fn rejected(
     })
 }
 
-/// Adds the settings of a consumer. Returns where a group without a position starts.
+/// Adds the settings of a consumer. Returns the start of a group without a position.
 fn consuming(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,
@@ -385,7 +392,7 @@ fn consuming(
     config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
     let kib = (options.prefetch.bytes / 1024).clamp(1, 64 << 10);
     default(config, "queued.max.messages.kbytes", kib.to_string());
-    // One fetch returns no more than that, either; librdkafka requires room for one message.
+    // One fetch returns no more than that, either. librdkafka requires space for one message.
     let message = config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
     let fetch = options.prefetch.bytes.clamp(1, 50 << 20).max(message);
     default(config, "fetch.max.bytes", fetch.to_string());

@@ -1,8 +1,8 @@
 //! Which record is at fault when a broker refuses a batch.
 //!
-//! A broker refuses a batch as a whole, because of its size or because of one of its records, and librdkafka reports that for each of them.
-//! So such a report is about a record only if that was alone. A record of a refused batch fails with a temporary error, and is remembered.
-//! When it is handed over again, it waits until no other record is on its way, and others wait for its report.
+//! A broker refuses a batch as a whole, because of its size or because of one of its records, and librdkafka reports that for each record.
+//! So such a report is about a record only if the record was alone. A record of a refused batch fails with a temporary error, and is
+//! remembered. When it is handed over again, it waits until no other record is on its way, and others wait for its report.
 //!
 //! The record is not sent again here: it would overtake, or be overtaken by, records that were handed over later, and both would be
 //! reported as sent.
@@ -24,7 +24,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 /// How many records of refused batches are remembered at least, the latest ones. Others are found again with the next batch.
 const SUSPECTS: usize = 10_000;
 
-/// The records on their way, and those of refused batches.
+/// The records on their way, and the records of refused batches.
 #[derive(Default)]
 pub(super) struct Batches {
     /// Written by a record that must be alone.
@@ -140,7 +140,7 @@ impl Batches {
     }
 }
 
-/// Whether the error is that of a batch: because of its size, or because of one of its records.
+/// Whether the error is about a batch: because of its size, or because of one of its records.
 pub(super) fn refuses_batch(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(

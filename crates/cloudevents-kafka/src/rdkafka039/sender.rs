@@ -46,7 +46,7 @@ pub struct KafkaSenderOptions {
     /// The source of the key, which selects the partition: events with the same key stay in order. The key
     /// of an [`Outgoing`] takes precedence. Default: no key, so that events go to any partition.
     pub key: Key,
-    /// How long opening may take, until a broker has responded; `connect-timeout` in a URL. Default: 10 seconds.
+    /// How long opening may take, until a broker has responded: `connect-timeout` in a URL. Default: 10 seconds.
     pub connect_timeout: Duration,
     /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
     /// Default: none.
@@ -98,23 +98,27 @@ impl fmt::Debug for KafkaSenderOptions {
 /// # Ok(()) }
 /// ```
 ///
-/// Produces one record per message, to one topic; an [`Outgoing`] with a destination goes to that topic.
+/// Produces one record per message, to one topic. An [`Outgoing`] with a destination goes to that topic.
 ///
-/// The producer is idempotent: librdkafka sends unconfirmed messages again, without duplicates and without
-/// changing the order within a partition. The outcome is that of the delivery report, and the receipt
-/// contains topic, partition and offset. Records of a batch that a broker refuses fail with a temporary error, and each goes alone when it
-/// is sent again. See [the module](super#guarantees) for the guarantees.
+/// The producer is idempotent: librdkafka sends unconfirmed messages again, without duplicates and without changing the order within a
+/// partition. The delivery report gives the outcome, and the receipt contains topic, partition and offset. Records of a batch that a broker
+/// refuses fail with a temporary error, and each goes alone when it is sent again. See [the module](super#guarantees) for the guarantees.
 ///
-/// It has its own thread. If dropped without being closed, it still delivers what was handed over, as long
-/// as the process lives.
+/// It has its own thread. If it is dropped without being closed, it still delivers the messages that were handed over, as long as the
+/// process lives.
 ///
-/// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the program.
+/// [The crate's documentation](crate#urls) lists the options. They take precedence over the options of the program.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for
-/// settings that librdkafka does not accept, and for `transactional.id` and `enable.gapless.guarantee`;
-/// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for certificates that cannot be trusted;
-/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker
-/// responds in time. Dropping the future opens nothing.
+/// Errors:
+///
+/// - [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl)
+/// - [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for settings that librdkafka does not accept, and for `transactional.id` and
+///   `enable.gapless.guarantee`
+/// - [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for certificates that cannot be trusted
+/// - [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker
+///   responds in time
+///
+/// Dropping the future opens nothing.
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: KafkaSenderOptions,
@@ -211,7 +215,7 @@ impl KafkaSender {
     }
 }
 
-/// Copies key, headers and body of another message, and adds those of the outgoing one. Errors are those of [`Received::whole_body`].
+/// Copies key, headers and body of another message, and adds the parts of the outgoing one. Errors are those of [`Received::whole_body`].
 fn as_received(outgoing: &Outgoing, received: &Received) -> Result<Prepared, Error> {
     let key = || Some(Bytes::copy_from_slice(&received.key()?));
     let record = Record::new(received.whole_body()?).with_key(outgoing.record_key().cloned().or_else(key));

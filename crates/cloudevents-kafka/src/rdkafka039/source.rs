@@ -8,7 +8,7 @@ use cloudevents_core::Error;
 use cloudevents_transport::binding::log::{Ledger, LogSource, Record};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-/// What a receiver takes records from. Dropping it ends the consumer.
+/// The end from which a receiver takes records. Dropping it ends the consumer.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) handover: Arc<Handover>,

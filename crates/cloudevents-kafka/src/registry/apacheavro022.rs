@@ -15,8 +15,8 @@ use std::{borrow::Cow, sync::Arc};
 
 /// Encodes and decodes serde types as Avro, framed with the id of an Avro schema.
 ///
-/// The name of the Rust type must be that of the record, enumeration or fixed; serde's `rename` sets it.
-/// Records are structs with serde's derive: maps and `serde_json::Value` do not fit them.
+/// The name of the Rust type must be the name of the record, enumeration or fixed. serde's `rename` sets it. Records are structs with
+/// serde's derive: maps and `serde_json::Value` do not fit them.
 ///
 /// A payload is read with the schema it was written with, which its id identifies. Without a reader schema,
 /// the fields of the Rust type are looked up in that schema by name. With one, Avro's schema resolution
@@ -77,8 +77,8 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
         self
     }
 
-    /// Returns a codec that resolves what it reads to this schema. The schema must be complete: its
-    /// references are not looked up.
+    /// Returns a codec that resolves payloads to this schema when it reads them. The schema must be complete: its references are not looked
+    /// up.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro
     /// schema.

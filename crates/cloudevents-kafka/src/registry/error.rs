@@ -72,7 +72,7 @@ impl std::error::Error for RegistryRefusal {}
 ///
 /// Returns true for the kinds [`Timeout`](ErrorKind::Timeout), [`Disconnected`](ErrorKind::Disconnected),
 /// [`Closed`](ErrorKind::Closed) and [`Transport`](ErrorKind::Transport). If the source is a
-/// [`RegistryRefusal`], returns what [`RegistryRefusal::is_temporary`] returns.
+/// [`RegistryRefusal`], returns the result of [`RegistryRefusal::is_temporary`].
 pub fn is_temporary(error: &Error) -> bool {
     match error.source().and_then(|source| source.downcast_ref::<RegistryRefusal>()) {
         Some(refusal) => refusal.is_temporary(),

@@ -24,10 +24,9 @@ const HEAD: usize = 5;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framed<'a> {
-    /// The id that the registry assigned to the schema. Registries assign 31-bit ids; all 32-bit values are
-    /// accepted.
+    /// The id that the registry assigned to the schema. Registries assign 31-bit ids. All 32-bit values are accepted.
     pub schema_id: u32,
-    /// The message's position in a Protobuf schema; `None` for payloads that are not Protobuf.
+    /// The message's position in a Protobuf schema. `None` for payloads that are not Protobuf.
     pub message_indexes: Option<MessageIndexes>,
     /// The payload after the framing.
     pub payload: &'a [u8],

@@ -1,11 +1,10 @@
 //! Payloads that name their schema: the framing of schema registries, and codecs that use a registry.
 //!
-//! On many topics a payload is not bare Avro, Protobuf or JSON. It starts with a byte 0 and the id of a
-//! schema, four bytes in big-endian order. The reader fetches the schema from a registry. [Confluent's
-//! documentation][wire] describes the framing; Apicurio, Karapace and Redpanda use the same framing and the
-//! same requests.
+//! On many topics a payload is not bare Avro, Protobuf or JSON. It starts with a byte 0 and the id of a schema, four bytes in big-endian
+//! order. The reader fetches the schema from a registry. [Confluent's documentation][wire] describes the framing. Apicurio, Karapace and
+//! Redpanda use the same framing and the same requests.
 //!
-//! | item | what it does |
+//! | item | use |
 //! |---|---|
 //! | [`Framed`] | reads and writes the framing, without a registry |
 //! | [`SchemaRegistry`] | the trait of registries; implemented by `reqwest013::HttpRegistry` (feature `registry-reqwest013`) and by your own |
@@ -27,7 +26,7 @@
 //! `application/vnd.confluent.json`. None of the three media types is registered. For a topic with another
 //! convention, use `with_content_type`.
 //!
-//! The codecs read more content types; each codec lists them.
+//! The codecs read more content types. Each codec lists them.
 //!
 //! # Not supported
 //!

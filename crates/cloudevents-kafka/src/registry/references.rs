@@ -12,8 +12,7 @@ enum Step {
     Done(Reference, Schema),
 }
 
-/// Returns the schemas that this one refers to, directly or indirectly, each once. A schema comes after
-/// those that it refers to.
+/// Returns the schemas that this one refers to, directly or indirectly, each once. A schema comes after the schemas that it refers to.
 ///
 /// Errors are those of the registry, and [`TooMany`](ErrorKind::TooMany) for more than 256.
 pub async fn referenced_schemas<R: SchemaRegistry>(

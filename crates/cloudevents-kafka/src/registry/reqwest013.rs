@@ -29,7 +29,7 @@ const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 pub struct HttpRegistryOptions {
     /// The credentials. Default: [`None`](Authorization::None), or the user and password of the URL.
     pub authorization: Authorization,
-    /// Extra headers of every request, such as those that name a cluster or an identity pool.
+    /// Extra headers of every request, such as headers that name a cluster or an identity pool.
     pub headers: HeaderMap,
     /// How long one request may take, including connecting and reading the body. Default: 10 seconds.
     pub timeout: Duration,
@@ -42,8 +42,8 @@ pub struct HttpRegistryOptions {
     pub register: bool,
     /// Whether the registry normalizes schemas before it compares them. Default: no.
     pub normalize: bool,
-    /// Your own client, with its proxies and certificates. It should not follow redirects. Credentials belong in these options: what a
-    /// registry repeats of headers that the client adds is shown in errors.
+    /// Your own client, with its proxies and certificates. It should not follow redirects. Credentials belong in these options: if a
+    /// registry repeats headers that the client adds, errors show them.
     pub client: Option<Client>,
 }
 
@@ -360,7 +360,8 @@ fn too_large(limit: usize) -> Error {
         .with_help("raise `HttpRegistryOptions::max_bytes`")
 }
 
-/// Converts a status to an error. Reads the registry's message from the body, and leaves out one that repeats credentials of the request.
+/// Converts a status to an error. Reads the registry's message from the body, and leaves out a message that repeats credentials of the
+/// request.
 async fn refused(status: u16, response: Response, limit: usize, secrets: &Secrets) -> Error {
     let document = match read(response, limit).await {
         Ok(body) => serde_json::from_slice::<Refused>(&body).ok(),

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 /// A registry: returns the schema for an id, and the id of a schema.
 ///
-/// Implement it with `async fn`. A future may be dropped at any await point and must not leave partial
-/// effects. For errors that a retry may resolve, use a kind that [`is_temporary`](super::is_temporary)
-/// recognizes; [`Cached`](super::Cached) does not cache them.
+/// Implement it with `async fn`. A future may be dropped at any await point and must not leave partial effects. For errors that a retry may
+/// resolve, use a kind that [`is_temporary`](super::is_temporary) recognizes. [`Cached`](super::Cached) does not cache them.
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};

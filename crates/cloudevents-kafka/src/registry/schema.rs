@@ -126,8 +126,8 @@ impl fmt::Display for SchemaKind {
 /// A reference from a schema to a version of a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// The name by which the schema refers to it: the full name of an Avro type, the path of a Protobuf
-    /// import, the URL of a JSON Schema.
+    /// The name by which the schema refers to it. It is the full name of an Avro type, the path of a Protobuf import, or the URL of a JSON
+    /// Schema.
     pub name: String,
     /// The subject under which it is registered.
     pub subject: String,

@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-/// A request in progress. All waiting callers drive it; it is cancelled when all of them are dropped.
+/// A request in progress. All waiting callers drive it. It is cancelled when all of them are dropped.
 type Flight<V> = Shared<BoxFuture<'static, Result<V, Error>>>;
 
 pub(crate) struct Table<K, V> {
@@ -47,8 +47,8 @@ where
         Arc::new(Self { options, entries: Mutex::new(Entries { by_key: HashMap::new(), clock: 0 }) })
     }
 
-    /// Returns the response for this key: the cached one, or the result of `ask`, which is called only if
-    /// no request for the key is in progress.
+    /// Returns the response for this key: the cached response, or the result of `ask`. It calls `ask` only if no request for the key is in
+    /// progress.
     pub(crate) async fn get<F>(self: &Arc<Self>, key: K, ask: impl FnOnce() -> F) -> Result<V, Error>
     where
         F: Future<Output = Result<V, Error>> + Send + 'static,

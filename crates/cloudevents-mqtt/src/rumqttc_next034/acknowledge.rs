@@ -44,7 +44,7 @@ impl Unacknowledged {
         self.0.iter().any(|(_, known, _)| *known == id)
     }
 
-    /// The connection is lost. Messages with numbers below `settled` are settled, and those in `perhaps` may be.
+    /// The connection is lost. Messages with numbers below `settled` are settled, and messages in `perhaps` may be.
     pub(super) fn lost(&mut self, settled: u64, perhaps: &Range<u64>, owed: &mut Owed) {
         let is_owed = |number: &u64| *number < settled || perhaps.contains(number);
         let lost = self.0.drain(..).filter(|(number, ..)| is_owed(number));
@@ -56,15 +56,16 @@ impl Unacknowledged {
 /// packet identifiers.
 #[derive(Default)]
 pub(super) struct Owed {
-    /// By packet identifier, which a message keeps over the next connection (MQTT 5.0, section 4.4): the number of the PINGREQ that follows
-    /// the acknowledgement, [`EARLIER`], or [`AGAIN`].
+    /// The number of the PINGREQ that follows the acknowledgement, [`EARLIER`], or [`AGAIN`], by packet identifier. A message keeps its
+    /// packet identifier over the next connection (MQTT 5.0, section 4.4).
     ids: BTreeMap<u16, u64>,
     /// How many PINGREQ of this connection the broker has answered.
     pongs: u64,
 }
 
-/// It was settled over an earlier connection. The first PINGREQ of this one has the number 1: the broker answers it behind what it sends
-/// again.
+/// The number for settlements over an earlier connection. The first PINGREQ of this connection has the number 1.
+///
+/// The broker answers it behind the messages that it sends again.
 const EARLIER: u64 = 0;
 
 /// It was settled over an earlier connection, has come again, and is not acknowledged.
@@ -75,7 +76,7 @@ impl Owed {
         self.ids.is_empty()
     }
 
-    /// A message has arrived: again, or another one with an identifier that the broker has free.
+    /// A message has arrived again, or another message with an identifier that the broker has free.
     pub(super) fn arrived(&mut self, Arrived { publish, .. }: &Arrived) {
         if !publish.dup {
             self.ids.remove(&publish.pkid);
@@ -84,7 +85,7 @@ impl Owed {
         }
     }
 
-    /// The broker has answered so many PINGREQ of this connection, and so has read what was sent before them.
+    /// The broker has answered so many PINGREQ of this connection, and so has read the packets that were sent before them.
     pub(super) fn read(&mut self, pongs: u64) {
         if pongs > self.pongs {
             self.pongs = pongs;

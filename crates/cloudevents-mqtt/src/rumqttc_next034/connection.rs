@@ -33,14 +33,15 @@ use tokio::{
 /// How long the broker may take to close a connection that was ended.
 pub(super) const FAREWELL: Duration = Duration::from_secs(10);
 
-/// How long to read what a broker still sends when the connection was ended.
+/// How long to read data that a broker still sends after the connection was ended.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many bytes are read at once.
 pub(super) const CHUNK: usize = 32 << 10;
 
-/// How many bytes of messages are kept until a subscription is confirmed. When more come, they are those of a session that is resumed, and
-/// the confirmation is behind them.
+/// How many bytes of messages are kept until a subscription is confirmed.
+///
+/// When more come, they are messages of a session that is resumed, and the confirmation is behind them.
 const EARLY: usize = 8 << 20;
 
 /// The packet identifier of the subscription of a connection. Messages have others.
@@ -77,7 +78,7 @@ pub(super) struct Connection {
     pub(super) welcome: Welcome,
 }
 
-/// What a connection is for: takes the packets of the broker.
+/// The user of a connection: it takes the packets of the broker.
 pub(super) trait Side: Send {
     /// Takes a packet. An error ends the connection.
     fn take(&mut self, packet: Packet) -> Result<(), Error>;
@@ -138,7 +139,7 @@ impl Connection {
         Ok((connection, connect))
     }
 
-    /// Logs in with this CONNECT. The function is called when the broker has answered, whatever it says.
+    /// Logs in with this CONNECT. The function is called when the broker has answered, also with a refusal.
     pub(super) async fn log_in(
         mut self,
         target: &Target,
@@ -173,7 +174,7 @@ impl Connection {
         self.writer.shutdown().await.map_err(lost)
     }
 
-    /// Returns what the broker has answered.
+    /// Returns the answer of the broker.
     async fn welcomed(&mut self, version: Version) -> Result<Result<Welcome, Error>, Error> {
         loop {
             // A broker of MQTT 3.1.1 answers in its own version.
@@ -196,8 +197,10 @@ impl Connection {
         }
     }
 
-    /// Waits until the broker has confirmed the subscription, or has sent as much as is kept until then. For a session that is resumed, the
-    /// confirmation is behind what has waited, which may take long: no longer than `patience` while it comes.
+    /// Waits until the broker has confirmed the subscription, or has sent as many bytes as are kept until then.
+    ///
+    /// For a session that is resumed, the confirmation is behind the messages that have waited. These may take long: no longer than
+    /// `patience` while they come.
     async fn subscribed(&mut self, filter: &str, qos: Qos, patience: Duration) -> Result<(), Error> {
         let mut bytes = 0_usize;
         let mut enough = pin!(sleep(patience));
@@ -278,7 +281,7 @@ impl Connection {
                 timeout(PATIENCE, reason).await.ok().flatten().unwrap_or(error)
             }
             None => {
-                // If the socket were closed with unread bytes, the broker might not get what was written.
+                // If the socket were closed with unread bytes, the broker might not get the written bytes.
                 let _ = timeout(PATIENCE, async {
                     let mut rest = BytesMut::with_capacity(CHUNK);
                     while reader.read_buf(&mut rest).await.is_ok_and(|read| read > 0) {
@@ -335,7 +338,7 @@ async fn read(
     }
 }
 
-/// Reads what has arrived, without taking it. Returns why the broker has ended the connection, if it has said so.
+/// Reads data that has arrived, without taking it. Returns why the broker has ended the connection, if it has said so.
 async fn goodbye(
     reader: &mut ReadHalf<Box<dyn Stream>>,
     packets: &mut Reader,
@@ -362,7 +365,7 @@ async fn write_all(
             let mut writing = pin!(writer.write_buf(&mut rest));
             let written = match unconstrained(writing.as_mut()).now_or_never() {
                 Some(written) => written,
-                // The system takes more when the peer has taken what it has. Behind that, a PINGREQ waits, too.
+                // The system takes more when the peer has taken its bytes. Behind that, a PINGREQ waits, too.
                 None => {
                     let written = writing.await;
                     pulse.heard.store(true, Ordering::Relaxed);
@@ -390,8 +393,9 @@ struct Pulse {
 }
 
 impl Pulse {
-    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one, or up to a half more: a single half
-    /// without an answer may be a broker, or a client, that stood still for a moment.
+    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one Keep Alive, or up to a half more.
+    ///
+    /// A single half without an answer may be a broker, or a client, that stood still for a moment.
     async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
         if keep_alive.is_zero() {
             return std::future::pending().await;
@@ -411,8 +415,10 @@ impl Pulse {
     }
 }
 
-/// The Keep Alive that holds: the shorter one of the client's and the broker's. The broker's is the longest time that it permits, and 0 is
-/// none (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14); the client looks after the connection for itself, too.
+/// The Keep Alive that applies: the shorter of the client's and the broker's.
+///
+/// The broker's is the longest time that it permits, and 0 is none (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14). The client also checks the
+/// connection for itself.
 fn agreed(own: Duration, broker: Option<u16>) -> Duration {
     let broker = broker.map(|seconds| Duration::from_secs(seconds.into())).filter(|broker| !broker.is_zero());
     match broker {
@@ -500,7 +506,7 @@ pub(super) fn subscribe(version: Version, filter: &str, qos: Qos) -> Result<Byte
     Ok(bytes)
 }
 
-/// Checks what the broker has granted for the subscription of a receiver.
+/// Checks the grant of the broker for the subscription of a receiver.
 pub(super) fn granted(filter: &str, qos: Qos, code: Option<Result<u8, MqttRefusal>>) -> Result<(), Error> {
     match code {
         // Nothing would come again after a loss. With QoS 1 for QoS 2, it would.

@@ -12,7 +12,7 @@ use cloudevents_transport::{
     binding::{Rejecting, Transmit, log::LogOptions, rejecting},
 };
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the policy for rejected messages, from the URL, otherwise from the options.
 pub(super) async fn decided(
     endpoint: &Endpoint,
     target: &Target,
@@ -31,8 +31,9 @@ pub(super) async fn decided(
     })
 }
 
-/// Sends rejected messages to another topic of the same broker, as they were received, with [the headers of the
-/// letter](DeadLetter::headers) as user properties. MQTT 3.1.1 has none, so the reason is only logged there.
+/// Sends rejected messages to another topic of the same broker, as they were received.
+///
+/// [The headers of the dead letter](DeadLetter::headers) are user properties. MQTT 3.1.1 has none, so the reason is only logged there.
 struct DeadLetterTopic(MqttSender, Version);
 
 impl DeadLetterSink for DeadLetterTopic {

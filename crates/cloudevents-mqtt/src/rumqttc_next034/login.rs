@@ -15,9 +15,9 @@ use cloudevents_transport::Secret;
 pub struct Login {
     /// The user. Default: that of the URL.
     pub user: Option<Secret>,
-    /// The password. Without TLS, anyone who observes the connection can read it. Default: that of the URL.
+    /// The password. Without TLS, anyone who observes the connection can read it. Default: the password of the URL.
     pub password: Option<Secret>,
-    /// Certificates. Default: those of [`MqttConnection`](super::MqttConnection).
+    /// Certificates. Default: the certificates of [`MqttConnection`](super::MqttConnection).
     #[cfg(feature = "tls")]
     pub tls: Option<super::Tls>,
 }

@@ -7,7 +7,7 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses};
 use rumqttc_v4::mqttbytes::v4;
 use rumqttc_v5::mqttbytes::{QoS, v5};
 
-/// Reads what a client of MQTT 5 received, without copying the properties or the payload.
+/// Reads messages that a client of MQTT 5 received, without copying the properties or the payload.
 impl MessageView for v5::Publish {
     #[inline]
     fn content_type(&self) -> Option<&str> {
@@ -36,7 +36,7 @@ impl MessageView for v5::Publish {
     }
 }
 
-/// Reads what a client of MQTT 3.1.1 received.
+/// Reads messages that a client of MQTT 3.1.1 received.
 impl MessageView for v4::Publish {
     #[inline]
     fn version(&self) -> Version {
@@ -83,8 +83,8 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 
 /// Writes an event as a message of rumqttc-v5-next, for this topic. Its parts fit the methods of that client: see [`publish`].
 ///
-/// Errors are those of [`encode`](crate::encode()) of this crate; MQTT 3.1.1 is an error of kind
-/// [`Unsupported`](ErrorKind::Unsupported): for that, encode with [`Encoding::v3`] and pass the message to [`publish_v3`].
+/// Errors are those of [`encode`](crate::encode()) of this crate. MQTT 3.1.1 is an error of kind [`Unsupported`](ErrorKind::Unsupported):
+/// for this version, encode with [`Encoding::v3`] and pass the message to [`publish_v3`].
 pub fn encode<'a>(
     event: &Event,
     with: impl Into<Encoding<'a>>,
@@ -101,7 +101,7 @@ pub fn encode<'a>(
     Ok((publish(message, topic, qos), losses))
 }
 
-/// Converts a message into one of rumqttc-v5-next, for this topic. The payload is not copied; the properties are.
+/// Converts a message into a message of rumqttc-v5-next, for this topic. The payload is not copied. The properties are.
 ///
 /// The client takes the parts: `client.publish(topic, publish.payload, PublishOptions::new(publish.qos).properties(properties))`.
 ///
@@ -124,7 +124,7 @@ pub fn publish(message: MqttMessage, topic: &str, qos: Qos) -> v5::Publish {
     v5::Publish::new(topic, qos.into(), message.payload, properties)
 }
 
-/// Converts a message of MQTT 3.1.1 into one of rumqttc-v4-next, for this topic. The payload is not copied.
+/// Converts a message of MQTT 3.1.1 into a message of rumqttc-v4-next, for this topic. The payload is not copied.
 ///
 /// A message of MQTT 5 is an error of kind [`Unsupported`](ErrorKind::Unsupported), because its properties would be lost.
 ///

@@ -30,10 +30,10 @@
 //!
 //! # Guarantees
 //!
-//! The tests named here are in `tests/real`. Those of the contract are in `cloudevents_transport::contract`. They run against the testkit's
-//! broker, or against the broker that `CE_TEST_MQTT_URL` names: `.ci/brokers/mqtt` starts Mosquitto and HiveMQ.
+//! The tests named here are in `tests/real`. The tests of the contract are in `cloudevents_transport::contract`. They run against the
+//! testkit's broker, or against the broker that `CE_TEST_MQTT_URL` names: `.ci/brokers/mqtt` starts Mosquitto and HiveMQ.
 //!
-//! | | what | shown by |
+//! | | guarantee | shown by |
 //! |---|---|---|
 //! | delivery | at least once with QoS 1 and 2: a sender returns the outcome of each message, and a session gets unacknowledged messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | PUBACK with QoS 1, PUBCOMP with QoS 2, written with QoS 0; a refusal has its reason code | `client::the_outcome_is_the_brokers`, `client::every_quality_of_service_arrives` |
@@ -42,7 +42,7 @@
 //! | bounds | enqueuing waits for the broker's Receive Maximum and [`SenderOptions::in_flight`](cloudevents_transport::SenderOptions::in_flight) | `client::the_receive_maximum_is_the_room_for_sending` |
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the connection stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
 //! | text | control characters and noncharacters in a header or topic, for which brokers may end the connection: [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), or [`InvalidString`](cloudevents_core::ErrorKind::InvalidString) for a topic, and the connection stays | `client::what_brokers_may_end_the_connection_for_is_not_sent` |
-//! | topics of the broker | attributes that make a topic begin with `$` where its template does not: [`InvalidString`](cloudevents_core::ErrorKind::InvalidString), and the connection stays | `real::an_event_that_names_a_topic_of_a_real_broker_is_the_mistake_of_its_message_only` |
+//! | topics of the broker | attributes that make a topic begin with `$` although its template does not: [`InvalidString`](cloudevents_core::ErrorKind::InvalidString), and the connection stays | `real::an_event_that_names_a_topic_of_a_real_broker_is_the_mistake_of_its_message_only` |
 //! | settlement | in order of arrival; [`receiver`] describes when the outcome is known | contract, `client::acknowledgements_are_in_order` |
 //! | unreadable | a message that is not a valid packet, too large, or flooded with properties is delivered as an error, to be settled, and blocks no other | `hostile::a_message_that_cannot_be_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds for deliveries, and as many waiting messages | `client::a_stalled_consumer_stops_reading_and_stays_connected` |
@@ -53,8 +53,9 @@
 //! | version 3.1.1 | JSON documents only; binary mode is an error | `client::mqtt_3_has_structured_mode_only` |
 //! | secrets | users and passwords appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in` |
 //!
-//! What a broker sends while messages are not settled is up to it. HiveMQ sends a session what it has at the moment, 50 messages at most,
-//! and more when all of these are acknowledged: there, a message that is retried or handled slowly holds up what is behind it.
+//! A broker decides how many messages it sends while others are not settled. HiveMQ sends a session the messages that it has at the moment,
+//! 50 at most, and more when all of these are acknowledged. There, a message that is retried or handled slowly delays the messages behind
+//! it.
 //!
 //! Not supported: exactly-once delivery across connections, topic aliases, will messages, subscription identifiers, enhanced
 //! authentication, MQTT over WebSockets.

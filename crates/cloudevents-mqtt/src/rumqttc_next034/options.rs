@@ -28,24 +28,25 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MqttConnection {
-    /// The version of MQTT; `version` in a URL, `5` or `3.1.1`. Default: 5.
+    /// The version of MQTT: `version` in a URL, `5` or `3.1.1`. Default: 5.
     pub version: Version,
-    /// The client identifier; `client` in a URL. The broker keeps a receiver's session under it, so each receiver needs its own, the same
-    /// one after a restart. Default: a random one, whose session ends with the receiver; over MQTT 3.1.1, not in [all
-    /// cases](super::receiver).
+    /// The client identifier: `client` in a URL. Default: a random identifier, whose session ends with the receiver.
+    ///
+    /// Over MQTT 3.1.1, the session does not end in [all cases](super::receiver). The broker keeps a receiver's session under this
+    /// identifier. So each receiver needs its own, and the same identifier after a restart.
     pub client: Option<String>,
-    /// A source of changing credentials, called before each connection. What it returns takes precedence over the URL. Default: none.
+    /// A source of changing credentials, called before each connection. Its credentials take precedence over the URL. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// The Keep Alive, in whole seconds; `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it is
+    /// The Keep Alive, in whole seconds: `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it is
     /// lost. A broker may end a connection on which one message takes as long: choose a longer one for large messages over slow lines. The
     /// broker may require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
-    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `mqtts` URLs. Default: that of [`Tls`](super::Tls).
+    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `mqtts` URLs. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -113,7 +114,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: MqttConnection, side: Side) -> Result<Self, Error> {
         let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]

@@ -30,7 +30,7 @@ pub(super) struct Outbox {
 #[derive(Default)]
 struct Out {
     buffer: BytesMut,
-    /// How many bytes of it answer what was read.
+    /// How many bytes of it answer packets that were read.
     answers: usize,
     /// Messages of QoS 0 in the buffer, by their numbers in `confirms`.
     unconfirmed: Vec<u64>,
@@ -47,7 +47,7 @@ impl Out {
     }
 }
 
-/// What is written in one go.
+/// The bytes that are written in one go.
 #[derive(Default)]
 pub(super) struct Chunk {
     pub(super) bytes: BytesMut,
@@ -74,7 +74,7 @@ impl Outbox {
         !self.out().is_over()
     }
 
-    /// Adds packets that answer what was read. What is added after the end, or behind DISCONNECT, is dropped.
+    /// Adds packets that answer packets that were read. Packets that are added after the end, or behind DISCONNECT, are dropped.
     pub(super) fn add(&self, write: impl FnOnce(&mut BytesMut)) {
         let mut added = 0;
         let _ = self.try_add(|buffer| {
@@ -159,8 +159,9 @@ impl Outbox {
         out.buffer = BytesMut::new();
     }
 
-    /// Waits until there is room for answers. Messages of this side do not take it: while they are written, which may take long, what
-    /// confirms earlier ones has to be read.
+    /// Waits until answers fit. Messages of this side do not count.
+    ///
+    /// While messages are written, which may take long, confirmations of earlier ones have to be read.
     pub(super) async fn room(&self) {
         while self.out().answers > FULL {
             self.emptied.notified().await;

@@ -1,8 +1,8 @@
 //! Packets of both versions, as far as a client reads and writes them.
 //!
-//! The packets are read by the codecs of rumqttc, with two additions. A message that is too large, or that these codecs cannot read, is
-//! not an error of the connection: the broker would send it again after each reconnect. And the size of the properties is checked
-//! before they are read, because each of them becomes two allocations.
+//! The packets are read by the codecs of rumqttc, with two additions. A message that is too large, or that these codecs cannot read, is not
+//! an error of the connection. The broker would send it again after each reconnect. And the size of the properties is checked before they
+//! are read, because each of them becomes two allocations.
 
 use super::{connection::CHUNK, failure, refusal::MqttRefusal};
 use crate::Version;
@@ -17,7 +17,7 @@ pub(super) const MOST_PROPERTIES: usize = 1 << 20;
 /// The first byte of a packet.
 const PUBLISH: u8 = 0x30;
 
-/// What a broker sends.
+/// A packet that a broker sends.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // nearly all packets are messages
 pub(super) enum Packet {
@@ -34,7 +34,7 @@ pub(super) enum Packet {
     Other,
 }
 
-/// What the broker says about a message.
+/// The answer of the broker to a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
     Yes,
@@ -75,7 +75,7 @@ pub(super) struct Welcome {
 pub(super) struct Arrived {
     pub(super) publish: v5::Publish,
     pub(super) error: Option<Error>,
-    /// The bytes of the packet that stay in memory: all of it, where the payload or the topic is a part of it.
+    /// The bytes of the packet that stay in memory: all bytes, if the payload or the topic is a part of it.
     pub(super) frame: usize,
 }
 
@@ -116,8 +116,9 @@ impl Reader {
         Self { version, limit, skip: 0 }
     }
 
-    /// How much of a packet is still to come that has a buffer of its own, and nothing else in it: one of more than a chunk. Any part of a
-    /// buffer that is kept keeps all of it.
+    /// How much is still to come of a packet of more than a chunk. Such a packet has a buffer of its own, with nothing else in it.
+    ///
+    /// Any part of a buffer that is kept keeps all of the buffer.
     pub(super) fn missing(&self, buffer: &[u8]) -> Option<usize> {
         let (_, header, length) = fixed_header(buffer).ok()??;
         let frame = header.saturating_add(length);
@@ -213,7 +214,7 @@ impl Reader {
     }
 }
 
-/// Behind so many bytes of a packet: what comes next does not keep a buffer that has grown for them.
+/// Behind so many bytes of a packet, the next packets do not keep a buffer that has grown for it.
 fn begin_anew(buffer: &mut BytesMut, taken: usize) {
     if taken > CHUNK {
         let rest = std::mem::replace(buffer, BytesMut::with_capacity(CHUNK));
@@ -227,20 +228,21 @@ fn unread(why: &str) -> Error {
         .with_detail(format!("the packet of the message cannot be read: {why}"))
 }
 
-/// What is needed to acknowledge a message, whatever the rest of it is.
+/// The parts that are needed to acknowledge a message. The rest may be malformed.
 struct Head {
     publish: v5::Publish,
-    /// Where properties or payload begin, behind the fixed header.
+    /// The offset of properties or payload, behind the fixed header.
     payload_or_properties: usize,
     /// The size of the properties, if it can be read.
     properties: Option<usize>,
-    /// Where the payload begins, if that can be known.
+    /// The offset of the payload, if it can be known.
     payload: Option<usize>,
 }
 
 impl Head {
-    /// Reads what follows the fixed header, in a packet of this length. `None` if it is not a message; `Some(None)` if more bytes are
-    /// needed.
+    /// Reads the bytes behind the fixed header, in a packet of this length.
+    ///
+    /// `None` if it is not a message. `Some(None)` if more bytes are needed.
     #[allow(clippy::option_option)]
     fn read(version: Version, first: u8, rest: &[u8], length: usize) -> Option<Option<Self>> {
         let qos = match (first >> 1) & 3 {

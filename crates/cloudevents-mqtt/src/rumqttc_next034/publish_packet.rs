@@ -26,7 +26,7 @@ pub(super) struct Prepared<'a> {
     pub(super) topic: &'a str,
     pub(super) qos: Qos,
     pub(super) retain: bool,
-    /// Whether this broker has delivered the text of the message, and so takes it again, whatever it is.
+    /// Whether this broker has delivered the text of the message, and so takes it again, even if the text is unusual.
     pub(super) returns: bool,
     pub(super) extras: Extras<'a>,
 }
@@ -41,13 +41,13 @@ pub(super) struct Extras<'a> {
 }
 
 impl<'a> Extras<'a> {
-    /// Reads what is sent with the message; `expiry` is the default of the sender.
+    /// Reads the properties that are sent with the message. `expiry` is the default of the sender.
     pub(super) fn of(
         outgoing: &'a Outgoing,
         message: &MqttMessage,
         expiry: Option<Duration>,
     ) -> Result<Self, Error> {
-        // What is sent as it was received keeps these.
+        // A message that is sent as it was received keeps these.
         let kept = match outgoing.content() {
             Content::AsReceived(received) => received.native().and_then(ReceivedPublish::properties),
             _ => None,
@@ -113,7 +113,9 @@ fn seconds(expiry: Duration) -> u32 {
 }
 
 impl Prepared<'_> {
-    /// Checks what does not depend on the connection. Returns the size of the properties, and of what follows the fixed header.
+    /// Checks the parts that do not depend on the connection.
+    ///
+    /// Returns the size of the properties, and of the bytes behind the fixed header.
     fn sizes(&self) -> Result<(usize, usize), Error> {
         let id = if self.qos == Qos::AtMostOnce { 0 } else { 2 };
         let string = |text: &str, what: &str| self.string(text, what);
@@ -274,7 +276,7 @@ mod tests {
     }
 
     proptest! {
-        /// The codec of the client library reads what is written here, and writes the same bytes.
+        /// The codec of the client library reads the packets that are written here, and writes the same bytes.
         #[test]
         fn as_the_codec_writes_it(properties in prop::collection::vec(("[a-z-]{0,9}", "\\PC{0,200}"), 0..5), content_type in prop::option::of("[a-z/]{1,20}"), payload in prop::collection::vec(any::<u8>(), 0..300), topic in "[a-z/é]{1,150}", flags: [bool; 3], qos in 0_u8..3, expiry in prop::option::of(1_u32..)) {
             let [retain, is_text, replies] = flags;
@@ -386,7 +388,7 @@ mod tests {
         let with = |outgoing: &Outgoing| {
             Extras::of(outgoing, &message, None).map(|_| ()).map_err(|error| error.kind())
         };
-        // The sender has left out what is lost.
+        // The sender has left out the headers that are lost.
         assert_eq!(with(&outgoing().header("traceparent", "1")), Err(ErrorKind::Inexact));
         assert_eq!(with(&outgoing().header("x-a", [0xff])), Err(ErrorKind::Inexact));
         assert_eq!(with(&outgoing().header("x-a", "1")), Ok(()));

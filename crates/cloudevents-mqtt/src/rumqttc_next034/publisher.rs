@@ -94,7 +94,7 @@ pub(super) struct Publisher {
     ids: Mutex<Ids>,
     /// As many permits as there are free identifiers: they are given in the order of waiting. Closed when the connection is lost.
     free: Semaphore,
-    /// Notified when a message has an outcome, for those that wait for the last one.
+    /// Notified when a message has an outcome, for tasks that wait for the last message.
     freed: Notify,
     confirms: Confirms,
     requests: Requests,
@@ -131,7 +131,7 @@ async fn run(link: Arc<Publisher>, connection: Connection) {
 }
 
 impl Publisher {
-    /// Waits until a message of this QoS could be sent, behind those that wait already. The connection may be lost then.
+    /// Waits until a message of this QoS could be sent, behind tasks that wait already. The connection may be lost then.
     pub(super) async fn slot(&self, qos: Qos) -> Slot<'_> {
         match qos {
             Qos::AtMostOnce => None,
@@ -205,7 +205,7 @@ impl Publisher {
             loop {
                 let mut freed = pin!(self.freed.notified());
                 freed.as_mut().enable();
-                // Those of QoS 0 have no identifier; DISCONNECT follows them in the outbox.
+                // Messages of QoS 0 have no identifier. DISCONNECT follows them in the outbox.
                 if self.ids().used == 0 || self.confirms.is_empty() {
                     return;
                 }
@@ -246,8 +246,10 @@ impl Publisher {
         self.freed.notify_waiters();
     }
 
-    /// Fails messages that are not confirmed in time. Returns when none of those that the broker takes at once was confirmed in time: only
-    /// another connection has packet identifiers that are free.
+    /// Fails messages that are not confirmed in time.
+    ///
+    /// Returns when the broker holds as many messages as it takes at once, and none of them was confirmed in time. Only another connection
+    /// has free packet identifiers then.
     async fn expire(&self) -> Error {
         loop {
             match self.confirms.due() {
@@ -326,11 +328,11 @@ impl Sending<'_> {
 
 /// Packet identifiers, from 1.
 struct Ids {
-    /// The number of the message that has this identifier, at the place of the identifier minus one, and whether PUBREC said that it has no
-    /// subscriber.
+    /// The number of the message that has this identifier, and whether PUBREC said that it has no subscriber. The index is the identifier
+    /// minus one.
     slots: Vec<Option<(u64, bool)>>,
     used: usize,
-    /// Where to look for a free one first.
+    /// The identifier at which the search for a free one begins.
     next: usize,
     lost: bool,
 }

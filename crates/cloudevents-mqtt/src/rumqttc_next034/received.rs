@@ -56,7 +56,7 @@ impl From<v5::Publish> for ReceivedPublish {
 }
 
 impl ReceivedPublish {
-    /// The packet, as rumqttc-v5-next has it. One of MQTT 3.1.1 has no properties.
+    /// The packet, as rumqttc-v5-next has it. A packet of MQTT 3.1.1 has no properties.
     pub fn publish(&self) -> &v5::Publish {
         &self.publish
     }

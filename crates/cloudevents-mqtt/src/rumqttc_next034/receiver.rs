@@ -45,23 +45,27 @@ const UNNAMED_SESSION: Duration = Duration::from_secs(300);
 pub struct MqttReceiverOptions {
     /// Options of the connection.
     pub connection: MqttConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub log: LogOptions,
-    /// The highest quality of service at which to receive; `qos` in a URL. Messages of QoS 0 are lost if the connection or the process is.
-    /// Default: at least once.
+    /// The highest quality of service at which to receive: `qos` in a URL. Default: at least once.
+    ///
+    /// If the connection or the process is lost, its messages of QoS 0 are lost.
     pub qos: Qos,
-    /// How long the broker keeps the session without a connection, in whole seconds; `session` in a URL. A broker of MQTT 3.1.1 decides
-    /// that itself; one of MQTT 5 may keep it for less, which is logged. Default: 24 hours with a [client
-    /// identifier](MqttConnection::client), and 5 minutes without one.
+    /// How long the broker keeps the session without a connection, in whole seconds: `session` in a URL.
+    ///
+    /// A broker of MQTT 3.1.1 decides that itself. A broker of MQTT 5 may keep it for less, which is logged. Default: 24 hours with a
+    /// [client identifier](MqttConnection::client), and 5 minutes without one.
     pub session: Option<Duration>,
-    /// How many messages the broker may send before the oldest is acknowledged; `prefetch` in a URL. It bounds how far the program
-    /// can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker. Default: 1,024.
+    /// How many messages the broker may send before the oldest is acknowledged: `prefetch` in a URL. Default: 1,024.
+    ///
+    /// It bounds how far the program can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker.
     pub receive_maximum: u16,
-    /// The largest packet in bytes, announced to the broker. The payload of a larger one is not read; it is delivered as an error of
-    /// kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge). Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1
-    /// MiB.
+    /// The largest packet in bytes, announced to the broker. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
+    ///
+    /// The payload of a larger packet is not read. It is delivered as an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge).
     pub max_packet_size: Option<u32>,
 }
 
@@ -91,9 +95,10 @@ impl From<DecodeOptions> for MqttReceiverOptions {
     }
 }
 
-/// Opens a receiver from `mqtt://user:password@host:port/filter`, or `mqtts` with TLS. The topic filter is the path without its first
-/// slash, percent-decoded: `plant/%23` for `plant/#`. [The crate's documentation](crate#urls) lists the options of the query. They take
-/// precedence over those of the program.
+/// Opens a receiver from `mqtt://user:password@host:port/filter`, or `mqtts` with TLS.
+///
+/// The topic filter is the path without its first slash, percent-decoded: `plant/%23` for `plant/#`. [The crate's
+/// documentation](crate#urls) lists the options of the query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -118,36 +123,43 @@ impl From<DecodeOptions> for MqttReceiverOptions {
 /// - **Retry** leaves the message unacknowledged. It is delivered again from memory after its delay, a bounded number of times. Meanwhile
 ///   later messages can be settled, and are acknowledged after it. The broker stops sending when
 ///   [`receive_maximum`](MqttReceiverOptions::receive_maximum) messages are unacknowledged.
-/// - **Reject** sends the message to another topic (`dead-letter`) and acknowledges it when the broker has confirmed it there, or drops
-///   it (`reject=drop`).
+/// - **Reject** sends the message to another topic (`dead-letter`) and acknowledges it when the broker has confirmed it there. With
+///   `reject=drop`, it drops the message.
 /// - A delivery that is **dropped** is delivered again from memory.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). The broker keeps the
-/// session and sends again what was not acknowledged, in order and with the duplicate flag. Deliveries of the lost connection can no longer
+/// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect). The broker keeps the
+/// session and sends unacknowledged messages again, in order and with the duplicate flag. Deliveries of the lost connection can no longer
 /// be settled: the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are
-/// delivered again. When another client takes the session over, which only MQTT 5 reports, the receiver leaves it to that one: its next
-/// call is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), and a program that goes on takes the session back. A session
-/// keeps its subscriptions: a receiver with another filter needs another client identifier, or gets the messages of both filters, which is
-/// logged. When a broker has lost the session, the receiver logs a warning and subscribes again. With MQTT 5, retained messages come when
-/// the session begins to subscribe, and not again when it is resumed; with 3.1.1, they come again.
+/// delivered again.
 ///
-/// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
-/// follows the acknowledgements, and so has read them, and the connection is closed. Then the session is free for another receiver.
+/// Another client may take the session over. Only MQTT 5 reports this. Then the receiver leaves the session to that client: its next call
+/// is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused). A program that goes on takes the session back.
+///
+/// A session keeps its subscriptions. So a receiver with another filter needs another client identifier. Otherwise it gets the messages of
+/// both filters, which is logged. When a broker has lost the session, the receiver logs a warning and subscribes again. With MQTT 5,
+/// retained messages come when the session begins to subscribe, and not again when it is resumed. With 3.1.1, they come again.
+///
+/// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the connection is closed. Before, the
+/// broker has answered a PINGREQ that follows the acknowledgements, and so has read them. Then the session is free for another receiver.
 ///
 /// Without a client identifier, the session ends with the receiver: when it is drained, or dropped while the runtime goes on. A broker of
-/// MQTT 3.1.1 ends it only over another connection, which is made then. So the session of a program that ends otherwise stays there until
-/// the broker drops it, which some never do, with what comes for it meanwhile: one that crashes, or returns from `main` with the receiver,
-/// or behind a drain that failed. Set one for such a broker; without one, opening logs a warning. With QoS 0, no session is kept.
+/// MQTT 3.1.1 ends it only over another connection, which is made then. A program may end otherwise: it crashes, or returns from `main`
+/// with the receiver, or a drain failed before. Then its session stays at the broker, with the messages that come for it, until the broker
+/// drops it. Some brokers never do. Set a client identifier for such a broker. Without one, opening logs a warning. With QoS 0, no session
+/// is kept.
 ///
 /// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
 ///
-/// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets what happens to rejected messages.
+/// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets the policy for rejected messages.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
-/// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version, or where more
-/// than QoS 0 is wanted grants only that or keeps no session; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
-/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
-/// broker refuses the user or the subscription.
+/// Errors:
+///
+/// - [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl)
+/// - [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if no policy for rejected messages is set, outside a tokio runtime, and when
+///   the broker does not support the version. With more than QoS 0, also if the broker grants only QoS 0 or keeps no session.
+/// - [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
+///   fails
+/// - [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user or the subscription
 pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: MqttReceiverOptions,

@@ -36,9 +36,10 @@ impl MqttRefusal {
     }
 }
 
-/// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: its payload is not of the
-/// form that its properties state (0x99), or it is too large (0x95). Other reason codes are about the topic, the rights or the state of the
-/// broker. `None` if the error is not a refusal with a reason code.
+/// Whether the broker refused this very message, so that no later attempt can succeed and other messages may.
+///
+/// Then its payload does not have the form that its properties state (0x99), or it is too large (0x95). Other reason codes are about the
+/// topic, the rights or the state of the broker. `None` if the error is not a refusal with a reason code.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = std::error::Error::source(error)?.downcast_ref::<MqttRefusal>()?;
     Some(matches!(refusal.code, 0x95 | 0x99))

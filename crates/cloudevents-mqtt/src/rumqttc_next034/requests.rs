@@ -67,7 +67,7 @@ impl Requests {
         Ok(Request { topic: &self.topic, waiting: self.waiting.begin()? })
     }
 
-    /// Takes a message of the topic. One that answers no request is dropped.
+    /// Takes a message of the topic. A message that answers no request is dropped.
     pub(super) fn reply(&self, reply: Arrived, version: Version) {
         let correlation =
             reply.publish.properties.as_ref().and_then(|properties| properties.correlation_data.as_deref());

@@ -38,21 +38,23 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MqttSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is always included. Without a
+    /// The options common to all protocols. The URL option `format` can name one of their formats. JSON is always included. Without a
     /// format, events are written as JSON over MQTT 3.1.1.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: MqttConnection,
-    /// Whether attributes have the prefix `ce-` in user properties, which is outside the specification:
-    /// [`Encoding::prefixed`](crate::Encoding::prefixed); `prefix=ce-` or `prefix=none` in a URL. [`SenderOptions::peer`] implies it for
-    /// some peers. Default: no.
+    /// Whether attributes have the prefix `ce-` in user properties, which is outside the specification. Default: no.
+    ///
+    /// See [`Encoding::prefixed`](crate::Encoding::prefixed). It is `prefix=ce-` or `prefix=none` in a URL. [`SenderOptions::peer`] implies
+    /// it for some peers.
     pub prefixed: bool,
-    /// The quality of service; `qos` in a URL. Default: at least once.
+    /// The quality of service: `qos` in a URL. Default: at least once.
     pub qos: Qos,
-    /// Whether the broker keeps the last message of each topic for later subscribers; `retain` in a URL, `true` or `false`. Brokers do
-    /// not keep an empty payload, but drop what they kept, so an event without data is kept in structured mode only. Default: no.
+    /// Whether the broker keeps the last message of each topic for later subscribers: `retain` in a URL, `true` or `false`. Default: no.
+    ///
+    /// For an empty payload, brokers drop the kept message and keep none. So an event without data is kept in structured mode only.
     pub retain: bool,
-    /// After what time the broker may drop a message that sets no time itself; `expiry` in a URL. Default: never.
+    /// How long the broker keeps a message that sets no time itself: `expiry` in a URL. Then it may drop the message. Default: for ever.
     pub expiry: Option<Duration>,
     /// The topic for replies to requests. Each sender needs its own. Default: `cloudevents/replies/`, followed by the client identifier.
     pub reply_topic: Option<String>,
@@ -78,9 +80,10 @@ impl From<SenderOptions> for MqttSenderOptions {
     }
 }
 
-/// Opens a sender to `mqtt://user:password@host:port/topic`, or `mqtts` with TLS. The topic is the path without its first slash,
-/// percent-decoded; attributes in braces are replaced: [`Topic`]. [The crate's documentation](crate#urls) lists the options of the
-/// query. They take precedence over those of the program.
+/// Opens a sender to `mqtt://user:password@host:port/topic`, or `mqtts` with TLS.
+///
+/// The topic is the path without its first slash, percent-decoded. Attributes in braces are replaced: [`Topic`]. [The crate's
+/// documentation](crate#urls) lists the options of the query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -97,9 +100,9 @@ impl From<SenderOptions> for MqttSenderOptions {
 ///
 /// The topic is fixed, or made from attributes of each event ([`Topic`]). [`Outgoing::to`] sends a message elsewhere.
 ///
-/// Several messages are in flight at once, as many as the Receive Maximum of the broker and [`SenderOptions::in_flight`] allow. They
-/// are written in the order in which they were enqueued. The outcome is the broker's: PUBACK with QoS 1, PUBCOMP with QoS 2; a refusal is
-/// an error of kind [`Refused`](ErrorKind::Refused) with an [`MqttRefusal`](super::MqttRefusal) as its source. With QoS 0 nothing is
+/// Several messages are in flight at once, as many as the Receive Maximum of the broker and [`SenderOptions::in_flight`] allow. They are
+/// written in the order in which they were enqueued. The broker gives the outcome: PUBACK with QoS 1, PUBCOMP with QoS 2. A refusal is an
+/// error of kind [`Refused`](ErrorKind::Refused) with an [`MqttRefusal`](super::MqttRefusal) as its source. With QoS 0 nothing is
 /// confirmed: the outcome is that the message was written to the connection. MQTT 3.1.1 cannot refuse a message. A receipt has no details:
 /// MQTT does not report where a message is stored, or whether the topic has subscribers.
 ///
@@ -112,9 +115,13 @@ impl From<SenderOptions> for MqttSenderOptions {
 /// message replies by sending to its [`reply_to`](cloudevents_transport::Received::reply_to), with its
 /// [`correlation`](cloudevents_transport::Received::correlation).
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
-/// connecting fails; [`Refused`](ErrorKind::Refused) when the broker refuses the user; [`Unsupported`](ErrorKind::Unsupported) when it
-/// does not support the version or the QoS or keeps no messages where `retain` is set, and for binary mode over MQTT 3.1.1.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the broker refuses the user
+/// - [`Unsupported`](ErrorKind::Unsupported) when the broker does not support the version or the QoS, or keeps no messages and `retain` is
+///   set, and for binary mode over MQTT 3.1.1
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: MqttSenderOptions,
@@ -245,7 +252,7 @@ impl MqttSender {
         Ok(Encoded { topic, message: encode_message(&message, encoding)? })
     }
 
-    /// Hands a message over, if there is room for it.
+    /// Hands a message over, if it has a slot and a permit.
     fn hand_over(
         &self,
         link: &Arc<Publisher>,
@@ -264,12 +271,12 @@ impl MqttSender {
         let returns = self.returns
             && matches!(outgoing.content(), Content::AsReceived(from) if from.native::<ReceivedPublish>().is_some());
         if self.returns {
-            extras.expiry = None; // a letter is there until it is read
+            extras.expiry = None; // a dead letter is there until it is read
         }
         link.send(&Prepared { message, topic, qos, retain, returns, extras }, slot, permit)
     }
 
-    /// Waits for room and a link, then sends. Returns the future outcome.
+    /// Waits for a permit and a link, then sends. Returns the future outcome.
     ///
     /// Dropped before it returns, it has sent nothing.
     async fn send_within(

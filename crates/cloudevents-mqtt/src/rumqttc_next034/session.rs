@@ -30,8 +30,9 @@ use tokio::{
 /// How long a broker that stands still may take to read a CONNECT that it did not answer.
 const STALE: Duration = Duration::from_secs(300);
 
-/// Whether the session is one that ends only when another one begins: one without a name, over MQTT 3.1.1. Over MQTT 5, DISCONNECT ends it;
-/// and with QoS 0 nothing of it would come again, so that it begins anew, and ends, with each connection.
+/// Whether the session ends only when another one begins: a session without a name, over MQTT 3.1.1.
+///
+/// Over MQTT 5, DISCONNECT ends it. With QoS 0 no message of it would come again, so it begins anew, and ends, with each connection.
 pub(super) fn lingers(target: &Target, qos: Qos) -> bool {
     target.is_unnamed && target.options.version == Version::V3 && qos > Qos::AtMostOnce
 }
@@ -43,13 +44,15 @@ pub(super) struct Resuming {
     qos: Qos,
     /// Whether the broker has had the session.
     had: AtomicBool,
-    /// Whether it is gone since the last connection: what is there now was made by an attempt that failed.
+    /// Whether it is gone since the last connection. Then an attempt that failed made the session that is there now.
     gone: AtomicBool,
     pub(super) stale: Arc<Stale>,
 }
 
-/// Attempts to connect that ended behind their CONNECT without an answer, by when they began. A broker that stood still, or one of its
-/// nodes, reads that later, and takes the session for it from the connection that was made since.
+/// Attempts to connect that ended behind their CONNECT without an answer, by the time when they began.
+///
+/// A broker that stood still, or a node of it, reads the CONNECT later. Then it takes the session away from the connection that was made
+/// since.
 #[derive(Default)]
 pub(super) struct Stale(Mutex<Vec<Instant>>);
 
@@ -103,7 +106,7 @@ impl Connect for Resuming {
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
         let (connection, connect) = Connection::reach(&self.target, host, &self.terms).await?;
         self.stale.begun();
-        // Where something between has closed the connection, the broker may have CONNECT all the same.
+        // If something between has closed the connection, the broker may have CONNECT all the same.
         let answered = || {
             self.stale.take();
         };

@@ -29,12 +29,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What the program's side and the connection's side of a receiver share.
+/// The state that the program's side and the connection's side of a receiver share.
 pub(super) struct Inbox {
     inner: Mutex<Inner>,
     /// Wakes the program's side.
     arrived: Notify,
-    /// Wakes the connection's side: there is room, or nothing more is wanted.
+    /// Wakes the connection's side: more messages may wait, or none are wanted any more.
     room: Notify,
     /// Notified when there are acknowledgements to send.
     pub(super) settled: Arc<Notify>,
@@ -87,7 +87,7 @@ impl Inbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection begins: one assignment of the ledger. Returns where its packets are added.
+    /// A connection begins: one assignment of the ledger. Returns the outbox for its packets.
     pub(super) fn begin(&self, connection: &Connection) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(None));
         let epoch = self.ledger.assign(self.partition.clone(), 0);
@@ -101,12 +101,12 @@ impl Inbox {
         outbox
     }
 
-    /// The connection is lost. What is not acknowledged comes again over the next one.
+    /// The connection is lost. Unacknowledged messages come again over the next one.
     pub(super) fn lost(&self) {
         let unsettled = self.ledger.leave(slice::from_ref(&self.partition), Duration::ZERO); // it counts, and does not wait
         let next = self.ledger.position(&self.partition).unwrap_or_default();
         let first = self.ledger.revoke(&self.partition).unwrap_or_default();
-        // The ledger does not tell which of those behind the first unsettled one are settled, only whether some are.
+        // The ledger does not report which messages behind the first unsettled one are settled, only whether some are.
         let any = u64::try_from(unsettled).is_ok_and(|unsettled| next.saturating_sub(first) > unsettled);
         let perhaps = if any { first.saturating_add(1)..next } else { 0..0 };
         let mut inner = self.inner();
@@ -153,9 +153,10 @@ impl Inbox {
         Some(Ok((number, epoch, arrived)))
     }
 
-    /// Acknowledges what the ledger has settled, in the order of arrival (MQTT 5.0, section 4.6).
+    /// Acknowledges the messages that the ledger has settled, in the order of arrival (MQTT 5.0, section 4.6).
     pub(super) fn acknowledge(&self) {
-        // One at a time: what one has taken from the ledger is acknowledged before another sends a PINGREQ behind it.
+        // One at a time: a task acknowledges the messages that it has taken from the ledger before another task sends a PINGREQ behind
+        // them.
         let mut inner = self.inner();
         let marks = self.ledger.marks();
         let Inner { unacknowledged, connection, owed, .. } = &mut *inner;
@@ -165,7 +166,7 @@ impl Inbox {
         }
     }
 
-    /// Whether the broker may send again what is settled.
+    /// Whether the broker may send settled messages again.
     fn owes(&self) -> bool {
         let mut inner = self.inner();
         let Inner { owed, connection, .. } = &mut *inner;
@@ -175,7 +176,7 @@ impl Inbox {
         !owed.is_empty()
     }
 
-    /// Drops what arrives from now on.
+    /// Drops messages that arrive from now on.
     fn end(&self) {
         let mut inner = self.inner();
         inner.ending = true;
@@ -192,7 +193,7 @@ impl Inner {
     }
 }
 
-/// The connection's side: takes what the broker sends.
+/// The connection's side: takes the packets that the broker sends.
 pub(super) struct Receiving<'a> {
     pub(super) inbox: &'a Inbox,
     pub(super) outbox: &'a Outbox,
@@ -289,7 +290,7 @@ impl Source {
 }
 
 impl LogSource for Source {
-    /// The broker drops what is acknowledged.
+    /// The broker drops acknowledged messages.
     fn keeps(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
-//! What brokers take as text.
+//! Text that brokers accept.
 
 use cloudevents_core::{Error, ErrorKind, Value};
 
 /// Checks that every broker takes this text in a packet.
 ///
 /// NUL is forbidden. A broker may end the connection because of other control characters and of noncharacters (MQTT 5.0, section 1.5.4), as
-/// Mosquitto does, with everything that is on its way, and at each attempt. A String of CloudEvents does not have them either.
+/// Mosquitto does. Everything on its way is lost then, at each attempt. A String of CloudEvents does not have them either.
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported).
 pub(super) fn check(text: &str) -> Result<(), Error> {

@@ -31,8 +31,9 @@ enum Parts {
 }
 
 impl Topic {
-    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, control characters and
-    /// noncharacters, and what is no template.
+    /// Reads a topic or template. Wildcards, control characters and noncharacters are errors of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    ///
+    /// So is text that is no template.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check(text).map_err(|what| invalid(text, what))?;
         let template: Template = text
@@ -46,9 +47,13 @@ impl Topic {
 
     /// The topic for this message. A document is read as far as the attributes need it.
     ///
-    /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the values of the
-    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters, or one that begins with `$` where the
-    /// template does not; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
+    /// Errors:
+    ///
+    /// - [`MissingAttribute`](ErrorKind::MissingAttribute)
+    /// - [`InvalidString`](ErrorKind::InvalidString) if the values of the attributes make an empty topic, a topic with wildcards, control
+    ///   characters or noncharacters, or a topic that begins with `$` although the template does not
+    /// - [`TooLarge`](ErrorKind::TooLarge)
+    /// - the errors of reading the document
     pub fn of(&self, message: &Message, with: &DecodeOptions) -> Result<Arc<str>, Error> {
         let template = match &self.0 {
             Parts::Fixed(topic) => return Ok(Arc::clone(topic)),
@@ -64,7 +69,7 @@ impl Topic {
         Self::checked(&topic)
     }
 
-    /// A topic without a template, whatever braces it has.
+    /// A topic without a template. Braces have no meaning in it.
     pub(super) fn plain(topic: &str) -> Result<Self, Error> {
         Self::checked(topic)
             .map(|topic| Self(Parts::Fixed(topic)))
@@ -87,7 +92,7 @@ impl Topic {
     }
 }
 
-/// Whether a topic matches a filter, also one of a shared subscription (MQTT 5.0, sections 4.7 and 4.8.2).
+/// Whether a topic matches a filter, also the filter of a shared subscription (MQTT 5.0, sections 4.7 and 4.8.2).
 pub(super) fn matches(filter: &str, topic: &str) -> bool {
     let shared = filter.strip_prefix("$share/").and_then(|shared| shared.split_once('/'));
     let filter = shared.map_or(filter, |(_, filter)| filter);
@@ -106,7 +111,7 @@ pub(super) fn matches(filter: &str, topic: &str) -> bool {
     topics.next().is_none()
 }
 
-/// Returns what is wrong with a topic or a part of one.
+/// Returns the fault of a topic or a part of a topic.
 fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > LONGEST {
         return Err("has more than 65,535 bytes");

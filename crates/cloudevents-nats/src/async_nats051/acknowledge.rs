@@ -23,7 +23,7 @@ const ACCEPTED: &[u8] = b"+ACK";
 /// How many bytes of a rejection's reason are sent.
 const REASON: usize = 128;
 
-/// The longest delay of a retry. One that the server cannot count in nanoseconds would be none.
+/// The longest delay of a retry. The server counts delays in nanoseconds, and a longer delay than it can count would be no delay.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// How the subjects of settlements begin.
@@ -40,14 +40,14 @@ pub(super) struct Acknowledge {
     pub(super) double_ack: Option<Duration>,
     pub(super) released: Arc<Released>,
     pub(super) position: Arc<Position>,
-    /// The consumer, among those that this receiver has had.
+    /// The current consumer of this receiver.
     pub(super) consumer: Incarnation,
     /// How often it delivers a message, at most.
     pub(super) deliveries: u32,
 }
 
 impl Acknowledge {
-    /// Notes a delivery. Returns what settles it, and which attempt it is.
+    /// Notes a delivery. Returns the tag that settles it, and the number of its attempt.
     pub(super) fn delivered(&self, delivered: &Delivered, subject: Subject) -> (Tag, u32) {
         self.position.delivered(delivered.sequence, delivered.stored);
         let tag = Tag {
@@ -61,8 +61,9 @@ impl Acknowledge {
         (tag, attempt)
     }
 
-    /// Settles deliveries that are all of one consumer, and were delivered as often. Returns when the settlements are on their
-    /// way; with double acknowledgement, the outcome is the server's confirmation.
+    /// Settles deliveries that are all of one consumer, and were delivered as often.
+    ///
+    /// Returns when the settlements are on their way. With double acknowledgement, the outcome is the server's confirmation.
     pub(super) async fn settle(
         &self,
         connected: &Connected,
@@ -93,7 +94,7 @@ impl Acknowledge {
             }
             Settlement::Release => tags.iter().for_each(|tag| self.released.release(key(tag))),
             Settlement::Retry { .. } => {}
-            // What the server refuses is not settled.
+            // A message is not settled if the server refuses its settlement.
             _ if refused.is_some() => {
                 let (released, position) = (Arc::clone(&self.released), Arc::clone(&self.position));
                 let taken = self.publish(connected, tags.clone(), payload, refused).await?;
@@ -130,13 +131,17 @@ impl Acknowledge {
         Ok(())
     }
 
-    /// Whether it is no delivery of another consumer, nor of one before. The server knows a delivery by its sequence number alone, which
-    /// another message has in another stream of the same name; and some of its versions begin a consumer that was made again behind it.
+    /// Whether it is a delivery of this consumer, and not of another or an earlier one.
+    ///
+    /// The server knows a delivery by its sequence number alone. In another stream of the same name, another message has this number. Some
+    /// versions of the server begin a consumer that was made again behind it.
     fn is_of_consumer(&self, tag: &Tag) -> bool {
         tag.consumer == self.consumer
     }
 
-    /// Publishes a settlement for each tag. The server has `refused` some until this mark: then the outcome is what it says about these.
+    /// Publishes a settlement for each tag.
+    ///
+    /// `refused` is set if the server has refused settlements until this mark. Then the outcome is the server's report about these.
     async fn publish(
         &self,
         connected: &Connected,
@@ -188,7 +193,7 @@ fn settled(tags: &[Tag], released: &Released, position: &Position) {
     }
 }
 
-/// What the server is sent.
+/// Returns the payload of a settlement.
 fn payload(how: &Settlement, has_reasons: bool) -> Bytes {
     match how {
         Settlement::Accept => Bytes::from_static(ACCEPTED),
@@ -211,8 +216,8 @@ fn forbidden(error: Error) -> Error {
     error.with_help("allow the user to publish to `$JS.ACK.>`, or to what of it is of this consumer")
 }
 
-/// How often messages were released, since JetStream counts each delivery. Only those of this process are
-/// known: a message that another receiver released has its deliveries counted. A consumer that was made again counts anew.
+/// How often this process released each message. JetStream counts each delivery, also of released messages. The deliveries of messages that
+/// other receivers released are counted. The numbers start again when the consumer is made again.
 #[derive(Default)]
 pub(super) struct Released(Mutex<BTreeMap<Key, u32>>);
 

@@ -54,8 +54,7 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// Connects to this host. Each subscription holds at most this many messages that were not taken; the
-    /// client drops further ones.
+    /// Connects to this host. Each subscription holds at most this many messages that were not taken. The client drops further messages.
     pub(super) async fn begin(target: &Target, host: &Host, capacity: usize) -> Result<Self, Error> {
         let login = match &target.options.logins {
             Some(logins) => logins.login().await?,
@@ -91,7 +90,7 @@ impl Connected {
             options = options.require_tls(true).tls_client_config(target.options.tls.client_config()?);
         }
         let scheme = if target.tls { "tls" } else { "nats" };
-        // The client panics on some of what a server should not say.
+        // The client panics on some input that a server should not send.
         let connecting = AssertUnwindSafe(options.connect(format!("{scheme}://{host}"))).catch_unwind();
         let connected =
             connecting.await.map_err(|_| failure::disconnected("what the server says is not NATS"))?;
@@ -123,11 +122,11 @@ impl Connected {
         self.notes.no_inbox().now_or_never().map_or(Ok(()), Err)
     }
 
-    /// Returns when the server has read everything that was sent over this connection, and what it has refused of that is among the
-    /// [notes](Notes). Only where a subscription holds [one message](ALONE).
+    /// Returns when the server has read all messages that were sent over this connection. The [notes](Notes) have the refusals by then.
+    /// This works only if a subscription holds [one message](ALONE).
     ///
-    /// The client reports errors of the server in another task than the one that hands over a message which comes back. What it drops is
-    /// reported in the order of these errors: so two messages come back where there is room for one.
+    /// The client reports errors of the server in one task, and hands over a message that comes back in another task. It reports dropped
+    /// messages in the order of these errors. So two messages come back to a subscription that can hold one.
     pub(super) async fn heard(&self) -> Result<(), Error> {
         let inbox = self.client.new_inbox();
         let before = self.notes.dropped();
@@ -137,7 +136,7 @@ impl Connected {
         let echoing = async {
             loop {
                 publish().await.map_err(failure::publish)?;
-                sleep(ECHO).await; // its report may have had no room
+                sleep(ECHO).await; // its report may have been dropped
             }
         };
         tokio::select! {
@@ -149,8 +148,9 @@ impl Connected {
         }
     }
 
-    /// Returns the error of the server about a subject that begins with this, if there is one behind this [mark](Notes::mark_below) when it
-    /// has read everything that was sent.
+    /// Returns the error of the server about a subject that begins with this, when it has read everything that was sent.
+    ///
+    /// `None` if there is no such error behind this [mark](Notes::mark_below).
     pub(super) async fn refuses_below(&self, prefix: &str, mark: u64) -> Result<Option<Error>, Error> {
         self.round_trip().await?;
         let refused = timeout(REPORT, self.notes.refused_below(prefix, mark)).await.ok();
@@ -160,7 +160,7 @@ impl Connected {
         Ok(refused)
     }
 
-    /// Sends a request, and returns the reply that comes within the limit. One that is given up, also by its caller, is
+    /// Sends a request, and returns the reply that comes within the limit. A request that is given up, also by its caller, is
     /// [late](Self::late).
     pub(super) async fn request(
         &self,
@@ -201,13 +201,13 @@ impl Connected {
         }
     }
 
-    /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has
-    /// no room for, as behind many of dropped messages.
+    /// The reason why a subscription has ended: the client has ended. Its reports do not always say so. It drops reports that do not fit
+    /// into its queue, for example behind many reports of dropped messages.
     pub(super) fn ended(&self) -> Error {
         self.notes.why_lost()
     }
 
-    /// Sends what was handed over, and ends the client.
+    /// Sends the messages that were handed over, and ends the client.
     pub(super) async fn close(&self) {
         let _ = self.client.drain().await;
     }
@@ -228,7 +228,7 @@ impl Once {
     }
 }
 
-/// Notes the end of the client's tasks. One that panics reports nothing.
+/// Notes the end of the client's tasks. A task that panics reports nothing.
 struct Ending(Notes);
 
 impl Drop for Ending {
@@ -237,7 +237,7 @@ impl Drop for Ending {
     }
 }
 
-/// How long one address of this host may take to log in: the client tries those that its name has in turn.
+/// How long one address of this host may take to log in. The client tries the addresses of the name in turn.
 async fn share(host: &Host, limit: Duration) -> Duration {
     let addresses = lookup_host((host.name(), host.port().unwrap_or_default())).await;
     let count = addresses.map_or(1, Iterator::count);

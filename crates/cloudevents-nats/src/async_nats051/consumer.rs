@@ -32,9 +32,9 @@ pub enum DeliverFrom {
     /// All messages in the stream.
     #[default]
     All,
-    /// Those stored after the consumer was created.
+    /// Messages that are stored after the consumer was created.
     New,
-    /// Those stored at this time or later.
+    /// Messages that were stored at this time or later.
     Since(SystemTime),
 }
 
@@ -64,13 +64,13 @@ pub(super) struct Found {
     pub(super) deliveries: u32,
     /// How long the server may keep a request, at most.
     pub(super) expires: Duration,
-    /// Which one it is, among those that this receiver has had.
+    /// The identity of the consumer among the consumers that this receiver has had.
     pub(super) consumer: Incarnation,
     /// The longest time after which it delivers a message again that was not settled.
     pub(super) longest: Duration,
     /// How many messages it has delivered that are not settled.
     pub(super) unsettled: usize,
-    /// Up to where everything is settled.
+    /// Everything up to this message is settled.
     pub(super) floor: u64,
     /// The last message that it has delivered.
     pub(super) delivered: u64,
@@ -80,11 +80,11 @@ pub(super) struct Found {
 const INACTIVE: Duration = Duration::from_secs(300);
 
 impl Wanted {
-    /// Returns the consumer, and creates it if it does not exist. One that exists does not change.
+    /// Returns the consumer, and creates it if it does not exist. A consumer that exists does not change.
     ///
-    /// A consumer of this receiver alone that is gone, for example because the receiver was away for long, is created at the receiver's
-    /// position: it neither begins anew nor leaves out what came meanwhile. One with a name may have other receivers, of which this one
-    /// knows nothing.
+    /// A consumer of this receiver alone may be gone, for example because the receiver was away for long. Then it is created at the
+    /// receiver's position: it neither begins anew nor leaves out messages that came meanwhile. A consumer with a name may have other
+    /// receivers, of which this receiver knows nothing.
     pub(super) async fn find(&self, context: &Context, position: &Position) -> Result<Found, Error> {
         let stream = match &self.stream {
             Some(stream) => stream.clone(),
@@ -134,8 +134,8 @@ impl Wanted {
         })
     }
 
-    /// How long what is held may go without a renewal. Before 2.11.7, servers delete a consumer without a name that they hear nothing of,
-    /// whatever its receiver holds.
+    /// How long held messages may go without a renewal. Before 2.11.7, servers delete a consumer without a name if they hear nothing of it,
+    /// even if its receiver holds messages.
     fn renewed(&self, ack_wait: Duration) -> Duration {
         if self.durable { ack_wait } else { ack_wait.min(INACTIVE) }
     }
@@ -198,7 +198,7 @@ fn written(time: SystemTime) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Where a receiver goes on in the stream; `None` if it has not begun, or the stream is another one.
+/// The position at which a receiver continues in the stream. `None` if it has not begun, or the stream is another one.
 async fn continued(context: &Context, stream: &str, position: &Position) -> Result<Option<u64>, Error> {
     let Some((first, known)) = position.first() else { return Ok(None) };
     let found = context.get_stream(stream).await.map_err(failure::stream)?;

@@ -7,7 +7,7 @@ use cloudevents_transport::{
     binding::{Rejecting, Transmit, place_checked, queue::QueueOptions, rejecting},
 };
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the policy for rejected messages, from the URL, otherwise from the options.
 pub(super) async fn decided(
     endpoint: &Endpoint,
     target: &Target,
@@ -43,8 +43,10 @@ pub(super) async fn decided(
     })
 }
 
-/// Publishes rejected messages to another subject of the same server, as they were received, with [the headers of the
-/// letter](DeadLetter::headers), and of a stream its name. In JetStream, a stream has to have the subject, and confirms the message.
+/// Publishes rejected messages to another subject of the same server, as they were received.
+///
+/// It adds [the headers of the dead letter](DeadLetter::headers), and the name of the stream if there is one. In JetStream, a stream has to
+/// have the subject, and confirms the message.
 struct DeadLetterSubject(NatsSender);
 
 impl DeadLetterSink for DeadLetterSubject {

@@ -14,7 +14,7 @@ use cloudevents_transport::{Carries, Outgoing, Received, binding::header_not_car
 pub(super) const CARRIED: Carries =
     Carries::DESTINATION.and(Carries::HEADERS).and(Carries::REPLY_TO).and(Carries::AS_RECEIVED);
 
-/// The same for JetStream, whose confirmations take the place of replies.
+/// The same for JetStream, which has confirmations instead of replies.
 pub(super) const CARRIED_BY_JETSTREAM: Carries = CARRIED.without(Carries::REPLY_TO);
 
 /// Why a message does not carry a header.

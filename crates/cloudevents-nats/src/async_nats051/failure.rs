@@ -21,12 +21,13 @@ pub(super) fn connect(error: ConnectError) -> Error {
     }
 }
 
-/// What the server says of a login that was right; others of its errors at login are about itself, such as too many connections.
+/// Whether the server reports that a login has expired. Its other errors at login are about the server itself, such as too many
+/// connections.
 fn has_expired(error: &ConnectError) -> bool {
     error.to_string().to_ascii_lowercase().contains("authentication expired")
 }
 
-/// The user may not subscribe to its inbox: what the server says.
+/// The error of a user that may not subscribe to its inbox. `detail` is the server's report.
 pub(super) fn no_inbox(detail: impl Display) -> Error {
     refused(detail).with_help(
         "replies come to an inbox: allow the user to subscribe there, or set another `inbox_prefix`",
@@ -117,7 +118,7 @@ pub(super) fn jetstream(error: &jetstream::Error) -> Error {
     if code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT {
         return no_jetstream(error);
     }
-    // While a cluster elects a leader, or a node of it is away or has no room: nothing that this user does wrong.
+    // A cluster elects a leader, or a node is away or out of space. The user did nothing wrong.
     let passes = error.code() >= 500 || code == ErrorCode::CLUSTER_NO_PEERS;
     if passes { disconnected(error) } else { refused(error) }
 }

@@ -33,11 +33,11 @@ pub enum Login {
     },
     /// A token. Without TLS, anyone who observes the connection can read it.
     Token(Secret),
-    /// The key of a user. It signs what the server asks, and never leaves this program.
+    /// The key of a user. It signs the nonce of the server, and never leaves this program.
     Nkey(UserKey),
-    /// A JWT of a user, and the user's key: what a credentials file has.
+    /// A JWT of a user, and the user's key: the contents of a credentials file.
     Jwt {
-        /// The JWT, which says what the user may do.
+        /// The JWT, which has the permissions of the user.
         jwt: Secret,
         /// The key.
         key: UserKey,
@@ -66,10 +66,10 @@ impl Login {
         UserKey::from_seed(seed.as_ref()).map(Self::Nkey)
     }
 
-    /// Logs in with what a credentials file has (`.creds`, as `nsc generate creds` writes it): a JWT of a user and the seed of the user's
-    /// key. A text with only a seed is a [key](Self::nkey).
+    /// Logs in with the text of a credentials file (`.creds`, as `nsc generate creds` writes it): a JWT of a user and the seed of the
+    /// user's key. A text with only a seed is a [key](Self::nkey).
     ///
-    /// Errors are of kind [`Refused`](ErrorKind::Refused), when it is neither. [`CredentialsFile`] reads one before each connection.
+    /// A text that is neither is an error of kind [`Refused`](ErrorKind::Refused). [`CredentialsFile`] reads a file before each connection.
     pub fn credentials(text: &str) -> Result<Self, Error> {
         let section = |title| {
             let mut lines = text.lines().map(str::trim);
@@ -136,8 +136,8 @@ fn refused(detail: &'static str) -> Error {
 
 /// A credentials file, or a file with the seed of a key, which is read before each connection: `credentials` in a URL.
 ///
-/// A file that cannot be read is an error of kind [`Disconnected`](ErrorKind::Disconnected), so that one that is being replaced is waited
-/// for; for other errors, see [`Login::credentials`].
+/// A file that cannot be read is an error of kind [`Disconnected`](ErrorKind::Disconnected). So the client waits for a file that is being
+/// replaced. [`Login::credentials`] has the other errors.
 ///
 /// ```
 /// use cloudevents_nats::async_nats051::{CredentialsFile, NatsConnection};

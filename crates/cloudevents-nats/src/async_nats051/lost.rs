@@ -1,9 +1,9 @@
-//! What was on its way when a connection was lost, among which may be a message that ended it.
+//! Messages that were on their way when a connection was lost. One of them may have ended it.
 //!
-//! The client ends its connection at a message that it cannot parse. All that was requested with that one is lost on the line, and comes
-//! again after `ack_wait`, together with it. So what the consumer has delivered and this receiver has not seen is read from the stream
-//! behind a loss, in another form, and what cannot be parsed is delivered from there. Where that cannot be, messages are requested one by
-//! one: then each of them comes but that one.
+//! The client ends its connection at a message that it cannot parse. All messages that were requested with it are lost on the line, and
+//! come again with it after `ack_wait`. So, behind a loss, the receiver reads messages from the stream, in another form. It reads the
+//! messages that the consumer has delivered and this receiver has not seen. It delivers the messages that cannot be parsed from there. If
+//! the stream cannot be read, messages are requested one by one. Then each message comes except the message that ends the connection.
 
 use super::{
     connection::Connected,
@@ -39,7 +39,7 @@ const TOGETHER: u64 = 8;
 /// How many are read behind one loss. The others are read behind the next one.
 const MOST: usize = 4096;
 
-/// Where a message is first that came for the first time, counted from the last one that was delivered.
+/// Messages that came for the first time are at most so far behind the last message that was delivered.
 const NEAR: u64 = 1024;
 
 /// How many settlements are published again behind a loss.
@@ -54,7 +54,7 @@ const LASTS: Duration = Duration::from_secs(5);
 /// How long the server may take for one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is known of the losses of one receiver.
+/// The known losses of one receiver.
 pub(super) struct Lost {
     state: Mutex<State>,
     reporter: Reporter,
@@ -66,16 +66,16 @@ pub(super) struct Lost {
 struct State {
     /// The consumer that this is about, once there was a connection.
     consumer: Option<Incarnation>,
-    /// What is still to be read, first and last sequence number.
+    /// The messages to read: first and last sequence numbers.
     unread: VecDeque<(u64, u64)>,
-    /// Up to where it was read, or is among that.
+    /// Messages up to this number were read, or are in `unread`.
     top: u64,
-    /// The messages that were delivered before this receiver came, first and last sequence number. Most of them may be settled; the server
-    /// does not tell.
+    /// The messages that were delivered before this receiver came, first and last sequence number. Most of them may be settled. The server
+    /// does not report that.
     before: Option<(u64, u64)>,
-    /// Those that the client cannot parse and that are not settled.
+    /// Unsettled messages that the client cannot parse.
     held: BTreeSet<u64>,
-    /// How those of them were settled of which the server is not known to have that: a connection may end with it on its way.
+    /// Settlements of such messages, until the server is known to have them. A connection may end while a settlement is on its way.
     settled: BTreeMap<u64, (Tag, Settlement)>,
     /// How many losses there were, each of which is at most about `ack_wait` behind the one before.
     losses: u32,
@@ -83,7 +83,7 @@ struct State {
     since: Option<Instant>,
     /// Until when messages are requested one by one.
     alone: Option<Instant>,
-    /// How many losses there were since a message came again, while they are requested one by one; and how many of them were soon.
+    /// How many losses there were since a message came again, while messages are requested one by one, and how many were soon.
     barren: usize,
     soon: u32,
     /// Whether something was found over the last connection.
@@ -93,9 +93,9 @@ struct State {
     came: Option<BTreeSet<u64>>,
 }
 
-/// What a connection has to do about the loss of the one before.
+/// The steps that a new connection takes about the loss of the connection before.
 pub(super) struct Plan {
-    /// Whether to read what is [unread](Lost::read).
+    /// Whether to read the [unread messages](Lost::read).
     pub(super) reads: bool,
     /// Until when to request one message at a time.
     pub(super) alone: Option<Instant>,
@@ -105,13 +105,13 @@ pub(super) struct Plan {
 pub(super) struct Unparsed {
     pub(super) sequence: u64,
     pub(super) subject: String,
-    /// Those that can be parsed.
+    /// The headers that can be parsed.
     pub(super) headers: HeaderMap,
     pub(super) payload: Bytes,
     /// How many bytes it has on the line.
     pub(super) length: usize,
     pub(super) stored: SystemTime,
-    /// What is wrong.
+    /// The fault of the message.
     pub(super) error: Error,
 }
 
@@ -121,7 +121,7 @@ pub(super) type Read = (u64, Option<Unparsed>);
 /// Reads a stream.
 pub(super) type Reading = BoxStream<'static, Result<Read, Error>>;
 
-/// Where and what to read.
+/// The subjects for reading a stream.
 #[derive(Clone)]
 pub(super) struct Place {
     /// The subject of the request.
@@ -151,13 +151,14 @@ impl Lost {
                 came: (held > 0).then(BTreeSet::new),
                 ..State::default()
             };
-            // Of other receivers, or of one that was killed: nothing tells which.
+            // Other receivers may hold these messages, or a receiver that was killed. The server does not tell which.
             let held = (held > 0).then_some(Missing::ComesAgain);
             self.reporter.misses(held.map(|held| (held, found.longest.saturating_add(LATER))));
             return Plan { reads: false, alone: None };
         }
         (state.has_found, state.came) = (false, None);
-        // What is unsettled at the server, and was not delivered here or settled since: of other receivers, or lost.
+        // The unsettled messages of the server were not delivered here, or were settled since. Other receivers have them, or they were
+        // lost.
         let is_complete = found.unsettled <= position.unsettled();
         state.settled.retain(|sequence, _| !is_complete && *sequence > found.floor);
         if is_complete && state.unread.is_empty() {
@@ -170,7 +171,7 @@ impl Lost {
         let is_near = lasted.is_some_and(|lasted| lasted <= again.saturating_add(found.longest));
         state.losses = if is_near { state.losses.saturating_add(1) } else { 1 };
         let was_alone = state.alone.is_some_and(|until| now < until);
-        // Some were not read, or what was read is not what ended the connection, as when the network is bad.
+        // Some messages were not read. Or the connection ended for another reason than the messages that were read, such as a bad network.
         let usual = if state.unread.is_empty() { 3 } else { 1 };
         if state.losses > usual {
             state.alone = now.checked_add(again);
@@ -181,8 +182,8 @@ impl Lost {
         }
         let is_soon = was_alone && lasted.is_some_and(|lasted| lasted < LASTS);
         state.soon = if is_soon { state.soon.saturating_add(1) } else { 0 };
-        // The server sends in turn what comes again, but in the order of the stream what is to come again at one time. So one that can be
-        // received may be behind the second turn of all others.
+        // The server sends messages again in turn. Messages that come again at the same time come in the order of the stream. So a message
+        // that can be received may be behind the second turn of all others.
         let missing = found.unsettled.saturating_sub(position.unsettled());
         let turns = missing.saturating_mul(2).saturating_sub(1);
         let is_unreadable = missing > 0 && state.barren >= turns;
@@ -211,8 +212,8 @@ impl Lost {
         self.state().settled.values().cloned().collect()
     }
 
-    /// Reads what is unread of the stream, some of it ahead. What was taken of it is to be [noted](Self::has_read). Where nothing is found,
-    /// it reads what was delivered before this receiver came.
+    /// Reads unread messages of the stream, some of them ahead. Each message that is taken has to be [noted](Self::has_read). If there are
+    /// none, it reads the messages that were delivered before this receiver came.
     pub(super) fn read(self: &Arc<Self>, connected: Connected, place: Place) -> Reading {
         let begin = Reader {
             lost: Arc::clone(self),
@@ -227,7 +228,7 @@ impl Lost {
         read.take(MOST).boxed()
     }
 
-    /// Notes what was read. Returns the message if it is to be delivered.
+    /// Notes a message that was read. Returns the message if it is to be delivered.
     pub(super) fn has_read(&self, (sequence, found): Read) -> Option<Unparsed> {
         let mut state = self.state();
         state.has_read(sequence);
@@ -253,7 +254,7 @@ impl Lost {
         state.alone.is_none()
     }
 
-    /// What releases a message has it come again, over a connection that it ends.
+    /// Notes settlements. A released message comes again, over a connection that it ends, so it is read again.
     pub(super) fn settled(&self, tags: &[Tag], how: &Settlement) {
         let mut state = self.state();
         if state.held.is_empty() {
@@ -267,7 +268,7 @@ impl Lost {
                 state.unread.push_front((tag.sequence, tag.sequence));
             } else {
                 state.settled.insert(tag.sequence, (tag.clone(), how.clone()));
-                // Those before these were published again over many connections.
+                // The settlements before these were published again over many connections.
                 if state.settled.len() > SETTLED {
                     state.settled.pop_first();
                 }
@@ -281,7 +282,7 @@ impl Lost {
         state.has_found || (state.losses >= 2 && state.soon <= SOON)
     }
 
-    /// What was delivered before this receiver came, if nothing was found behind that.
+    /// The messages that were delivered before this receiver came, if no such message was found behind them.
     fn before(&self) -> VecDeque<(u64, u64)> {
         let mut state = self.state();
         let before = if state.has_found { None } else { state.before.take() };
@@ -296,8 +297,9 @@ impl Lost {
 }
 
 impl State {
-    /// Adds what was delivered and not settled in order, and was not read. What is behind the last message that came is first: there is
-    /// what came for the first time.
+    /// Adds the messages that were delivered, were not settled in order, and were not read.
+    ///
+    /// The messages behind the last message that came are first: messages that came for the first time are there.
     fn add(&mut self, floor: u64, seen: u64, delivered: u64) {
         let low = self.top.max(floor).min(delivered);
         let middle = seen.max(delivered.saturating_sub(NEAR)).clamp(low, delivered);
@@ -324,13 +326,13 @@ impl State {
 struct Reader {
     lost: Arc<Lost>,
     unread: VecDeque<(u64, u64)>,
-    /// What was read and not taken.
+    /// Messages that were read and not taken.
     here: VecDeque<Result<Read, Error>>,
-    /// How many requests are made at once: fewer where many numbers have no message.
+    /// How many requests are made at once: fewer if many numbers have no message.
     width: u64,
     connected: Connected,
     place: Arc<Place>,
-    /// Where the refusals of the server ended before.
+    /// The mark of the refusals of the server before.
     mark: u64,
 }
 
@@ -497,7 +499,7 @@ mod tests {
         assert_eq!(state.unread, [(21, 5000)]);
         state.add(30, 5300, 5310);
         assert_eq!(state.unread, [(5301, 5310), (31, 5000), (5257, 5300)]);
-        // Nothing is known of what came.
+        // No message is known to have come.
         let mut state = State::default();
         state.add(0, 0, 5000);
         assert_eq!(state.unread, [(3977, 5000), (1, 3976)]);
@@ -540,8 +542,8 @@ mod tests {
         assert!(!plan.reads && connectivity.missing().is_none());
     }
 
-    /// A server that sends in turn what was not settled for `ack_wait`, one message a connection where that ends it, and loses some of the
-    /// settlements that were on their way then.
+    /// A server that sends unsettled messages in turn after `ack_wait`. If a message ends the connection, it is one message a connection.
+    /// The server loses some of the settlements that were on their way then.
     #[tokio::test(start_paused = true)]
     async fn nothing_that_can_still_come_counts_as_unreadable() {
         for seed in 0..400_u64 {

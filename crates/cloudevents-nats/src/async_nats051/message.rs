@@ -52,7 +52,7 @@ pub fn encode<'a>(
     Ok((outbound(subject, message)?, losses))
 }
 
-/// Encodes a message as one of async-nats. Documents do not change. Errors are those of
+/// Encodes a message as a message of async-nats. Documents do not change. Errors are those of
 /// [`encode_message`](crate::encode_message).
 pub fn encode_message(subject: impl ToSubject, message: &Message) -> Result<OutboundMessage, Error> {
     outbound(subject, crate::encode_message(message)?)
@@ -68,12 +68,10 @@ pub fn to_message(message: &async_nats::Message) -> NatsMessage {
     NatsMessage { headers, payload: message.payload.clone() }
 }
 
-/// Creates a message of async-nats to this subject. Without headers, it is also understood by servers before
-/// NATS 2.2.
+/// Creates a message of async-nats to this subject. Without headers, servers before NATS 2.2 understand it, too.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for headers that NATS does not have: names
-/// with other characters than visible ones of ASCII or with a colon, and values that are not UTF-8 or have
-/// line breaks.
+/// Headers that NATS does not have are errors of kind [`Unsupported`](ErrorKind::Unsupported). These are names with a colon or with
+/// characters other than visible ASCII, and values that are not UTF-8 or have line breaks.
 pub fn outbound(subject: impl ToSubject, message: NatsMessage) -> Result<OutboundMessage, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in &message.headers {

@@ -1,4 +1,4 @@
-//! What the client reports about its connection: its end, dropped messages, and what the server forbids.
+//! Reports of the client about its connection: its end, dropped messages, and refusals of the server.
 
 use super::failure;
 use async_nats::Event;
@@ -9,8 +9,9 @@ use tokio::{sync::watch, time::Instant};
 /// How many refusals are remembered, of subjects and of inboxes.
 const REMEMBERED: usize = 1024;
 
-/// How many requests, or messages that the server refused, may be without an answer: the client keeps something of each until that comes,
-/// or the connection ends.
+/// How many requests, or messages that the server refused, may be without an answer.
+///
+/// The client keeps something of each until the answer comes, or the connection ends.
 pub(super) const UNANSWERED: usize = 1024;
 
 /// How long after an error of the server the connection ends, if it is because of that.
@@ -22,7 +23,7 @@ const LOGGED: Duration = Duration::from_secs(60);
 /// How the server quotes the beginning of a subject that acknowledges.
 const ACKNOWLEDGED: &str = "\"$JS.ACK.";
 
-/// What the client reports about its connection.
+/// Reports of the client about its connection.
 #[derive(Clone)]
 pub(super) struct Notes {
     noted: Arc<watch::Sender<Noted>>,
@@ -46,7 +47,7 @@ struct Noted {
     count: u64,
     /// Messages that the server refused instead of an answer.
     unanswered: usize,
-    /// How often the client has reported that it dropped a message. It leaves out reports that it has no room for.
+    /// How often the client has reported that it dropped a message. The client leaves out reports that do not fit into its queue.
     dropped: u64,
 }
 
@@ -80,14 +81,14 @@ impl Notes {
                     tracing::warn!(%error, "the NATS server reported an error");
                 }
                 let Some(subject) = quoted(&text).map(str::to_owned) else {
-                    // Those about a subject do not end the connection, and of the others not all.
+                    // Errors about a subject do not end the connection. Some of the others do.
                     self.noted.send_modify(|noted| noted.ending = Some((Instant::now(), text)));
                     return;
                 };
                 self.noted.send_modify(|noted| {
                     noted.count = noted.count.saturating_add(1);
                     let is_inbox = subject.starts_with(&*self.inbox);
-                    // To publish to an inbox is another right, which only who replies needs.
+                    // To publish to an inbox is another right. Only programs that reply need it.
                     if is_inbox && text.contains("for Subscription") {
                         noted.no_inbox = Some(text.clone());
                     }
@@ -102,7 +103,7 @@ impl Notes {
         }
     }
 
-    /// Whether this error was not logged for a minute: what is forbidden may be tried again and again.
+    /// Whether this error was not logged for a minute. A forbidden action may be tried again and again.
     fn is_to_be_logged(&self, text: &str) -> bool {
         // Each inbox, and each message to acknowledge, has a subject of its own.
         let begins = [&*self.inbox, ACKNOWLEDGED].into_iter().find_map(|prefix| {
@@ -149,7 +150,7 @@ impl Notes {
         self.refusal_behind(subject, 0)
     }
 
-    /// Returns the error of the server about this subject when there is one behind this [mark](Self::count).
+    /// Returns the error of the server about this subject when there is an error behind this [mark](Self::count).
     pub(super) async fn refused(&self, subject: &str, mark: u64) -> Error {
         let mut changes = self.noted.subscribe();
         loop {
@@ -162,7 +163,7 @@ impl Notes {
         }
     }
 
-    /// Returns the error of the server about a subject that begins with this, when there is one behind this mark.
+    /// Returns the error of the server about a subject that begins with this, when there is an error behind this mark.
     pub(super) async fn refused_below(&self, prefix: &str, mark: u64) -> Error {
         let mut changes = self.noted.subscribe();
         loop {
@@ -176,7 +177,7 @@ impl Notes {
         }
     }
 
-    /// Where the refusals of now end, if some are about a subject that begins with this.
+    /// The current mark of the refusals, if some are about a subject that begins with this.
     pub(super) fn mark_below(&self, prefix: &str) -> Option<u64> {
         let noted = self.noted.borrow();
         noted.subjects.below(prefix, 0).is_some().then_some(noted.count)
@@ -224,12 +225,12 @@ impl Notes {
         let _ = noted.wait_for(|noted| noted.dropped > before).await;
     }
 
-    /// Where the refusals of now end.
+    /// The current mark of the refusals.
     pub(super) fn count(&self) -> u64 {
         self.noted.borrow().count
     }
 
-    /// The error of the server about this subject, if there was one behind this mark.
+    /// The error of the server about this subject, if there was an error behind this mark.
     pub(super) fn refusal_behind(&self, subject: &str, mark: u64) -> Option<Error> {
         let noted = self.noted.borrow();
         if noted.count <= mark {

@@ -22,7 +22,7 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsConnection {
-    /// The name of this client, which the server shows; `name` in a URL. Default: a random one.
+    /// The name of this client, which the server shows: `name` in a URL. Default: a random name.
     pub name: Option<String>,
     /// How to log in. In a URL, `user:password@` is a password, and `token@` a token. Default:
     /// [`Anonymous`](Login::Anonymous).
@@ -30,20 +30,19 @@ pub struct NatsConnection {
     /// A source of changing credentials, called before each connection. It takes precedence over all other
     /// settings but a URL's `credentials`, which names a [`CredentialsFile`]. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
-    /// The beginning of the subjects at which this client receives replies and confirmations; the user has to be allowed to
-    /// publish and to subscribe there. Default: `_INBOX`.
+    /// The beginning of the subjects at which this client receives replies and confirmations. The user has to be allowed to publish and to
+    /// subscribe there. Default: `_INBOX`.
     pub inbox_prefix: Option<String>,
-    /// The JetStream domain; `domain` in a URL. Default: that of the server.
+    /// The JetStream domain: `domain` in a URL. Default: the domain of the server.
     pub domain: Option<String>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// The interval of pings; `keep-alive` in a URL. A connection that leaves two of them unanswered is lost. Default: 20
-    /// seconds.
+    /// The interval of pings: `keep-alive` in a URL. Default: 20 seconds. A connection that leaves two pings unanswered is lost.
     pub ping_interval: Duration,
-    /// Certificates for URLs with TLS; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
+    /// Certificates for URLs with TLS: `ca`, `cert` and `cert-key` in a URL. Default: the default [`Tls`](super::Tls).
     pub tls: Tls,
 }
 
@@ -63,7 +62,7 @@ impl Default for NatsConnection {
     }
 }
 
-/// Where and how to connect.
+/// The address and the way to connect.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) tls: bool,
@@ -77,7 +76,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: NatsConnection, side: Side) -> Result<Self, Error> {
         let Scheme { name, tls, port, .. } = *URLS.check(endpoint, side)?;
         let is_jetstream = name.starts_with("nats+jetstream");
@@ -165,7 +164,7 @@ pub(super) fn random() -> String {
     format!("{:016x}", RandomState::new().hash_one(()))
 }
 
-/// For an option that makes no sense where it is given.
+/// The error of an option that does not apply to the URL.
 pub(super) fn unsupported(detail: &'static str, help: &'static str) -> Error {
     Error::new(ErrorKind::Unsupported).with_detail(detail).with_help(help)
 }

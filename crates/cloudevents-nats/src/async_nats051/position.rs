@@ -12,14 +12,14 @@ const REMEMBERED: usize = 65_536;
 /// By how much two times may differ at which one consumer was created: nats-server 2.9 has another one when it was started again.
 const SAME: Duration = Duration::from_millis(100);
 
-/// What is not settled of a stream, as far as one receiver has seen it.
+/// The unsettled messages of a stream, as far as one receiver has seen them.
 #[derive(Debug, Default)]
 pub(super) struct Position(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     unsettled: BTreeSet<u64>,
-    /// The sequence number behind the last message that was delivered; 0 until that is known.
+    /// The sequence number behind the last message that was delivered. It is 0 until that is known.
     next: u64,
     /// When the stream had that already.
     known: Option<SystemTime>,
@@ -28,12 +28,12 @@ struct State {
     created: Option<SystemTime>,
 }
 
-/// Which consumer it is, among those that a receiver has had.
+/// The identity of a consumer among the consumers that a receiver has had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Incarnation {
-    /// The same for those that continue one before in the same stream: what was delivered can still be settled.
+    /// Consumers that continue an earlier one in the same stream have its number. Deliveries of the earlier one can still be settled.
     pub(super) number: u64,
-    /// How often one was made. One that was made again delivers by itself what is not settled.
+    /// How often a consumer was made. A consumer that was made again delivers unsettled messages by itself.
     pub(super) made: u64,
 }
 
@@ -73,7 +73,7 @@ impl Position {
         self.state().unsettled.len()
     }
 
-    /// The last message of the stream that was delivered, or was left out at the begin; 0 if none was.
+    /// The last message of the stream that was delivered, or was left out at the beginning. It is 0 if there is none.
     pub(super) fn seen(&self) -> u64 {
         self.state().next.saturating_sub(1)
     }

@@ -1,4 +1,4 @@
-//! A connection that sends, with the outcomes of what it sent.
+//! A connection that sends, with the outcomes of its messages.
 
 use super::{
     connection::{ALONE, Connected},
@@ -30,13 +30,13 @@ use std::{
 };
 use tokio::{task::JoinHandle, time::timeout};
 
-/// How long the client waits for an answer: longer than a message may take. What is answered too late is counted until it is.
+/// How long the client waits for an answer: longer than a message may take. A message counts as late until its answer comes.
 const ANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long the server may take to find the stream of a subject.
 const CHECKED: Duration = Duration::from_secs(5);
 
-/// So many messages may be late whatever the bounds are, as for all protocols.
+/// At least so many messages may be late, even if the bounds are lower, as for all protocols.
 const LATE: usize = 1024;
 
 /// How long the server may take to confirm that it has read everything.
@@ -133,7 +133,7 @@ impl Publisher {
                     None => publish,
                 };
                 let mark = self.connected.notes.count();
-                // Until the client has room for it.
+                // The client may need time to take it.
                 let taken = timeout(*limit, context.send_publish(subject.clone(), publish)).await;
                 let acked = taken.map_err(|_| failure::unconfirmed())?.map_err(failure::acked)?;
                 Ok(Sent::Acked(answer(acked, self.connected.notes.clone(), subject, mark)))
@@ -141,7 +141,7 @@ impl Publisher {
         }
     }
 
-    /// Whether a stream has this subject. An error of kind [`Refused`](ErrorKind::Refused) if none does; others say that this did not show.
+    /// Whether a stream has this subject. If none has, it is an error of kind [`Refused`](ErrorKind::Refused). Other errors leave it open.
     pub(super) async fn check(&self, target: &Target, subject: &Subject) -> Result<(), Error> {
         let context = target.context(self.connected.client.clone(), CHECKED, 1);
         match context.stream_by_subject(subject.as_str()).await {
@@ -153,7 +153,7 @@ impl Publisher {
         }
     }
 
-    /// Adds a message that was sent, with its place in flight.
+    /// Adds a message that was sent, with its permit.
     pub(super) fn add(&self, sent: Sent, place: Permit) -> Outcome<Receipt> {
         match (sent, &self.outcomes) {
             (Sent::Written(addressed), Outcomes::Written(written)) => written.add(addressed, place),
@@ -212,7 +212,7 @@ impl Drop for Publisher {
 /// The answer to a message of JetStream.
 pub(super) type Answer = BoxFuture<'static, Result<Receipt, Error>>;
 
-/// What the client says, or that the server refuses messages to this subject behind this mark: then there is no answer.
+/// The answer of the client. There is none if the server refuses messages to this subject behind this mark.
 fn answer(acked: PublishAckFuture, notes: Notes, subject: Subject, mark: u64) -> Answer {
     async move {
         tokio::select! {

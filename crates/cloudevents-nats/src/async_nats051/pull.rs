@@ -1,11 +1,12 @@
-//! Requests for messages of a pull consumer, and what the server reports about them.
+//! Requests for messages of a pull consumer, and the reports of the server about them.
 //!
-//! There is one request at a time, for what there is room for. It ends when its last message has come, when its bytes are used up, or with
-//! a report to its own subject for replies; then comes the next one. So what was requested is the rest of one request, and a report about
-//! an earlier one, which may come late, changes nothing.
+//! There is one request at a time. It is for as many messages and bytes as may arrive. It ends when its last message has come, when its
+//! bytes are used up, or with a report to its own subject for replies. Then comes the next request. So only one request is open, and a late
+//! report about an earlier request changes nothing.
 //!
-//! While messages come again, requests have no bound of bytes, but so few messages that the largest ones of the server fit in: it puts a
-//! message that comes again and does not fit into the bytes of a request behind the others, and 2.9 delivers some of them twice.
+//! While messages come again, requests have no bound of bytes. Instead, they have so few messages that the largest messages of the server
+//! fit in. The reason is a message that comes again and does not fit into the bytes of a request: the server puts it behind the others, and
+//! 2.9 delivers some of them twice.
 
 #[cfg(test)]
 #[path = "pull_simulation.rs"]
@@ -19,10 +20,10 @@ use cloudevents_transport::Bounds;
 use std::{future::pending, pin::pin, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
-/// The most bytes of one request: a quarter of what a server holds for a connection by default (`max_pending`), before it ends it.
+/// The most bytes of one request: a quarter of the default `max_pending`. A server ends a connection with more pending bytes than that.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What a message takes in memory besides its bytes on the line, at least, so that the first ones fit in.
+/// The least memory that a message takes besides its bytes on the line. With it, the first messages fit.
 const BESIDES: usize = 2048;
 
 /// How long the server keeps a request for messages, if the consumer allows it.
@@ -31,7 +32,7 @@ const EXPIRES: Duration = Duration::from_secs(30);
 /// How often the server reports that it still has the request.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// When to request again what has ended at once and brought nothing.
+/// When to request again after a request has ended at once without messages.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// After so many times without a report, the server no longer has the request.
@@ -42,7 +43,7 @@ const LATER: Duration = Duration::from_secs(1);
 
 /// The requests of one connection.
 pub(super) struct Pull {
-    /// Where messages are requested.
+    /// The subject at which messages are requested.
     next: Subject,
     /// How the subjects begin at which messages and reports arrive.
     inbox: String,
@@ -50,9 +51,9 @@ pub(super) struct Pull {
     most: Bounds,
     /// How long the server keeps a request.
     expires: Duration,
-    /// What may arrive.
+    /// The messages and bytes that may arrive.
     room: Bounds,
-    /// What a message has taken in memory at most besides its bytes on the line.
+    /// The most memory that a message has taken besides its bytes on the line.
     besides: usize,
     /// The request that has not ended.
     open: Option<Request>,
@@ -70,7 +71,7 @@ pub(super) struct Pull {
     alone: Option<Instant>,
     /// Whether the last one has ended without a report.
     unreported: bool,
-    /// Whether the next message is larger than what was requested.
+    /// Whether the next message is larger than the bytes of the request.
     exceeds: bool,
     /// Ticks as often as the server should report something.
     listening: Interval,
@@ -80,16 +81,16 @@ pub(super) struct Pull {
 
 /// One request.
 struct Request {
-    /// Where its reports arrive. Its messages have subjects of their own.
+    /// The subject at which its reports arrive. Its messages have subjects of their own.
     reply: Subject,
-    /// What has not arrived of it.
+    /// The messages and bytes that have not arrived.
     left: Bounds,
     /// Whether there is no bound of bytes.
     is_for_any: bool,
     /// Whether none of its messages has come.
     is_untouched: bool,
     made: Instant,
-    /// Until the client has it. What waits for that may be dropped.
+    /// The request until the client has it. A task that waits for the client may be dropped.
     unsent: Option<Bytes>,
 }
 
@@ -120,7 +121,7 @@ impl Pull {
         }
     }
 
-    /// Allows this much more to arrive from now on, or one message where there is room for one without bytes.
+    /// Allows this many more messages and bytes to arrive from now on. If there is a message and no byte left, one message may arrive.
     pub(super) fn allow(&mut self, room: Bounds) {
         self.room = Bounds { messages: room.messages, bytes: room.bytes.max(1) };
     }
@@ -130,7 +131,7 @@ impl Pull {
         self.alone = until;
     }
 
-    /// Requests messages by their bytes, also those that come again.
+    /// Requests messages by their bytes, also messages that come again.
     pub(super) fn by_bytes(&mut self) {
         self.by_bytes = true;
     }
@@ -145,7 +146,7 @@ impl Pull {
         self.pause = Some(after(long));
     }
 
-    /// Requests messages, if there is room and no request. Cancel-safe.
+    /// Requests messages if more may arrive and there is no request. Cancel-safe.
     pub(super) async fn request(&mut self, connected: &Connected) -> Result<(), Error> {
         self.make();
         let Some(Request { reply, unsent, .. }) = &mut self.open else { return Ok(()) };
@@ -168,7 +169,7 @@ impl Pull {
         if room.messages == 0 || room.bytes == 0 {
             return;
         }
-        // What messages take besides leaves at least half of the room for their bytes.
+        // At least half of the bytes stay for messages after their memory besides the bytes on the line.
         let fitting = room.bytes.checked_div(besides.saturating_mul(2)).unwrap_or(usize::MAX).max(1);
         let at_once = if self.alone.is_some_and(|until| now < until) { 1 } else { most.messages };
         let batch = room.messages.min(at_once).min(fitting);
@@ -204,12 +205,12 @@ impl Pull {
         });
     }
 
-    /// A message has come: its bytes as the server counts them, and in memory; and whether it comes again.
+    /// A message has come. The arguments are its bytes as the server counts them, its bytes in memory, and whether it comes again.
     pub(super) fn arrived(&mut self, bytes: usize, in_memory: usize, again: bool) {
         self.silent = 0;
         self.again = again;
         self.besides = self.besides.max(in_memory.saturating_sub(bytes));
-        // Of the room until the next `allow`: several may be taken in between.
+        // Counts against the bounds of the last `allow`: several messages may be taken before the next `allow`.
         self.room.messages = self.room.messages.saturating_sub(1);
         self.room.bytes = self.room.bytes.saturating_sub(in_memory);
         let Some(request) = &mut self.open else { return };
@@ -241,7 +242,7 @@ impl Pull {
         }
     }
 
-    /// The server has ended a request, for one thing because the next message is larger than what is left of it.
+    /// The server has ended a request. One reason is that the next message is larger than the rest of the request.
     fn ended(&mut self, request: &Request, is_too_small: bool) {
         if !request.is_untouched {
             return;
@@ -249,12 +250,12 @@ impl Pull {
         if is_too_small && !request.is_for_any {
             self.exceeds = true;
         } else if request.made.elapsed() < AGAIN {
-            // The server has no place for it, or no leader: the same request would end in the same way.
+            // The server cannot hold it, or has no leader: the same request would end in the same way.
             self.pause = request.made.checked_add(AGAIN);
         }
     }
 
-    /// Returns when more may be requested, behind a pause or a request that has ended, or with an error when the server has reported
+    /// Returns when more may be requested, behind a pause or a request that has ended. Returns an error when the server has reported
     /// nothing for too long. Cancel-safe.
     pub(super) async fn wait(&mut self) -> Result<(), Error> {
         let is_open = self.open.is_some();
@@ -268,7 +269,7 @@ impl Pull {
         loop {
             tokio::select! {
                 () = &mut pausing => return Ok(()),
-                // Some servers end one without a report, such as 2.9 when a message comes just then.
+                // Some servers end a request without a report, such as 2.9 when a message comes just then.
                 () = &mut ending => {
                     self.open = None;
                     self.unreported = true; // whether the server is there shows the next one
@@ -317,7 +318,7 @@ mod tests {
         pull(Bounds { messages: 100, bytes: usize::MAX }, Duration::MAX)
     }
 
-    /// The subject for replies of the request that is made now, and what it says.
+    /// The subject for replies of the request that is made now, and its payload.
     fn made(pull: &mut Pull) -> Option<(String, serde_json::Value)> {
         pull.make();
         let Request { reply, unsent, .. } = pull.open.as_mut()?;
@@ -432,7 +433,7 @@ mod tests {
         assert_eq!(due(&mut pull).map(|(messages, _)| messages), Some(48));
     }
 
-    /// The server has no place for it, or no leader.
+    /// The server cannot hold it, or has no leader.
     #[tokio::test(start_paused = true)]
     async fn what_ends_at_once_is_requested_again_behind_a_pause() {
         for description in ["Exceeded MaxWaiting", "Leadership Change", "Server Shutdown"] {

@@ -1,5 +1,6 @@
-//! A receiver and a server that answers requests as servers do, in every order: what is promised to the receiver never exceeds its room,
-//! and everything comes.
+//! A receiver and a server that answers requests as servers do, in every order.
+//!
+//! The server never owes the receiver more messages or bytes than its bounds, and every message comes.
 
 use super::*;
 use std::collections::VecDeque;
@@ -45,16 +46,17 @@ struct Simulation {
     backlog: usize,
     /// The size of the next one.
     next: (usize, usize),
-    /// What comes again, before those: their numbers and sizes. One that does not fit into a request goes behind the others.
+    /// Messages that come again, before the backlog: their numbers and sizes. A message that does not fit into a request goes behind the
+    /// others.
     returned: VecDeque<(usize, usize)>,
-    /// The last one of these that has come.
+    /// The last message of these that has come.
     last_returned: Option<usize>,
     asked: VecDeque<Waiting>,
     waiting: VecDeque<Waiting>,
     line: VecDeque<Sent>,
-    /// Reports that come later than what the server has sent behind them.
+    /// Reports that come later than messages that the server has sent after them.
     late: Vec<Sent>,
-    /// The sizes of what is here and not settled.
+    /// The sizes of the unsettled messages at the receiver.
     held: Vec<usize>,
     settled: usize,
     /// Whether the server says of each request that it has ended.
@@ -200,7 +202,7 @@ impl Simulation {
         }
     }
 
-    /// The receiver takes something from the line, if it has room.
+    /// The receiver takes a message or report from the line, if its bounds allow it.
     fn take(&mut self) {
         if self.room().messages == 0 {
             return;
@@ -223,7 +225,7 @@ impl Simulation {
         }
     }
 
-    /// What was on its way is delivered over the next connection.
+    /// Messages that were on their way are delivered over the next connection.
     fn reconnect(&mut self) {
         let lost = self.line.drain(..).filter(|sent| matches!(sent, Sent::Message { .. })).count();
         self.backlog += lost;

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use cloudevents_transport::Origin;
 use std::{any::Any, borrow::Cow, fmt, time::SystemTime};
 
-/// A message with what JetStream says about its delivery.
+/// A message with the facts of JetStream about its delivery.
 /// [`Received::native`](cloudevents_transport::Received::native) returns it for NATS.
 ///
-/// Offset and time are the sequence number in the stream and the time at which it was stored. In JetStream
-/// there is no address for replies: the server replaces it with that of the settlement.
+/// Offset and time are the sequence number in the stream and the time at which it was stored. A message of JetStream has no address for
+/// replies: the server replaces it with the address of the settlement.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedMessage {
@@ -35,9 +35,9 @@ pub(super) fn apart(mut message: async_nats::Message) -> async_nats::Message {
     message
 }
 
-/// The bytes of a message in memory: what came over the line, all of which is copied.
+/// The bytes of a message in memory: the bytes that came over the line, all of which are copied.
 pub(super) fn size(message: &async_nats::Message) -> usize {
-    /// What the client adds to each header: its place in a table, of which about half is empty, and a list of its values.
+    /// The memory that the client adds to each header: a slot of a table, about half of which is empty, and a list of its values.
     const ENTRY: usize = 160;
     let line = message.length.max(message.payload.len());
     let headers = View(message).headers().count().saturating_mul(ENTRY);

@@ -47,27 +47,27 @@ const WAITING_BYTES: usize = 192 << 20;
 pub struct NatsReceiverOptions {
     /// Options of the connection.
     pub connection: NatsConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
-    /// How many messages may be here before the program takes them, besides the bounds for deliveries in
-    /// flight. The URL option `prefetch` takes precedence. Default: 256 for JetStream, whose server holds
-    /// back the others; 65,536 for core NATS, and 192 MiB of memory, or as much as may be in flight if that is more: others are dropped.
+    /// How many messages may be here before the program takes them, besides the bounds for deliveries in flight.
+    ///
+    /// The URL option `prefetch` takes precedence. The default for JetStream is 256: the server keeps further messages. The default for
+    /// core NATS is 65,536 messages and 192 MiB of memory, or as much as may be in flight if that is more: further messages are dropped.
     pub prefetch: Option<usize>,
     /// The queue group, in which each message goes to one of the members. The URL option `queue` takes
     /// precedence. Only for core NATS. Default: none, so that each receiver gets each message.
     pub group: Option<String>,
-    /// The stream. The URL option `stream` takes precedence. Only for JetStream. Default: the one that has
-    /// the subject.
+    /// The stream. The URL option `stream` takes precedence. Only for JetStream. Default: the stream that has the subject.
     pub stream: Option<String>,
     /// The durable consumer, which is created if it does not exist. The URL option `consumer` takes
     /// precedence. Only for JetStream. Default: a new consumer of this receiver alone, which the server deletes
     /// after five minutes without a connection, and at once when the receiver is drained.
     pub consumer: Option<String>,
-    /// How long a delivery may take in a consumer that is created; the receiver renews this time while a
-    /// delivery is held. The URL option `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
+    /// How long a delivery may take in a consumer that is created. The receiver renews this time while a delivery is held. The URL option
+    /// `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
     pub ack_wait: Duration,
     /// The messages with which a consumer begins that is created. The URL options `deliver` and `since` take
     /// precedence. Only for JetStream. Default: [`All`](DeliverFrom::All).
@@ -106,10 +106,11 @@ impl From<DecodeOptions> for NatsReceiverOptions {
     }
 }
 
-/// Opens a receiver from `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
-/// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded;
-/// it may have the wildcards `*` and `>`. [The crate's documentation](crate#urls) lists the options of
-/// the query. They take precedence over those of the program.
+/// Opens a receiver from `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`.
+///
+/// `+tls` at the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded. It may have the
+/// wildcards `*` and `>`. [The crate's documentation](crate#urls) lists the options of the query. They take precedence over the options of
+/// the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -127,42 +128,44 @@ impl From<DecodeOptions> for NatsReceiverOptions {
 /// Receives from a subject of a server (`nats`), or from a consumer of JetStream (`nats+jetstream`), over its
 /// own connection, with the [queue machine](cloudevents_transport::binding::queue).
 ///
-/// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it
-/// is connected. Settlements cannot reach the server: retries and rejections are done from memory, and a
-/// crash loses what is here. The server does not wait for a slow receiver: when the program takes messages
-/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages or 192 MiB of memory wait
-/// (or as much as may be in flight if that is more), further ones are dropped: that is logged, and counted
-/// ([`Metrics::dropped`](cloudevents_transport::Metrics::dropped)), as is what waits when the receiver ends.
+/// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it is connected. Settlements
+/// cannot reach the server: retries and rejections are done from memory, and a crash loses the messages of the receiver. The server does
+/// not wait for a slow receiver. If the program takes messages more slowly than they arrive, [`prefetch`](NatsReceiverOptions::prefetch)
+/// messages or 192 MiB of memory may wait (or as much as may be in flight if that is more). Further messages are dropped. So are messages
+/// that wait when the receiver ends. Dropped messages are logged and counted
+/// ([`Metrics::dropped`](cloudevents_transport::Metrics::dropped)).
 ///
-/// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as it has room for, of 16 MiB at
-/// most, and the next ones when these have come. Accept is `+ACK`. Release and retry are `-NAK`, a retry with its delay, which the server
-/// waits for. Extend is `+WPI`, which the receiver also sends while a delivery is held. The attempt is the number of deliveries, less the
-/// releases of this receiver; deliveries that another receiver released or lost do count. Settlements stay possible after a reconnect.
+/// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as it may hold, of 16 MiB at
+/// most, and the next messages when these have come. Accept is `+ACK`. Release and retry are `-NAK`. A retry has its delay, and the server
+/// waits for it. Extend is `+WPI`, which the receiver also sends while a delivery is held. The attempt is the number of deliveries, less
+/// the releases of this receiver. Deliveries that another receiver released or lost count. Settlements stay possible after a reconnect.
 ///
-/// Rejected messages go to another subject (`dead-letter`) and are accepted once a stream has confirmed them
-/// there. Or they stay with the server (`reject=broker`): `+TERM`, with the reason for servers since 2.10.4,
-/// after which the stream keeps the message, the consumer does not deliver it again, and the server publishes
-/// an advisory. Or they are dropped (`reject=drop`).
+/// Rejected messages go to another subject (`dead-letter`) and are accepted once a stream has confirmed them there. With `reject=broker`,
+/// they stay with the server: the receiver sends `+TERM`, with the reason for servers since 2.10.4. Then the stream keeps the message, the
+/// consumer does not deliver it again, and the server publishes an advisory. With `reject=drop`, they are dropped.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
+/// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect).
 ///
-/// The client ends its connection when it cannot parse the headers of a message: a name that is not visible ASCII, a line without a colon,
-/// or bytes that are not UTF-8. With core NATS, such a message is lost. With JetStream, the receiver then reads it from the stream, and
-/// delivers it as malformed, with its payload and its other headers; what was requested with it comes again after `ack_wait`. For that, the
-/// user has to be allowed to publish to `$JS.API.STREAM.MSG.GET.<stream>`. Otherwise, all others come, one by one, and
-/// [`Connectivity::missing`](cloudevents_transport::Connectivity::missing) shows that one does not.
+/// The client ends its connection when it cannot parse the headers of a message. It cannot parse a name that is not visible ASCII, a line
+/// without a colon, and bytes that are not UTF-8. With core NATS, such a message is lost. With JetStream, the receiver then reads it from
+/// the stream, and delivers it as malformed, with its payload and its other headers. Messages that were requested with it come again after
+/// `ack_wait`. To read the stream, the user has to be allowed to publish to `$JS.API.STREAM.MSG.GET.<stream>`. Otherwise the other messages
+/// come one by one, and [`Connectivity::missing`](cloudevents_transport::Connectivity::missing) shows that a message does not come.
 ///
-/// A consumer may have a limit of deliveries (`max_deliver`). The server counts what was released, or lost in a crash or an outage, too,
-/// and stops delivering a message beyond the limit, without a word: set a high one. The retry of a last delivery, by the limit when the
-/// receiver connected, is sent, and is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused).
+/// A consumer may have a limit of deliveries (`max_deliver`). The server also counts deliveries that were released, or lost in a crash or
+/// an outage. It stops delivering a message beyond the limit, without a report. So set a high limit. If the last delivery is retried, by
+/// the limit when the receiver connected, the retry is sent, and its outcome is an error of kind
+/// [`Refused`](cloudevents_core::ErrorKind::Refused).
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
-/// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-/// messages, for a consumer of another kind or without payloads, and outside a tokio runtime;
-/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
-/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
-/// [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the
-/// subscription, or has no such stream or no JetStream.
+/// Errors:
+///
+/// - [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl)
+/// - [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if no policy for rejected messages is set, for a consumer of another kind or
+///   without payloads, and outside a tokio runtime
+/// - [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
+///   fails
+/// - [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the subscription, or has no such stream or no
+///   JetStream
 pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     mut options: NatsReceiverOptions,
@@ -214,7 +217,7 @@ async fn connect(endpoint: Endpoint, options: NatsReceiverOptions) -> Result<Rec
     Ok(Receiver::new(intake, receiver))
 }
 
-/// What a receiver of JetStream connects with.
+/// Returns the connector of a receiver of JetStream.
 fn linking(
     endpoint: &Endpoint,
     target: &Arc<Target>,

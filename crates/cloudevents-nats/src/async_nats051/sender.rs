@@ -44,24 +44,23 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsSenderOptions {
-    /// The options common to all protocols. JSON is always among their formats, and is the only one of
-    /// structured messages of NATS.
+    /// The options common to all protocols. Structured messages of NATS are in JSON, which is always among the formats.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: NatsConnection,
-    /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the
-    /// messages; the mode then has to be structured. The URL option `headers` takes precedence. Default: yes.
+    /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the messages. The mode then has to
+    /// be structured. The URL option `headers` takes precedence. Default: yes.
     pub headers: bool,
-    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw); `raw=true`
-    /// in a URL. [`SenderOptions::peer`] implies it for some peers. Default: no.
+    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
+    ///
+    /// `raw=true` in a URL. [`SenderOptions::peer`] implies it for some peers. Default: no.
     pub raw: bool,
-    /// The stream that has to store the messages; another one declines them. The URL option `stream` takes
-    /// precedence. Only for JetStream. Default: none.
+    /// The stream that has to store the messages. Other streams decline them. The URL option `stream` takes precedence. Only for JetStream.
+    /// Default: none.
     pub stream: Option<String>,
-    /// Whether JetStream recognises events that it has already: each has the header `Nats-Msg-Id`, which is
-    /// its `source` and its `id` with a space between them, percent-encoded as in an attribute. The stream's duplicate
-    /// window (by default two minutes) limits how long it remembers them. The URL option `deduplicate` takes
-    /// precedence. Only for JetStream. Default: no.
+    /// Whether JetStream recognises events that it has already: each has the header `Nats-Msg-Id`. This header is its `source` and its `id`
+    /// with a space between them, percent-encoded as in an attribute. The stream's duplicate window (by default two minutes) limits how
+    /// long it remembers them. The URL option `deduplicate` takes precedence. Only for JetStream. Default: no.
     pub deduplicate: bool,
 }
 
@@ -84,11 +83,11 @@ impl From<SenderOptions> for NatsSenderOptions {
     }
 }
 
-/// Opens a sender to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
-/// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded.
-/// It may contain names of attributes in braces, such as `orders.{type}`: the event's values take their
-/// places. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
-/// over those of the program.
+/// Opens a sender to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`.
+///
+/// `+tls` at the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded. It may contain names of
+/// attributes in braces, such as `orders.{type}`. The values of the event replace them. [The crate's documentation](crate#urls) lists the
+/// options of the query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -107,14 +106,13 @@ impl From<SenderOptions> for NatsSenderOptions {
 /// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They are sent
 /// in the order in which they were enqueued.
 ///
-/// With **core NATS** (`nats`), the outcome is that the server has read the message. Whether there is a subscriber is unknown: a message
-/// can be lost without an error. That this user may not publish to a subject is an error of kind [`Refused`](ErrorKind::Refused).
-/// [`request`](Sender::request) returns the reply of a subscriber; without one, it is an error of kind [`Refused`](ErrorKind::Refused) at
-/// once.
+/// With **core NATS** (`nats`), the outcome is that the server has read the message. It is unknown whether there is a subscriber: a message
+/// can be lost without an error. If this user may not publish to a subject, the error is of kind [`Refused`](ErrorKind::Refused).
+/// [`request`](Sender::request) returns the reply of a subscriber. Without a subscriber, it is an error of kind
+/// [`Refused`](ErrorKind::Refused) at once.
 ///
-/// With **JetStream** (`nats+jetstream`), the outcome is the stream's: it has stored the message. The receipt
-/// has the stream, the sequence number, and whether the stream had the message before. If it declines, the
-/// error is of kind [`Refused`](ErrorKind::Refused).
+/// With **JetStream** (`nats+jetstream`), the outcome is that the stream has stored the message. The receipt has the stream, the sequence
+/// number, and whether the stream had the message before. If the stream declines, the error is of kind [`Refused`](ErrorKind::Refused).
 ///
 /// A message larger than the server's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not
 /// sent. When the connection is lost, messages in flight end with errors of kind
@@ -122,9 +120,11 @@ impl From<SenderOptions> for NatsSenderOptions {
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-/// server refuses the user.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the server refuses the user
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: NatsSenderOptions,
@@ -305,7 +305,7 @@ impl NatsSender {
         text.parse().map_err(failure::transport)
     }
 
-    /// Waits for room and a link, then sends. Returns the future outcome.
+    /// Waits for a permit and a link, then sends. Returns the future outcome.
     async fn send_within(
         &self,
         prepare: impl Fn() -> Result<Prepared, Error>,

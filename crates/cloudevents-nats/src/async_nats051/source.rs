@@ -34,7 +34,7 @@ use tokio::{task::coop::unconstrained, time::timeout};
 /// How long the server may take to forget requests.
 const FORGETTING: Duration = Duration::from_secs(5);
 
-/// How long no messages are requested while those that were lost are read from the stream.
+/// How long no messages are requested while lost messages are read from the stream.
 const READING: Duration = Duration::from_secs(5);
 
 /// How long the server may send nothing of a request, while it has messages for it: then others have these.
@@ -63,8 +63,8 @@ impl Connect for Linking {
     }
 
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
-        // There is room for all that is requested. Besides, the reports of the server have to fit in, and what it may still send for a
-        // request that has ended without a report.
+        // The capacity is enough for all requested messages. It is also enough for the reports of the server, and for messages that the
+        // server may still send for a request that has ended without a report.
         let capacity = self.prefetch.saturating_mul(2).saturating_add(64);
         let connected = Connected::begin(&self.target, host, capacity).await?;
         let client = &connected.client;
@@ -142,7 +142,7 @@ impl Connect for Linking {
     }
 }
 
-/// The user may not use JetStream as a receiver does: what the server says.
+/// Adds the help for a user that may not use JetStream as a receiver does.
 fn forbidden(error: Error) -> Error {
     error.with_help("allow the user to publish to this subject: receivers of JetStream do")
 }
@@ -156,11 +156,11 @@ pub(super) struct Source {
     /// The stream and the consumer.
     names: (String, String),
     place: Place,
-    /// What was lost with the connection before, until it was read.
+    /// Reads the messages that were lost with the connection before. `None` when they were read.
     reading: Option<Reading>,
-    /// Where the consumer is deleted, if it is this receiver's alone.
+    /// The subject to delete the consumer, if it is this receiver's alone.
     delete: Option<Subject>,
-    /// Where the state of the consumer is requested.
+    /// The subject to request the state of the consumer.
     info: Subject,
     /// How long a message may be held without a renewal.
     renewed: Duration,
@@ -170,7 +170,7 @@ pub(super) struct Source {
     origin: Option<Origin>,
     /// The subject that settles the first message.
     settles: Option<Subject>,
-    /// What came while the receiver was stopped.
+    /// Messages that came while the receiver was stopped.
     kept: VecDeque<Arrived<Tag>>,
     /// Nothing is requested any more.
     stopping: bool,
@@ -181,7 +181,8 @@ pub(super) struct Source {
 impl Source {
     /// Returns the message, or `None` for a report of the server.
     ///
-    /// What can be settled is a message, whatever it looks like: nats-server 2.9 passes on a status that a publisher has written.
+    /// A message that can be settled is no report, even if it looks like one: nats-server 2.9 passes on a status that a publisher has
+    /// written.
     fn take(&mut self, message: Message) -> Result<Option<Arrived<Tag>>, Error> {
         let reply = message.reply.clone();
         let delivered = reply.and_then(|reply| Some((Delivered::parse(&reply, &mut self.origin)?, reply)));
@@ -223,7 +224,7 @@ impl Source {
         None
     }
 
-    /// Delivers it as what is malformed, as if it had come.
+    /// Delivers it as malformed, as if it had come.
     fn unparsed(&mut self, found: Unparsed) -> Option<Arrived<Tag>> {
         let Unparsed { sequence, subject, headers, payload, length, stored, error } = found;
         let (stream, consumer) = &self.names;
@@ -252,9 +253,10 @@ impl Source {
         Some(Arrived { received: Received::new(Err(error), message), tag, attempt })
     }
 
-    /// Makes the server forget requests that were withdrawn, which it does when it counts them. Otherwise it takes the first released
-    /// message for such a request, and puts it back behind the others. Before 2.10.16 it would come again only when its time is over; and,
-    /// before 2.10.14, the last message would come twice.
+    /// Makes the server forget requests that were withdrawn, which it does when it counts them.
+    ///
+    /// Otherwise it takes the first released message for such a request, and puts it back behind the others. Before 2.10.16 this message
+    /// would come again only when its time is over. Before 2.10.14, the last message would come twice.
     async fn forget_requests(&mut self) {
         if let Err(error) = self.connected.request(self.info.clone(), Request::new(), FORGETTING).await {
             tracing::debug!(%error, "the server may send a released message to a request that was withdrawn");
@@ -262,7 +264,7 @@ impl Source {
     }
 }
 
-/// What was read next. Does not return while nothing is to be read. Cancel-safe.
+/// Returns the next message that was read. Does not return while there is nothing to read. Cancel-safe.
 async fn read_next(reading: &mut Option<Reading>) -> Option<Result<Read, Error>> {
     match reading {
         Some(reading) => reading.next().await,
@@ -275,7 +277,7 @@ impl QueueSource for Source {
 
     const TAGS_OUTLIVE_CONNECTIONS: bool = true;
 
-    /// What came before the requests were withdrawn.
+    /// Messages may arrive until the requests are withdrawn.
     const ARRIVES_LATE: bool = true;
 
     fn lost(&self) -> BoxFuture<'static, Error> {
@@ -330,7 +332,7 @@ impl QueueSource for Source {
         }
     }
 
-    /// What is of a consumer that is gone fails alone, and so does what was delivered for the last time: that depends on how often.
+    /// Deliveries of a consumer that is gone fail alone. So do last deliveries of a message, which depend on the number of deliveries.
     fn are_alike(one: &Tag, other: &Tag) -> bool {
         (one.consumer, one.times, one.is_unparsed) == (other.consumer, other.times, other.is_unparsed)
     }
@@ -341,7 +343,8 @@ impl QueueSource for Source {
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         self.lost.settled(&tags, &how);
-        // What is left goes back in order, and a round trip at the end confirms all of it. Answers to each would be awaited side by side.
+        // The remaining messages go back in order, and one round trip at the end confirms all of them. Answers to each would be awaited
+        // side by side.
         let goes_back = self.stopping && how == Settlement::Release;
         let confirms = self.acknowledge.double_ack.take_if(|_| goes_back);
         let settled = self.acknowledge.settle(&self.connected, tags, how).await;
@@ -353,11 +356,12 @@ impl QueueSource for Source {
         self.acknowledge.extend(&self.connected, tags).await
     }
 
-    /// Withdraws the request before messages are released. Otherwise they are sent to it again, and are released again behind others: the
-    /// server delivers what is released in the order of the releases.
+    /// Withdraws the request before messages are released. Otherwise released messages are sent to it again, and are released again behind
+    /// others: the server delivers released messages in the order of the releases.
     ///
-    /// The client drops what comes for the request from then on, so that what is on its way comes first. What the server sends after that,
-    /// until it has read that the request is withdrawn, comes again when its time is over: there is no way to see it.
+    /// From then on, the client drops messages that come for the request, so messages on their way are taken first. The server may send
+    /// more until it has read that the request is withdrawn. These messages come again when their time is over. There is no way to see
+    /// them.
     async fn stop(&mut self) -> Result<(), Error> {
         self.stopping = true;
         // As long as messages come, the server has more for the request.

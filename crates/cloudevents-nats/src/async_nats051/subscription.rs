@@ -33,7 +33,7 @@ use tokio::{
 /// How long the server may take to read that a subscription ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long the client may take to pass on a message before it is asked whether it has dropped it.
+/// How long the client may take to pass on a message before this side checks whether the client has dropped it.
 const SOON: Duration = Duration::from_millis(100);
 
 /// Creates subscriptions.
@@ -42,9 +42,9 @@ pub(super) struct Subscribing {
     /// The queue group, in which each message goes to one member.
     pub(super) group: Option<String>,
     pub(super) decoding: DecodeOptions,
-    /// What waits here at most.
+    /// The most messages and bytes that wait here.
     pub(super) waiting: Bounds,
-    /// Counts what is dropped.
+    /// Counts dropped messages.
     pub(super) reporter: Reporter,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct Subscription {
     decoding: DecodeOptions,
 }
 
-/// Messages that wait for room. They are taken from the client at once, which bounds them by count alone.
+/// Messages that wait for the program. They are taken from the client at once, because the client bounds them by count alone.
 struct Waiting {
     messages: Subscriber,
     connected: Connected,
@@ -113,18 +113,18 @@ struct Waiting {
     dropped: Dropped,
 }
 
-/// Counts what came over a connection and did not reach the machine. The client reports only some of what it drops.
+/// Counts messages that came over a connection and did not reach the machine. The client reports only some of its dropped messages.
 struct Dropped {
-    /// What came over the connection.
+    /// The count of messages that came over the connection.
     statistics: Arc<Statistics>,
     /// Of these, how many the client has passed on or dropped, as far as that is certain. It counts a message before it does that, one
     /// after the other, so the last one may be on its way.
     decided: u64,
     /// Messages that are not of the subscription.
     others: u64,
-    /// What the machine took.
+    /// The messages that the machine took.
     taken: u64,
-    /// What was reported.
+    /// The dropped messages that were reported.
     told: u64,
     /// Makes certain of the last one: a message of its own behind so many.
     asking: Option<(u64, BoxFuture<'static, bool>)>,
@@ -136,8 +136,9 @@ impl Dropped {
         self.statistics.in_messages.load(Ordering::Relaxed)
     }
 
-    /// Reports what is neither taken nor waits here, of all that came before the client was found to be empty. Says whether the last one
-    /// may be dropped, too.
+    /// Reports messages that are neither taken nor wait here. Returns whether the last message may be dropped, too.
+    ///
+    /// It counts the messages that came before the client was found to be empty.
     fn look(&mut self, came: u64, waiting: usize) -> bool {
         self.decided = self.decided.max(came.saturating_sub(1));
         self.report(waiting);
@@ -170,7 +171,7 @@ impl Dropped {
     }
 }
 
-/// What is left when a receiver ends is dropped, too.
+/// Messages that are left when a receiver ends are dropped, too.
 impl Drop for Dropped {
     fn drop(&mut self) {
         self.decided = self.came().saturating_sub(self.asking.is_some().into());
@@ -179,7 +180,7 @@ impl Drop for Dropped {
 }
 
 impl Waiting {
-    /// Takes what the client has, and drops what there is no room for. Ready when the client has ended.
+    /// Takes the messages of the client, and drops those beyond the bounds. Ready when the client has ended.
     fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let Some(message) = ready!(self.poll_message(context)) else { return Poll::Ready(()) };
@@ -258,7 +259,8 @@ impl QueueSource for Subscription {
         .await
     }
 
-    /// In a queue group, others get what is sent from now on. What the server has sent before it reads that is counted.
+    /// In a queue group, other members get messages that are sent from now on. Messages that the server sends before it reads this are
+    /// counted.
     async fn stop(&mut self) -> Result<(), Error> {
         let asked = poll_fn(|context| self.waiting.dropped.poll_asking(context));
         let _ = timeout(FAREWELL, asked).await;

@@ -1,4 +1,4 @@
-//! What JetStream says about a delivery, in the subject that settles it.
+//! The facts of JetStream about a delivery, in the subject that settles it.
 
 use super::position::Incarnation;
 use async_nats::Subject;
@@ -22,7 +22,7 @@ pub(super) struct Tag {
     pub(super) is_unparsed: bool,
 }
 
-/// Where a message of JetStream comes from, and how often it was delivered.
+/// The origin of a message of JetStream, and how often it was delivered.
 ///
 /// ```no_run
 /// use cloudevents_nats::async_nats051::ReceivedMessage;
@@ -45,7 +45,7 @@ pub struct Delivered {
     pub times: u32,
     /// Its sequence number in the stream.
     pub sequence: u64,
-    /// The number of this delivery among those of the consumer.
+    /// The number of this delivery among the deliveries of the consumer.
     pub consumer_sequence: u64,
     /// When the stream stored it.
     pub stored: SystemTime,
@@ -92,8 +92,9 @@ impl Delivered {
     }
 }
 
-/// The subject that settles a delivery which did not arrive: as that of one which did, if there is one. The server knows the delivery by
-/// the number of its message alone.
+/// The subject that settles a delivery that did not arrive. It has the form of the subject of a delivery that did arrive, if there is one.
+///
+/// The server knows the delivery by the number of its message alone.
 pub(super) fn settling(known: Option<&str>, stream: &str, consumer: &str, sequence: u64) -> String {
     let tokens: Vec<_> = known.unwrap_or_default().split('.').collect();
     let (begin, end) = match tokens.as_slice() {

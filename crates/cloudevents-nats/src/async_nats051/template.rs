@@ -13,7 +13,8 @@ pub(super) enum Template {
 }
 
 impl Template {
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): what is no template, and text around attributes that no subject has.
+    /// Text that is no template is an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl). So is text around attributes that no subject
+    /// has.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |detail: String| Error::new(ErrorKind::InvalidUrl).with_detail(detail);
         let template: bridge::Template = text
@@ -25,9 +26,10 @@ impl Template {
         Ok(if template.fixed().is_some() { Self::Fixed(example) } else { Self::Parts(template) })
     }
 
-    /// The subject for this message. Errors: those of reading an attribute in a document;
-    /// [`MissingAttribute`](ErrorKind::MissingAttribute); and [`InvalidString`](ErrorKind::InvalidString) for
-    /// values that no subject has.
+    /// The subject for this message. Errors are those of reading an attribute in a document, and
+    /// [`MissingAttribute`](ErrorKind::MissingAttribute).
+    ///
+    /// Values that no subject has are errors of kind [`InvalidString`](ErrorKind::InvalidString).
     pub(super) fn subject(&self, message: &Message, with: &DecodeOptions) -> Result<Subject, Error> {
         let template = match self {
             Self::Fixed(subject) => return Ok(subject.clone()),

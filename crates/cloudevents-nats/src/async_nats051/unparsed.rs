@@ -9,7 +9,7 @@ use cloudevents_core::{Error, ErrorKind};
 /// The line with which a block of headers begins.
 const VERSION: &str = "NATS/1.0";
 
-/// What the client cannot parse of a block of headers, if there is something, and the headers that are left without that.
+/// Returns the headers that the client can parse, and the error of the others if there are any.
 pub(super) fn headers(block: &[u8]) -> (HeaderMap, Option<Error>) {
     let text = String::from_utf8_lossy(block);
     let is_utf8 = matches!(text, std::borrow::Cow::Borrowed(_));
@@ -45,8 +45,8 @@ pub(super) fn headers(block: &[u8]) -> (HeaderMap, Option<Error>) {
     (headers, wrong.map(|(kind, what)| malformed(kind, what)))
 }
 
-/// What the client cannot parse of a subject, if there is something. The server shows this character in place of bytes that are not UTF-8.
-/// Since 2.11, it does so without an escape, so that a publisher that writes it looks alike.
+/// Returns the error of a subject that the client cannot parse. The server shows this character in place of bytes that are not UTF-8. Since
+/// 2.11, it does so without an escape, so a publisher that writes the character looks alike.
 pub(super) fn subject(subject: &str, has_headers: bool) -> Option<Error> {
     if subject.contains('\u{fffd}') {
         return Some(malformed(ErrorKind::InvalidUtf8, "the subject is not UTF-8"));
@@ -56,7 +56,7 @@ pub(super) fn subject(subject: &str, has_headers: bool) -> Option<Error> {
         .then(|| malformed(ErrorKind::InvalidDocument, "the subject has a space"))
 }
 
-/// A status, and what it means; or nothing.
+/// Whether this is a status with its meaning, or empty.
 fn is_status(text: &str) -> bool {
     let status = text.split_once(' ').map_or(text, |(status, _)| status.trim());
     status.is_empty() || status.parse::<StatusCode>().is_ok()

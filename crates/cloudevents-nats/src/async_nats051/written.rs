@@ -18,19 +18,19 @@ use std::{
 };
 use tokio::{sync::Notify, time::sleep_until};
 
-/// From so many refusals on, the client may have left out some: it has room for 128 that were not read.
+/// The client may leave out refusals if there are so many: its queue holds 128 that were not read.
 const MANY: u64 = 100;
 
 /// Asks the server once for all messages that wait for it.
 pub(super) struct Written {
     confirms: Confirms,
-    /// The numbers of the messages that were handed over, in their order, and where they go.
+    /// The numbers of the messages that were handed over, in their order, and their addresses.
     sent: Mutex<VecDeque<(u64, Addressed)>>,
     wake: Notify,
     finished: AtomicBool,
 }
 
-/// Where a message goes.
+/// The address of a message.
 pub(super) struct Addressed {
     subject: Subject,
     reply: Option<Subject>,
@@ -108,7 +108,7 @@ impl Written {
         self.confirms.end(&error);
     }
 
-    /// The server has read the messages up to this number, and what it has refused of them is noted.
+    /// The server has read the messages up to this number, and its refusals of them are noted.
     fn resolve_to(&self, last: u64, connected: &Connected) {
         let heard: Vec<_> = {
             let mut sent = self.sent();
@@ -130,8 +130,8 @@ impl Written {
         self.confirms.resolve_to(last, &Ok(Receipt::new()));
     }
 
-    /// Waits until the server has read what it was sent. Messages fail meanwhile that take too long; the client sends them all the same,
-    /// and goes on, unless they are more than it should keep.
+    /// Waits until the server has read the messages of this connection. Messages that take too long fail meanwhile. The client sends them
+    /// all the same. It goes on unless it holds too many of them.
     async fn heard(&self, connected: &Connected) -> Result<(), Error> {
         let mut hearing = pin!(connected.heard());
         // A close waits for the outcomes only.

@@ -18,7 +18,7 @@ use std::{
 pub(super) struct Settling {
     channel: Channel,
     watched: Arc<Watched>,
-    /// Held while frames are handed over: one that includes all before it must not pass those.
+    /// Held while frames are handed over: an acknowledgement of all messages before it must not overtake their own.
     order: Mutex<()>,
 }
 
@@ -79,8 +79,9 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
-    /// How much more than the prefetch is taken. A quorum queue sends again what is unsettled when it has lost the consumer's node and sees
-    /// it again, over the same channel.
+    /// The most deliveries, as a multiple of the prefetch.
+    ///
+    /// A quorum queue may lose the node of its consumer and see it again. Then it sends unsettled messages again, over the same channel.
     const MORE: usize = 8;
 
     /// Takes deliveries from now on.
@@ -88,7 +89,7 @@ impl Deliveries {
         self.most = usize::from(prefetch).saturating_mul(Self::MORE);
     }
 
-    /// The broker sends a delivery. An error ends the connection: lapin would keep whatever comes.
+    /// The broker sends a delivery. An error ends the connection: lapin would keep every delivery.
     pub(super) fn begin(&mut self, number: u64) -> Result<(), Error> {
         if number <= self.last {
             let last = self.last;
@@ -111,7 +112,7 @@ impl Deliveries {
     /// Settles these deliveries with as few acknowledgements as possible.
     fn settle(&mut self, numbers: Vec<u64>) -> Vec<Ack> {
         self.forget(&numbers);
-        // All before this number are settled: those by these deliveries, the others earlier.
+        // All deliveries before this number are settled: some by these settlements, the others earlier.
         let first = self.open.first().copied().unwrap_or(u64::MAX);
         let (before, after): (Vec<u64>, Vec<u64>) = numbers.into_iter().partition(|number| *number < first);
         let last = before.iter().max().map(|last| Ack { number: *last, multiple: before.len() > 1 });

@@ -46,7 +46,7 @@ impl Connected {
         let socket = Mutex::new(Some(socket));
         let connect = async move |_, _| {
             let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // lapin asks once; a connection is made anew by `connect::Reconnect`.
+            // lapin connects once. `connect::Reconnect` makes a new connection.
             socket
                 .map(AsyncTcpStream::Plain)
                 .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
@@ -101,13 +101,14 @@ impl Connected {
         self.connection.status().connected() && self.watched.ended.borrow().is_none()
     }
 
-    /// Whether it goes on after the end of a channel: only if that had sent a message that is too large. What else ends one may concern the
-    /// login, such as a token that has expired, for which RabbitMQ before 4.3 closes channels and no connection.
+    /// Whether it goes on after the end of a channel: only if the channel had sent a message that is too large.
+    ///
+    /// Other ends of a channel may concern the login. For a token that has expired, RabbitMQ before 4.3 closes channels and no connection.
     pub(super) fn outlives_channel(&self) -> bool {
         self.is_alive() && self.happened.borrow().as_ref().is_some_and(failure::is_too_large)
     }
 
-    /// Waits while the broker has an alarm: it reads nothing then (`connection.blocked`), and lapin would keep whatever it is given.
+    /// Waits while the broker has an alarm: it reads nothing then (`connection.blocked`), and lapin would keep all frames.
     pub(super) async fn unblocked(&self) {
         let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());
         loop {

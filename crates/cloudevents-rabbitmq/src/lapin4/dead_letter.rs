@@ -12,8 +12,9 @@ use cloudevents_core::Error;
 use cloudevents_transport::{DeadLetter, DeadLetterSink};
 use std::sync::Arc;
 
-/// Sends rejected messages to a destination of the same broker, as they were received, with [the headers of the
-/// letter](DeadLetter::headers), and with the exchange and the routing key that they were published with.
+/// Sends rejected messages to a destination of the same broker, as they were received.
+///
+/// They get [the headers of the dead letter](DeadLetter::headers), and the exchange and the routing key that they were published with.
 pub(super) struct DeadLetters {
     pub(super) publisher: Arc<RabbitSender>,
     pub(super) destination: Destination,

@@ -1,4 +1,4 @@
-//! Where messages are sent: an exchange and a routing key.
+//! The destination of messages: an exchange and a routing key.
 
 use super::options::short;
 use cloudevents_core::{Error, ErrorKind};
@@ -76,7 +76,7 @@ impl fmt::Display for Encoded<'_> {
     }
 }
 
-/// A destination that the URL names: a mistake in it is one of the URL.
+/// A destination that the URL names. A mistake in it is a mistake of the URL.
 pub(super) fn in_url<T>(endpoint: &Endpoint, named: Result<T, Error>) -> Result<T, Error> {
     named.map_err(|error| match error.help() {
         Some(help) => endpoint.invalid(error.detail()).with_help(help.to_owned()),

@@ -60,7 +60,7 @@ fn lost(name: &str) -> Option<&'static str> {
 /// The longest name of a header, in bytes.
 const LONGEST: usize = 255;
 
-/// The headers that a message does not carry, and why. Of those with the same name, it carries the first.
+/// The headers that a message does not carry, and the reasons. Of headers with the same name, it carries the first.
 pub(super) fn lost_headers(outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
     let mut seen = HashSet::new();
     outgoing.lost_headers(|name, _| lost(name).or_else(|| (!seen.insert(name)).then_some(TWICE)))

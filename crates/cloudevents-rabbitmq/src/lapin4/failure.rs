@@ -7,7 +7,7 @@ use lapin::{
 };
 use std::{error::Error as _, fmt::Display};
 
-/// What to do where the broker takes back what was held for long.
+/// The help for messages that the broker takes back because they were held for long.
 const HELD: &str = "if a message was held for longer than the broker's `consumer_timeout` (30 minutes by default), raise that, or the policy \
     `consumer-timeout` of the queue, above the longest outage and `give_up_after`; what was held comes again";
 
@@ -31,8 +31,9 @@ pub(super) fn lost(error: lapin::Error) -> Error {
     ended(refusal(error))
 }
 
-/// Why a channel or connection has ended. Of the messages on their way, the broker may have some. Whatever the reason is, it may be about
-/// another message, or about none.
+/// Why a channel or connection has ended. Of the messages on their way, the broker may have some.
+///
+/// The reason may be about another message, or about none.
 pub(super) fn ended(reason: Error) -> Error {
     match reason.kind() {
         ErrorKind::Disconnected => reason,
@@ -41,8 +42,9 @@ pub(super) fn ended(reason: Error) -> Error {
     }
 }
 
-/// Why a message of this many bytes has no answer: the broker closes the channel at a message that is too large, and says how large it was.
-/// That one and all that are at least as large are too large; the others on their way are lost with the channel.
+/// Why a message of this many bytes has no answer: the broker closes the channel at a message that is too large, and reports its size.
+///
+/// That message and all messages that are at least as large are too large. The others on their way are lost with the channel.
 pub(super) fn unanswered(error: lapin::Error, size: usize) -> Error {
     match error.kind() {
         Lapin::ProtocolError(said) if too_large(said).is_some_and(|refused| size >= refused) => {
@@ -80,7 +82,9 @@ fn is_absent(said: &str) -> bool {
     said.strip_prefix("NOT_FOUND - ").unwrap_or(said).starts_with("no ")
 }
 
-/// Whether the broker took back what was not acknowledged in time: `PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out`.
+/// Whether the broker took messages back that were not acknowledged in time.
+///
+/// It reports `PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out`.
 fn is_held_too_long(said: &str) -> bool {
     said.contains("delivery acknowledgement on channel")
 }
@@ -122,7 +126,7 @@ fn by_code(said: &AMQPError) -> Error {
     }
 }
 
-/// The broker cancelled the consumer. RabbitMQ 4.3 does so, too, where it closed the channel before.
+/// The broker cancelled the consumer. RabbitMQ 4.3 does so, too, if it closed the channel before.
 pub(super) fn cancelled() -> Error {
     disconnected("the broker cancelled the consumer; the queue may be gone").with_help(HELD)
 }

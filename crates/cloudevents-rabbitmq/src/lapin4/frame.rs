@@ -30,9 +30,9 @@ pub(super) const OVERHEAD: usize = HEAD + 1;
 pub(super) const BEFORE_PROPERTIES: usize = HEAD + 12;
 /// How deep tables may nest. Deeper ones become byte arrays.
 const DEPTH: u8 = 16;
-/// The headers whose repetition is a mistake; of others, the last counts.
+/// The headers whose repetition is a mistake. Of other headers, the last counts.
 const ATTRIBUTES: [&[u8]; 2] = [b"ce-", b"cloudEvents"];
-/// What replaces bytes that are not text. No attribute has it in its name.
+/// The replacement of bytes that are not text. No attribute has it in its name.
 const REPLACEMENT: u8 = b'?';
 
 /// Returns the length of the frame that begins here, once its head is there.
@@ -56,7 +56,7 @@ pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     Ok(Some(payload.saturating_add(OVERHEAD)))
 }
 
-/// Makes the properties of a whole frame readable, and returns the size of the body. What is not understood stays as it is.
+/// Makes the properties of a whole frame readable, and returns the size of the body. Properties that it does not understand are unchanged.
 pub(super) fn repair(frame: &mut [u8]) -> u64 {
     let Some((head, rest)) = frame.split_at_mut_checked(BEFORE_PROPERTIES) else { return 0 };
     properties(rest);
@@ -204,7 +204,7 @@ struct Names {
 impl Names {
     const FEW: usize = 32;
 
-    /// Adds the name from here to where the cursor stands. One that is there already becomes no name.
+    /// Adds the name from here to the position of the cursor. A name that is there already becomes no name.
     fn add(&mut self, cursor: &mut Cursor<'_>, begin: usize) {
         let (begin, end) = (begin.saturating_add(1), cursor.at);
         let Some(name) = cursor.bytes.get(begin..end) else { return };
@@ -241,7 +241,7 @@ mod tests {
         [&[kind], &(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
     }
 
-    /// A header frame with these headers, repaired, and what lapin reads.
+    /// The headers that lapin reads from a header frame with these headers, after its repair.
     fn repaired(headers: &[u8]) -> FieldTable {
         let table = long(b'F', headers);
         let payload = [&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x20, 0][..], &table[1..]].concat();
@@ -341,7 +341,7 @@ mod tests {
         let take = |size| limit.take(repair(&mut frame(size)));
         assert!(take(80).is_ok() && !limit.is_exceeded());
         assert_eq!(take(81).unwrap_err().kind(), ErrorKind::TooLarge);
-        // The next connection takes what RabbitMQ can send.
+        // The next connection takes every message that RabbitMQ can send.
         assert!(take(512 << 20).is_ok());
         assert_eq!(take((512 << 20) + 1).unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(limit.check(&[0; 11]).unwrap_err().kind(), ErrorKind::TooLarge);

@@ -9,7 +9,7 @@ pub struct Login {
     /// User and password, or another SASL mechanism. Default: that of the URL and of
     /// [`RabbitConnection`](super::RabbitConnection).
     pub sasl: Option<Sasl>,
-    /// Certificates. Default: those of [`RabbitConnection`](super::RabbitConnection).
+    /// Certificates. Default: the certificates of [`RabbitConnection`](super::RabbitConnection).
     #[cfg(feature = "tls")]
     pub tls: Option<super::Tls>,
 }

@@ -1,4 +1,4 @@
-//! Conversion between messages of lapin and those of the codec.
+//! Conversion between messages of lapin and messages of the codec.
 
 use super::{options::short, received::ReceivedMessage};
 use crate::{Field, FieldValue, MessageView, RabbitMessage};
@@ -56,9 +56,10 @@ pub fn decode_message(delivery: Delivery, with: &DecodeOptions) -> Result<Decode
     crate::decode_message(&received, with)
 }
 
-/// Encodes an event for lapin, and returns it with the losses: what the format could not represent. Headers
-/// are copied, the payload is not. Errors are those of [`encode`](crate::encode()), and
-/// [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255 bytes.
+/// Encodes an event for lapin, and returns it with the losses: the parts that the format could not represent.
+///
+/// Headers are copied, the payload is not. Errors are those of [`encode`](crate::encode()). Names and content types of more than 255 bytes
+/// are errors of kind [`TooLarge`](ErrorKind::TooLarge).
 pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(LapinMessage, Losses), Error> {
     let (message, losses) = crate::encode(event, mode)?;
     Ok((from_rabbit(&message)?, losses))
@@ -70,7 +71,7 @@ pub fn encode_message(message: &Message) -> Result<LapinMessage, Error> {
     from_rabbit(&crate::encode_message(message)?)
 }
 
-/// Returns what the binding knows of a delivery of lapin. Omits the other properties.
+/// Returns the parts of a delivery of lapin that the binding knows. Omits the other properties.
 pub fn rabbit(delivery: Delivery) -> RabbitMessage {
     let received = ReceivedMessage::from(delivery);
     let mut message = RabbitMessage::new(received.body.clone());
@@ -81,11 +82,10 @@ pub fn rabbit(delivery: Delivery) -> RabbitMessage {
     message
 }
 
-/// Returns a message for lapin. Text becomes long strings; other bytes become byte arrays.
+/// Returns a message for lapin. Text becomes long strings. Other bytes become byte arrays.
 ///
-/// Errors: [`Unsupported`](ErrorKind::Unsupported) for values whose content was not kept
-/// ([`FieldValue::Other`]); [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255
-/// bytes.
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for values whose content was not kept ([`FieldValue::Other`]). They are of
+/// kind [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255 bytes.
 pub fn from_rabbit(message: &RabbitMessage) -> Result<LapinMessage, Error> {
     Parts::of(message).map(Parts::whole)
 }

@@ -31,23 +31,23 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RabbitConnection {
-    /// The name of the connection in the broker's tools; `name` in a URL. Default: a random one.
+    /// The name of the connection in the broker's tools: `name` in a URL. Default: a random name.
     pub name: Option<String>,
-    /// How to log in; `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default: the user
+    /// How to log in: `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default: the user
     /// `guest` with the password `guest`, which RabbitMQ lets in from its own host only.
     pub sasl: Option<Sasl>,
-    /// A source of changing credentials, called before each connection. What it returns takes precedence
-    /// over all other settings. Default: none.
+    /// A source of changing credentials, called before each connection. Its credentials take precedence over all other settings. Default:
+    /// none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
-    /// How long opening a connection may take, until messages can be sent or received; `connect-timeout` in a URL. Default: 30 seconds.
+    /// How long opening a connection may take, until messages can be sent or received: `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// The interval of heartbeats, in whole seconds; `keep-alive` in a URL. A connection that is silent for two of
+    /// The interval of heartbeats, in whole seconds: `keep-alive` in a URL. A connection that is silent for two of
     /// them is lost. The broker may shorten it. Default: 30 seconds.
     pub heartbeat: Duration,
-    /// Certificates for `rabbitmqs` URLs; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
+    /// Certificates for `rabbitmqs` URLs: `ca`, `cert` and `cert-key` in a URL. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -143,7 +143,7 @@ impl fmt::Display for QueueType {
     }
 }
 
-/// Where and how to connect.
+/// The address and the way to connect.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) tls: bool,
@@ -158,9 +158,11 @@ pub(super) struct Target {
     pub(super) limit: Arc<Limit>,
 }
 
-/// The largest message. What is larger is taken, too, to be settled as an error, up to eight times the size. What is larger still ends the
-/// connection, and is then among the first of the next one, with all else that was prefetched. So the next ones take whatever RabbitMQ can
-/// send: version 4 deletes what a quorum queue gets back 20 times. Each receiver of the queue may lose a connection to such a message.
+/// The largest message. Larger messages are taken, too, to be settled as errors, up to eight times the size.
+///
+/// A message above that ends the connection. It is among the first messages of the next connection, with all other prefetched messages. So
+/// the next connections take every message that RabbitMQ can send: version 4 deletes messages that come back to a quorum queue 20 times.
+/// Each receiver of the queue may lose a connection to such a message.
 #[derive(Debug)]
 pub(super) struct Limit {
     given: u64,
@@ -170,9 +172,9 @@ pub(super) struct Limit {
 impl Limit {
     /// How much more than it was given a connection takes.
     const MORE: u64 = 8;
-    /// RabbitMQ has no larger messages, whatever its `max_message_size` is.
+    /// The largest message of RabbitMQ, at any `max_message_size`.
     const MOST: u64 = 512 << 20;
-    /// How many unsettled messages a connection has that takes whatever there is. The broker counts messages, not bytes.
+    /// How many unsettled messages a connection has if it takes messages of any size. The broker counts messages, not bytes.
     const FEW: u16 = 8;
 
     pub(super) fn new(given: u64) -> Self {
@@ -188,7 +190,7 @@ impl Limit {
         if self.is_exceeded() { wanted.min(Self::FEW) } else { wanted }
     }
 
-    /// An error for what ends a connection.
+    /// An error for a message that ends a connection.
     pub(super) fn take(&self, size: u64) -> Result<(), Error> {
         let most = match self.is_exceeded() {
             true => Self::MOST,
@@ -207,7 +209,7 @@ impl Limit {
         taken
     }
 
-    /// An error for what is larger than was given.
+    /// An error for a message above the given size.
     pub(super) fn check(&self, body: &[u8]) -> Result<(), Error> {
         check_size(u64::try_from(body.len()).unwrap_or(u64::MAX), self.given)
     }
@@ -223,7 +225,7 @@ fn check_size(size: u64, most: u64) -> Result<(), Error> {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: RabbitConnection, side: Side) -> Result<Self, Error> {
         let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]

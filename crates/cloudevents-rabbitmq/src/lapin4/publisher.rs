@@ -204,7 +204,7 @@ impl Publisher {
             || lock(&self.names).contains_key(&(Kind::Exchange, exchange.clone()))
     }
 
-    /// Checks that an exchange exists. Publishing to one that does not would close the channel.
+    /// Checks that an exchange exists. Publishing to a missing exchange would close the channel.
     pub(super) async fn check(&self, exchange: &ShortString) -> Result<(), Error> {
         check(&self.connected, exchange).await?;
         self.remember(Kind::Exchange, exchange);

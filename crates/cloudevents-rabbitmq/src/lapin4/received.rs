@@ -44,7 +44,7 @@ pub(super) const ATTEMPT: &str = "delivery-attempt";
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedMessage {
-    /// The exchange it was sent to; empty for the default exchange.
+    /// The exchange that it was sent to. Empty for the default exchange.
     pub exchange: ShortString,
     /// The routing key it was sent with.
     pub routing_key: ShortString,
@@ -78,7 +78,7 @@ impl ReceivedMessage {
         self
     }
 
-    /// An error for a body that is not one of AMQP 0.9.1.
+    /// An error for a body that is not a body of AMQP 0.9.1.
     pub(super) fn check_body(&self) -> Result<(), Error> {
         if self.properties.kind().as_ref().is_some_and(|kind| kind.as_str() == "amqp-1.0") {
             return Err(Error::new(ErrorKind::InvalidDocument)
@@ -201,7 +201,7 @@ impl Origin for ReceivedMessage {
         self.properties.reply_to().as_ref().map(ShortString::as_str)
     }
 
-    /// Returns the `correlation-id`; without one, the `message-id`.
+    /// Returns the `correlation-id`, or the `message-id` if there is none.
     fn correlation(&self) -> Option<Cow<'_, [u8]>> {
         let id = self.properties.correlation_id().as_ref().or(self.properties.message_id().as_ref())?;
         Some(Cow::Borrowed(id.as_str().as_bytes()))
@@ -221,9 +221,10 @@ impl fmt::Debug for ReceivedMessage {
     }
 }
 
-/// Headers that a broker or a receiver sets, and that mean something else at another queue. `CC` and `BCC`
-/// would send the message to more queues; interceptors at the broker set `timestamp_in_ms` and `x-routed-by`, shovels `x-shovelled`, and
-/// federations `x-received-from`.
+/// Headers that a broker or a receiver sets, and that have another meaning at another queue.
+///
+/// `CC` and `BCC` would send the message to more queues. Interceptors at the broker set `timestamp_in_ms` and `x-routed-by`, shovels
+/// `x-shovelled`, and federations `x-received-from`.
 pub(super) fn is_the_brokers(name: &str) -> bool {
     const PREFIXES: [&str; 8] = [
         "x-death",

@@ -38,29 +38,30 @@ use std::sync::{Arc, Once};
 pub struct RabbitReceiverOptions {
     /// Options of the connection.
     pub connection: RabbitConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
-    /// The type of the queue to declare, if it does not exist, and of that for dead letters. The URL option
-    /// `declare` takes precedence. Default: none, which uses an existing queue.
+    /// The type of the queue to declare, if it does not exist. The queue for dead letters has the same type.
+    ///
+    /// The URL option `declare` takes precedence. Default: none, which uses an existing queue.
     pub declare: Option<QueueType>,
     /// The most unsettled messages that the broker sends. The URL option `prefetch` takes precedence.
     /// Default: the bound of messages in flight.
     pub prefetch: Option<u16>,
-    /// Where a message waits for its next attempt: in a queue of this type, or unsettled at the receiver if
-    /// `None`. The URL option `wait` takes precedence. Default: a quorum queue, whatever the type of the
-    /// receiver's queue. From a classic queue, RabbitMQ moves messages without a confirmation: one can be lost
-    /// when a node stops, or when the receiver's queue is not available at that moment.
-    pub wait: Option<QueueType>,
-    /// The largest message in bytes. A larger one is delivered as an error of kind
-    /// [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), with its body. The URL option `max-message-size` takes precedence. Default:
-    /// 128 MiB, which RabbitMQ 3 takes.
+    /// The queue in which a message waits for its next attempt: a queue of this type. If `None`, it waits unsettled at the receiver.
     ///
-    /// So [`prefetch`](Self::prefetch) messages of eight times this size may be in memory. One above that ends the connection. From then
-    /// on, messages have the bound of the broker (its `max_message_size`), and the broker sends at most eight unsettled ones: a program
-    /// that holds more before it settles the first gets no more.
+    /// The URL option `wait` takes precedence. Default: a quorum queue, for a receiver's queue of any type. From a classic queue, RabbitMQ
+    /// moves messages without a confirmation. A message can be lost when a node stops, or when the receiver's queue is not available at
+    /// that moment.
+    pub wait: Option<QueueType>,
+    /// The largest message in bytes. A larger message is delivered as an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge),
+    /// with its body. The URL option `max-message-size` takes precedence. Default: 128 MiB, which RabbitMQ 3 takes.
+    ///
+    /// So [`prefetch`](Self::prefetch) messages of eight times this size may be in memory. A message above that ends the connection. From
+    /// then on, messages have the bound of the broker (its `max_message_size`). The broker sends at most eight unsettled messages then. A
+    /// program that holds eight before it settles the first gets no more.
     pub max_message_size: u64,
 }
 
@@ -90,9 +91,10 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
     }
 }
 
-/// Opens a receiver from `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
-/// a path, the virtual host is `/`.
-/// [The crate's documentation](crate#urls) lists the options of the query. They take precedence over those of the program.
+/// Opens a receiver from `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS.
+///
+/// Without a path, the virtual host is `/`. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
+/// over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -110,57 +112,55 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
 /// Receives from one queue, over its own connection, with the [queue
 /// machine](cloudevents_transport::binding::queue). Another connection publishes retries and dead letters.
 ///
-/// **Accept** acknowledges; neighbouring messages share an acknowledgement. The outcome is known once it is on
-/// its way, since AMQP 0.9.1 does not confirm it: if the connection is lost at that moment, the message is
-/// delivered again. [`drain`](Receiver::drain) returns when the broker has closed the channel, and so has
-/// read all of them.
+/// **Accept** acknowledges. Neighbouring messages share an acknowledgement. The outcome is known once it is on its way, since AMQP 0.9.1
+/// does not confirm it: if the connection is lost at that moment, the message is delivered again. [`drain`](Receiver::drain) returns when
+/// the broker has closed the channel, and so has read all acknowledgements.
 ///
-/// **Retry** publishes the message to a wait queue, named by the queue and the delay
-/// (`orders.retry-quorum.5000`), and acknowledges it when the broker has confirmed that. Messages return from
-/// there to the end of their queue. Delays are rounded up, so that a few queues are enough; one that is unused
-/// for a day is deleted. A message is never returned to the queue for a retry, since it would come back at
-/// once, and RabbitMQ 4 counts that against the delivery limit of the queue.
+/// **Retry** publishes the message to a wait queue, named by the queue and the delay (`orders.retry-quorum.5000`). It acknowledges the
+/// message when the broker has confirmed that. Messages return from there to the end of their queue. Delays are rounded up, so that a few
+/// queues are enough. A queue that is unused for a day is deleted. A message is never returned to the queue for a retry, since it would
+/// come back at once, and RabbitMQ 4 counts that against the delivery limit of the queue.
 ///
-/// Wait queues are quorum queues, from which RabbitMQ 3.10 and later remove a message when its queue has
-/// confirmed it (`x-dead-letter-strategy: at-least-once`, which in 3.10 needs the feature flag
-/// `stream_queue`). With `wait=classic` (`orders.retry.5000`), the broker moves messages without a
-/// confirmation, also to a quorum queue: **a message can be lost** when a node stops, or when the queue is not
-/// available. For brokers without quorum queues, `wait=none` loses nothing: the message stays unsettled here
-/// until it is time.
+/// Wait queues are quorum queues. RabbitMQ 3.10 and later remove a message from them when its queue has confirmed it
+/// (`x-dead-letter-strategy: at-least-once`, which in 3.10 needs the feature flag `stream_queue`). With `wait=classic`
+/// (`orders.retry.5000`), the broker moves messages without a confirmation, also to a quorum queue: **a message can be lost** when a node
+/// stops, or when the queue is not available. For brokers without quorum queues, `wait=none` loses nothing: the message stays unsettled
+/// here until it is time.
 ///
-/// A retried message no longer has the header `x-death`, in which RabbitMQ records where it expired or was
-/// rejected: before 4.0, RabbitMQ drops a message without a word that is to expire towards a queue in which it
-/// has expired before. `x-death-earlier` has the value of the first attempt.
+/// A retried message no longer has the header `x-death`, in which RabbitMQ records where it expired or was rejected. Before 4.0, RabbitMQ
+/// drops a message that is to expire towards a queue in which it has expired before, without a report. `x-death-earlier` has the value of
+/// the first attempt.
 ///
-/// **Reject** publishes the message to `dead-letter`, and acknowledges it when the broker has confirmed that.
-/// Or it goes to the broker (`reject=broker`), which does with it what the queue is configured for, without
-/// confirmation, and without the reason. Or it is dropped (`reject=drop`).
+/// **Reject** publishes the message to `dead-letter`, and acknowledges it when the broker has confirmed that. With `reject=broker`, the
+/// message goes to the broker without the reason. The broker handles it as the queue is configured, and does not confirm it. With
+/// `reject=drop`, it is dropped.
 ///
-/// **Release**, which happens to dropped deliveries and when the receiver stops, returns the message to its
-/// place in the queue.
+/// **Release** returns the message to its position in the queue. It happens to dropped deliveries and when the receiver stops.
 ///
-/// The attempt is counted in the header `delivery-attempt` of retried messages; quorum queues also count
-/// deliveries that were released or lost (`x-delivery-count`). RabbitMQ 4 drops or dead-letters by itself what came back to a quorum queue
-/// 20 times: see [incidents][limit].
+/// The attempt is counted in the header `delivery-attempt` of retried messages. Quorum queues also count deliveries that were released or
+/// lost (`x-delivery-count`). RabbitMQ 4 drops or dead-letters messages by itself that came back to a quorum queue 20 times: see [the
+/// delivery limit][limit].
 ///
-/// A stream is no queue: whatever is settled, it delivers nothing again, and it begins at its end at each connection. Opening a receiver
-/// from one is an error with RabbitMQ 3.10 and later.
+/// A stream is no queue: it delivers nothing again, after any settlement, and it begins at its end at each connection. Opening a receiver
+/// from a stream is an error with RabbitMQ 3.10 and later.
 ///
 /// [limit]: https://github.com/cloudevents-kit/cloudevents-kit/blob/main/docs/protocols/rabbitmq.md#the-delivery-limit-of-rabbitmq-4
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
-/// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default: set that above the longest outage, and
-/// [`give_up_after`](ReceiverOptions::give_up_after). RabbitMQ 4.3 does not for a quorum queue that the receiver declares.
+/// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
+/// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default. Set `consumer_timeout` above the longest
+/// outage and above [`give_up_after`](ReceiverOptions::give_up_after). RabbitMQ 4.3 does not end the connection for a quorum queue that the
+/// receiver declares.
 ///
-/// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what
-/// happens to rejected messages.
+/// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets the policy for rejected messages.
 ///
-/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
-/// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-/// messages, for a stream, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
-/// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
-/// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such
-/// queue.
+/// Errors:
+///
+/// - [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl)
+/// - [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if no policy for rejected messages is set, for a stream, and outside a tokio
+///   runtime
+/// - [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
+///   fails
+/// - [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such queue
 pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     mut options: RabbitReceiverOptions,
@@ -201,7 +201,7 @@ async fn connect(endpoint: Endpoint, options: RabbitReceiverOptions) -> Result<R
     let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
     let rejected = options.queue;
     let is_decided = rejected.is_decided();
-    // What the bindings of an exchange are, only the broker knows.
+    // Only the broker knows the bindings of an exchange.
     let own = Destination::queue(&queue).ok();
     let reads = |place: &str| Destination::parse(place, &Default::default()).ok() == own;
     let field = "RabbitReceiverOptions::queue";

@@ -25,13 +25,13 @@ pub enum RabbitRefusal {
         code: u16,
         /// The broker's text: `NO_ROUTE`.
         text: Box<str>,
-        /// The exchange it was sent to; empty for the default exchange.
+        /// The exchange that it was sent to. Empty for the default exchange.
         exchange: Box<str>,
-        /// The routing key it was sent with; at the default exchange, the queue.
+        /// The routing key that it was sent with. At the default exchange, it is the queue.
         routing_key: Box<str>,
     },
-    /// The broker returned a message that the sender does not recognize, and it may be this one: something at the broker removed or changed
-    /// the header `x-publication`. The message may also be stored.
+    /// The broker returned a message that the sender does not recognize, and it may be this message. Something at the broker removed or
+    /// changed the header `x-publication`. The message may also be stored.
     Unrecognized,
     /// The broker could not take it, or a queue is full and declared to refuse messages (`basic.nack`).
     Nacked,
@@ -69,8 +69,10 @@ impl RabbitRefusal {
     }
 }
 
-/// Whether the broker refused the message because of the message itself: `Some(false)` for every refusal of the broker. It returns a
-/// message that no queue gets, and declines one because of the state of a queue; both affect other messages, too. `None` for other errors.
+/// Whether the broker refused the message because of the message itself: `Some(false)` for every refusal of the broker.
+///
+/// The broker returns a message that no queue gets, and declines a message because of the state of a queue. Both affect other messages,
+/// too. `None` for other errors.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     std::error::Error::source(error)?.downcast_ref::<RabbitRefusal>().map(|_| false)
 }

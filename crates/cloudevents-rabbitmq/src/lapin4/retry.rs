@@ -16,8 +16,9 @@ use lapin::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How long a wait queue outlives its last message. It is declared again at least once a minute while it is used. What it still has when
-/// it ends is lost: messages stay in a quorum queue as long as the broker cannot put them into their queue.
+/// How long a wait queue outlives its last message. It is declared again at least once a minute while it is used.
+///
+/// Messages that it still has at its end are lost. They stay in a quorum queue as long as the broker cannot put them into their queue.
 const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The wait before a message returns to its queue after a retry could not be sent.
@@ -88,9 +89,10 @@ fn next_attempt(received: &ReceivedMessage, attempt: u32) -> Parts {
     Parts { headers, properties: kept(received), payload: received.body.clone() }
 }
 
-/// The headers without those that count deliveries from one queue, and without `x-death`: what a client writes there counts for RabbitMQ
-/// before 4.0, which drops a message that expires towards a queue in which it has died before. As it was at the first attempt, it becomes
-/// [`EARLIER`]; later, the wait queues have added theirs.
+/// The headers without the counts of deliveries from one queue, and without `x-death`.
+///
+/// RabbitMQ before 4.0 respects an `x-death` that a client writes, and drops a message that expires towards a queue in which it has died
+/// before. The `x-death` of the first attempt becomes [`EARLIER`]. Later, the wait queues have added their own.
 pub(super) fn kept_headers(received: &ReceivedMessage) -> FieldTable {
     let mut kept = FieldTable::default();
     let headers = received.properties.headers().as_ref();
@@ -100,7 +102,7 @@ pub(super) fn kept_headers(received: &ReceivedMessage) -> FieldTable {
             ATTEMPT | NUMBER | "x-delivery-count" | "x-acquired-count" | "CC" | "BCC" => continue,
             "x-death" if is_first => fixed(EARLIER),
             "x-death" => continue,
-            // Where it was in a stream, which says nothing about another queue.
+            // Its position in a stream has no meaning in another queue.
             name if name.starts_with("x-stream-") => continue,
             _ => name.clone(),
         };

@@ -1,10 +1,11 @@
-//! Which of the published messages the broker returned.
+//! Finds the published messages that the broker returned.
 //!
-//! The broker returns a message that no queue gets before it confirms it, and without the number by which it confirms. lapin would keep it,
-//! and give it to the next confirmation, which can be that of another message. And the broker may change what it returns: RabbitMQ's
-//! message interceptors set headers and the property `timestamp`. So each mandatory message is sent with a number of its own in a header,
-//! which the [socket](super::stream) reads; it hands nothing of the message to lapin. When a confirmation is handled, it is known whether
-//! its message was returned. A returned message without such a number fails every message that is on its way, since it may be any of them.
+//! If no queue gets a message, the broker returns the message before it confirms it, without the number of the confirmation. lapin would
+//! keep it, and give it to the next confirmation. This can be the confirmation of another message. The broker may also change the message
+//! that it returns: RabbitMQ's message interceptors set headers and the property `timestamp`. So each mandatory message is sent with a
+//! number of its own in a header. The [socket](super::stream) reads this header, and hands nothing of the message to lapin. When a
+//! confirmation is handled, it is known whether its message was returned. A returned message without such a number fails every message that
+//! is on its way, since it may be any of them.
 
 use super::refusal::RabbitRefusal;
 use std::{
@@ -15,8 +16,9 @@ use std::{
     },
 };
 
-/// The header with the number of a message among those of its connection. As a name with `x-`, it takes no part in the routing of an
-/// exchange of the type `headers`.
+/// The header with the number of a message on its connection.
+///
+/// As a name with `x-`, it takes no part in the routing of an exchange of the type `headers`.
 pub(super) const NUMBER: &str = "x-publication";
 
 /// The messages on their way over one connection.
@@ -31,7 +33,7 @@ pub(super) struct Publications {
 struct Open {
     /// The number of the last message.
     last: i64,
-    /// By number; with why the message was returned, if it was.
+    /// Messages by number, with the reason why the message was returned, if it was.
     messages: HashMap<i64, Option<RabbitRefusal>>,
 }
 
@@ -58,7 +60,7 @@ impl Publications {
     /// The broker returned the message with this number.
     pub(super) fn returned(&self, number: Option<i64>, why: RabbitRefusal) {
         let mut open = self.open();
-        // The outcome of one that was given up is not awaited any more.
+        // Nothing waits for the outcome of a message that was given up.
         let is_ours = number.is_some_and(|number| (1..=open.last).contains(&number));
         match number.and_then(|number| open.messages.get_mut(&number)) {
             Some(place) => *place = Some(why),

@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 /// How long the broker may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What RabbitMQ 4 takes unless it is configured otherwise.
+/// The largest message that RabbitMQ 4 takes, unless it is configured otherwise.
 const MAX_MESSAGE: usize = 16 << 20;
 
 /// Options of a [`sender`].
@@ -42,8 +42,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RabbitSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is
-    /// always included.
+    /// The options common to all protocols. The URL option `format` can name one of their formats. JSON is always included.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: RabbitConnection,
@@ -55,9 +54,10 @@ pub struct RabbitSenderOptions {
     /// Whether a message that no queue gets is an error. Otherwise the broker drops it, and confirms it. The
     /// URL option `mandatory` takes precedence. Default: yes.
     pub mandatory: bool,
-    /// The largest body of a message in bytes; a larger one is not sent. The broker closes the channel if it
-    /// does not take the size. The URL option `max-message-size` takes precedence. Default: 16 MiB, which
-    /// RabbitMQ 4 takes unless configured otherwise.
+    /// The largest body of a message in bytes. A larger body is not sent. Default: 16 MiB, which RabbitMQ 4 takes unless configured
+    /// otherwise.
+    ///
+    /// The broker closes the channel if it does not take the size. The URL option `max-message-size` takes precedence.
     pub max_message_size: usize,
 }
 
@@ -80,9 +80,10 @@ impl From<SenderOptions> for RabbitSenderOptions {
     }
 }
 
-/// Opens a sender to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
-/// a path, the virtual host is `/`. [The crate's documentation](crate#urls) lists the options of the
-/// query. They take precedence over those of the program.
+/// Opens a sender to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS.
+///
+/// Without a path, the virtual host is `/`. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
+/// over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -97,28 +98,29 @@ impl From<SenderOptions> for RabbitSenderOptions {
 ///
 /// Sends to an exchange or a queue, over its own connection.
 ///
-/// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They arrive
-/// in the order in which they were enqueued. The outcome is the broker's: a publisher confirm. A message that
-/// no queue gets is returned, and an error of kind [`Refused`](ErrorKind::Refused), as is one that the broker
-/// could not take; both have a [`RabbitRefusal`](super::RabbitRefusal) as their source. The receipt names the
-/// destination. A mandatory message has a number in the header `x-publication`, by which it is recognized if it
-/// is returned, whatever the broker changes about it. A returned message without its number fails all messages
-/// on their way ([`Unrecognized`](super::RabbitRefusal::Unrecognized)).
+/// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They arrive in the order in which they were
+/// enqueued. The outcome is a publisher confirm of the broker. A message that no queue gets is returned, and is an error of kind
+/// [`Refused`](ErrorKind::Refused). So is a message that the broker could not take. Both have a [`RabbitRefusal`](super::RabbitRefusal) as
+/// their source. The receipt names the destination. A mandatory message has a number in the header `x-publication`. If it is returned, it
+/// is recognized by this number, even if the broker changes the rest of it. A returned message without its number fails all messages on
+/// their way ([`Unrecognized`](super::RabbitRefusal::Unrecognized)).
 ///
 /// [`Outgoing::to`] sends a message elsewhere: to another routing key at the same exchange, or to
 /// `/queues/QUEUE`, `/exchanges/EXCHANGE` or `/exchanges/EXCHANGE/ROUTING-KEY`, with percent-encoded parts.
 /// These are the addresses that RabbitMQ 4 has for AMQP 1.0. Whether an exchange exists is checked before the
 /// first message to it, since publishing to a missing exchange closes the channel.
 ///
-/// When the connection or its channel is lost, messages in flight end with errors of kind
-/// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. If the broker closes the channel because of the size of
-/// a message, those of that size and above are [`TooLarge`](ErrorKind::TooLarge). The sender opens another
-/// channel, or reconnects, as described in [`connect`](cloudevents_transport::binding::connect), and new messages
-/// wait for that ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
+/// When the connection or its channel is lost, messages in flight end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the
+/// broker may or may not have them. If the broker closes the channel because of the size of a message, messages of that size and above are
+/// [`TooLarge`](ErrorKind::TooLarge). The sender opens another channel, or reconnects, as described in
+/// [`connect`](cloudevents_transport::binding::connect), and new messages wait for that ([`SenderOptions::enqueue_timeout`]). The sender
+/// never sends a message again by itself.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-/// broker refuses the user or has no such exchange.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the broker refuses the user or has no such exchange
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: RabbitSenderOptions,
@@ -135,7 +137,7 @@ fn open(endpoint: Endpoint, options: RabbitSenderOptions) -> BoxFuture<'static, 
 pub(super) struct RabbitSender {
     target: Arc<Target>,
     destination: Destination,
-    /// What makes the routing key of each event, if it names attributes.
+    /// Makes the routing key of each event, if it names attributes.
     routing_key: Option<Template>,
     decoding: DecodeOptions,
     writing: Writing,
@@ -286,7 +288,7 @@ impl RabbitSender {
         sent.map(drop)
     }
 
-    /// Waits for room and a link, then sends. Returns the future outcome.
+    /// Waits for a permit and a link, then sends. Returns the future outcome.
     async fn send_within(&self, mut publish: Publish, size: usize) -> Result<Outcome<Receipt>, Error> {
         let permit = self.links.room(size).await;
         let mut again = false;
@@ -295,7 +297,7 @@ impl RabbitSender {
             fits(&publish.message, link.frame_max())?;
             link.unblocked().await;
             let lost = match self.check(&link, &publish.destination.exchange).await {
-                // No waiting from here on, so that what is dropped has sent nothing.
+                // No waiting from here on, so that a dropped future has sent nothing.
                 Ok(()) => match link.publish(publish, self.links.closed()) {
                     Ok(answer) => return Ok(link.answers.add(answer, permit)),
                     Err(back) => {
@@ -323,8 +325,9 @@ impl RabbitSender {
         if link.knows(exchange) { Ok(()) } else { link.check(exchange).await }
     }
 
-    /// Whether what this destination names exists: an exchange, or else a queue. Whether an exchange has a queue for a message only shows
-    /// when it is sent.
+    /// Whether the target of this destination exists: an exchange, or else a queue.
+    ///
+    /// It shows only when a message is sent whether an exchange has a queue for it.
     pub(super) async fn exists(&self, destination: &Destination) -> Result<(), Error> {
         let (_, link) = self.links.get().await?;
         match destination.exchange.as_str() {

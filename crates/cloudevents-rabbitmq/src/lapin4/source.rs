@@ -51,7 +51,7 @@ const OFTEN: u32 = 10;
 impl Connect for Linking {
     type Connection = Source;
 
-    /// Connects again where the first message is too large, which may end the connection before it is open.
+    /// Connects again if the first message is too large, which may end the connection before it is open.
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
         let was_exceeded = self.target.limit.is_exceeded();
         match self.open(host).await {
@@ -93,10 +93,13 @@ impl Linking {
     }
 }
 
-/// RabbitMQ 4.3 takes back from a consumer what it has held for 30 minutes, or another `consumer_timeout`, unless it names a longer time:
-/// 49 days here, in milliseconds. It refuses that for queues of other types, which have no such time; before 4.3, it does not look at it.
+/// The arguments of a consumer of a queue.
 ///
-/// The priority is the one of every consumer, and RabbitMQ refuses any for a stream, as that has none (since 3.10).
+/// RabbitMQ 4.3 takes messages back from a consumer that has held them for 30 minutes, or another `consumer_timeout`. The consumer may name
+/// a longer time: 49 days here, in milliseconds. RabbitMQ refuses that for queues of other types, which have no such time. Before 4.3, it
+/// ignores it.
+///
+/// The priority is the default priority of consumers. RabbitMQ refuses any priority for a stream, as a stream has none (since 3.10).
 fn arguments(declared: Option<QueueType>) -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert(fixed("x-priority"), AMQPValue::LongInt(0));
@@ -109,7 +112,7 @@ fn arguments(declared: Option<QueueType>) -> FieldTable {
 /// A consumer on its own connection.
 pub(super) struct Source {
     consumer: Consumer,
-    /// What arrived while no message could be taken.
+    /// Deliveries that arrived while no message could be taken.
     kept: VecDeque<Arrived<Tag>>,
     /// Whether the consumer was cancelled.
     stopping: bool,
@@ -132,7 +135,7 @@ pub(super) struct Tag {
 }
 
 impl Source {
-    /// Returns what comes next. Cancel-safe.
+    /// Returns the next delivery. Cancel-safe.
     async fn read(&mut self) -> Result<Arrived<Tag>, Error> {
         let taken = self.consumer.next().await;
         if taken.is_none() && self.stopping {
@@ -184,8 +187,10 @@ impl QueueSource for Source {
         self.connected.ended(self.settling.channel()).boxed()
     }
 
-    /// Cancels the consumer, so that nothing more comes. A quorum queue answers when it has the acknowledgements of before: with the end of
-    /// the channel, RabbitMQ drops those that it has not passed on.
+    /// Cancels the consumer, so that nothing more comes.
+    ///
+    /// A quorum queue answers when it has the earlier acknowledgements. With the end of the channel, RabbitMQ drops acknowledgements that
+    /// it has not passed on.
     async fn stop(&mut self) -> Result<(), Error> {
         self.stopping = true;
         let cancelling =
@@ -207,7 +212,7 @@ impl QueueSource for Source {
         tag.number
     }
 
-    /// Only reading shows that the broker has cancelled the consumer. The socket bounds what comes before that.
+    /// Only reading shows that the broker has cancelled the consumer. The socket bounds the deliveries before that.
     async fn tend(&mut self) -> Error {
         loop {
             match self.read().await {
@@ -217,11 +222,12 @@ impl QueueSource for Source {
         }
     }
 
-    /// Returns when acknowledgements are on their way. AMQP 0.9.1 does not confirm them. A retry is published
-    /// first, and acknowledged when the broker has confirmed that.
+    /// Returns when acknowledgements are on their way. AMQP 0.9.1 does not confirm them.
     ///
-    /// What is released once the receiver stops is left to the end of the channel, with which RabbitMQ returns all of it in order. To a
-    /// quorum queue, it returns single messages later than those: they would come behind them.
+    /// A retry is published first, and acknowledged when the broker has confirmed that.
+    ///
+    /// Messages that are released once the receiver stops are left to the end of the channel. RabbitMQ returns all of them in order then.
+    /// It returns single messages to a quorum queue later than those, so they would come behind them.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let numbers = tags.iter().map(|tag| tag.number);
         match how {
@@ -238,7 +244,7 @@ impl QueueSource for Source {
                             match retries.again(&tag.received, tag.attempt, after).await {
                                 Ok(()) => settling.accept(std::iter::once(tag.number)),
                                 Err(error) => {
-                                    // It stays in the queue. Not at once: what just failed may still fail.
+                                    // It stays in the queue. Not at once: the operation that just failed may still fail.
                                     retries.pause().await;
                                     settling.refuse(std::iter::once(tag.number), true)?;
                                     Err(error)
@@ -246,7 +252,8 @@ impl QueueSource for Source {
                             }
                         }
                     }));
-                    // What is lost comes again by itself: what still waits then to be sent, in an alarm or an outage, is not.
+                    // Lost messages come again by themselves. Retries that still wait to be sent then, in an alarm or an outage, are not
+                    // sent.
                     tokio::select! {
                         biased;
                         error = lost => Err(error),

@@ -1,9 +1,9 @@
 //! The socket that lapin reads from: plain or TLS, and checked on the way.
 //!
-//! lapin ends the connection when it cannot read the properties of a message. The broker then delivers the
-//! message again, to the same end. So properties are made readable here, in place: see
-//! [`frame`](super::frame). And returned messages end here, before lapin handles their confirmations: see
-//! [`returns`](super::returns). lapin reads whatever comes, so deliveries are counted here, too.
+//! lapin ends the connection when it cannot read the properties of a message. The broker then delivers the message again, and the
+//! connection ends again. So properties are made readable here, in place: see [`frame`](super::frame). Returned messages end here, before
+//! lapin handles their confirmations: see [`returns`](super::returns). lapin reads everything that comes, so deliveries are counted here,
+//! too.
 
 use super::{
     acknowledge::Deliveries,
@@ -29,7 +29,7 @@ use std::{
 };
 use tokio::{io::ReadBuf, sync::watch};
 
-/// The most bytes that the broker may put in a frame. It is what RabbitMQ does by itself.
+/// The most bytes that the broker may put in a frame. It is the default of RabbitMQ.
 pub(super) const FRAME_MAX: u32 = 131_072;
 
 /// The runtime of lapin with sockets of this module.
@@ -46,7 +46,7 @@ pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + U
 
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for T {}
 
-/// What the socket of a connection knows.
+/// The state that the socket of a connection keeps.
 #[derive(Debug)]
 pub(super) struct Watched {
     /// The messages on their way. lapin handles a confirmation only after the returned messages before it were
@@ -127,7 +127,7 @@ impl Socket {
         Self { inner, watched, limit, passing, returning, returned, kept: Vec::new(), passed: None }
     }
 
-    /// Looks at what was read, and removes what is not passed on. Returns how much is left; an unfinished frame is kept.
+    /// Checks the bytes that were read, and removes frames that are not passed on. Returns how much is left. An unfinished frame is kept.
     fn look(&mut self, read: &mut [u8]) -> Result<usize, Error> {
         let (mut at, mut left) = (0_usize, 0_usize);
         while let Some(rest) = read.get_mut(at..).filter(|rest| !rest.is_empty()) {
@@ -384,7 +384,7 @@ mod tests {
         frame(HEADER_FRAME, channel, &[&[0, 60, 0, 0][..], &size.to_be_bytes(), &[0, 0]].concat())
     }
 
-    /// What lapin reads of these bytes, which come in two pieces, and what becomes of a message that is on its way.
+    /// The bytes that lapin reads of these, which come in two pieces, and the outcome of a message that is on its way.
     async fn read(bytes: &[u8], split: usize) -> (Vec<u8>, Result<(), RabbitRefusal>) {
         let (mut peer, inner) = tokio::io::duplex(1 << 20);
         let watched = Arc::new(Watched::new());

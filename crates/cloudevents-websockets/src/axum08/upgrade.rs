@@ -23,8 +23,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// The handshake of a connection for CloudEvents. Extract it in a handler of `GET`, and respond with
 /// [`on_connected`](Self::on_connected).
 ///
-/// The response is 400 if the client offers no supported subprotocol, 426 if the request is not a handshake, and 403 if it comes from a
-/// page whose origin is not among [`WsServerOptions::origins`].
+/// The response is 400 if the client offers no supported subprotocol. It is 426 if the request is not a handshake. It is 403 if the request
+/// comes from a page whose origin is not among [`WsServerOptions::origins`].
 ///
 /// Options come from [`with_options`](Self::with_options), or else from an `Extension<WsServerOptions>`. Unlike elsewhere, rejected
 /// messages are dropped unless [`WsServerOptions::queue`] decides. axum has to serve with HTTP/1.1.
@@ -72,11 +72,11 @@ impl WsUpgrade {
         self
     }
 
-    /// Returns the response to the handshake. When the client is connected, the handler runs in a separate task, with a sender to the
-    /// client and a receiver of what the client sends.
+    /// Returns the response to the handshake.
     ///
-    /// The receiver ends when the connection does. The connection is closed when the handler has dropped both, or has closed the
-    /// sender. An error of the handler is logged, and closes it as well.
+    /// When the client is connected, the handler runs in a separate task, with a sender to the client and a receiver of the client's
+    /// messages. The receiver ends when the connection does. The connection is closed when the handler has dropped both, or has closed the
+    /// sender. An error of the handler is logged, and closes the connection as well.
     pub fn on_connected<H, F>(self, handler: H) -> Response
     where
         H: FnOnce(Sender, Receiver) -> F + Send + 'static,

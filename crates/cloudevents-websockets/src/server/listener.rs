@@ -38,13 +38,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// The pause after a connection could not be accepted (without free file descriptors, for example).
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// For ever, and not beyond what a clock can tell.
+/// For ever, within the range of clocks.
 const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// How long connections get to close when the receiver stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// A server that listens, and what its connections hand over.
+/// A server that listens, and the messages that its connections hand over.
 pub(super) struct Listening {
     incoming: mpsc::UnboundedReceiver<Taken>,
     stop: watch::Sender<bool>,
@@ -98,7 +98,7 @@ async fn reached(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 struct Shared {
     path: Arc<str>,
@@ -110,12 +110,12 @@ struct Shared {
 /// How long a connection may take for its handshake in any case.
 const SHORTEST: Duration = Duration::from_millis(250);
 
-/// Serves until it is stopped and every connection has ended. When there are too many, the oldest one without a handshake gives way.
+/// Serves until it is stopped and every connection has ended. When there are too many, the oldest connection without a handshake gives way.
 async fn serve(listener: TcpListener, shared: Shared) {
     let mut connections = JoinSet::new();
     let mut silent = Silent::default();
     let mut stopped = shared.stopped.clone();
-    // One that was accepted, and has no place: whoever was to give way was upgraded meanwhile.
+    // A connection that was accepted over the limit: the connection that was to give way was upgraded meanwhile.
     let mut newcomer = None;
     loop {
         while connections.try_join_next().is_some() {}
@@ -147,7 +147,7 @@ async fn serve(listener: TcpListener, shared: Shared) {
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
                 Ok(accepted) => newcomer = Some(accepted),
-                // The system has fewer places than the options.
+                // The system allows fewer connections than the options.
                 Err(error) if is_exhausted(&error) && silent.is_evictable(now) => {
                     if silent.evict() {
                         // Its descriptor is free when its task has ended.
@@ -234,7 +234,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
     if let Some(refusal) = refusal(&connection.ended().await) {
         shared.options.refused(&refusal);
     }
-    // Until then, it has its place.
+    // Until then, it counts as a connection.
     connection.gone().await;
 }
 

@@ -12,12 +12,16 @@ use std::{fmt, time::Duration};
 ///
 /// # Memory
 ///
-/// Messages that are arriving share the bytes of [`in_flight`](ReceiverOptions::in_flight), apart from those that are in flight. What has
-/// arrived counts, not the length that a frame declares, and not the 32 KiB that each connection reads at once. Beyond, connections with
-/// larger messages are not read until others have ended; the message that has waited longest is read in any case. So the most is twice
-/// these bytes, one message, and 32 KiB for each connection; a message of many fragments is copied when it grows. While a message waits for
-/// memory, others of which less than 64 KiB come in a second give way: their connections end with status 1008. One that is not read
-/// completely within [`message_deadline`](Self::message_deadline) for this reason ends its connection with status 1013, "try again later".
+/// Messages that are arriving share the bytes of [`in_flight`](ReceiverOptions::in_flight), apart from messages in flight. Bytes that have
+/// arrived count. The length that a frame declares does not count, nor do the 32 KiB that each connection reads at once.
+///
+/// Beyond this bound, connections with larger messages are not read until others have ended. The message that has waited longest is read in
+/// any case. So the most is twice these bytes, one message, and 32 KiB for each connection. A message of many fragments is copied when it
+/// grows.
+///
+/// While a message waits for memory, slow messages give way, of which less than 64 KiB come in a second: their connections end with status 1008.
+/// A message may wait so long that it is not read completely within [`message_deadline`](Self::message_deadline). It ends its connection with
+/// status 1013, "try again later".
 ///
 /// Clones of options share this memory: in a router of axum, make options once.
 ///
@@ -37,11 +41,12 @@ pub struct WsServerOptions {
     /// How messages are decoded, the policy, and how many may be in flight: received and not settled. JSON is always among the formats.
     /// [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger one ends its connection.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages.
+    /// Retries, and the policy for rejected messages.
     pub queue: QueueOptions,
     /// Options of the senders to the clients, in a router of axum.
     pub sender: SenderOptions,
-    /// The subprotocols that are supported. Default: those whose formats are among the options of the receiver; JSON is always there.
+    /// The subprotocols that are supported. Default: subprotocols whose formats are among the options of the receiver. JSON is always
+    /// there.
     pub subprotocols: Option<Vec<Subprotocol>>,
     /// The origins of web pages that may connect, as in the header `Origin`: `https://dashboard.example`. Browsers let every page connect
     /// to every server, with the user's cookies. Requests without this header do not come from web pages. Default: all.
@@ -54,11 +59,12 @@ pub struct WsServerOptions {
     /// How long a client may take to send the whole of one message, however many fragments it has. Default: 30 seconds.
     pub message_deadline: Duration,
     /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a
-    /// complete handshake ends; while all have one, others wait to be accepted.
+    /// complete handshake ends. While all connections have one, others wait to be accepted.
     pub connections: usize,
-    /// Sees why a connection ends that sent what cannot be delivered: a message that is too large, is not UTF-8 or takes too long, and what
-    /// is not the protocol; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), why a handshake is refused.
-    /// Default: none; these are logged at DEBUG.
+    /// Receives the reason when a connection ends because its client sent a message that cannot be delivered.
+    ///
+    /// The message is too large, is not UTF-8, takes too long, or does not follow the protocol. The function also receives why a handshake
+    /// is refused, as an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused). Default: none. Then these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
     pub(crate) arriving: Arriving,
 }
@@ -98,7 +104,7 @@ impl WsServerOptions {
         Liveness { keep_alive: self.keep_alive, message_deadline: self.message_deadline }
     }
 
-    /// The subprotocols, of which only those with a known format can be spoken.
+    /// The subprotocols with a known format. Others cannot be spoken.
     pub(crate) fn supported(&self) -> Vec<Subprotocol> {
         let formats: &Formats = &self.receiver.decoding.formats;
         let wanted = self.subprotocols.as_deref().unwrap_or(Subprotocol::ALL);
@@ -107,7 +113,7 @@ impl WsServerOptions {
         wanted.iter().copied().filter(known).collect()
     }
 
-    /// What a client sends is refused for this reason.
+    /// Reports that a message or handshake of a client is refused for this reason.
     #[cold]
     pub(super) fn refused(&self, error: &Error) {
         tracing::debug!(%error, "a client was refused");

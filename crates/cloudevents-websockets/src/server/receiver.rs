@@ -39,15 +39,14 @@ pub async fn listen(
     WsServer::bind(url, options).await.map(WsServer::into_receiver)
 }
 
-/// Listens for WebSocket connections at one path, without TLS, and receives what all of them send, with the [queue
-/// machine](cloudevents_transport::binding::queue).
+/// Listens for WebSocket connections at one path, without TLS, and receives the messages of all of them.
 ///
-/// A handshake without a subprotocol of the binding that is supported gets 400, one at another path 404. The subprotocol is the first of
-/// the client's that the server supports.
+/// It uses the [queue machine](cloudevents_transport::binding::queue). A handshake without a supported subprotocol of the binding gets 400,
+/// and a handshake at another path 404. The subprotocol is the first subprotocol of the client that the server supports.
 ///
-/// WebSockets settle nothing: see [`receiver`](crate::tungstenite029::receiver) for what accepting, retrying and rejecting do, and how
-/// bad messages end their connection. While the program has no room, no connection is read; unsolicited pongs show clients that the server
-/// is alive. Draining closes the connections as going away (1001).
+/// WebSockets settle nothing: see [`receiver`](crate::tungstenite029::receiver) for the effects of accepting, retrying and rejecting, and
+/// for the way in which bad messages end their connection. While the program can take no more messages, no connection is read. Unsolicited
+/// pongs show clients that the server is alive. Draining closes the connections as going away (1001).
 ///
 /// The receiver runs on the tokio runtime on which it was opened. Dropping it closes all connections.
 pub struct WsServer {
@@ -58,13 +57,14 @@ pub struct WsServer {
 }
 
 impl WsServer {
-    /// Listens at `ws://host:port/path`. Port 0 stands for any free port; without a port, it is 80. [The crate's documentation](crate#urls)
-    /// lists the options of the query.
+    /// Listens at `ws://host:port/path`. Port 0 stands for any free port. Without a port, it is 80.
     ///
-    /// `reject=drop` is required, unless [`WsServerOptions::queue`] sets what happens to rejected messages.
+    /// [The crate's documentation](crate#urls) lists the options of the query.
     ///
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for `wss`, and if it is not set
-    /// what happens to rejected messages; and [`Transport`](ErrorKind::Transport) when the address is not available.
+    /// `reject=drop` is required, unless [`WsServerOptions::queue`] sets the policy for rejected messages.
+    ///
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) for `wss` and if no policy for
+    /// rejected messages is set, and [`Transport`](ErrorKind::Transport) when the address is not available.
     pub async fn bind(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         mut options: WsServerOptions,

@@ -133,7 +133,8 @@ fn refusal(status: StatusCode, words: &str) -> Refusal {
 }
 
 impl Accepted {
-    /// Waits until the response was sent, and starts the connection. Messages go to this inbox, or else to one of its own.
+    /// Waits until the response was sent, and starts the connection. Messages go to this inbox. Without it, the connection has its own
+    /// inbox.
     pub(crate) async fn connect(
         self,
         via: Via,
@@ -158,5 +159,5 @@ impl Accepted {
     }
 }
 
-/// What connections hand over, with its share of the bounds.
+/// A message that a connection hands over, with its permit.
 pub(crate) type Taken = (Received, cloudevents_transport::binding::Permit);

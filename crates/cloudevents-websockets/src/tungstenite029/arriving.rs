@@ -10,16 +10,16 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How much is read at once. Messages share the memory of what was read with them.
+/// How much is read at once. Messages share the memory of the bytes that were read with them.
 pub(super) const READ: usize = 32 << 10;
 
-/// How much a message may have without a share: what a connection reads at once, for which it has a buffer anyway.
+/// How much a message may have without a share: the bytes that a connection reads at once, for which it has a buffer anyway.
 const OWN: u64 = READ as u64;
 
 /// How long a message that holds memory may take for [`PROGRESS`] bytes while others wait for that memory.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long one that is given up may need to go.
+/// How long a message that is given up may need to go.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Less than any client in good faith sends in that time, and too much for a crowd that only holds memory.
@@ -28,8 +28,8 @@ const PROGRESS: u64 = 64 << 10;
 /// The memory of messages that have begun to arrive, and have not ended. Clones share it.
 ///
 /// Beyond the bound, connections are not read. The message that has held memory for longest goes on in any case, so that two messages never
-/// wait for each other. So the most is the bound, that message, and what every other connection reads at once. While one waits, those that
-/// make no progress are given up.
+/// wait for each other. So the most is the bound, that message, and the bytes that every other connection reads at once. While a message
+/// waits, messages that make no progress are given up.
 #[derive(Clone, Default)]
 pub(crate) struct Arriving(Arc<Mutex<State>>);
 
@@ -39,7 +39,7 @@ struct State {
     /// The messages that hold memory, by age.
     messages: BTreeMap<u64, Message>,
     last: u64,
-    /// When a message may be the first one that makes no progress.
+    /// When a message may be the first that makes no progress.
     look: Option<Instant>,
 }
 
@@ -72,7 +72,7 @@ impl Message {
 }
 
 impl State {
-    /// Gives up messages that make no progress, the oldest first, until there is room. Returns their tasks.
+    /// Gives up messages that make no progress, the oldest first, until the bound allows more. Returns their tasks.
     fn make_room(&mut self, except: u64, bound: u64, now: Instant) -> Vec<Waker> {
         if self.look.is_some_and(|look| now < look) {
             return Vec::new();
@@ -122,7 +122,7 @@ impl fmt::Debug for Arriving {
     }
 }
 
-/// What the message of one connection holds. Dropping it frees that.
+/// The memory that the message of one connection holds. Dropping it frees the memory.
 pub(crate) struct Share {
     all: Arriving,
     bound: u64,
@@ -172,7 +172,7 @@ impl Share {
         }
     }
 
-    /// Waits until more of the message may be read. One that needs no share never waits. The error is [`GivenUp`].
+    /// Waits until more of the message may be read. A message that needs no share never waits. The error is [`GivenUp`].
     pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.waiting = false;
         let Some(number) = self.message else { return Poll::Ready(Ok(())) };
@@ -199,7 +199,7 @@ impl Share {
                     message.resume(now);
                     Poll::Ready(Ok(()))
                 } else {
-                    // What was slow before stays so.
+                    // A message that was slow before stays slow.
                     message.paused |= message.slow_at().is_some_and(|slow| now < slow);
                     Poll::Pending
                 }
@@ -226,7 +226,7 @@ impl Share {
         }
     }
 
-    /// The message has this many bytes now; 0 when it has ended.
+    /// The message has this many bytes now, or 0 when it has ended.
     pub(crate) fn hold(&mut self, bytes: u64) {
         let held = bytes.saturating_sub(OWN);
         if held == self.held {

@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 pub(super) struct Linking {
     pub(super) target: Arc<Target>,
     pub(super) decoding: DecodeOptions,
-    /// Whether a receiver takes what arrives. It is discarded otherwise.
+    /// Whether a receiver takes messages that arrive. They are discarded otherwise.
     pub(super) receives: bool,
 }
 

@@ -34,11 +34,11 @@ pub(crate) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
 }
 
-/// Where received messages go, with their share of the bounds.
+/// The inbox of received messages, with their share of the bounds.
 #[derive(Clone)]
 pub(crate) struct Inbox {
     pub(crate) messages: mpsc::UnboundedSender<(Received, Permit)>,
-    /// Bounds what was read and not taken.
+    /// Bounds the messages that were read and not taken.
     pub(crate) room: InFlight,
 }
 
@@ -50,13 +50,13 @@ impl Inbox {
     }
 }
 
-/// A connection. Its task ends it when this is dropped, after writing what was sent.
+/// A connection. When it is dropped, its task writes the messages that were sent, and ends it.
 pub(crate) struct Connection {
     pub(crate) subprotocol: Subprotocol,
     commands: Commands,
     /// Why it has ended. Closed by this side, the error is of kind `Closed`.
     ended: watch::Receiver<Option<Error>>,
-    /// What arrives, until a receiver takes it.
+    /// Messages that arrive, until a receiver takes them.
     incoming: Mutex<Option<mpsc::UnboundedReceiver<(Received, Permit)>>>,
 }
 
@@ -137,7 +137,7 @@ impl Connection {
         connectivity
     }
 
-    /// Takes what arrives; `None` if it was taken before.
+    /// Takes the messages that arrive. `None` if they were taken before.
     pub(crate) fn take_incoming(&self) -> Option<mpsc::UnboundedReceiver<(Received, Permit)>> {
         self.incoming.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -174,9 +174,9 @@ struct Reading {
 impl Reading {
     async fn run(mut self, mut socket: Socket, ended: Ended) {
         let error = self.serve(&mut socket).await;
-        drop(self.inbox.take()); // what was received comes first, then the end
+        drop(self.inbox.take()); // received messages come first, then the end
         tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");
-        // Whoever waits for it does not wait for what the peer still reads and sends.
+        // A task that waits for the end does not wait until the peer has read and sent the rest.
         ended.0.send_replace(Some(error.clone()));
         socket.end(&error).await;
     }
@@ -209,7 +209,7 @@ impl Reading {
             };
             let wrong = self.reader.wrong(&message);
             match &self.inbox {
-                // Behind a close frame of this side, what does not fit is dropped.
+                // Behind a close frame of this side, messages beyond the bounds are dropped.
                 Some(inbox) if full.is_none() => {
                     let permit = inbox.room.take(message.len());
                     let _ = inbox.messages.send((self.reader.received(message), permit));

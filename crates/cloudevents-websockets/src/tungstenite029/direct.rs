@@ -48,7 +48,7 @@ pub(super) struct Direct {
     socket: Option<Socket>,
     commands: Commands,
     reader: Reader,
-    /// What was read to see the pings behind it, with its bytes, which are bounded.
+    /// Messages that were read to see the pings behind them, with their bytes, which are bounded.
     ahead: VecDeque<Message>,
     bytes: usize,
     /// Why the connection has ended, for when everything was taken.
@@ -149,7 +149,7 @@ impl QueueSource for Direct {
         let Some(mut socket) = self.socket.take() else { return Ok(()) };
         self.commands.close(CloseCode::Normal);
         let closing = async {
-            // What still arrives was not taken.
+            // Messages that still arrive were not taken.
             let error = loop {
                 if let Err(error) = socket.next(true).await {
                     break error;

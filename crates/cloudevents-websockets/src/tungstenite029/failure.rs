@@ -28,7 +28,7 @@ pub(super) fn code(error: &Error) -> Option<(CloseCode, &'static str)> {
     error.source()?.downcast_ref::<Reason>().map(|Reason(code, reason)| (*code, *reason))
 }
 
-/// What this side has refused, if it ended the connection for that. A frame of the wrong kind is a delivery, which shows it.
+/// The reason if this side ended the connection because of a message. A frame of the wrong kind is a delivery, which shows it.
 #[cfg_attr(not(feature = "server"), allow(dead_code))]
 pub(crate) fn refusal(error: &Error) -> Option<Error> {
     let (code, _) = code(error)?;

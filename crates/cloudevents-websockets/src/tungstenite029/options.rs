@@ -32,8 +32,9 @@ use tokio_tungstenite::tungstenite::{
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WsConnection {
-    /// The subprotocols that the client offers, the most wanted first; `format` in a URL. Their formats have
-    /// to be among those of the options; JSON is always included. Default: `cloudevents.json`.
+    /// The subprotocols that the client offers, the most wanted first: `format` in a URL. Default: `cloudevents.json`.
+    ///
+    /// Their formats have to be among the formats of the options. JSON is always included.
     pub subprotocols: Vec<Subprotocol>,
     /// Headers of the handshake, such as `Authorization` and `Origin`. A user and password in the URL become
     /// an `Authorization` header. Default: none.
@@ -41,15 +42,16 @@ pub struct WsConnection {
     /// How long opening a connection may take, the handshake included. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
-    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// is [`connect_timeout`](Self::connect_timeout). Default: the default `Backoff`.
     pub backoff: Backoff,
-    /// How long the peer may be silent before it is pinged. When it is silent for twice as long, the
-    /// connection is lost; `keep-alive` in a URL. Default: 20 seconds.
+    /// How long the peer may be silent before it is pinged: `keep-alive` in a URL. Default: 20 seconds.
+    ///
+    /// When the peer is silent for twice as long, the connection is lost.
     pub keep_alive: Duration,
-    /// How long the peer may take to send the whole of one message, however many fragments it has; `message-deadline`
-    /// in a URL. Default: 30 seconds.
+    /// How long the peer may take to send the whole of one message, with any number of fragments: `message-deadline` in a URL. Default: 30
+    /// seconds.
     pub message_deadline: Duration,
-    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `wss` URLs. Default: that of [`Tls`](super::Tls).
+    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `wss` URLs. Default: the default [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -107,7 +109,7 @@ impl Liveness {
 /// The options that are part of the query of the handshake.
 const QUERY: &str = "query.";
 
-/// Where and how to connect.
+/// The address and the way to connect.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(super) tls: bool,
@@ -121,9 +123,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    /// Reads the URL. The options apply if the URL sets nothing. `side` says whether a sender or a receiver reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: WsConnection, side: Side) -> Result<Self, Error> {
-        // A client that receives has those of one that sends.
+        // A client that receives also has the options of a client that sends.
         let family = URLS.family(endpoint.scheme()).filter(|_| side == Side::Receive);
         let more = family.map_or(&[][..], |family| family.options);
         let Scheme { tls, port, .. } = *URLS.check_with(endpoint, side, more)?;

@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 /// Connects to this URL, and returns a sender and a receiver over the same connection.
 ///
-/// Both are as [`sender`](super::sender) and [`receiver`](super::receiver) describe, and both use each new connection when one is lost. The
-/// connection itself is described by [`WsReceiverOptions::connection`]; that of the sender's options is ignored. Closing the sender closes
-/// the connection: the receiver returns what has arrived, and then ends. When only one of them is dropped, the other one goes on.
+/// Both are as [`sender`](super::sender) and [`receiver`](super::receiver) describe, and both use each new connection when one is lost.
+/// [`WsReceiverOptions::connection`] describes the connection. The connection of the sender's options is ignored. Closing the sender closes
+/// the connection: the receiver returns the messages that have arrived, and then ends. When only one of them is dropped, the other one goes
+/// on.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;

@@ -8,7 +8,7 @@ use cloudevents_transport::{Origin, Received};
 use std::{any::Any, borrow::Cow, net::SocketAddr, sync::Arc};
 use tokio_tungstenite::tungstenite::Message;
 
-/// What all messages of a connection share.
+/// The facts that all messages of a connection share.
 #[derive(Clone, Debug)]
 pub(crate) struct Via {
     /// The path of the URL.
@@ -16,7 +16,7 @@ pub(crate) struct Via {
     pub(crate) peer: Option<SocketAddr>,
 }
 
-/// Reads what a connection receives.
+/// Reads the messages that a connection receives.
 pub(crate) struct Reader {
     subprotocol: Subprotocol,
     decoding: DecodeOptions,

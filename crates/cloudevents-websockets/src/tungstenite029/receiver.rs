@@ -41,10 +41,12 @@ use std::{sync::Arc, time::Duration};
 pub struct WsReceiverOptions {
     /// Options of the connection.
     pub connection: WsConnection,
-    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
-    /// always among the formats. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger one ends the connection.
+    /// How to decode, and upper bounds for deliveries in flight: deliveries that were received and not settled. JSON is always among the
+    /// formats.
+    ///
+    /// [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger message ends the connection.
     pub receiver: ReceiverOptions,
-    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    /// Retries, and the policy for rejected messages. The policy must be set, here or in the URL.
     pub queue: QueueOptions,
 }
 
@@ -60,8 +62,9 @@ impl From<DecodeOptions> for WsReceiverOptions {
     }
 }
 
-/// Opens a receiver from `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
-/// options of the query. They take precedence over those of the program.
+/// Opens a receiver from `ws://user:password@host:port/path`, or `wss` with TLS.
+///
+/// [The crate's documentation](crate#urls) lists the options of the query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -76,24 +79,23 @@ impl From<DecodeOptions> for WsReceiverOptions {
 /// # Ok(()) }
 /// ```
 ///
-/// Receives what a server sends, over its own connection, with the [queue
-/// machine](cloudevents_transport::binding::queue).
+/// Receives the messages that a server sends, over its own connection, with the [queue machine](cloudevents_transport::binding::queue).
 ///
-/// WebSockets settle nothing: the server forgets a message once it has sent it. Accepting frees its place here. Retries and releases are
+/// WebSockets settle nothing: the server forgets a message once it has sent it. Accepting frees its permit here. Retries and releases are
 /// delivered again from the memory of this process, and are lost with it. Rejected messages go to the sink of [`WsReceiverOptions::queue`],
 /// or are dropped (`reject=drop`).
 ///
-/// While the program has no room, the connection is not read, which the server sees as a slow client. A message of the wrong kind of frame
-/// is delivered as an error, and ends the connection with status 1003. A message that is too large (1009), too slow (1008), or breaks the
-/// protocol (1002, 1007) ends it, too.
+/// While the program can take no more messages, the connection is not read. The server sees a slow client. A message of the wrong kind of
+/// frame is delivered as an error, and ends the connection with status 1003. A message that is too large (1009), too slow (1008), or breaks
+/// the protocol (1002, 1007) ends it, too.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). What the server sends
-/// meanwhile is lost.
+/// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect). Messages that the server
+/// sends meanwhile are lost.
 ///
-/// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
+/// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets the policy for rejected messages.
 ///
-/// Errors are those of [`sender`](super::sender), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported)
-/// if it is not set what happens to rejected messages, and outside a tokio runtime.
+/// Errors are those of [`sender`](super::sender). They are of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if no policy
+/// for rejected messages is set, and outside a tokio runtime.
 pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: WsReceiverOptions,
@@ -175,7 +177,7 @@ pub(super) fn read(
     Ok((target, receiver, queue))
 }
 
-/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+/// Returns the policy for rejected messages, from the URL, otherwise from the options.
 pub(crate) fn decided(endpoint: &Endpoint, queue: QueueOptions) -> Result<QueueOptions, Error> {
     Ok(match rejecting(endpoint, queue.is_decided(), None, false, "WsReceiverOptions::queue", |_| false)? {
         Rejecting::Dropped => queue.dropping_rejected(),

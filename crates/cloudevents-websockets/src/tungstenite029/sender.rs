@@ -48,8 +48,9 @@ impl From<SenderOptions> for WsSenderOptions {
     }
 }
 
-/// Opens a sender to `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
-/// options of the query. They take precedence over those of the program.
+/// Opens a sender to `ws://user:password@host:port/path`, or `wss` with TLS.
+///
+/// [The crate's documentation](crate#urls) lists the options of the query. They take precedence over the options of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -63,10 +64,9 @@ impl From<SenderOptions> for WsSenderOptions {
 ///
 /// Sends to a server, over its own connection.
 ///
-/// Each message is one event, in the format of the subprotocol that the server has chosen. A document in this format is sent unchanged; a
-/// document in another known format is decoded and encoded again. Values that the format cannot hold are
-/// refused, logged or lost as [`SenderOptions::losses`] says. Messages arrive in the order in which they were
-/// enqueued.
+/// Each message is one event, in the format of the subprotocol that the server has chosen. A document in this format is sent unchanged. A
+/// document in another known format is decoded and encoded again. If the format cannot hold a value, [`SenderOptions::losses`] says whether
+/// the message is refused, or the loss is logged or ignored. Messages arrive in the order in which they were enqueued.
 ///
 /// Messages that follow each other are written together.
 ///
@@ -79,12 +79,14 @@ impl From<SenderOptions> for WsSenderOptions {
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
-/// What the peer sends is discarded: [`connect_pair`](super::connect_pair) receives it.
+/// Messages of the peer are discarded: [`connect_pair`](super::connect_pair) receives them.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the server
-/// refuses the handshake, or has chosen none of the offered subprotocols;
-/// [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'.
+/// Errors:
+///
+/// - [`InvalidUrl`](ErrorKind::InvalidUrl)
+/// - [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when connecting fails
+/// - [`Refused`](ErrorKind::Refused) when the server refuses the handshake, or has chosen none of the offered subprotocols
+/// - [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'
 pub async fn sender(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: WsSenderOptions,
@@ -176,7 +178,7 @@ impl Transmit for WsSender {
     }
 }
 
-/// What the senders of a client and of a server share: bounds, and writing events as documents.
+/// The part that the senders of a client and of a server share: bounds, and writing events as documents.
 pub(crate) struct Outbox {
     pub(crate) in_flight: InFlight,
     /// With JSON among the formats.
@@ -223,7 +225,7 @@ impl Outbox {
         let event = match message {
             Message::Binary(event) => event,
             Message::Structured(_) => {
-                // Leniency is for what comes, and not for what is sent: repairs would not be heard of.
+                // Leniency is for received events, and not for sent ones: nothing would report the repairs.
                 read = message.event(&self.decoding.clone().with_leniency(Leniency::default()))?.value;
                 &read
             }

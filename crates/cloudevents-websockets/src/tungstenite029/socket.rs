@@ -100,14 +100,15 @@ impl Socket {
         self.closing
     }
 
-    /// Writes what was sent, answers pings, and returns the next message, if it may read. Cancel-safe.
+    /// Writes messages that were sent, answers pings, and returns the next message, if it may read. Cancel-safe.
     ///
     /// An error ends the connection: call [`end`](Self::end) then. It is of kind [`Closed`](ErrorKind::Closed) when this side has closed.
     pub(crate) async fn next(&mut self, reading: bool) -> Result<Message, Error> {
         std::future::poll_fn(|context| self.poll(context, reading)).await
     }
 
-    /// As [`next`](Self::next), reading while there is room; `None` as soon as there is none, also in the middle of a message. Cancel-safe.
+    /// As [`next`](Self::next), reading while more may be taken. `None` as soon as no more may be, also in the middle of a message.
+    /// Cancel-safe.
     pub(crate) async fn next_while(&mut self, room: impl Fn() -> bool) -> Option<Result<Message, Error>> {
         std::future::poll_fn(|context| match room() {
             true => self.poll(context, true).map(Some),
@@ -117,7 +118,7 @@ impl Socket {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Result<Message, Error>> {
-        // Also where nothing is read at the moment.
+        // Also if nothing is read at the moment.
         if self.stream.get_ref().is_given_up() {
             return Poll::Ready(Err(failure::lost(std::io::Error::other(GivenUp).into())));
         }
@@ -142,7 +143,7 @@ impl Socket {
         }
     }
 
-    /// Writes what was sent.
+    /// Writes messages that were sent.
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
         for messages in 0..=TOGETHER {
             if self.closing || self.ending.is_some() {
@@ -200,7 +201,7 @@ impl Socket {
     /// Everything was written out.
     fn flushed(&mut self) {
         (self.flushing, self.blocked, self.pings) = (false, false, 0);
-        // Behind its close frame, the peer discards what comes (RFC 6455, section 1.4).
+        // Behind its close frame, the peer discards all data (RFC 6455, section 1.4).
         if self.ending.is_some() {
             return;
         }
@@ -249,7 +250,7 @@ impl Socket {
         if arriving == self.arriving.map(|(number, _)| number) && (reading || arriving.is_none()) {
             return;
         }
-        // What is not read because there is no room is not late.
+        // A message is not late if this side does not read it because of its bounds.
         let now = Instant::now();
         self.arriving = arriving.map(|number| (number, now));
         let late = later(now, self.liveness.message_deadline);
@@ -283,8 +284,8 @@ impl Socket {
             if read != self.seen || !reading || self.stream.get_ref().is_paused() {
                 (self.seen, self.seen_at, self.pinged_at) = (read, now, None);
             }
-            // Pings of the peer wait behind messages for which there is no room. It is shown all the same that this side is alive (RFC
-            // 6455, section 5.5.3), unless the peer reads as little.
+            // Pings of the peer wait behind messages that this side does not take. It shows all the same that this side is alive (RFC 6455,
+            // section 5.5.3), unless the peer reads as little.
             if !reading && !self.flushing && self.ending.is_none() {
                 self.start(Message::Pong(Bytes::new()))?;
             }
@@ -293,14 +294,14 @@ impl Socket {
                 continue;
             }
             match self.pinged_at {
-                // The peer has all of its time to answer, also where this process was suspended before.
+                // The peer has all of its time to answer, also if this process was suspended before.
                 Some(pinged) if now.saturating_duration_since(pinged) >= self.liveness.keep_alive => {
                     return Err(failure::silent(silent));
                 }
                 Some(_) => {}
                 None => {
                     self.pinged_at = Some(now);
-                    // Behind what waits to be written: then the peer does not read, which ends the same way.
+                    // Behind data that waits to be written: then the peer does not read, which ends the same way.
                     self.start(Message::Ping(Bytes::new()))?;
                 }
             }
@@ -314,11 +315,11 @@ impl Socket {
         if let Some((code, reason)) = failure::code(error)
             && !self.closing
         {
-            // Others need the memory of what was given up: it is not kept for a peer that reads slowly.
+            // Others need the memory of a message that was given up: it is not kept for a peer that reads slowly.
             let patience = if self.stream.get_ref().is_given_up() { Duration::ZERO } else { FAREWELL };
             let farewell = self.stream.send(close(code, reason));
             let is_sent = timeout(patience, farewell).await.is_ok();
-            // What is too large, or takes too long, is on its way, and its sender may mean well.
+            // A message that is too large, or takes too long, is on its way, and its sender may mean well.
             discarding = match code {
                 CloseCode::Size => Some(FAREWELL),
                 CloseCode::Policy | CloseCode::Again => Some(SLOW),
@@ -373,7 +374,7 @@ mod tests {
         commands.send(message, permit).map_err(drop).unwrap()
     }
 
-    /// A program without room does not read from the connection that has to end, and its peer does not read the reason.
+    /// A program that takes no messages does not read from the connection that has to end, and its peer does not read the reason.
     #[tokio::test(start_paused = true)]
     async fn what_is_given_up_goes_at_once_whoever_reads() {
         let all = Arriving::default();

@@ -31,7 +31,7 @@ impl Connect for ReceivingShared {
     }
 }
 
-/// What a source does when its connection ends.
+/// The action of a source when its connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
     /// Another connection is made, if the sender has not closed it.
@@ -49,7 +49,7 @@ pub(crate) struct Source {
     unsettled: Unsettled,
 }
 
-/// Counts messages that were taken and not settled, without an allocation for each: clones of the one that a source keeps.
+/// Counts messages that were taken and not settled, without an allocation for each: a source keeps one, and hands out clones.
 pub(crate) struct Unsettled(Arc<Counted>);
 
 #[derive(Default)]
@@ -123,7 +123,7 @@ impl QueueSource for Source {
         }
         let error = self.connection.ended().await;
         if self.ends == Ends::Last || is_end(&error) {
-            // What was received can still be settled and delivered again: the task of the receiver does that.
+            // Received messages can still be settled and delivered again: the task of the receiver does that.
             self.unsettled.idle().await;
         }
         Err(error)

@@ -24,14 +24,16 @@ pub(crate) type Io = Box<dyn Duplex>;
 pub(crate) struct Metered<S> {
     inner: S,
     frames: Frames,
-    /// Was read and goes through the frames again: what came with the head of the handshake, so that the client library begins with an
-    /// empty buffer of the size that it is configured with, and not with a small one; and the beginning of a header.
+    /// Bytes that were read and go through the frames again.
+    ///
+    /// They came with the head of the handshake: so the client library begins with an empty buffer of its configured size, and not with a
+    /// small one. Or they are the beginning of a header.
     unread: Vec<u8>,
     /// Headers of fragments, for the client library.
     made: Vec<u8>,
-    /// What the message that is arriving takes of memory that connections share.
+    /// The share of the message that is arriving in the memory that connections share.
     share: Option<Share>,
-    /// What was read in this turn.
+    /// The bytes that were read in this turn.
     turn: usize,
 }
 
@@ -79,14 +81,14 @@ impl<S> Metered<S> {
         self.share.as_ref().is_some_and(Share::is_given_up)
     }
 
-    /// What was read.
+    /// The frames that were read.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
     }
 }
 
 impl<S: AsyncRead + Unpin> Metered<S> {
-    /// Reads into this buffer, which has room for a header. Ready without a byte is the end.
+    /// Reads into this buffer, which is large enough for a header. Ready without a byte is the end.
     fn poll_frames(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         loop {
@@ -112,8 +114,9 @@ impl<S: AsyncRead + Unpin> Metered<S> {
         }
     }
 
-    /// Puts what is unread into the buffer, at most so many bytes, and reads more if that may be the beginning of a header. Returns how
-    /// many bytes came, 0 at the end.
+    /// Puts unread bytes into the buffer, at most so many, and reads more if they may be the beginning of a header.
+    ///
+    /// Returns how many bytes came, 0 at the end.
     fn poll_source(
         &mut self,
         context: &mut Context<'_>,
@@ -143,8 +146,10 @@ impl<S: AsyncRead + Unpin> Metered<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
-    /// Closes this side, and discards what still comes, until the peer has closed or is silent. Until then, the peer can read the close
-    /// frame: a connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1). Nothing of a message is kept.
+    /// Closes this side, and discards data that still comes, until the peer has closed or is silent.
+    ///
+    /// Until then, the peer can read the close frame: a connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1).
+    /// Nothing of a message is kept.
     pub(crate) async fn discard(self) {
         let Self { mut inner, share, unread, .. } = self;
         drop((share, unread));
@@ -207,7 +212,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 }
 
-/// The most bytes of a frame that the client library gets at once: what it reads at once.
+/// The most bytes of a frame that the client library gets at once: as many as it reads at once.
 const FRAGMENT: usize = super::arriving::READ;
 
 /// The most bytes of the header of a frame.
@@ -220,10 +225,11 @@ const TURN: usize = super::arriving::READ;
 const DISCARDED: usize = 8 << 10;
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Where the frames of a stream begin and end (RFC 6455, section 5.2). The client library checks them, except that a length is minimal.
+/// The beginnings and ends of the frames of a stream (RFC 6455, section 5.2). The client library checks the frames, except that a length is
+/// minimal.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// How much of the empty line after the head of the handshake was found; `None` behind it.
+    /// How much of the empty line after the head of the handshake was found. `None` behind it.
     head: Option<u8>,
     /// The most bytes of a message. The client library refuses a larger frame by its header.
     limit: u64,
@@ -284,7 +290,7 @@ impl Frames {
         read.len()
     }
 
-    /// The most bytes that may be read now: a fragment ends where the header of the next one goes.
+    /// The most bytes that may be read now: a fragment ends at the offset at which the header of the next fragment goes.
     fn most(&self) -> usize {
         self.fragment.map_or(usize::MAX, |fragment| fragment.left)
     }
@@ -328,7 +334,7 @@ impl Frames {
         Ok(at)
     }
 
-    /// Returns the header of the next fragment, where it goes now.
+    /// Returns the header of the next fragment, if it goes here.
     fn fragment(&mut self) -> Vec<u8> {
         let Some(Fragment { left: 0, mask }) = self.fragment else { return Vec::new() };
         let rest = usize::try_from(self.left).unwrap_or(usize::MAX);
@@ -404,8 +410,10 @@ impl Header {
         matches!(self.first & !FIN, 0..=2)
     }
 
-    /// Makes the header of a large frame, at the beginning of these bytes, that of its first fragment. Its length has the same form, so
-    /// that it is not the shortest one; the mask begins anew every four bytes, and a fragment is a multiple.
+    /// Makes the header of a large frame, at the beginning of these bytes, the header of its first fragment.
+    ///
+    /// Its length has the same form, so that it is not the shortest form. The mask begins anew every four bytes, and a fragment is a
+    /// multiple.
     fn split(&self, bytes: &mut [u8]) -> Option<Fragment> {
         let size = u16::try_from(FRAGMENT).ok().filter(|size| self.payload > u64::from(*size))?;
         let [first, _, length @ ..] = bytes else { return None };
@@ -561,7 +569,7 @@ mod tests {
         }
     }
 
-    /// However it arrives, what the client library reads first is the head, without what follows.
+    /// However it arrives, the client library first reads the head alone.
     #[tokio::test]
     async fn the_head_is_read_alone() {
         let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";

@@ -18,24 +18,24 @@ pub(super) fn unsent() -> (Commands, Unsent) {
 /// The end of senders. Dropping it closes the connection, after everything sent before.
 pub(super) struct Commands(mpsc::UnboundedSender<Command>);
 
-/// The end of the task. Dropping it fails what was not taken.
+/// The end of the task. Dropping it fails the commands that were not taken.
 pub(super) struct Unsent(mpsc::UnboundedReceiver<Command>);
 
-/// What the task takes.
+/// A command that the task takes.
 pub(super) enum Command {
     Send(Message, Sent),
     /// Closes the connection with this code. Everything sent before was taken.
     Close(CloseCode),
 }
 
-/// The place and the outcome of a message. Dropping it fails the message.
+/// The permit and the outcome of a message. Dropping it fails the message.
 pub(super) struct Sent {
     permit: Permit,
     resolver: Resolver<Receipt>,
 }
 
 impl Sent {
-    /// Frees the place first, because the task that gets the result may send the next message.
+    /// Frees the permit first, because the task that gets the result may send the next message.
     pub(super) fn resolve(self, result: Result<Receipt, Error>) {
         drop(self.permit);
         self.resolver.resolve(result);
@@ -63,12 +63,12 @@ impl Commands {
 }
 
 impl Unsent {
-    /// Takes what was sent first. Without senders, the connection is closed.
+    /// Takes the command that was sent first. Without senders, the connection is closed.
     pub(super) fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Command> {
         self.0.poll_recv(context).map(|command| command.unwrap_or(Command::Close(CloseCode::Normal)))
     }
 
-    /// Takes nothing more, and fails what was not taken.
+    /// Takes nothing more, and fails the messages that were not taken.
     pub(super) fn end(mut self, error: &Error) {
         self.0.close();
         while let Ok(command) = self.0.try_recv() {

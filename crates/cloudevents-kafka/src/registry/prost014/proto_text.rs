@@ -38,7 +38,7 @@ struct Parser<'a> {
     open: Vec<Option<Open<'a>>>,
     /// How many messages the file has so far.
     top: u32,
-    /// The words of the current statement; words after the fourth are dropped.
+    /// The words of the current statement. Words after the fourth are dropped.
     words: Vec<&'a str>,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Iterates over words and single punctuation characters. Skips comments; a string is one word.
+/// Iterates over words and single punctuation characters. Skips comments. A string is one word.
 struct Tokens<'a> {
     rest: &'a str,
 }
