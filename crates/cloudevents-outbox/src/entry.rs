@@ -38,16 +38,17 @@ impl Entry {
         Self { target: target.into(), outgoing: message.into(), ordered: false, not_before: None }
     }
 
-    /// Keeps the order among all messages of the target that request it: one is sent when the one before it is delivered or dead.
+    /// Keeps the order among all messages of the target that request it: a message is sent when the one before it is delivered or dead.
     /// Other messages of the target may overtake.
     ///
-    /// Where messages in order of one target go to several places, one that a place refuses holds up those behind it that go to another:
-    /// what that one accepts says nothing about the first.
+    /// Messages in order of one target may go to several destinations. Then a message that one destination refuses blocks the messages
+    /// behind it that go to other destinations, because their acceptance says nothing about the first destination.
     ///
     /// The order is the one in which the store numbered the messages. Transactions that overlap have no order between them.
     ///
-    /// The deadline of a message begins when it is stored, or when it is due ([`not_before`](Self::not_before)), also while it waits for
-    /// those before it: one behind a message that is due in days may be given up after its first attempt.
+    /// The deadline of a message begins when the message is stored, or when it is due ([`not_before`](Self::not_before)). It also runs
+    /// while the message waits for the messages before it. So a message behind one that is due in days may be given up after its first
+    /// attempt.
     pub fn in_order(mut self) -> Self {
         self.ordered = true;
         self
@@ -65,7 +66,7 @@ impl Entry {
         &self.target
     }
 
-    /// Converts the entry into what a store keeps. `now` is when it is enqueued.
+    /// Converts the entry into the message that a store keeps. `now` is the time of enqueuing.
     ///
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a target that is empty, contains U+0000 or is longer than 1,024
     /// bytes, and for messages [as received](Outgoing::as_received).
@@ -107,7 +108,7 @@ fn identity(outgoing: &Outgoing) -> [Option<Box<str>>; 3] {
     ["source", "id", "type"].map(attribute)
 }
 
-/// What a store keeps of an [`Entry`].
+/// An [`Entry`] as a store keeps it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewMessage {

@@ -87,7 +87,7 @@ fn room(event: &Event) -> usize {
     data.saturating_mul(4).div_ceil(3).saturating_add(codec::attributes_size(event)).saturating_add(NAMES)
 }
 
-/// Reads what [`write`] wrote.
+/// Reads the text that [`write`] wrote.
 pub(crate) fn read(text: &str, expires_after: Option<Duration>) -> Result<Outgoing, Error> {
     let unreadable = |detail: String| {
         Error::new(ErrorKind::InvalidDocument).with_detail(format!("in the store: {detail}"))

@@ -16,7 +16,7 @@ pub(crate) fn time(millis: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// The end of the year 9999, which every store can add to: what is later counts as this.
+/// The end of the year 9999, which every store can add to. Later times count as this time.
 const LATEST: Duration = Duration::from_secs(253_402_300_799);
 
 /// This time later, at the latest at the end of the year 9999.

@@ -1,4 +1,4 @@
-//! Handling an event once, whatever becomes of the handler.
+//! Handling an event once, even if the handler fails, panics or is dropped.
 
 use crate::{Begun, Inbox, InboxStore, Started};
 use cloudevents_core::{Error, EventKey};
@@ -13,7 +13,7 @@ use tokio::{
 /// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a delivery waits for a store that answers nothing. It is less than most time limits of handlers, and than what stores wait for.
+/// How long a delivery waits for a store that does not answer. Most time limits of handlers are longer, and so are the waits of stores.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pauses after which a store is asked again to record that an event was handled.
@@ -25,18 +25,18 @@ impl<S: InboxStore + Clone> Inbox<S> {
     ///
     /// | the event | this delivery |
     /// |---|---|
-    /// | is new, or was given up by whoever began with it | is handled: the future is awaited, and its success is recorded. After a failure, the next delivery is handled |
+    /// | is new, or the delivery that began with it gave it up | is handled: the future is awaited, and its success is recorded. After a failure, the next delivery is handled |
     /// | was handled | succeeds, and the future is not awaited. [`duplicates`](Self::duplicates) counts it |
     /// | is being handled by another delivery, here or elsewhere | is tried again after a second at most, until the other one has ended or its lease has. The attempt does not count |
     ///
-    /// The attempt does not count either if the store fails, or answers nothing for five seconds; a [time
+    /// The attempt does not count either if the store fails, or does not answer for five seconds. A [time
     /// limit](cloudevents_transport::Run::time_limit) has to be longer than that. A handler that panics or is dropped, for example because
-    /// its time limit has passed, gives the event up, also where the store begins with it afterwards. If the program crashes, or the answer
-    /// of the store is lost with its connection, the event is given up when the lease ends.
+    /// its time limit has passed, gives the event up. This holds even if the store begins with the event afterwards. If the program
+    /// crashes, or the answer of the store is lost with its connection, the event is given up when the lease ends.
     ///
-    /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease
-    /// ends, also where this future is dropped. If the program crashes between them, or the store stays away for that long, the event is
-    /// handled again: see [`once_with`](Self::once_with). Needs tokio's timer.
+    /// The effects of the handler and the record of it are two steps here. If the store is away in between, the inbox tries again until the
+    /// lease ends, also if this future is dropped. If the program crashes between the steps, or the store stays away for that long, the
+    /// event is handled again: see [`once_with`](Self::once_with). Needs tokio's timer.
     ///
     /// ```
     /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,7 +62,7 @@ impl<S: InboxStore + Clone> Inbox<S> {
         let Some(begun) = self.begin_once(key).await? else { return Ok(()) };
         handling.await.verdict()?;
         let (inbox, started) = (self.clone(), begun.keep());
-        // In a task of its own: what was handled is recorded though this attempt may be dropped now.
+        // In a task of its own: the success is recorded even if this attempt is dropped now.
         match spawn(async move { inbox.record(started, until).await }).await {
             Ok(recorded) => recorded.map(drop).map_err(Failure::unavailable),
             Err(error) => Err(Failure::unavailable(error)),
@@ -72,7 +72,7 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So
     /// the effects happen exactly once, also if the program crashes at any time.
     ///
-    /// The handler gets what `complete` of the module of the store takes ([`rusqlite041::complete`](crate::rusqlite041::complete),
+    /// The handler gets the argument of `complete` of the store's module ([`rusqlite041::complete`](crate::rusqlite041::complete),
     /// [`tokio_postgres07::complete`](crate::tokio_postgres07::complete)). If that returns `false`, the handler has to roll back and to
     /// fail. A handler that succeeds without it leaves the event under way until the lease ends. Needs tokio's timer.
     ///

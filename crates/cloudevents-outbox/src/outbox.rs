@@ -95,30 +95,30 @@ impl<S: Store> Outbox<S> {
     /// |---|---|
     /// | succeeds | is delivered |
     /// | fails with a temporary error, or takes too long | is tried again with the delays of [`OutboxOptions::retry`], and is dead after the last attempt or the deadline |
-    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline; the attempt does not count, unless attempts are limited and it may be about this message alone (the target responds, and no other one has failed), or there is no deadline and the message is in order |
+    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline. The attempt does not count. It counts if attempts are limited and it may be about this message alone (the target responds, and no other message has failed). It also counts if there is no deadline and the message is in order |
     /// | fails with another error, which [is about the message](cloudevents_transport::Sender::refuses_message) | is dead |
-    /// | fails with another error, which may concern all messages, such as a refused token | is tried again as after a temporary error; it is dead earlier once the target has accepted another message that was begun later |
+    /// | fails with another error, which may concern all messages, such as a refused token | is tried again as after a temporary error. It is dead earlier once the target has accepted another message that was begun later |
     /// | is not made in time ([`Outgoing::expires_after`](cloudevents_transport::Outgoing::expires_after)) | is dead |
     ///
-    /// A target is unavailable after three failures in a row: none succeeded, or was refused for its own fault, in between. Then it pauses,
-    /// for all workers of the store, and one message at a time is tried. Of one message, failures without a response (errors of kind
-    /// `Unreachable`, `Timeout`, `Disconnected` or `Closed`), and those that request a wait, count each time; other errors may be about the
-    /// message, and count once, except in order, where only the first message is tried. Such errors use up the attempts of the message
-    /// until three messages have failed.
+    /// A target is unavailable after three failures in a row. A success, or a refusal of a message for its own fault, ends the row. An
+    /// unavailable target pauses for all workers of the store, and one message at a time is tried. Several failures of one message count
+    /// each time if they are without a response (errors of kind `Unreachable`, `Timeout`, `Disconnected` or `Closed`), or if they request a
+    /// wait. Other errors may be about the message, and count once. In order, they count each time, because only the first message is
+    /// tried. Such errors use up the attempts of the message until three messages have failed.
     ///
-    /// A target also pauses for as long as it requested ([`Error::retry_after`]), at most a day; no other message and no other worker
+    /// A target also pauses for as long as it requested ([`Error::retry_after`]), at most a day. No other message and no other worker
     /// shortens that, and only [`resume`](Self::resume) ends it early. The beginning of a pause is logged at WARN. Messages of a target
-    /// that is paused or disabled are dead after their deadline, too; workers look for such messages each minute.
+    /// that is paused or disabled are dead after their deadline, too. Workers look for such messages each minute.
     ///
-    /// If a message in order is refused, and the reason may concern all, the next one shows whose fault it is: if that is accepted, the
-    /// refused one is dead.
+    /// If a message in order is refused, and the reason may concern all messages, the next message is tried. If the target accepts that,
+    /// the refused message is dead.
     ///
     /// Several workers may run on one store, in several processes. A worker that crashes loses nothing: its messages are due again
     /// when their leases end. Messages that it had sent without recording the result are then sent again.
     ///
-    /// Returns an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if attempts, or recording their results, took longer
-    /// than [`OutboxOptions::drain`] at the end, and errors of the store that are not temporary. What an operator can repair while the
-    /// worker runs is temporary: see [`is_ready`](Self::is_ready). Needs a tokio runtime with its timer.
+    /// Returns an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if attempts, or recording their results, took longer than
+    /// [`OutboxOptions::drain`] at the end. Returns errors of the store that are not temporary. Faults that an operator can repair while
+    /// the worker runs are temporary: see [`is_ready`](Self::is_ready). Needs a tokio runtime with its timer.
     pub fn run<R: Route>(
         &self,
         route: R,
@@ -129,7 +129,7 @@ impl<S: Store> Outbox<S> {
         Run::new(worker::run(shared, route, options, stopped), stop)
     }
 
-    /// What the workers of this outbox have done.
+    /// Counts of messages that the workers of this outbox have handled.
     pub fn metrics(&self) -> OutboxMetrics {
         self.tally.snapshot()
     }

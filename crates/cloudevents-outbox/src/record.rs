@@ -1,4 +1,4 @@
-//! What a store reports about its messages and targets.
+//! Reports of a store about its messages and targets.
 
 use crate::envelope;
 use cloudevents_core::{Error, EventKey};
@@ -179,7 +179,7 @@ pub struct Attempt {
     pub latency: Duration,
     /// `delivered`, or the [code](cloudevents_core::ErrorKind::code) of the error.
     pub status: Box<str>,
-    /// What the receipt or the error says: at most 1,024 bytes.
+    /// The text of the receipt or the error: at most 1,024 bytes.
     pub detail: Box<str>,
 }
 
@@ -231,7 +231,7 @@ impl Health {
         self.requested_until.is_some_and(|until| until > now)
     }
 
-    /// What stays after a success: the pause that the target requested.
+    /// Keeps only the pause that the target requested.
     pub(crate) fn after_success(&mut self, now: SystemTime) {
         let before = std::mem::take(self);
         if before.is_pause_requested(now) {

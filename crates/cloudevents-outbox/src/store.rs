@@ -30,13 +30,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Ticket>, Error>> + Send;
 
     /// Records the results of leased messages. If the lease of a message has passed to another worker, only [`Health::requested_until`] of
-    /// the target changes. A settlement ends its ticket: what comes with it later, such as the same settlement after an answer that was
-    /// lost, or a renewal, changes nothing.
+    /// the target changes. A settlement ends its ticket. Later calls with the same ticket change nothing: a renewal, or the same settlement
+    /// after its answer was lost.
     ///
-    /// The health replaces what the store has, with three exceptions: a disabled target stays disabled; a health with failures and fewer
-    /// [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them; and [`Health::requested_until`]
-    /// stays the later one of both until `now` has reached it, because the worker may not know of a pause that the target requested of
-    /// another.
+    /// The health replaces the health that the store has, with three exceptions. A disabled target stays disabled. A health with failures
+    /// and fewer [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them.
+    /// [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause that
+    /// the target requested of another worker.
     fn settle(
         &self,
         settlements: Vec<Settlement>,
@@ -53,10 +53,10 @@ pub trait Store: Send + Sync + 'static {
     /// deadline. Returns their number. It may take several transactions.
     fn replay(&self, query: Query, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end) or one of `held_back`, if they
-    /// have expired, or were [started](ClaimedMessage::started) longer than `deadline` ago: at most `limit` of them. Returns their number.
-    /// Messages that are not due, which those are that are leased, stay. Of a backlog of thousands, a call may look at a part, and the next
-    /// one at the next part, except for what has been due since before the deadline.
+    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end), or for one of `held_back`. It
+    /// takes messages that have expired, or were [started](ClaimedMessage::started) longer than `deadline` ago: at most `limit` of them.
+    /// Returns their number. Messages that are not due stay, leased messages among them. Of a backlog of thousands, a call may look at a
+    /// part, and the next call at the next part. Every call looks at the messages that have been due since before the deadline.
     fn give_up(
         &self,
         held_back: Vec<Arc<str>>,
@@ -85,12 +85,14 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// A request for messages that are due.
+/// A store looks at targets in the order of their names, as bytes, after the target that `after` names. It takes the messages of each
+/// target that have been due longest. It skips targets that are disabled or [paused](Health::pause_end).
 ///
-/// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each that
-/// have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of the messages in order, it takes the
-/// earliest pending ones, if the first of them is due: three or more, because the next ones show whose fault it is if the first is refused.
-/// Of a target in an outage it takes one of those, and up to twice as many after each further pause, 32 at most; or one of the others, by
-/// turns; and pauses the target for the lease. It makes each message due when the lease ends. A claim alone is no attempt: those that count
+/// Of the messages in order, a store takes the earliest pending ones, if the first of them is due. It takes three or more, because the next
+/// ones show whose fault it is if the first is refused. Of a target in an outage it takes one message in order, and up to twice as many
+/// after each further pause, 32 at most. Or it takes one of the other messages, by turns. Then it pauses the target for the lease.
+///
+/// A store makes each message due when the lease ends. A claim alone is no attempt: attempts that count are counted when they are settled.
 /// are counted when they are settled.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -99,8 +101,9 @@ pub struct Claim {
     pub now: SystemTime,
     /// The most messages.
     pub limit: usize,
-    /// The maximum size of the messages' texts in bytes. A message fits if it takes at most half of what is left, so that large ones leave
-    /// room for smaller ones. One that does not fit is left out with those in order behind it, and other targets have their turn.
+    /// The maximum size of the messages' texts in bytes. A message fits if it takes at most half of the bytes that are left, so that large
+    /// messages leave bytes for smaller ones. A message that does not fit is left out, with the messages in order behind it. Other targets
+    /// have their turn.
     pub bytes: usize,
     /// Whether one message may be larger than that, and does not count.
     pub may_exceed: bool,
@@ -181,7 +184,7 @@ impl Bytes {
     }
 }
 
-/// What to claim of a target.
+/// The messages to claim of a target.
 #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
 pub(crate) struct Share {
     room: usize,
@@ -304,7 +307,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// What a claim adds to [`claim`](Self::claim): from 1 to 2^36, so that a message can be claimed more than 100 million times.
+    /// The increment of [`claim`](Self::claim) for a claim: from 1 to 2^36, so that a message can be claimed more than 100 million times.
     pub fn random_step() -> u64 {
         let random = RandomState::new().hash_one(SystemTime::now());
         (random >> 28).saturating_add(1)
@@ -332,16 +335,16 @@ impl Default for Reached {
     }
 }
 
-/// What came of a claimed message.
+/// The result of a claimed message.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     /// The lease.
     pub ticket: Ticket,
     /// The target.
     pub target: Arc<str>,
-    /// What happens to the message.
+    /// The next step of the message.
     pub step: Step,
-    /// What to log.
+    /// The attempt to log.
     pub attempt: Option<Attempt>,
     /// The new health of the target, if it changed.
     pub health: Option<Health>,
@@ -359,17 +362,17 @@ impl Settlement {
     }
 }
 
-/// What came of settlements.
+/// The result of recording settlements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// The number of settlements with a valid lease.
     pub valid: usize,
-    /// Those of the settlements' targets that are disabled, or requested a pause that has not ended. Another worker may have recorded that:
-    /// what this one still holds for them is not to be sent.
+    /// The targets of the settlements that are disabled, or requested a pause that has not ended. Another worker may have recorded that.
+    /// This worker must not send the messages that it still holds for them.
     pub stopped: Vec<Arc<str>>,
 }
 
-/// What happens to a message.
+/// The next step of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {

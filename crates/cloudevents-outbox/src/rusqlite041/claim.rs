@@ -13,10 +13,10 @@ use std::sync::{Arc, LazyLock};
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
 
-/// Without the body: of what is due, only a part may have room.
+/// Without the body: a claim may take only a part of the messages that are due.
 const COLUMNS: &str = "number, claims, attempts, started, expires, due, octet_length(body) AS size";
 
-/// The index is named: what the planner knows of the table would have it take another one, or none.
+/// The index is named: with its statistics of the table, the planner would use another index, or none.
 const NEXT_TARGET: &str = "SELECT target FROM ce_outbox INDEXED BY ce_outbox_pending
     WHERE state = 0 AND target > ?1 ORDER BY target LIMIT 1";
 static EARLIEST: LazyLock<String> = LazyLock::new(|| {

@@ -4,9 +4,9 @@ use cloudevents_core::{Error, ErrorKind};
 use rusqlite::{ErrorCode, ffi};
 
 /// A locked database, the race for its lock that SQLite gives up in the end (`SQLITE_PROTOCOL`), a full or failing disk, and a want of
-/// memory or of file descriptors (`SQLITE_CANTOPEN`) are temporary errors. So is what an operator can repair: a file that is read-only or
-/// may not be read, and a table that has another name (`SQLITE_ERROR`). All others are permanent: a file that is damaged or was replaced,
-/// for example.
+/// memory or of file descriptors (`SQLITE_CANTOPEN`) are temporary errors. So are faults that an operator can repair: a file that is
+/// read-only or may not be read, and a table that has another name (`SQLITE_ERROR`). All others are permanent: a file that is damaged or
+/// was replaced, for example.
 pub(crate) fn failed(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     let kind = match code {
@@ -38,7 +38,8 @@ pub(crate) fn not_opened(error: rusqlite::Error) -> Error {
     failed(error).with_temporary(false)
 }
 
-/// An error of the first look at a file: what others do to it may pass, and what an operator would have to repair does not.
+/// An error of the first look at a file. Effects of other processes on the file may pass, and are temporary. Faults that an operator has to
+/// repair are permanent.
 pub(crate) fn not_usable(error: Error) -> Error {
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
     let code = source.and_then(rusqlite::Error::sqlite_error_code);

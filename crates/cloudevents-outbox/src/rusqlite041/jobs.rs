@@ -1,4 +1,4 @@
-//! Group commit: what is requested while a transaction commits goes into the next one together.
+//! Group commit: jobs that arrive while a transaction commits share the next transaction.
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
@@ -17,11 +17,11 @@ const TOGETHER: usize = 256;
 /// A wait for the lock of writers after which it is logged: nothing is sent meanwhile.
 const LONG: Duration = Duration::from_secs(5);
 
-/// A job gets the connection, or the reason why there is no transaction. What it returns gets the result of the commit.
+/// A job gets the connection, or the reason why there is no transaction. The function that it returns gets the result of the commit.
 type Job = Box<dyn FnOnce(Result<&Connection, Error>, Undo) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
-/// What a failure of a job undoes.
+/// The changes that a failure of a job undoes.
 #[derive(Clone, Copy)]
 enum Undo {
     /// The transaction: there is no other job in it.

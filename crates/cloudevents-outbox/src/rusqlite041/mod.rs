@@ -1,7 +1,7 @@
 //! The store in a file of SQLite, on rusqlite 0.41.
 //!
-//! Several processes may use the file at once, on one machine. It is in WAL mode with `synchronous=FULL`: what was enqueued survives a
-//! crash of the program and of the machine. Calls that come at the same time share a commit.
+//! Several processes may use the file at once, on one machine. It is in WAL mode with `synchronous=FULL`: enqueued messages survive a crash
+//! of the program and of the machine. Calls that come at the same time share a commit.
 //!
 //! If the program keeps its own data in SQLite, it can enqueue in its own transactions:
 //!
@@ -182,8 +182,8 @@ const GROUP: usize = 20;
 static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
 static INSERT_GROUP: LazyLock<String> = LazyLock::new(|| insert_sql(GROUP));
 
-/// After a failure, the caller undoes what it has inserted. `OR FAIL` leaves that to the caller; else SQLite first copies each page that
-/// the statement changes.
+/// After a failure, the caller undoes its inserts. `OR FAIL` leaves that to the caller. Otherwise SQLite first copies each page that the
+/// statement changes.
 fn insert_sql(rows: usize) -> String {
     let columns = "target, source, id, type, ordered, enqueued, started, due, expires, body";
     let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");

@@ -151,8 +151,8 @@ fn write_request(connection: &Connection, target: &str, health: &Health, now: Sy
     Ok(())
 }
 
-/// A target that the program has disabled stays disabled, whatever the results of messages under way. What failed and knows of fewer pauses
-/// than there were was begun before them, and changes none.
+/// A target that the program has disabled stays disabled, with any results of messages under way. An attempt that failed and knows of fewer
+/// pauses than there were began before them, and changes no pause.
 fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlResult<()> {
     if health.is_only_requested() {
         let delete = "DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0";
@@ -212,7 +212,7 @@ const STOPPED: &str = "
     UNION SELECT target FROM ce_outbox_pauses WHERE until > ?1
     UNION SELECT value FROM json_each(?2) ORDER BY 1";
 
-/// What has been due since before the deadline, and was started then or earlier.
+/// The messages that have been due since before the deadline. They were started then or earlier.
 const DUE_BEFORE: &str = "SELECT number FROM ce_outbox INDEXED BY ce_outbox_pending
     WHERE state = 0 AND target = ?1 AND ordered = ?2 AND due < ?3 ORDER BY due, number LIMIT ?4";
 

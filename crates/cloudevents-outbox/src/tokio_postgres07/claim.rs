@@ -25,12 +25,12 @@ const TARGETS: usize = 1024;
 /// Above each target in UTF-8.
 static LAST: LazyLock<String> = LazyLock::new(|| char::MAX.to_string().repeat(257));
 
-/// Skips through the index from target to target, and finds what is due of each: as many messages in order as may be taken, and up to its
-/// room of others. A target without such messages has a row, too. So does one with a [mark](super::marks), without a look for its first
-/// message; the search for others ends there.
+/// Skips through the index from target to target, and finds the messages of each that are due: as many messages in order as may be taken,
+/// and others up to the target's limit. A target without such messages has a row, too. So does a target with a [mark](super::marks),
+/// without a look for its first message. The search for others ends there.
 ///
-/// Targets are compared as a range where messages in order are sorted by target and number, so that the primary key has not the order
-/// that is wanted: it leads through all that was delivered.
+/// Targets are compared as a range where messages in order are sorted by target and number. Otherwise the primary key would have the wanted
+/// order, and it leads through all messages that were delivered.
 static CANDIDATES: LazyLock<String> = LazyLock::new(|| {
     format!("
 WITH RECURSIVE t (target, place, next, mark) AS (
@@ -76,7 +76,7 @@ struct Candidate {
     size: usize,
 }
 
-/// What is due of a target, or selected of it.
+/// The messages of a target that are due, or the selected ones.
 struct Group {
     target: Arc<str>,
     health: Health,
@@ -180,7 +180,7 @@ async fn choose(
     Ok(all)
 }
 
-/// Selects from what is due of a target, after so many messages of the claim, as places in the group.
+/// Selects from the due messages of a target, after so many messages of the claim. Returns indexes of candidates in the group.
 fn of_target(claim: &Claim, group: &Group, number: usize, claimed: &mut Claimed) -> Vec<usize> {
     let is_skipped = group.health.is_disabled || group.health.pause_end(claim.now).is_some();
     if is_skipped {
@@ -257,8 +257,8 @@ fn candidate(row: &Row) -> Result<Option<Candidate>, tokio_postgres::Error> {
     }))
 }
 
-/// Leases what was selected, except for messages that another worker is settling at the moment. Statements by number say `state + 0`, so
-/// that they use no index of pending messages, which passes for a short one.
+/// Leases the selected messages, except for messages that another worker is settling at the moment. Statements by number use `state + 0`,
+/// so that they use no index of pending messages. The planner takes that index for a short one.
 async fn take(
     client: &Client,
     claim: &Claim,

@@ -6,8 +6,9 @@ use cloudevents_core::{Error, ErrorKind};
 /// over or is out of resources.
 const PASSES: &[&str] = &["08", "40", "53", "57", "58", "55P03", "25006", "25P03", "25P04"];
 
-/// Errors of the data of a call and of its syntax: it fails again, whatever an operator does. All others may be repaired, and are
-/// temporary for a store that was opened: a login that is refused, permissions that are missing, a table that has another name.
+/// Errors of the data of a call and of its syntax. Such a call fails again, and an operator cannot change that. All other faults may be
+/// repaired, and are temporary for a store that was opened: a login that is refused, permissions that are missing, a table that has another
+/// name.
 const STAYS: &[&str] = &["22", "23", "42601"];
 
 pub(crate) fn failed(error: tokio_postgres::Error) -> Error {
@@ -23,7 +24,7 @@ pub(crate) fn failed(error: tokio_postgres::Error) -> Error {
     Error::new(kind).with_detail(detail).with_temporary(!stays).with_source(error)
 }
 
-/// The error where a store is opened: whoever does that may have a wrong password or a wrong database.
+/// The error of opening a store: the program may have a wrong password or a wrong database.
 pub(crate) fn not_opened(error: Error) -> Error {
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
     let server = source.and_then(tokio_postgres::Error::as_db_error);

@@ -1,9 +1,10 @@
 //! Where claims begin to look for the messages of a target.
 //!
-//! A message that was delivered leaves the indexes of claims when the server has vacuumed it. It cannot while a session holds a snapshot,
-//! such as that of `pg_dump`: a claim that begins at the first entry of a target then passes all that was delivered since. So claims of
-//! targets with many messages begin at the first one that the claim before has found. What comes to be before that, such as a message of
-//! a transaction that commits late, is found by a look from the first entry: at once while that is cheap, and else now and then.
+//! A message that was delivered leaves the indexes of claims when the server has vacuumed it. The server cannot do that while a session
+//! holds a snapshot, such as that of `pg_dump`. Then a claim that begins at the first entry of a target passes all messages that were
+//! delivered since. So claims of targets with many messages begin at the first message that the claim before has found. A look from the
+//! first entry finds messages that appear before that, such as a message of a transaction that commits late. While that is cheap, it is
+//! done at once, and otherwise now and then.
 
 use cloudevents_transport::binding::later;
 use std::{
@@ -114,7 +115,7 @@ impl Marks {
     pub(super) fn looked(&mut self, target: &str, begun: StdInstant, found: Option<Found>) {
         let Some(known) = self.0.get_mut(target) else { return };
         match found {
-            // What it found first may hide what is behind that, unless the mark is there.
+            // The first message that it found may hide messages behind it, unless the mark is there.
             Some((passed, apart, line))
                 if passed <= FEW
                     && apart.is_none_or(|first| first >= (known.mark.due, known.mark.number))

@@ -19,8 +19,8 @@
 //! ([`OutboxOptions::poll`](crate::OutboxOptions::poll)), or at once after [`Outbox::wake`](crate::Outbox::wake). Enqueuing changes no row
 //! but its own, so transactions do not wait for each other.
 //!
-//! Durability is that of the database: with `synchronous_commit = on`, the default, what was enqueued survives a crash. The server may be
-//! of version 12 or newer.
+//! Durability is that of the database: with `synchronous_commit = on`, the default, enqueued messages survive a crash. The server may be of
+//! version 12 or newer.
 
 mod claim;
 mod failure;
@@ -107,7 +107,7 @@ impl PostgresStore {
     }
 }
 
-/// What a store remembers from call to call.
+/// The memory of a store from call to call.
 #[derive(Default)]
 struct Memory {
     marks: Mutex<Marks>,

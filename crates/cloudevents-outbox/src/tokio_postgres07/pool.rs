@@ -18,7 +18,7 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-/// The most connections: a worker makes up to four calls at a time, and claims look for what came late.
+/// The most connections: a worker makes up to four calls at a time, and claims look for messages that came late.
 const MOST: usize = 5;
 
 /// How long a call may take, connecting included.
@@ -33,8 +33,9 @@ const CANCELLED: Duration = Duration::from_secs(5);
 /// After this long, the server is asked again to cancel a call: its statement may have been on the way.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Statements find their rows by index, in its order, whatever the planner knows of the tables and however the server is set up. A table
-/// that was never analyzed, or was when it was empty, passes for a small one. To compile such a statement takes longer than to run it.
+/// Statements find their rows by index, in its order, with any statistics of the planner and any settings of the server. The planner takes
+/// a table for a small one if it was never analyzed, or was empty when it was analyzed. To compile such a statement takes longer than to
+/// run it.
 const PLANS: &str =
     "SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
      SET LOCAL enable_mergejoin = off; SET LOCAL enable_indexscan = on; SET LOCAL enable_nestloop = on; SET LOCAL enable_hashjoin = on";
@@ -53,7 +54,7 @@ struct Connection {
     client: Client,
     /// Ends when the client is dropped and the server has answered.
     task: JoinHandle<()>,
-    /// That of the task. Whoever drops a call may be in none.
+    /// The runtime of the task. A call may be dropped outside of any runtime.
     runtime: Handle,
 }
 
@@ -88,8 +89,8 @@ impl Pool {
         Self { connect, cancel, idle: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }
     }
 
-    /// Does this with a connection. If the future is dropped, or it takes too long, the server cancels it and the connection is closed:
-    /// what was not committed is undone. Whether a commit that was under way counts is not known.
+    /// Does this with a connection. If the future is dropped, or it takes too long, the server cancels it and the connection is closed.
+    /// Changes that were not committed are undone. It is not known whether a commit that was under way counts.
     pub(super) async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, Error>,
@@ -134,7 +135,7 @@ impl Pool {
             "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}; SET LOCAL tcp_user_timeout = {patience}; {PLANS}"
         );
         self.run(async |client| {
-            // What fails in between costs the connection, with which the transaction ends.
+            // A failure in between costs the connection, and the transaction ends with it.
             client.batch_execute(&begin).await.map_err(failed)?;
             let worked = work(client).await?;
             client.batch_execute("COMMIT").await.map_err(failed)?;

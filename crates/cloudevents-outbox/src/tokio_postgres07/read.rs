@@ -1,4 +1,4 @@
-//! What people look at.
+//! Queries for people who look at the store.
 
 use super::{failure::failed, number, row, rows};
 use crate::{

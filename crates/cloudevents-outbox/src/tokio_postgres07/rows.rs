@@ -24,7 +24,7 @@ pub(super) fn health(row: &Row) -> Result<Health, Error> {
     })
 }
 
-/// What [`health`] reads as the first column.
+/// The text that [`health`] reads as the first column.
 pub(super) fn failed_numbers(health: &Health) -> String {
     let numbers: Vec<String> = health.failed.iter().map(u64::to_string).collect();
     numbers.join(" ")

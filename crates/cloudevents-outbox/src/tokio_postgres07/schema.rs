@@ -87,11 +87,12 @@ async fn check_version(client: &impl GenericClient) -> Result<(), Error> {
     }
 }
 
-/// Errors for a database that cannot store all text. What a target responds may be any, and an error of storing it would end all workers.
+/// Errors for a database that cannot store all text. A response of a target may have any text, and an error of storing it would end all
+/// workers.
 async fn check_encoding(client: &impl GenericClient) -> Result<(), Error> {
     let row = one(client, "SELECT current_setting('server_encoding')").await?;
     match row.try_get(0).map_err(failed)? {
-        // The second one stores whatever comes.
+        // The second one stores any bytes.
         "UTF8" | "SQL_ASCII" => Ok(()),
         other => Err(Error::new(ErrorKind::Unsupported)
             .with_detail(format!("the database has the encoding {other}, which has not all characters"))

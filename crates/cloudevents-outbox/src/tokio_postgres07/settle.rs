@@ -123,12 +123,12 @@ pub(super) async fn settle(
     Ok(Settled { valid: valid.len(), stopped })
 }
 
-/// What settlements change of a target.
+/// The changes that settlements make to a target.
 #[derive(Default)]
 struct Change<'a> {
     /// The health with the latest end of a pause that the target requested.
     request: Option<&'a Health>,
-    /// Whether a message was accepted, and what failed after the last one.
+    /// Whether a message was accepted, and the failure after the last acceptance.
     is_cleared: bool,
     failed: Option<&'a Health>,
 }
@@ -202,8 +202,8 @@ pub(super) async fn set_health(client: &Client, target: &str, health: &Health) -
     write_health(client, target, &change, SystemTime::UNIX_EPOCH).await
 }
 
-/// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
-/// stays until it ends. What failed and knows of fewer pauses than there were was begun before them, and changes none.
+/// A target that the program has disabled stays disabled, with any results of messages under way. A pause that the target requested stays
+/// until it ends. An attempt that failed and knows of fewer pauses than there were began before them, and changes no pause.
 async fn write_health(
     client: &Client,
     target: &str,
@@ -294,7 +294,7 @@ pub(super) async fn give_up(
     let overdue = deadline.map_or(i64::MIN, |deadline| millis(now.checked_sub(deadline).unwrap_or(time(0))));
     let held_back: Vec<&str> = held_back.iter().map(|target| &**target).collect();
     let now = millis(now);
-    // What is due was started then or earlier.
+    // Messages that are due were started then or earlier.
     let select = format!(
         "SELECT o.number FROM ({STOPPED}) t CROSS JOIN (VALUES (false), (true)) k (ordered) CROSS JOIN LATERAL (
              SELECT number FROM ce_outbox WHERE state = 0 AND target = t.target AND ordered = k.ordered AND due < $3

@@ -20,7 +20,7 @@ pub(super) struct Busy {
     /// How many messages may be held.
     pub(super) window: usize,
     pub(super) health: Health,
-    /// Until when the sender does not send by itself, whatever becomes of the clock. The store does not know: other workers may send.
+    /// Until when the sender does not send by itself, even if the clock is set. The store does not know: other workers may send.
     pub(super) held_back_until: Option<Instant>,
     /// Whether a message in order is under way.
     pub(super) in_order: bool,
@@ -30,13 +30,13 @@ pub(super) struct Busy {
     pub(super) refused: Vec<(Settlement, Error)>,
     /// Whether one has waited for its sender to show that.
     pub(super) has_waited: bool,
-    /// The place where those were refused. What another place accepts says nothing about them.
+    /// The destination that refused them. An acceptance by another destination says nothing about them.
     pub(super) refused_at: Option<Box<str>>,
     /// Until when one that is refused is followed by the next one, whose attempt then ends before the lease, with which the store also
     /// keeps the target for them.
     pub(super) refused_until: Option<SystemTime>,
-    /// How many may be refused in a row: more after each pause of the target, and after each attempt of the first one. What another place
-    /// accepts ends a pause, and says nothing about this row.
+    /// How many may be refused in a row: more after each pause of the target, and after each attempt of the first one. An acceptance by
+    /// another destination ends a pause, and says nothing about this row.
     pub(super) row: usize,
 }
 

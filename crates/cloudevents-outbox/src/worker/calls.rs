@@ -29,7 +29,7 @@ pub(super) struct Calls<S> {
     store: Arc<S>,
     tally: Arc<Tally>,
     pub(super) running: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// What is to be recorded.
+    /// The settlements to record.
     pub(super) settlements: Vec<Settlement>,
     /// An error that is not temporary.
     pub(super) fatal: Option<Error>,
@@ -162,7 +162,7 @@ impl<S: Store> Calls<S> {
         }));
     }
 
-    /// Returns what is settled, and targets that are to get nothing now. Keeps what is not settled, to try again.
+    /// Returns the settled messages, and the targets to which nothing may be sent now. Keeps the other settlements, to try again.
     pub(super) fn settled(
         &mut self,
         settlements: Vec<Settlement>,
@@ -172,7 +172,7 @@ impl<S: Store> Calls<S> {
             Ok(settled) => {
                 let lost = settlements.len().saturating_sub(settled.valid);
                 Tally::add(&self.tally.lost_leases, u64::try_from(lost).unwrap_or(0));
-                // There is room again, which may be what the last pass lacked.
+                // Permits are free again, which the last pass may have lacked.
                 if self.pass.was_limited || self.pass.is_limited || self.claiming.is_running {
                     self.claim_soon();
                 }
@@ -313,7 +313,7 @@ impl Kind {
     }
 }
 
-/// What ends is not away any more.
+/// A store is not away any more when the calls end.
 impl<S> Drop for Calls<S> {
     fn drop(&mut self) {
         for kind in [&mut self.claiming, &mut self.settling, &mut self.renewing] {

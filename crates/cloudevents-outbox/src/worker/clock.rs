@@ -22,7 +22,7 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that shows what this function returns.
+    /// A clock that shows the time that this function returns.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }

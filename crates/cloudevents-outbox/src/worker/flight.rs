@@ -60,7 +60,7 @@ impl Flight {
         }
     }
 
-    /// The message to send, or what becomes of it instead: it is dead, or left to a worker of a later release.
+    /// The message to send. Otherwise its next step: it is dead, or left to a worker of a later release.
     pub(super) fn outgoing(&mut self, now: SystemTime, options: &OutboxOptions) -> Result<Outgoing, Step> {
         let message = &self.message;
         if message.expires.is_some_and(|expires| expires <= now) {
@@ -82,7 +82,7 @@ impl Flight {
 
     /// Whether this message, whose attempt has not begun, goes to this place.
     pub(super) fn goes_to(&self, destination: Option<&str>, now: SystemTime) -> bool {
-        // What cannot be sent anywhere is dead, whatever the place.
+        // A message that cannot be sent is dead for any destination.
         self.message.outgoing(now).ok().is_none_or(|outgoing| outgoing.destination() == destination)
     }
 
@@ -128,7 +128,7 @@ impl Flight {
         Tried { number, attempt, started, in_order: self.ordered, is_own_fault, is_suspect }
     }
 
-    /// What becomes of a message that was not tried, while its lease lasts. If it was to probe its target, another one can.
+    /// The settlement of a message that was not tried, while its lease lasts. If it was to probe its target, another message can.
     pub(super) fn untried(&self, step: Step) -> Settlement {
         Settlement { health: self.probes.clone(), ..self.settled(step) }
     }

@@ -48,7 +48,7 @@ pub(super) fn judge(
         }
         return Step::Dead(reason(error));
     }
-    // What else is refused may be about the sender, such as a wrong token. It is the message's fault if others pass.
+    // Other refusals may be about the sender, such as a wrong token. It is the message's fault if others pass.
     if is_refused && tried.is_suspect {
         // If it was the sender's nevertheless, an outage begins with the third one, as for other failures.
         fail(health, tried, error);
@@ -81,8 +81,8 @@ pub(super) fn judge(
         let wait = options.pauses.delay(health.pauses);
         health.paused_until = Some(later(now, wait));
     }
-    // What is only tried so often waits as its schedule says, and ends with it, where its own fault is possible. So does what would hold up
-    // those behind it for ever, whoever is at fault.
+    // With a limit of attempts, a message that may be at fault itself waits as its schedule says, and ends with it. So does a message that
+    // would otherwise block the messages behind it for ever, no matter whose fault it is.
     let may_be_own_fault = !is_of_target(error) && !health.is_of_several();
     let is_in_the_way = tried.in_order && options.retry.deadline().is_none();
     if (may_be_own_fault || is_in_the_way) && error.is_temporary() && !options.retry.repeats() {
@@ -124,7 +124,7 @@ pub(super) fn overdue(
     is_late.then(|| first_kib(format!("not sent within {} s: {error}", elapsed.as_secs())))
 }
 
-/// What to log of an attempt.
+/// The attempt to log.
 pub(super) fn attempt(result: &Result<Receipt, Error>, at: SystemTime, latency: Duration) -> Attempt {
     let (status, detail) = match result {
         Ok(receipt) => ("delivered", place(receipt)),
@@ -161,8 +161,8 @@ fn given_up(tried: &Tried, error: &Error, elapsed: Duration) -> Box<str> {
     first_kib(format!("given up after {attempts} in {seconds} s: {error}"))
 }
 
-/// Notes a failure. Without a response, it is the target's; and of messages in order, only the first is tried: those count each time. What
-/// else fails may be at fault itself, and counts once.
+/// Notes a failure. Failures without a response are the target's, and count each time. So do failures of messages in order, because only
+/// the first is tried. Other messages may be at fault themselves, and count once.
 fn fail(health: &mut Health, tried: &Tried, error: &Error) {
     let counts_again = !is_refusal(error) && (tried.in_order || is_of_target(error));
     let is_new = !health.failed.contains(&tried.number);

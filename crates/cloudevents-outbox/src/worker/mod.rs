@@ -36,16 +36,16 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// The worker's task: everything happens in it, except what senders and stores do in tasks and threads of their own.
+/// The worker's task. Everything happens in it, except the work that senders and stores do in tasks and threads of their own.
 struct Worker<S, R> {
     route: Arc<R>,
     options: OutboxOptions,
     tally: Arc<Tally>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
-    /// What is leased and not settled.
+    /// The messages that are leased and not settled.
     held: HashMap<Ticket, Held>,
     bytes: usize,
-    /// One message that is larger than half of what was left then, and does not count.
+    /// One message that is larger than half of the bytes that were left then. It does not count.
     oversize: Option<Ticket>,
     /// Targets with leased messages, and some that had.
     targets: HashMap<Arc<str>, Busy>,
@@ -143,8 +143,8 @@ impl<S: Store, R: Route> Worker<S, R> {
             && self.bytes < self.options.in_flight.bytes.max(1)
     }
 
-    /// What to claim. Targets that have delivered nothing yet, or have failed since, hold few places together, and one each beyond that:
-    /// they may all hang.
+    /// The next claim. Targets that have delivered nothing yet, or have failed since, hold few permits together, and one each beyond that,
+    /// because they may all hang.
     fn next_claim(&self) -> Claim {
         let messages = self.options.in_flight.messages.max(1);
         let most = self.options.per_target.max(1);
@@ -222,7 +222,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             self.calls.given_up = self.calls.given_up.saturating_add(self.flights.len());
             self.flights.clear();
             self.calls.give_up();
-            // What is left are calls of the store that are under way.
+            // Only calls of the store are left under way.
             let now = Instant::now();
             self.drain_until = Some(later(now, self.options.drain));
         }
@@ -450,10 +450,10 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the
-    /// sender may learn meanwhile that it can send. One in order that is to show whose fault the refusal of those before it was waits here,
-    /// once and for no longer than a target is held back: they would have the next turn, again and again. What is accepted much later shows
-    /// nothing about them.
+    /// Returns a message that the sender did not send, and the messages behind it. The target is tried again after this wait, or earlier:
+    /// the sender may learn meanwhile that it can send. A message in order may have to show whether the messages before it were refused for
+    /// their own fault. Such a message waits here, once and for no longer than a target is held back. Otherwise the refused messages would
+    /// have the next turn, again and again. An acceptance much later shows nothing about them.
     fn hold_back(&mut self, flight: Flight, wait: Duration, error: &Error) {
         let now = self.options.clock.now();
         let is_long = wait > LONGEST_HOLD;
@@ -495,7 +495,7 @@ impl<S: Store, R: Route> Worker<S, R> {
     /// Settles the messages in order that were refused before another one. If that was accepted, they are dead letters.
     fn conclude_refused(&mut self, target: &str, is_accepted: bool) {
         let Some(busy) = self.targets.get_mut(target) else { return };
-        // The last health of a target counts: what is known now, and not when they were refused. They requested no pause.
+        // The last health of a target counts: as it is known now, and not when they were refused. They requested no pause.
         let health = Health { requested_until: None, ..busy.health.clone() };
         busy.has_waited = false;
         for (mut settlement, error) in std::mem::take(&mut busy.refused) {
@@ -507,7 +507,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// Returns the messages in order behind one that failed, or whose lease has ended. What was refused before them is tried again.
+    /// Returns the messages in order behind one that failed, or whose lease has ended. Messages that were refused before them are tried
+    /// again.
     fn release_behind(&mut self, target: &str, next: Option<Flight>) {
         let Some(busy) = self.targets.get_mut(target) else { return };
         busy.in_order = false;
@@ -516,7 +517,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         self.conclude_refused(target, false);
     }
 
-    /// Counts what became of a message, and has it recorded.
+    /// Counts the result of a message, and has it recorded.
     fn settle(&mut self, settlement: Settlement) {
         let number = settlement.ticket.number;
         let counter = match &settlement.step {

@@ -43,8 +43,8 @@ pub struct OutboxOptions {
     /// time. Default: one minute.
     pub lease: Duration,
     /// How often to look for messages that are due, when there were none. Messages enqueued through this [`Outbox`](crate::Outbox) are
-    /// found at once; all else waits for the next look: retries, what other programs enqueue, and what a worker that crashed has left.
-    /// Default: 250 milliseconds.
+    /// found at once. Other messages wait for the next look: retries, messages that other programs enqueue, and messages of a worker that
+    /// crashed. Default: 250 milliseconds.
     pub poll: Duration,
     /// How long to wait for attempts under way at the end, and for a store that fails. Calls of the store that are under way then are
     /// waited for. Default: 30 seconds.
@@ -74,7 +74,7 @@ impl Default for OutboxOptions {
     }
 }
 
-/// What the workers of an [`Outbox`](crate::Outbox) have done, in this process.
+/// The counts of the workers of an [`Outbox`](crate::Outbox), in this process.
 ///
 /// ```
 /// use cloudevents_outbox::OutboxMetrics;

@@ -11,12 +11,13 @@ use tokio::time::Instant;
 /// The most messages that are remembered. With more, a message is refused once more before it is a dead letter.
 const MOST: usize = 10_000;
 
-/// How long what a place accepts shows by itself that a refusal is the message's own fault. Later, the place may have come to refuse the
-/// sender.
+/// For how long an acceptance by a destination shows by itself that a refusal is the message's own fault. Later, the destination may have
+/// come to refuse the sender.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// Remembers when messages were refused, and whether the place that they go to has accepted other messages since: the target, and there
-/// what [`Outgoing::to`](cloudevents_transport::Outgoing::to) names. What one place accepts says nothing about another one.
+/// Remembers when messages were refused, and whether their destination has accepted other messages since. A destination is the target, and
+/// there the name in [`Outgoing::to`](cloudevents_transport::Outgoing::to). An acceptance by one destination says nothing about another
+/// one.
 #[derive(Default)]
 pub(super) struct Suspects {
     targets: HashMap<Arc<str>, HashMap<u64, Suspect>>,
@@ -34,7 +35,7 @@ struct Suspect {
     evidence: Evidence,
 }
 
-/// What is known against a message, in its order.
+/// The evidence against a message, in its order.
 #[derive(PartialEq, Eq)]
 enum Evidence {
     Refused,
@@ -57,8 +58,8 @@ impl Suspects {
         })
     }
 
-    /// This message, which was begun at this time, was refused now, and is tried again. What the place accepted before says no more about
-    /// any.
+    /// This message, which was begun at this time, was refused now, and is tried again. Earlier acceptances by the destination say no more
+    /// about any message.
     pub(super) fn refused(&mut self, flight: &Flight, begun: Instant, now: Instant) {
         if self.len >= MOST {
             *self = Self::default();
