@@ -71,7 +71,7 @@ impl EventBuilder {
         self.core(Core::Type, ty.as_ref())
     }
 
-    /// What the event is about, within its source.
+    /// The thing that the event is about, within its source.
     pub fn subject<How>(self, subject: impl ToText<How>) -> Self {
         self.optional(Core::Subject, subject.to_text())
     }

@@ -88,7 +88,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No bounds, for what the program has stored itself. Documents of more than 2 GiB cannot be addressed in any case.
+    /// No bounds, for documents that the program has stored itself. Documents of more than 2 GiB cannot be addressed in any case.
     ///
     /// ```
     /// assert_eq!(cloudevents_core::Limits::unlimited().attributes, usize::MAX);

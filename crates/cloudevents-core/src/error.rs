@@ -1,4 +1,4 @@
-//! Errors: what went wrong, where, against which clause, and what to do about it.
+//! Errors: the mistake, its place, the clause that it breaks, and the remedy.
 
 use crate::codec::one_line;
 use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
@@ -13,8 +13,8 @@ use core::{
 /// It is one word wide and cheap to clone. [`kind`](Self::kind) is a stable classification. The other accessors return where the
 /// mistake was found, as far as that is known.
 ///
-/// `{}` prints what was wrong, where, and the code. `{:#}` adds what to do about it. `{:?}` adds the clause and the source as well, so
-/// that a program whose `main` returns the error prints everything.
+/// `{}` prints the mistake, its place, and the code. `{:#}` adds the remedy. `{:?}` adds the clause and the source as well, so that a
+/// program whose `main` returns the error prints everything.
 ///
 /// ```
 /// use cloudevents_core::{ErrorKind, Event};
@@ -65,7 +65,7 @@ impl Error {
         }))
     }
 
-    /// What exactly was wrong, in words that follow the kind's own: `February 2026 has 28 days`.
+    /// Sets the exact mistake, in words that follow the kind's own: `February 2026 has 28 days`.
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.inner().detail = detail.into();
         self
@@ -95,7 +95,7 @@ impl Error {
         self
     }
 
-    /// What the reader can do about it, as an imperative sentence.
+    /// Sets the remedy, as an imperative sentence to the reader.
     pub fn with_help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
         self.inner().help = Some(help.into());
         self
@@ -268,14 +268,14 @@ impl fmt::Display for Headline<'_> {
     }
 }
 
-/// So that what takes `impl TryInto<T, Error: Into<Error>>` also takes a `T`.
+/// So that functions that take `impl TryInto<T, Error: Into<Error>>` also take a `T`.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
-/// In one line, with escapes for what acts on a terminal: an error may quote a peer.
+/// In one line, with escapes for characters that act on a terminal: an error may quote a peer.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();

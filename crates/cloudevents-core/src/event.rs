@@ -20,8 +20,8 @@ use core::fmt;
 
 /// A CloudEvent: valid by construction, cheap to clone, free to read.
 ///
-/// A decoded event shares the buffer it came in: attributes and payload are slices of it. A clone counts references and copies neither
-/// text nor payload. [`detach`](Self::detach) copies what the event needs, so that a large receive buffer can be freed.
+/// A decoded event shares the buffer it came in: attributes and payload are slices of it. A clone counts references and copies neither text
+/// nor payload. [`detach`](Self::detach) copies the parts that the event needs, so that a large receive buffer can be freed.
 ///
 /// Two events are equal when they have the same specversion, the same attributes with the same types and the same spelling, and
 /// the same payload: of the same kind and, byte for byte, the same contents.
@@ -107,7 +107,7 @@ impl Event {
             .map(UriReference::known)
     }
 
-    /// What the event is about, within its source.
+    /// The thing that the event is about, within its source.
     #[inline]
     pub fn subject(&self) -> Option<&str> {
         self.optional(Core::Subject)

@@ -58,7 +58,7 @@ pub trait Format: Send + Sync + fmt::Debug {
         Err(no_batches(self.id()))
     }
 
-    /// Appends the document of one event. Returns what the format could not hold exactly.
+    /// Appends the document of one event. Returns the parts that the format could not hold exactly.
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error>;
 
     /// Appends the document of a batch. Returns the losses, each with the index of its event.
@@ -67,14 +67,14 @@ pub trait Format: Send + Sync + fmt::Debug {
         Err(no_batches(self.id()))
     }
 
-    /// Returns the document of one event, and what the format could not hold exactly.
+    /// Returns the document of one event, and the parts that the format could not hold exactly.
     fn to_vec(&self, event: &Event) -> Result<(Vec<u8>, Losses), Error> {
         let mut document = Vec::new();
         let losses = self.encode(event, &mut document)?;
         Ok((document, losses))
     }
 
-    /// Returns the document of a batch, and what the format could not hold exactly.
+    /// Returns the document of a batch, and the parts that the format could not hold exactly.
     fn batch_to_vec(&self, events: Batch<'_>) -> Result<(Vec<u8>, Losses), Error> {
         let mut document = Vec::new();
         let losses = self.encode_batch(events, &mut document)?;

@@ -68,7 +68,7 @@ impl EventKey {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes. Errors are those of [`EventKey::new`].
+/// Reads the text that [`Display`](fmt::Display) writes. Errors are those of [`EventKey::new`].
 impl FromStr for EventKey {
     type Err = Error;
 

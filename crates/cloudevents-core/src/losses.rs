@@ -1,4 +1,4 @@
-//! Losses: what encoding could not keep.
+//! Losses: the parts of an event that encoding could not keep.
 
 use crate::{Error, ErrorKind};
 use alloc::{
@@ -11,7 +11,7 @@ use core::fmt;
 
 /// The parts of an event that a format or protocol could not represent exactly. Usually empty.
 ///
-/// Empty means: what is decoded equals the event, in types, spelling, payload, type URL and content type. Each part that differs has a
+/// If it is empty, the decoded event equals the event, in types, spelling, payload, type URL and content type. Each part that differs has a
 /// loss, whose [class](LossClass) says how much that matters.
 ///
 /// ```
@@ -122,7 +122,7 @@ impl<'a> IntoIterator for &'a Losses {
 pub enum LossClass {
     /// The same value, written in another way: a timestamp with other letters or zeros, a content type that was implied and is stated.
     Spelling,
-    /// The value of an attribute is carried as text, and its type is not. A consumer that knows the attribute reads it as what it is
+    /// The value of an attribute is carried as text, and its type is not. A consumer that knows the attribute reads it with its type
     /// (clause CE-Type-System-b).
     Type,
     /// The payload is carried with its content type, and is of another [kind](crate::Data): text comes back as bytes, for example.

@@ -178,8 +178,8 @@ impl Payload {
     }
 }
 
-/// What a setter takes for a payload: a [`Payload`], or the `Result` of creating one. The builder keeps an error until
-/// [`build`](crate::EventBuilder::build) reports it; a setter of an event returns it.
+/// The argument of a setter for a payload: a [`Payload`], or the `Result` of creating one. The builder keeps an error until
+/// [`build`](crate::EventBuilder::build) reports it. A setter of an event returns it.
 ///
 /// ```
 /// use cloudevents_core::{Event, Payload};

@@ -1,4 +1,4 @@
-//! Other implementations, by name: what of theirs has to be repaired.
+//! Other implementations, by name, and the repairs that their messages need.
 
 use crate::{Error, ErrorKind, Leniency, RepairKind};
 use alloc::{format, vec::Vec};
@@ -7,8 +7,8 @@ use core::{fmt, str::FromStr};
 /// Another implementation that differs from the specification in known ways, and its major version.
 ///
 /// For reading, it is a set of repairs: [`leniency`](Self::leniency). For writing, it is a dialect of each protocol: `Encoding::for_peer`
-/// of the bindings, whose documentation says what of it is outside the specification. As text, and as the URL option `peer` of senders
-/// and receivers, it is its [`name`](Self::name).
+/// of the bindings, whose documentation says where it differs from the specification. As text, and as the URL option `peer` of senders and
+/// receivers, it is its [`name`](Self::name).
 ///
 /// | name | implementation | repairs |
 /// |---|---|---|
@@ -25,11 +25,11 @@ use core::{fmt, str::FromStr};
 /// | `smallrye-4` | SmallRye Reactive Messaging (Quarkus) | none |
 /// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `foreign-prefix`, `ignored-header`, `raw-text` |
 ///
-/// Repairs concern the protocols that have what they repair: `raw-text` headers of HTTP and NATS, `numeric-time` AMQP, and so on.
+/// Each repair concerns some protocols: `raw-text` the headers of HTTP and NATS, `numeric-time` AMQP, and so on.
 ///
-/// A peer reads no less than strict decoding does, and the same, but for two repairs that exist because strict decoding would read what the
-/// peer did not mean: with `raw-text`, a `%` or a quotation mark in a header of HTTP and NATS stands for itself; with
-/// `unprefixed-extension`, application properties of AMQP are extensions.
+/// A peer reads every message that strict decoding reads, and with the same result. There are two exceptions. These two repairs exist
+/// because strict decoding would read something that the peer did not mean. With `raw-text`, a `%` or a quotation mark in a header of HTTP
+/// and NATS stands for itself. With `unprefixed-extension`, application properties of AMQP are extensions.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Peer, RepairKind};

@@ -190,15 +190,19 @@ impl Leniency {
         Self(0)
     }
 
-    /// All repairs that are the same whoever wrote the message.
+    /// All repairs that are the same for every writer of messages.
     ///
-    /// The others guess what the message is or what its writer meant, and are wrong for most: [`AssumedJson`](RepairKind::AssumedJson),
-    /// [`ContentTypeName`](RepairKind::ContentTypeName), [`ForeignPrefix`](RepairKind::ForeignPrefix),
-    /// [`Latin1Text`](RepairKind::Latin1Text), [`NumericTime`](RepairKind::NumericTime), [`RawText`](RepairKind::RawText) and
-    /// [`UnprefixedExtension`](RepairKind::UnprefixedExtension). They have to be named, or are part of a [`Peer`](crate::Peer). What strict
-    /// decoding accepts is read alike with all other repairs; a message without a mark of CloudEvents is none.
+    /// The other repairs guess the kind of the message or the meaning of its writer, and are wrong for most messages:
+    /// [`AssumedJson`](RepairKind::AssumedJson), [`ContentTypeName`](RepairKind::ContentTypeName),
+    /// [`ForeignPrefix`](RepairKind::ForeignPrefix), [`Latin1Text`](RepairKind::Latin1Text), [`NumericTime`](RepairKind::NumericTime),
+    /// [`RawText`](RepairKind::RawText) and [`UnprefixedExtension`](RepairKind::UnprefixedExtension). They have to be named, or are part of
+    /// a [`Peer`](crate::Peer).
     ///
-    /// Repairs that a later release adds may be among them. A program that wants to read tomorrow exactly what it reads today names them.
+    /// A message that strict decoding accepts is read alike with all repairs of this set. A message without a mark of CloudEvents is no
+    /// event.
+    ///
+    /// Repairs that a later release adds may be among them. Name the repairs in a program that has to read the same messages with every
+    /// release.
     ///
     /// ```
     /// use cloudevents_core::{Leniency, RepairKind};
@@ -384,7 +388,8 @@ impl Repair {
         self.kind == RepairKind::LowerCasedName && self.attribute() == Some(lower)
     }
 
-    /// Makes of an attribute whose name was lower-cased to this one that is left out. Returns whether that is what it was.
+    /// Turns the repair of a name that was lower-cased to this one into the repair of a dropped name. Returns whether it was that
+    /// repair.
     pub(crate) fn drop_lower_cased(&mut self, lower: &str) -> bool {
         let is_it = self.is_lower_cased(lower);
         if is_it {

@@ -1,6 +1,6 @@
-//! What setters of optional attributes take.
+//! Arguments of setters of optional attributes.
 
-/// What a setter of an optional attribute takes: text, or an `Option` of text. `None` removes the attribute.
+/// The argument of a setter of an optional attribute: text, or an `Option` of text. `None` removes the attribute.
 ///
 /// Text is any type that implements `AsRef<str>`: `&str`, `String`, the leaf types of this crate, the URLs of the crate `url`. The
 /// parameter `How` keeps the two implementations apart; the compiler infers it.

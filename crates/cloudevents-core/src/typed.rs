@@ -133,7 +133,7 @@ pub struct TypedEvent<T> {
 
 impl<T: EventData> TypedEvent<T> {
     /// Builds the event: `type`, `datacontenttype` and the payload come from the value, everything else from the builder. A
-    /// `datacontenttype` of the builder stays if it describes what the codec [writes](Codec::writes).
+    /// `datacontenttype` of the builder stays if it describes the payload that the codec [writes](Codec::writes).
     pub fn build(builder: EventBuilder, data: T) -> Result<Self, crate::BuildError>
     where
         T::Codec: Encode<T>,

@@ -61,7 +61,7 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
     }
 }
 
-/// The name of an attribute, and what is wrong with it.
+/// The name of an attribute, and its error.
 pub(crate) type Invalid = (&'static str, Error);
 
 /// Moves attributes that were read under 1.0 names to their places in 0.3: `schemaurl` to its slot, and `dataschema`, which 0.3 does

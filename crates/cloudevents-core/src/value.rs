@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Timestamp, Uri, UriReference, text};
 use alloc::{borrow::Cow, format, vec::Vec};
 use core::{fmt, str::FromStr};
 
-/// The value of a context attribute: a view that is free to copy. [`ValueBuf`] owns what it holds.
+/// The value of a context attribute: a view that is free to copy. [`ValueBuf`] owns its value.
 ///
 /// Conversions from Rust types create a value of the corresponding type. Conversions to Rust types follow the rules of
 /// [`FromValue`]. Comparing with text, numbers or booleans does not convert: an Integer does not equal text.

@@ -274,7 +274,7 @@ impl<'d> Assembler<'d> {
             Some(core) => self.see(core.bit(), core.as_str(), name)?,
             None => self.insert(found, ExtensionKind::Unset, Span::default())?,
         }
-        // None of them is a number: its range is not what is wrong.
+        // No core attribute is a number, so the range of the number is not the mistake.
         let error = match core {
             Some(core) if error.kind() == ErrorKind::InvalidInteger => not_a_number(core, &error),
             _ => error,

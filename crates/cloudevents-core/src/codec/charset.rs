@@ -33,7 +33,7 @@ pub fn takes_utf8(content_type: MediaType<'_>) -> bool {
 }
 
 /// Whether a body with this `content-encoding` of a broker's message has to be decoded before its event is read. Clients name the character
-/// encoding there, too: `utf-8` is what documents are in.
+/// encoding there, too. Documents are in `utf-8`.
 ///
 /// ```
 /// use cloudevents_core::codec::is_encoded;

@@ -50,7 +50,7 @@ pub fn cut(mut document: Bytes, part: Range<usize>) -> Bytes {
     document
 }
 
-/// How much of a payload is copied at once, in bytes: less than what C libraries copy with the processor's string instruction.
+/// How many bytes of a payload are copied at once: fewer than C libraries copy with the processor's string instruction.
 const AT_ONCE: usize = 2048;
 
 /// Writes a payload to the end of a document, a large one in pieces.

@@ -21,7 +21,7 @@ pub struct Clauses {
     pub octets: &'static str,
     /// Text is percent-decoded once.
     pub escapes: &'static str,
-    /// What is percent-decoded is UTF-8.
+    /// The percent-decoded bytes are UTF-8.
     pub utf8: &'static str,
 }
 
@@ -121,10 +121,10 @@ pub fn arrives_raw(event: &Event) -> bool {
 /// Reads a header value: undoes a quoted string (RFC 9110, section 5.6.4), percent-decodes once, and checks UTF-8 (HTTP binding,
 /// section 3.1.3.2).
 ///
-/// Returns the text and the repair that was needed: leniency may keep what is wrong as it is
-/// ([`LiteralText`](RepairKind::LiteralText)), or take the whole value so ([`RawText`](RepairKind::RawText),
-/// [`Latin1Text`](RepairKind::Latin1Text)). Errors are of kind [`InvalidEscape`](ErrorKind::InvalidEscape), or of kind
-/// [`InvalidUtf8`](ErrorKind::InvalidUtf8). Escapes of what is not UTF-8 are never repaired.
+/// Returns the text and the repair that was needed. Leniency may keep a mistake as it is ([`LiteralText`](RepairKind::LiteralText)), or the
+/// whole value ([`RawText`](RepairKind::RawText), [`Latin1Text`](RepairKind::Latin1Text)). Errors are of kind
+/// [`InvalidEscape`](ErrorKind::InvalidEscape), or of kind [`InvalidUtf8`](ErrorKind::InvalidUtf8). Escapes of bytes that are not UTF-8 are
+/// never repaired.
 ///
 /// ```
 /// use cloudevents_core::{Leniency, codec::header::{Clauses, decode}};
@@ -171,7 +171,7 @@ pub fn decode(
     }
 }
 
-/// Unquotes and percent-decodes. The first mistake is noted, and what is wrong stands for itself. The error is that of what is not UTF-8.
+/// Unquotes and percent-decodes. It notes the first mistake, and keeps mistakes as they are. The error is for bytes that are not UTF-8.
 fn unescape(value: &[u8], clauses: &Clauses, mistake: &mut Option<Error>) -> Result<String, Error> {
     let mut note = |detail, clause| {
         mistake.get_or_insert_with(|| escape(detail, clause));

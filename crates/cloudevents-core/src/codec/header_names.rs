@@ -31,7 +31,7 @@ pub fn extension_headers(event: &Event, prefix: &'static str) -> impl Iterator<I
     })
 }
 
-/// Whether a header is called content-type in some spelling: in any letter case, and whatever is between the words.
+/// Whether a header is called content-type in some spelling: in any letter case, with any hyphens and underscores.
 ///
 /// ```
 /// use cloudevents_core::codec::is_content_type;

@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// What binary mode of a protocol keeps of an event, besides text and bytes.
+/// The values and bodies of an event that binary mode of a protocol keeps, besides text and bytes.
 ///
 /// ```
 /// use cloudevents_core::{Value, codec::BinaryMode};
@@ -190,7 +190,7 @@ pub fn is_utc_form(timestamp: Timestamp<'_>, digits: usize) -> bool {
     is_fewest && seconds.get(10) == Some(&b'T') && !seconds.ends_with(b"60")
 }
 
-/// Reports what a timestamp loses in a carrier that has points in time in UTC with this many digits of a fraction: 3, 6 or 9.
+/// Reports the losses of a timestamp in a carrier that has points in time in UTC. A fraction has `digits` digits there: 3, 6 or 9.
 #[inline]
 pub fn timestamp_losses(name: &str, timestamp: Timestamp<'_>, digits: usize, losses: &mut Losses) {
     if !is_utc_form(timestamp, digits) {
@@ -255,7 +255,7 @@ fn meaning(event: &Event) -> Losses {
     losses
 }
 
-/// What a receiver of the body reads, if it is of another kind.
+/// The loss of the payload's kind, if a receiver of the body reads another kind.
 fn payload_form(event: &Event, mode: BinaryMode) -> Option<Loss> {
     let (body, data) = (event.body.as_ref()?, event.data()?);
     if body.as_bytes().is_empty() && !mode.keeps_empty {
@@ -282,7 +282,7 @@ fn payload_form(event: &Event, mode: BinaryMode) -> Option<Loss> {
     }
 }
 
-/// The text of the payload in the charset of its content type. JSON is UTF-8 whatever that says (RFC 8259, section 8.1).
+/// The text of the payload in the charset of its content type. JSON is UTF-8, also with another charset there (RFC 8259, section 8.1).
 fn in_charset(event: &Event) -> Encoded {
     let text = match event.data() {
         Some(Data::Text(text) | Data::Xml(text)) => text,

@@ -15,7 +15,7 @@
 //! | share a document's buffer | [`TextBuffer`](crate::TextBuffer), [`share`], [`cut`] |
 //! | write a document of known length | [`Room`], [`extents`], [`core_length`], [`attributes_size`], [`append_payload`] |
 //! | check a batch | [`check_count`], [`mixed_specversions`] |
-//! | write the body of binary mode, and report what is lost | [`binary_mode_body`], [`binary_mode_losses`], [`BinaryMode`] |
+//! | write the body of binary mode, and report losses | [`binary_mode_body`], [`binary_mode_losses`], [`BinaryMode`] |
 //! | set a payload that a codec wrote | [`payload_as`] |
 //! | show text of a peer to people | [`one_line`], [`is_active`] |
 //! | read and check CBOR items | [`cbor`], [`is_cbor_item`] |

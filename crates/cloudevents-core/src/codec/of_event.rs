@@ -1,4 +1,4 @@
-//! What encoders read of events and decoders make for them, besides what programs do.
+//! Accessors and constructors of events for encoders and decoders, besides the ones that programs use.
 
 use crate::{
     AttributeType, Event, EventBuilder, IntoPayload, MediaType, Payload, TextBuffer,

@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, string::String};
 /// Returns the text with the characters escaped that begin another line of a log, act on a terminal, change the writing direction, or
 /// cannot be seen: `\n`, `\u{1b}`.
 ///
-/// Errors do that by themselves, as they quote what peers sent.
+/// Errors do that by themselves, as they quote text of peers.
 ///
 /// ```
 /// use cloudevents_core::codec::one_line;

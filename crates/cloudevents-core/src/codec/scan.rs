@@ -13,7 +13,7 @@ use core::{fmt, ops::Range};
 use nesting::Nesting;
 use strings::{Marks, end_of_run, escaped_character, rest_of_string};
 
-/// A cursor over JSON text. Every method moves it after what it read, or returns the [`Problem`] that stopped it.
+/// A cursor over JSON text. Every method moves it behind the text that it has read, or returns the [`Problem`] that stopped it.
 ///
 /// ```
 /// use cloudevents_core::codec::scan::Scanner;
@@ -52,7 +52,7 @@ pub struct RawString {
     pub end: usize,
     /// Whether the contents have backslash escapes.
     pub escaped: bool,
-    /// Whether the contents are all printable ASCII, apart from what escapes stand for.
+    /// Whether the contents are all printable ASCII, apart from the characters of escapes.
     pub plain: bool,
 }
 
@@ -63,7 +63,7 @@ impl RawString {
     }
 }
 
-/// What is wrong with a JSON text, and where.
+/// A mistake in a JSON text, and its position.
 ///
 /// ```
 /// let problem = cloudevents_core::codec::scan::Scanner::new("[1,]").value(9).unwrap_err();
@@ -89,7 +89,7 @@ pub struct Problem {
 pub enum Mistake {
     /// The text ends too early.
     End,
-    /// Something else was expected here: what the string names.
+    /// Something else was expected here, which the string names.
     Expected(&'static str),
     /// A control character in a string.
     ControlCharacter,

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// A payload and what is known about its kind.
+/// A payload and its known kind.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) content: Content,

@@ -134,7 +134,7 @@ impl Event {
         self.type_url = Span::default();
     }
 
-    /// Copies what the event needs out of the buffer it shares, so that the buffer can be freed.
+    /// Copies the parts that the event needs out of the buffer it shares, so that the buffer can be freed.
     pub fn detach(&mut self) {
         let mut side = String::new();
         let (text, old_side) = (self.buffers.text.clone(), self.buffers.side.clone());

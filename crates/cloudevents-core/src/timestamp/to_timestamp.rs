@@ -1,11 +1,13 @@
-//! What setters take for a timestamp.
+//! Arguments of setters for a timestamp.
 
 use super::Timestamp;
 use crate::Error;
 use alloc::string::String;
 
-/// What a setter takes for a timestamp: text, [`SystemTime`](std::time::SystemTime), which is written in UTC, with the feature `std`, or a
-/// date type of `time`, `jiff` or `chrono` with the feature of that name.
+/// The argument of a setter for a timestamp.
+///
+/// It is text, [`SystemTime`](std::time::SystemTime) with the feature `std`, or a date type of `time`, `jiff` or `chrono` with the feature
+/// of that name. A `SystemTime` is written in UTC.
 ///
 /// Setters also take an `Option`: `None` removes the attribute.
 ///

@@ -4,8 +4,10 @@ use super::Value;
 use crate::{Error, ErrorKind, Timestamp, Uri, UriReference, text};
 use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 
-/// What a setter takes for an attribute value: text, `bool`, integers, bytes, the typed views and [`ValueBuf`](crate::ValueBuf),
-/// [`SystemTime`](std::time::SystemTime), and the date types of `time`, `jiff` and `chrono` with the feature of that name.
+/// The argument of a setter for an attribute value.
+///
+/// It is text, `bool`, an integer, bytes, one of the typed views, [`ValueBuf`](crate::ValueBuf), [`SystemTime`](std::time::SystemTime), or
+/// a date type of `time`, `jiff` or `chrono` with the feature of that name.
 ///
 /// Setters also take an `Option`: `None` removes the attribute. An Integer has 32 bits: a number that does not fit is an error of kind
 /// [`InvalidInteger`](ErrorKind::InvalidInteger) (clause CE-Type-System-d). Write larger ones as text; [`FromValue`](crate::FromValue)

@@ -1,4 +1,4 @@
-//! Values that own what they hold.
+//! Owned values.
 
 use super::{AttributeType, FromValue, ToValue, Value};
 use crate::{Error, TimestampBuf, UriBuf, UriReferenceBuf};
@@ -6,9 +6,10 @@ use alloc::{boxed::Box, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
 
-/// A [`Value`] that owns what it holds: for configuration, and for attributes that are kept without their event.
+/// An owned [`Value`]: for configuration, and for attributes that are kept without their event.
 ///
-/// It is made from a [`Value`], and so from all that a value is made from. Setters take it, and [`view`](Self::view) gives the value back.
+/// It is made from a [`Value`], and so from any type that a value is made from. Setters take it, and [`view`](Self::view) gives the value
+/// back.
 ///
 /// ```
 /// use cloudevents_core::{Event, NameBuf, Value, ValueBuf};
@@ -30,7 +31,7 @@ use core::fmt;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ValueBuf(Held);
 
-/// Not public: only what was checked can get in.
+/// Not public: only checked values can get in.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Held {
     Boolean(bool),

@@ -264,7 +264,7 @@ impl Assembler<'_> {
         let gives_way = self.decoding.leniency.allows(RepairKind::DroppedName)
             && self.repairs.iter_mut().any(|repair| repair.drop_lower_cased(name));
         if gives_way {
-            // What was wrong with its value does not matter then.
+            // A mistake in its value does not matter then.
             let of_value = [RepairKind::DroppedAttribute, RepairKind::EmptyParameter];
             self.repairs
                 .retain(|repair| repair.attribute() != Some(name) || !of_value.contains(&repair.kind()));
@@ -313,7 +313,7 @@ impl Assembler<'_> {
         if let Some(length) = Uri::length_without_fragment(text)
             && self.decoding.leniency.allows(RepairKind::UriFragment)
         {
-            // It is shorter than what was there.
+            // It is shorter than the text before.
             self.parts.set_core(Core::DataSchema, Span::new(piece.span().offset(), length as u32));
             let repair = Repair::new(RepairKind::UriFragment).with_attribute("dataschema");
             self.repairs.push(repair.with_cause(at(error, piece)));
@@ -380,8 +380,9 @@ impl Assembler<'_> {
         self.drop_or_wait(core.name(), required, wrong_type(core, shown))
     }
 
-    /// Drops an attribute whose value is not valid, or returns the error. If its name was lower-cased, one that is named so may follow,
-    /// for which it is left out whatever its value is: then the error is returned at the end, unless that one came.
+    /// Drops an attribute whose value is not valid, or returns the error. If its name was lower-cased, an attribute with exactly this name
+    /// may follow. Then the lower-cased attribute is left out in any case, with any value. So its error is returned at the end, unless the
+    /// other attribute came.
     #[cold]
     pub(super) fn drop_or_wait(&mut self, name: &str, required: bool, error: Error) -> Result<(), Error> {
         let waits = self.decoding.leniency.allows(RepairKind::DroppedName)

@@ -1,4 +1,4 @@
-//! The contents of strings: where they end, and what their escapes stand for.
+//! The contents of strings: their ends, and the characters of their escapes.
 
 use super::{Mistake, Problem};
 use wide::u8x16;
@@ -185,7 +185,7 @@ pub(super) fn rest_of_string(bytes: &[u8], mut at: usize, mut odd: u32) -> Resul
     }
 }
 
-/// What follows a backslash: the character, and how many bytes it takes.
+/// The character that follows a backslash, and how many bytes it takes.
 pub(super) fn escaped_character(text: &str) -> Result<(char, usize), Mistake> {
     Ok(match text.as_bytes().first().ok_or(Mistake::End)? {
         b'b' => ('\u{8}', 1),
