@@ -1,13 +1,14 @@
-//! What identifies a delivery.
+//! Identities of deliveries.
 
 use data_encoding::HEXLOWER;
 use ring::digest;
 use std::fmt;
 
-/// What identifies a delivery over its retries: a digest of 32 bytes.
+/// The identity of a delivery over its retries: a digest of 32 bytes.
 ///
-/// A receiver makes it of the signed id of the delivery, or else of source and id of its event, or else, for batches and
-/// events whose id is the digest of the body, of the body. A sender makes the id of a delivery of it, from source and id of the event.
+/// A receiver makes it of the signed id of the delivery. Without a signed id, it makes it of the source and id of the event. It makes it of
+/// the body for batches, and for events whose id is the digest of the body. A sender makes the id of a delivery of it, from the source and
+/// id of the event.
 ///
 /// ```
 /// use cloudevents_webhook::DeliveryKey;
@@ -17,8 +18,8 @@ use std::fmt;
 /// assert_ne!(key, DeliveryKey::of_event("/order", "s1"));
 /// ```
 ///
-/// A sender chooses its ids. Give each sender its own webhook and its own store, or a prefix in a shared one, so that none of them can
-/// pass off its deliveries as those of another.
+/// A sender chooses its ids. Give each sender its own webhook and its own store, or a prefix in a shared store, so that no sender can pass
+/// off its deliveries as deliveries of another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeliveryKey([u8; 32]);
 

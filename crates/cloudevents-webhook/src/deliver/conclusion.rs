@@ -1,4 +1,4 @@
-//! What a response means.
+//! The meaning of responses.
 
 use super::retry_after;
 use http::{HeaderMap, Response, StatusCode};
@@ -25,7 +25,7 @@ pub enum Practice {
     StandardWebhooks,
 }
 
-/// What a sender does after a response.
+/// The step of a sender after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Conclusion {
@@ -50,12 +50,12 @@ pub enum Conclusion {
 }
 
 impl Practice {
-    /// What this response means for the delivery.
+    /// Returns the meaning of this response for the delivery.
     pub fn conclude<T>(self, response: &Response<T>, now: SystemTime) -> Conclusion {
         self.conclude_status(response.status(), response.headers(), now)
     }
 
-    /// What a response with this status and these headers means for the delivery.
+    /// Returns the meaning of a response with this status and these headers for the delivery.
     pub fn conclude_status(self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Conclusion {
         match status.as_u16() {
             200..=299 => Conclusion::Delivered,

@@ -52,7 +52,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a delivery may do now.
+/// Whether a delivery may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Admission {
@@ -97,9 +97,9 @@ pub struct Health {
     longest: Duration,
     failures: u32,
     probing: bool,
-    /// Until when the target requested a pause, whatever the state.
+    /// Until when the target requested a pause, in any state.
     requested: Option<Instant>,
-    /// Until when the application paused the target, whatever the state; `Some(None)`: until it is resumed.
+    /// Until when the application paused the target, in any state. With `Some(None)`, until it is resumed.
     operator: Option<Option<Instant>>,
 }
 
@@ -124,7 +124,7 @@ impl Health {
         &self.state
     }
 
-    /// What a delivery may do now. After [`Admission::Send`], call [`record`](Self::record) or [`forget`](Self::forget).
+    /// Whether a delivery may be sent now. After [`Admission::Send`], call [`record`](Self::record) or [`forget`](Self::forget).
     pub fn admit(&mut self, now: Instant) -> Admission {
         match &self.state {
             TargetState::Active => Admission::Send,
@@ -147,7 +147,7 @@ impl Health {
     fn conclude(&mut self, conclusion: Conclusion, is_late: bool, now: Instant) {
         self.probing = false;
         match conclusion {
-            // The target works, whatever it thinks of the event.
+            // The target works, even if it refuses the event.
             Conclusion::Delivered | Conclusion::Refused => {
                 // A response that was on its way does not end a pause that came meanwhile, nor the row of failures that it is for.
                 let is_over =
@@ -159,11 +159,11 @@ impl Health {
                     self.failures = 0;
                 }
             }
-            // What an operator decided holds.
+            // The decision of an operator holds.
             Conclusion::Gone if self.state == TargetState::Disabled(Reason::Operator) => {}
             Conclusion::Gone => self.state = TargetState::Disabled(Reason::Gone),
             Conclusion::Retry { .. } | Conclusion::Denied => {
-                // What was on its way together with others fails with them: that is one outage, whose pause has begun.
+                // Deliveries that were on their way together fail together. That is one outage, whose pause has begun.
                 let is_new = !is_late || self.failures < self.threshold;
                 self.failures = self.failures.saturating_add(u32::from(is_new));
                 if let Conclusion::Retry { not_before: Some(wait), throttled: true } = conclusion {
@@ -216,7 +216,7 @@ impl Health {
         }
     }
 
-    /// Makes the target active, whatever it was.
+    /// Makes the target active, from any state.
     pub fn resume(&mut self) {
         self.state = TargetState::Active;
         self.failures = 0;
@@ -241,13 +241,13 @@ impl Health {
         }
     }
 
-    /// Whether the present pause, until this time, is what the target requested.
+    /// Whether the target requested the present pause, until this time.
     #[cfg(feature = "reqwest013")]
     pub(crate) fn is_requested(&self, until: Instant) -> bool {
         self.requested == Some(until)
     }
 
-    /// The health of the target that takes the place of this one at another URL: what the application decided holds.
+    /// The health of the target that replaces this one at another URL. Decisions of the application hold.
     #[cfg(feature = "reqwest013")]
     pub(crate) fn elsewhere(&self, fresh: Self) -> Self {
         let mut health = fresh;

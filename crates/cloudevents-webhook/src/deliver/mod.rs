@@ -1,4 +1,4 @@
-//! What a sender makes of a response, and when it tries again.
+//! How a sender judges a response, and when it tries again.
 //!
 //! ```
 //! use cloudevents_webhook::deliver::{Conclusion, Practice, RetrySchedule};

@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Why an address is not one of the public internet: the name of its block in the registries of special-purpose addresses
+/// Why an address is not one of the public internet.
+///
+/// This is the name of its block in the registries of special-purpose addresses
 /// ([IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry),
 /// [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)). `None` for a public unicast address.
 ///
-/// Forms that carry an IPv4 address inside an IPv6 one are judged by what they carry: mapped (`::ffff:0:0/96`) and translated by
-/// NAT64 (`64:ff9b::/96`). Other such forms (6to4, Teredo, IPv4-compatible, local-use NAT64) are special throughout.
+/// Some forms carry an IPv4 address inside an IPv6 address. Two of them are judged by the address inside: mapped (`::ffff:0:0/96`) and
+/// translated by NAT64 (`64:ff9b::/96`). Other such forms (6to4, Teredo, IPv4-compatible, local-use NAT64) are special throughout.
 ///
 /// ```
 /// use cloudevents_webhook::guard::special_purpose;

@@ -1,9 +1,9 @@
 //! A guard against server-side request forgery.
 //!
-//! A URL that a peer may choose (a delivery target, a callback, a `dataref`, a `dataschema`) must not lead to places that only this
-//! process can reach: its own machine, its network, its cloud platform's metadata service. [`UrlGuard`] checks the URL, then every
-//! address that its host resolves to, and gives back the addresses to connect to, so that a name cannot be resolved to one address
-//! for the check and to another for the connection.
+//! A URL that a peer may choose (a delivery target, a callback, a `dataref`, a `dataschema`) must not lead to hosts that only this process
+//! can reach: its own machine, its network, its cloud platform's metadata service. [`UrlGuard`] checks the URL, then every address that its
+//! host resolves to. It gives back the addresses to connect to, so that a name cannot be resolved to one address for the check and to
+//! another for the connection.
 //!
 //! ```
 //! use cloudevents_webhook::guard::{Refusal, UrlGuard};
@@ -22,9 +22,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The URL is read by the crate `url`, as reqwest and most browsers read it, so that the guard and the client agree on what its host is.
-//! Follow no redirects, and use no proxy from the environment: both lead elsewhere than to what was checked. With the feature
-//! `reqwest013`, [`GuardedClient`](crate::reqwest013::GuardedClient) sees to all of it.
+//! The URL is read by the crate `url`, as reqwest and most browsers read it, so that the guard and the client agree on its host. Follow no
+//! redirects, and use no proxy from the environment: both lead to hosts that were not checked. With the feature `reqwest013`,
+//! [`GuardedClient`](crate::reqwest013::GuardedClient) sees to all of it.
 
 mod address;
 mod network;
@@ -82,14 +82,14 @@ impl UrlGuard {
         self
     }
 
-    /// Also allows the addresses of this network, whatever they are for: `10.1.0.0/16` for targets in the operator's network.
+    /// Also allows the addresses of this network, for any purpose: `10.1.0.0/16` for targets in the operator's network.
     pub fn allow_network(mut self, network: Network) -> Self {
         self.networks.push(network);
         self
     }
 
-    /// Refuses the addresses of this network, whatever else allows them: those of the operator that are public, for example. So are IPv6
-    /// addresses that carry one of them.
+    /// Refuses the addresses of this network, even if another rule allows them: public addresses of the operator, for example. It also
+    /// refuses IPv6 addresses that carry one of them.
     pub fn refuse_network(mut self, network: Network) -> Self {
         self.refused.push(network);
         self

@@ -72,7 +72,7 @@ impl FromStr for Network {
             return Err(InvalidNetwork);
         }
         match (address, address.to_canonical()) {
-            // Addresses are compared by what they are mapped from.
+            // A mapped address is compared as the IPv4 address inside it.
             (IpAddr::V6(_), mapped @ IpAddr::V4(_)) => {
                 let prefix = u32::checked_sub(prefix, MAPPED).ok_or(InvalidNetwork)?;
                 Ok(Self { address: mapped, prefix })

@@ -23,9 +23,9 @@ const MOST: usize = 128;
 /// The operating system's resolver, with a limit of five seconds.
 ///
 /// The system may take longer over a name whose server is silent, and cannot be interrupted. So lookups have threads of their own, at most
-/// 128 for a resolver and its clones, and a name has one lookup at a time, whose answer all get that wait for it. Where 128 names hang,
-/// others wait for a place, and fail after five seconds: programs that resolve names from many strangers may want a resolver that gives up
-/// sooner, by [`Resolve`].
+/// 128 for a resolver and its clones. A name has one lookup at a time, and all callers that wait for the name get its answer. If 128 names
+/// hang, lookups of other names wait for a thread, and fail after five seconds. Programs that resolve names from many strangers may want a
+/// resolver that gives up sooner, by [`Resolve`].
 #[derive(Clone)]
 pub struct SystemResolver(Arc<Lookups>);
 
@@ -37,7 +37,7 @@ struct Lookups {
 
 type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// What a lookup finds.
+/// The result of a lookup.
 type Answer = Arc<SetOnce<Result<Vec<IpAddr>, Arc<io::Error>>>>;
 
 impl SystemResolver {

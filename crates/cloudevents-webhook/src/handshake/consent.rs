@@ -20,7 +20,7 @@ impl Consent {
         Self { allowed, highest: Rate::unlimited() }
     }
 
-    /// Grants at most this rate. A sender that requests less is granted what it requests.
+    /// Grants at most this rate. If a sender requests a lower rate, it is granted that rate.
     pub fn with_highest_rate(mut self, rate: Rate) -> Self {
         self.highest = rate;
         self
@@ -130,7 +130,7 @@ fn builder(status: StatusCode) -> response::Builder {
 /// Origin, also as it is written, and requested rate.
 type Asked<'a> = (Origin, &'a str, Option<Rate>);
 
-/// What a request asks; `None` where it is not a validation request.
+/// Reads a validation request. `None` if the request is none.
 fn read(request: &Parts) -> Result<Option<Asked<'_>>, ()> {
     let headers = &request.headers;
     if request.method != Method::OPTIONS {

@@ -152,12 +152,12 @@ impl ClientCredentials {
         if status != StatusCode::OK {
             return Err(self.refusal(status, &headers, document.as_ref()));
         }
-        // From the request on: the server may have been slow to send what it had issued.
+        // From the request on: the server may have been slow to send the token that it had issued.
         token(document.as_ref(), requested)
     }
 
-    /// Reads a refusal (RFC 6749, section 5.2). What may repeat the credentials is not shown: its description, and what does not look like
-    /// a code.
+    /// Reads a refusal (RFC 6749, section 5.2). Parts that may repeat the credentials are not shown: its description, and text that does
+    /// not look like a code.
     fn refusal(&self, status: StatusCode, headers: &HeaderMap, document: Option<&Value>) -> Error {
         let code = document.and_then(|document| document.get("error")).and_then(Value::as_str);
         let is_code = |code: &&str| {

@@ -41,7 +41,7 @@ struct Offer {
     /// The target as it was then.
     target: Arc<Target>,
     registration: Registration,
-    /// What the target was offered, to be offered again.
+    /// The key that the target was offered, to be offered again.
     key: String,
     expires: Instant,
 }
@@ -158,7 +158,7 @@ fn fresh_key() -> Result<String, Error> {
 /// How long a refusal counts before a delivery asks again.
 const REFUSED: Duration = Duration::from_secs(60);
 
-/// Asks a target for consent, unless another delivery just did: what that found out counts for this one, too.
+/// Asks a target for consent, unless another delivery just did. The result of the other delivery counts for this one, too.
 pub(super) async fn consent(
     entry: &Arc<Entry>,
     target: &Arc<Target>,
@@ -225,7 +225,7 @@ async fn ask(
         Ok(None) => {}
         Err(invalid) => return Err(refused(format!("the target's consent does not count: {invalid}"))),
     }
-    // Whatever deliveries follow: the handshake is CloudEvents'.
+    // The handshake is the one of CloudEvents, with any practice for the deliveries after it.
     let conclusion = Practice::CloudEvents.conclude_status(status, response.headers(), SystemTime::now());
     if matches!(conclusion, Conclusion::Gone | Conclusion::Retry { .. }) {
         let error = Error::new(ErrorKind::Refused).with_detail(format!("the handshake got {status}"));

@@ -31,14 +31,14 @@ use tokio::time::{sleep, timeout_at};
 
 /// The bytes that are read of a response, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
-/// How long is waited for the body of a response. Its status says what is to be done, which others are to learn soon.
+/// How long to wait for the body of a response. Its status decides the next step, which other deliveries have to know soon.
 const BODY: Duration = Duration::from_secs(2);
 /// The attempts that are kept.
 const ATTEMPTS: usize = 16;
 /// How long a token is good for that its source has given, before the source is called again.
 const IN_HAND: Duration = Duration::from_secs(1);
 
-/// What deliveries share.
+/// The data that deliveries share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) client: GuardedClient,
@@ -146,7 +146,7 @@ pub(super) struct Times {
 impl Times {
     /// The limits of a delivery that begins now.
     pub(super) fn new(options: &WebhookSenderOptions) -> Self {
-        // Without retries, whoever keeps the delivery decides when it is tried again.
+        // Without retries, the owner of the delivery decides when it is tried again.
         let patience = match options.retry.has_retries() {
             true => options.retry.deadline().unwrap_or(CENTURY),
             false => options.timeout,
@@ -190,7 +190,8 @@ impl Delivery {
         let (mut attempt, mut refused, mut denied) = (0_u32, None::<Failure>, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
-            // What a target has refused is to be tried again with another token, and an outbox would take it for what was not sent.
+            // A delivery that a target has refused is to be tried again with another token. An outbox would take the other error for a
+            // delivery that was not sent.
             let comes_again = |refused: &Failure| match refused.conclusion {
                 Conclusion::Retry { not_before: Some(after), .. } => {
                     refused.error.clone().with_retry_after(after)
@@ -221,7 +222,8 @@ impl Delivery {
             };
             let Failure { conclusion, error, status, is_proven, .. } = failure;
             attempt = attempt.saturating_add(1);
-            // An outbox would take a refusal of what was not sent for one of the event, once the target accepts another one.
+            // Once the target accepts another delivery, an outbox would take the refusal of a delivery that was not sent for a refusal of
+            // the event.
             let is_for_now = !retry.has_retries()
                 && status.is_none()
                 && matches!(error.kind(), ErrorKind::Refused | ErrorKind::InvalidUrl);
@@ -415,7 +417,7 @@ impl Delivery {
     }
 }
 
-/// What a target's source of tokens has given, if it has one.
+/// The token that a target's source has given, if the target has a source.
 struct InHand {
     target: Arc<Target>,
     token: Option<Box<str>>,
@@ -452,7 +454,7 @@ impl<'a> Admitted<'a> {
         }
     }
 
-    /// A token that is renewed says as little about the target as what the sender itself ended.
+    /// A token that is renewed says as little about the target as an attempt that the sender itself ended.
     fn record_failure(self, failure: &Failure, begun: Instant) {
         if !failure.is_local && !failure.renewed {
             self.record(failure.conclusion, begun);
@@ -499,7 +501,7 @@ fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>, retry: &RetrySchedul
 pub(super) fn disabled(reason: Reason, retry: &RetrySchedule) -> Error {
     Error::new(ErrorKind::Refused)
         .with_detail(format!("the target is disabled: {reason}"))
-        // What the operator decides is no refusal of a message that an outbox keeps.
+        // A decision of the operator is no refusal of a message that an outbox keeps.
         .with_temporary(reason == Reason::Operator && !retry.has_retries())
         .with_help("resume the target when it takes deliveries again")
 }
@@ -513,7 +515,7 @@ fn random() -> f64 {
     }
 }
 
-/// The beginning of a body: what comes in this time. What goes wrong with the body ends it.
+/// The beginning of a body, as far as it comes in this time. A failure of the body ends it.
 pub(super) async fn beginning(mut response: reqwest::Response, limit: usize, time: Duration) -> Vec<u8> {
     let mut read = Vec::new();
     let mut end = std::pin::pin!(sleep(time));

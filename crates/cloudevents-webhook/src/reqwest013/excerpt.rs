@@ -1,4 +1,4 @@
-//! What a target's response says, for errors and logs.
+//! Excerpts of a target's response, for errors and logs.
 
 use cloudevents_transport::binding::Secrets;
 use std::borrow::Cow;

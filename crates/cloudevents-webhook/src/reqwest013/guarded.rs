@@ -17,7 +17,7 @@ use url::Url;
 /// How long a callback may take.
 const CALLBACK: Duration = Duration::from_secs(30);
 
-/// A client that requests only what a [`UrlGuard`] allows.
+/// A client that sends only requests that a [`UrlGuard`] allows.
 ///
 /// Each name is resolved once per connection, every address is checked, and the connection goes to one of the checked addresses. It follows
 /// no redirects, and uses no proxy but the one of [`through_proxy`](Self::through_proxy). `Debug` does not show the client, whose headers
@@ -54,14 +54,15 @@ impl GuardedClient {
         build(guard, builder.no_proxy().dns_resolver(Arc::new(resolver)))
     }
 
-    /// Builds a client that sends every request through this proxy, which resolves the names and has to refuse addresses by itself: an
-    /// egress proxy with rules. The guard checks URLs, with the addresses that are in them. It overrides the redirect policy, proxies and
-    /// resolver of `builder`.
+    /// Builds a client that sends every request through this proxy.
     ///
-    /// `proxy` is a URL with `http` or `https`: `http://egress.example:3128`. Its name is resolved by the system, and no other name is.
-    /// What it says of a user goes to the proxy.
+    /// The proxy resolves the names and has to refuse addresses by itself: an egress proxy with rules. The guard checks URLs, with the
+    /// addresses that are in them. The client overrides the redirect policy, proxies and resolver of `builder`.
     ///
-    /// Errors are those of [`new`](Self::new), and of kind [`InvalidUrl`](ErrorKind::InvalidUrl): this is no such URL.
+    /// `proxy` is a URL with `http` or `https`: `http://egress.example:3128`. Its name is resolved by the system, and no other name is. A
+    /// user and password in the URL go to the proxy.
+    ///
+    /// Errors are those of [`new`](Self::new). A `proxy` that is no such URL is an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     ///
     /// ```
     /// use cloudevents_webhook::{guard::UrlGuard, reqwest013::GuardedClient};
@@ -179,7 +180,7 @@ impl<R: Resolve + 'static> reqwest::dns::Resolve for Guarded<R> {
     }
 }
 
-/// Resolves the name of a proxy and no other, so that whatever reqwest makes of the proxy, it connects to no name directly.
+/// Resolves the name of a proxy and no other. So reqwest connects to no name directly, however it treats the proxy.
 struct ProxyOnly {
     host: Arc<str>,
     resolver: SystemResolver,

@@ -3,11 +3,11 @@
 use cloudevents_core::Error;
 use std::time::{Duration, Instant};
 
-/// How long nothing is requested after a response: after a failure, unless the server requests longer, and however short the life of a
-/// token is.
+/// How long nothing is requested after a response. After a failure, the server may request longer. After a token, its life does not matter,
+/// however short it is.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a renewed token is not renewed again although a target refuses it: it is not the token that is wrong.
+/// How long a renewed token is not renewed again although a target refuses it. Then the fault is not in the token.
 const SETTLED: Duration = Duration::from_secs(10);
 
 /// A token and its times.
@@ -35,7 +35,7 @@ impl Token {
         Self { token: token.into(), times }
     }
 
-    /// Is not requested again at once, whatever its lifetime: some servers say 0 of what does not expire.
+    /// Is not requested again at once, with any lifetime: some servers give 0 as the lifetime of a token that does not expire.
     fn settled(mut self, now: Instant) -> Self {
         if let (Some(times), Some(least)) = (&mut self.times, now.checked_add(PAUSE)) {
             (times.renew, times.expires) = (times.renew.max(least), times.expires.max(least));
@@ -76,7 +76,7 @@ impl Kept {
         self.token.as_ref().filter(|token| token.is_valid(now)).map(|token| token.token.clone())
     }
 
-    /// Keeps what a request brought. Gives what is to be used now: after a failure, the token before it as long as it is good.
+    /// Keeps the result of a request. Returns the token to use now. After a failure, that is the token before it as long as it is good.
     pub(super) fn keep(&mut self, requested: Result<Token, Error>, now: Instant) -> Result<Box<str>, Error> {
         match requested {
             Ok(token) => {

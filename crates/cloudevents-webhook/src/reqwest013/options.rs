@@ -26,27 +26,32 @@ pub struct WebhookSenderOptions {
     pub sender: SenderOptions,
     /// Who sends: the name in `WebHook-Request-Origin`, of handshakes and of deliveries.
     pub origin: Origin,
-    /// When deliveries are tried again, and when they are given up. Default: [`RetrySchedule::cloudevents`]. A schedule without waits makes
-    /// one attempt, for an outbox that keeps deliveries itself: a target that is paused is then an error at once.
+    /// When deliveries are tried again, and when they are given up. Default: [`RetrySchedule::cloudevents`].
+    ///
+    /// A schedule without waits makes one attempt, for an outbox that keeps deliveries itself. Then a target that is paused is an error at
+    /// once.
     pub retry: RetrySchedule,
     /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
-    /// How long one attempt may take: the handshake, if consent is needed, then the token, which gets half of what is left at most, the
-    /// request and the response. With a schedule without waits, also the waits for room, for the rate and for a paused target, and no
-    /// request begins in its second half. Default: 30 seconds, which is less than an outbox gives an attempt.
+    /// How long one attempt may take. Default: 30 seconds, which is less than an outbox gives an attempt.
+    ///
+    /// An attempt is the handshake, if consent is needed, then the token, then the request and the response. The token gets at most half of
+    /// the time that is left. With a schedule without waits, the attempt also includes the waits for a permit, for the rate and for a
+    /// paused target. Then no request begins in its second half.
     pub timeout: Duration,
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     ///
-    /// Where targets that are down have taken all of it, sends to all others fail until one is back, or its deliveries have reached their
-    /// deadlines. With retries, that takes `messages` divided by [`per_target`](Self::per_target) of them, with large events 16 or fewer.
-    /// Send from an outbox where more may be down at a time: the sender then keeps no delivery longer than an attempt.
+    /// If targets that are down have taken all of it, sends to all other targets fail until one is back, or its deliveries have reached
+    /// their deadlines. With retries, that takes `messages` divided by [`per_target`](Self::per_target) targets. With large events it takes
+    /// 16 or fewer. If more targets may be down at a time, send from an outbox: then the sender keeps no delivery longer than an attempt.
     pub in_flight: Bounds,
-    /// Upper bound of such deliveries for each target. Default: 64. With 1, deliveries to a target keep their order. Their bytes have the
-    /// same part of [`in_flight`](Self::in_flight) as their number, a sixteenth at least; one delivery takes half of that part at most.
+    /// Upper bound of such deliveries for each target. Default: 64. With 1, deliveries to a target keep their order. The bytes of a target
+    /// have the same part of [`in_flight`](Self::in_flight) as its number of deliveries, a sixteenth at least. One delivery takes half of
+    /// that part at most.
     pub per_target: usize,
     /// How many instances of this service deliver with the same origin. Each uses its share of the granted rate. Default: 1.
     pub instances: NonZeroU32,
-    /// What happens to targets that do not support the handshake. Default: deliveries to them are refused.
+    /// How to treat targets that do not support the handshake. Default: deliveries to them are refused.
     pub without_consent: WithoutConsent,
     /// How long consent is valid before it is requested again. Default: a day.
     pub grant_lifetime: Duration,
@@ -65,7 +70,7 @@ pub struct WebhookSenderOptions {
     pub(super) undelivered: Option<Sink>,
 }
 
-/// What happens to a target that does not support the handshake (webhook specification, 4: WEBHOOK-4-b).
+/// How to treat a target that does not support the handshake (webhook specification, 4: WEBHOOK-4-b).
 ///
 /// If a target refuses in the handshake (401, 403, a grant for another origin), deliveries to it are refused in both cases. A delivery that
 /// is refused without consent is tried again by the schedule, because the target may agree later.

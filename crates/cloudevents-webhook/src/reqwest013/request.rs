@@ -17,7 +17,7 @@ use cloudevents_transport::{Content, Outgoing, binding::Writing};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
 use std::{sync::Arc, time::SystemTime};
 
-/// What all attempts at a delivery have in common.
+/// The parts that all attempts at a delivery have in common.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) id: Box<str>,

@@ -41,24 +41,25 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// `webhook-id` where it is signed. The outcome of a delivery is known when the target has it, or when it is given up: then it goes to the
 /// [sink](WebhookSenderOptions::with_undelivered) first.
 ///
-/// | response | what follows |
+/// | response | next step |
 /// |---|---|
 /// | 2xx | delivered |
 /// | 3xx | redirects are not followed: given up, unless the [`Practice`](crate::deliver::Practice) tries all but a few statuses again |
 /// | 410 | given up, and the target is disabled |
-/// | 401 to a token that its source can renew | tried again at once with another token, once, whatever `Retry-After` says: that is about the request with the token before (RFC 9110, section 15.5.2) |
-/// | 401, 403, 407; 400 to a delivery with a token or signature; a handshake that is refused; no token from its source | tried again; given up if the target so responds to the delivery within a minute after it accepted another one that was begun later |
+/// | 401 to a token that its source can renew | tried again at once with another token, once, with any `Retry-After`: that is about the request with the token before (RFC 9110, section 15.5.2) |
+/// | 401, 403, 407; 400 to a delivery with a token or signature; a handshake that is refused; no token from its source | tried again. Given up if the target so responds to the delivery within a minute after it accepted another one that was begun later |
 /// | 429, 5xx, 401, 403 or 407 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
 /// | 408, 413 or 425 with `Retry-After` | tried again, not before that time |
 /// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
 ///
-/// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
-/// without retries, to have each event delivered at least once. What was not sent then is a [temporary](Error::is_temporary) error: by the
-/// guard, for want of a token or of consent, or because [`disable`](Self::disable) was called. It uses up attempts, where these are
-/// limited.
+/// Deliveries live in memory: deliveries that wait when the process ends are lost. To have each event delivered at least once, keep the
+/// events in an outbox, and send from it with a schedule without retries. With such a schedule, a delivery that was not sent is a
+/// [temporary](Error::is_temporary) error. Reasons are the guard, a missing token, missing consent, or a call of
+/// [`disable`](Self::disable). It uses up attempts, if these are limited.
 ///
-/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. A message that names none of several, or another one,
-/// is an error of kind [`Unsupported`](ErrorKind::Unsupported), which is temporary and logged at WARN.
+/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. If there are several targets and a message names none,
+/// or if it names an unknown target, it is an error of kind [`Unsupported`](ErrorKind::Unsupported). The error is temporary and logged at
+/// WARN.
 ///
 /// Headers of an [`Outgoing`] become headers of the requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the
 /// target's credentials nor signatures.
@@ -181,7 +182,7 @@ impl WebhookSender {
         Ok(())
     }
 
-    /// Makes a target active, whatever it was. Errors as for [`pause`](Self::pause). An outbox before this sender has a pause of its own:
+    /// Makes a target active, from any state. Errors as for [`pause`](Self::pause). An outbox before this sender has a pause of its own:
     /// resume the target there next.
     pub fn resume(&self, target: &str) -> Result<(), Error> {
         self.entry(target)?.update(|live| live.health.resume());

@@ -40,7 +40,7 @@ impl Target {
     /// The target's name is its host and a digest of the URL: the name is in logs, and the URL may be a secret.
     pub fn new(url: impl Into<Box<str>>) -> Self {
         let given = url.into();
-        // What is signed and what is sent are one text.
+        // The signed text and the sent text are one text.
         let (url, host) = match url::Url::parse(&given) {
             Ok(url) => (url.as_str().into(), url.host_str().unwrap_or_default().to_owned()),
             Err(_) => (given, "target".to_owned()),
@@ -60,7 +60,7 @@ impl Target {
         }
     }
 
-    /// Sets the name: what [`Outgoing::to`](cloudevents_transport::Outgoing::to), changes and undelivered events call it.
+    /// Sets the name that [`Outgoing::to`](cloudevents_transport::Outgoing::to), changes and undelivered events use.
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self

@@ -75,8 +75,9 @@ impl Targets {
         Changes(self.changes.subscribe())
     }
 
-    /// Adds a target, or changes the one of the same name: its deliveries under way go on with the new one. At the same URL, its pauses,
-    /// the end of a retired target and the rate stay; at another one, what the operator decided. Returns the entry if the URL has changed.
+    /// Adds a target, or changes the target of the same name. Its deliveries under way go on with the new one. At the same URL, its pauses,
+    /// the end of a retired target and the rate stay. At another URL, only the decisions of the operator stay. Returns the entry if the URL
+    /// has changed.
     pub(super) fn add(&self, target: Target, options: &WebhookSenderOptions) -> Option<Arc<Entry>> {
         let name = Arc::clone(&target.name);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +125,7 @@ pub(super) struct Entry {
     next: tokio::sync::Mutex<()>,
     /// How many deliveries hold it or wait for it.
     waiting: AtomicU32,
-    /// Without them, whoever keeps a delivery decides when it is tried again.
+    /// Without retries, the owner of a delivery decides when it is tried again.
     has_retries: bool,
     live: Mutex<Live>,
     changed: Notify,
@@ -239,7 +240,7 @@ impl Entry {
                     let begun = before.map_or(begun, |before| before.begun.max(begun));
                     live.accepted = Some(Accepted { begun, at: now });
                 }
-                // What was accepted before the refused one was begun says no more about others.
+                // Acceptances before the refused one was begun say no more about others.
                 (Conclusion::Denied, Some(accepted)) if accepted.at <= begun => live.accepted = None,
                 _ => {}
             }
@@ -275,7 +276,7 @@ impl Entry {
                 {
                     return Err(self.paused(until, until.saturating_duration_since(now)));
                 }
-                // It would hold a place of whoever keeps it for nothing.
+                // It would hold a permit of its owner for nothing.
                 deliver::Admission::Wait(None)
                     if !self.has_retries && matches!(state, TargetState::Paused { until: None, .. }) =>
                 {
@@ -436,7 +437,7 @@ impl Accepted {
 
 impl Live {
     fn new(target: Arc<Target>, options: &WebhookSenderOptions) -> Self {
-        // Without retries, whoever keeps the deliveries knows how they end, and pauses the target.
+        // Without retries, the owner of the deliveries knows how they end, and pauses the target.
         let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
         let health = Health::new(failures, options.first_pause, options.longest_pause);
         Self { target, health, grant: None, refused: None, sent: None, accepted: None }
