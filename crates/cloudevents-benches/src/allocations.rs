@@ -15,7 +15,7 @@ thread_local! {
     static COUNT: Cell<Option<Heap>> = const { Cell::new(None) };
 }
 
-/// What was requested from the heap. A reallocation counts as an allocation of its new size.
+/// Requests to the heap. A reallocation counts as an allocation of its new size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heap {
     /// The number of allocating calls.
@@ -26,8 +26,8 @@ pub(crate) struct Heap {
     pub(crate) held: i64,
 }
 
-/// Runs a function and returns its heap usage. The result of `run` is alive when the count ends, so `held` is what the result holds.
-/// To count a whole operation, drop the result inside `run`.
+/// Runs a function and returns its heap usage. The result of `run` is alive when the count ends, so `held` is the memory that the result
+/// holds. To count a whole operation, drop the result inside `run`.
 pub(crate) fn of<T>(run: impl FnOnce() -> T) -> Heap {
     COUNT.set(Some(Heap::default()));
     let kept = run();

@@ -71,7 +71,7 @@ fn judge() -> Result<Row, Failure> {
     })
 }
 
-/// The peer is what a program would write by hand: a map by type.
+/// The peer is code that a program would write by hand: a map by type.
 fn find() -> Result<Row, Failure> {
     let ty = |number: usize| format!("com.example.department{}.thing{number}.changed", number % 40);
     let messages: serde_json::Map<String, Value> =

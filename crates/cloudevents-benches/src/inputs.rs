@@ -27,7 +27,7 @@ pub(crate) struct Mixed {
     pub(crate) left_out: usize,
 }
 
-/// What a binary-mode request is made of.
+/// The parts of a binary-mode request.
 pub(crate) struct HttpMessage {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,

@@ -58,7 +58,7 @@ pub(crate) fn run(row: &str, side: Side, times: u64, source: &Source) -> Result<
     Ok(())
 }
 
-/// Instructions of one operation: those of 2N operations without those of N, so that what comes before them does not count.
+/// Instructions of one operation: those of 2N operations without those of N, so that instructions before them do not count.
 pub(crate) fn of(name: &str, side: Side, row: &rows::Row) -> Result<f64, Box<dyn Error>> {
     let Some(run) = side.of(row) else { return Ok(0.0) };
     let times = times_within(run, 3e6).clamp(2, 2000);

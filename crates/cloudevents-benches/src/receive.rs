@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The handlers, and what they take. The others are compared with the first.
+/// The handlers, and their arguments. The others are compared with the first.
 const HANDLERS: [(&str, &str); 4] = [
     ("/bytes", "the body"),
     ("/event", "an event"),
@@ -39,7 +39,7 @@ const CONNECTIONS: usize = 16;
 /// A kind of request, and the least relative rate of a handler that takes an event.
 struct Case {
     name: &'static str,
-    /// What its rows are called by.
+    /// The short name in its rows.
     short: &'static str,
     head: String,
     body: Bytes,

@@ -74,7 +74,7 @@ pub(crate) const NAMES: &[&str] = &[
 /// Runs an operation this many times. The operation's result is dropped each time.
 pub(crate) type Run = Box<dyn Fn(u64)>;
 
-/// One operation, and what it is compared with.
+/// One operation, with the operations that it is compared with.
 pub(crate) struct Row {
     /// The divisor of costs: the number of events where costs are reported per event, else 1.
     pub(crate) per: u64,
@@ -144,7 +144,7 @@ fn scan(document: &Bytes) -> (&'static str, Run) {
     ("bare scan", run(move || serde_json::from_slice::<IgnoredAny>(black_box(&document)).is_ok()))
 }
 
-/// Whether a payload is a part of the document, as JSON payloads are; what was base64 is not.
+/// Whether a payload is a part of the document. JSON payloads are. Payloads that were base64 are not.
 fn shares(document: &Bytes, payload: &Bytes) -> bool {
     document.as_ptr_range().contains(&payload.as_ptr())
 }
@@ -353,10 +353,10 @@ fn read_attributes(document: &Bytes) -> Result<Row, Failure> {
     })
 }
 
-/// What one decoded event holds on the heap.
+/// The heap memory that one decoded event holds.
 pub(crate) struct Held {
     pub(crate) name: &'static str,
-    /// Bytes of the input: what the toolkit's event shares.
+    /// Bytes of the input, which the toolkit's event shares.
     pub(crate) input: usize,
     pub(crate) ours: Heap,
     pub(crate) peer: Heap,
@@ -365,7 +365,7 @@ pub(crate) struct Held {
 /// The sizes of the values themselves: ours, the peer's.
 pub(crate) const EVENT_SIZES: (usize, usize) = (size_of::<Event>(), size_of::<Peer>());
 
-/// What one decoded event holds beyond its input.
+/// The memory that one decoded event holds beyond its input.
 pub(crate) fn held(source: &Source) -> Result<Vec<Held>, Failure> {
     let mut all = Vec::new();
     for name in ["json-small", "json-medium", "json-large", "json-bin32k"] {

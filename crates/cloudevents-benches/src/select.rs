@@ -23,7 +23,7 @@ pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Resul
     })
 }
 
-/// The peer is what a program would write by hand.
+/// The peer is code that a program would write by hand.
 fn evaluate() -> Result<Row, Failure> {
     let expression = Expression::parse(TYPICAL)?;
     let event = Rc::new(

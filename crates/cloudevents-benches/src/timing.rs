@@ -6,7 +6,7 @@ use std::time::Duration;
 /// How long to measure.
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
-    /// What all turns of operations that are compared should take together, in nanoseconds.
+    /// How long all turns of operations that are compared should take together, in nanoseconds.
     total: f64,
 }
 
@@ -15,7 +15,7 @@ impl Effort {
     pub(crate) const QUICK: Self = Self { total: 1e8 };
 }
 
-/// What a turn should take, in nanoseconds: far less than a time slice, so that most turns are not interrupted.
+/// How long a turn should take, in nanoseconds: far less than a time slice, so that most turns are not interrupted.
 const TURN: f64 = 2e5;
 
 /// The bounds of the number of rounds.

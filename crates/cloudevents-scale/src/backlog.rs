@@ -15,14 +15,14 @@ use tokio::time::{sleep, timeout};
 
 /// How long nothing may arrive before the rest is missing: longer than the 30 s after which JetStream delivers again.
 const STILL: Duration = Duration::from_secs(45);
-/// How long what is delivered a second time is waited for.
+/// How long to wait for events that are delivered a second time.
 const AFTER: Duration = Duration::from_secs(1);
 const FILL: Duration = Duration::from_secs(300);
 
 /// The lowest part of the bare client's rate for `ce bridge`.
 const BRIDGE: f64 = 0.4;
 
-/// What reads.
+/// The program that reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Reader<'o> {
     BareListen,

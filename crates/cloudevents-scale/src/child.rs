@@ -22,7 +22,7 @@ pub(crate) struct Ce {
     errors: File,
 }
 
-/// What the program took.
+/// The memory and processor time that the program took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     /// The most memory that was resident, in MB.
@@ -32,7 +32,7 @@ pub(crate) struct Usage {
 }
 
 impl Ce {
-    /// With a judge, what it prints arrives there.
+    /// With a judge, the output of the program goes there.
     pub(crate) fn start(arguments: &[String], judge: Option<&Arc<Judge>>) -> Result<Self> {
         let program = std::env::var("CE").map_err(|_| "CE is not set: it names the program")?;
         let errors = unnamed()?;
@@ -47,12 +47,12 @@ impl Ce {
         Ok(Self { child, errors })
     }
 
-    /// What it took so far.
+    /// The usage so far.
     pub(crate) fn usage(&self) -> Usage {
         usage(&self.child.id().to_string())
     }
 
-    /// Follows what it takes, until it has ended.
+    /// Follows the usage, until the program has ended.
     pub(crate) fn watch(&self) -> Watch {
         let process = self.child.id().to_string();
         let last = Arc::new(Mutex::new(Usage::default()));
@@ -74,7 +74,7 @@ impl Ce {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Interrupts it, and waits for its end. Returns what is wrong with that: a status other than 0, with what it wrote last.
+    /// Interrupts it, and waits for its end. Returns the failure, if its status is not 0: the status, with the last lines that it wrote.
     pub(crate) async fn stop(mut self) -> Result<Option<String>> {
         if self.is_running() {
             Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
@@ -103,7 +103,7 @@ impl Ce {
     }
 }
 
-/// What a program took, as it was seen last.
+/// The usage of a program, as it was seen last.
 #[derive(Debug)]
 pub(crate) struct Watch {
     last: Arc<Mutex<Usage>>,

@@ -1,4 +1,4 @@
-//! What a case fails with.
+//! Failures of cases.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! What a bare client does with a message.
+//! The work of a bare client with a message.
 
 use crate::{judge::Judge, load::Load};
 use bytes::Bytes;

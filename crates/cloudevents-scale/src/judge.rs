@@ -1,4 +1,4 @@
-//! What arrived: each event once, and in order by key.
+//! Judges arrivals: each event once, and in order by key.
 
 use crate::load::Load;
 use std::{
@@ -27,7 +27,7 @@ struct State {
     last: Option<Duration>,
 }
 
-/// What has arrived.
+/// Counts of arrivals.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) distinct: usize,

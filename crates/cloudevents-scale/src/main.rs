@@ -92,7 +92,7 @@ impl Form {
             measured: Duration::from_secs(45),
         },
     };
-    /// What core NATS and a receiver hold by themselves.
+    /// The load that core NATS and a receiver hold by themselves.
     const HELD: Load = Load { count: 60_000, size: 1000, keys: 5000 };
 }
 

@@ -31,7 +31,7 @@ const TARGETS: usize = 10;
 /// How many are delivered of a table, and how long that may take.
 const DELIVERED: usize = 8000;
 const TIME: Duration = Duration::from_secs(20);
-/// While a snapshot is held, what was delivered stays in the way of claims: more of it shows that.
+/// While a snapshot is held, delivered messages stay in the way of claims. A larger number of them shows that.
 const DELIVERED_IN_SNAPSHOT: usize = 40_000;
 
 /// States of a large table of so many rows, beside a small one.
@@ -115,7 +115,7 @@ impl Postgres {
         let client = session(&config).await?;
         client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
         drop(PostgresStore::connect(config.clone(), NoTls).await?);
-        // The planner knows what the case says.
+        // The planner knows only the statistics that the case sets.
         client.batch_execute("ALTER TABLE ce_outbox SET (autovacuum_enabled = off)").await?;
         let rows = delivered + pending;
         let [ended, others] = columns(ordered)?;

@@ -23,7 +23,7 @@ const FLOOR: f64 = 0.5;
 const PATIENCE: Duration = Duration::from_secs(200);
 const STILL: Duration = Duration::from_secs(15);
 
-/// Sends to a broker, and reads what arrived there by the bare client.
+/// Sends to a broker, and reads the events that arrived there with the bare client.
 pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) -> Result<()> {
     let file = Events::of(load)?;
     table.measure(async || to_broker(broker, load, &file).await).await

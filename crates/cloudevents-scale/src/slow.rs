@@ -1,5 +1,5 @@
-//! A target with few places that takes its time, and goes on with a request whose client has hung up. Whoever sends it more than it answers
-//! in time sends everything again, and it has time for repeats only.
+//! A slow target with few permits. It goes on with a request whose client has hung up. If a client sends more requests than the target
+//! answers in time, it sends everything again. Then the target has time for repeats only.
 
 use crate::{
     child::Ce,
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 /// The places of the target.
 const PLACES: usize = 16;
-/// The lowest part of what the target can do that is new events.
+/// The lowest part of the target's capacity that is new events.
 const FLOOR: f64 = 0.8;
 
 /// Times of the target and of the bridge.

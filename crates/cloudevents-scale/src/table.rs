@@ -22,12 +22,12 @@ const MEMORY: f64 = 400.0;
 /// How long the first event may take.
 const FIRST: Duration = Duration::from_secs(10);
 
-/// What a run measured.
+/// The measurements of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) verdict: Verdict,
     pub(crate) usage: Usage,
-    /// What else is wrong, such as an exit status.
+    /// Another failure, such as an exit status.
     pub(crate) wrong: Option<String>,
 }
 
@@ -47,9 +47,9 @@ impl Measured {
 pub(crate) struct Row {
     case: String,
     measured: Measured,
-    /// What the rate is compared with, and the lowest ratio.
+    /// The rate of the peer, and the lowest ratio.
     peer: Option<(f64, f64)>,
-    /// The most repeats: none, but where the target is what has them.
+    /// The most repeats: none, unless the target itself causes them.
     twice: usize,
 }
 

@@ -1,4 +1,4 @@
-//! An HTTP target that records what it receives.
+//! An HTTP target that records the events that it receives.
 
 use crate::{
     failure::Result,

@@ -38,14 +38,14 @@ type Members<'a> = [Option<(&'a str, Slice<'a>)>; MOST];
 
 pub(super) fn sides(input: &Input) -> Result<Sides, Failure> {
     let document = input.document.clone();
-    // What the encoder writes lives as long as the rows, each value in a place of its own, as a program's values are. Slices of a
-    // document would lie as they are going to lie in the output, which makes a large copy cheaper than it is.
+    // The values that the encoder writes live as long as the rows. Each value has memory of its own, as a program's values have. Slices of
+    // a document would lie as they are going to lie in the output, which makes a large copy cheaper than it is.
     let members = read(&document)?.map(|member| member.map(|(name, value)| (leak(name), value.leak())));
     if write(&members)?.len() != document.len() {
         return Err("minicbor writes another document than the one it read".into());
     }
     Ok(Sides {
-        // The slices are there when it is done, as the event is: else the compiler leaves out what makes them.
+        // The slices are there when it is done, as the event is. Otherwise the compiler leaves out the code that makes them.
         decode: run(move || {
             read(black_box(&document)).is_ok_and(|members| black_box(&members).len() == MOST)
         }),

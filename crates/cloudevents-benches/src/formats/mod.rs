@@ -38,7 +38,7 @@ pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Resul
     }))
 }
 
-/// What a library does with an input.
+/// The operations of a library on an input.
 struct Sides {
     decode: Run,
     encode: Side,

@@ -31,7 +31,7 @@ pub(super) fn sides(input: &Input) -> Result<Sides, Failure> {
     })
 }
 
-/// What is written.
+/// A piece to write.
 enum Piece {
     Text(String),
     Tag(Event<'static>),

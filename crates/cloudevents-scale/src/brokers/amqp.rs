@@ -95,7 +95,7 @@ impl Broker for Amqp {
             .credit_mode(CreditMode::Auto(PREFETCH.into()))
             .attach(&mut open.session)
             .await?;
-        // The receiver accepts, so what is done comes back to it.
+        // The receiver accepts, so finished deliveries come back to it.
         let (done, mut accepting) = mpsc::unbounded_channel::<DeliveryInfo>();
         loop {
             tokio::select! {

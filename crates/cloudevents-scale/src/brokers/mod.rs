@@ -16,13 +16,13 @@ pub(crate) const PREFETCH: u16 = 256;
 
 /// A broker, and a bare client of it.
 pub(crate) trait Broker: Sync {
-    /// Whether what was read stays for other readers.
+    /// Whether messages stay for other readers after they were read.
     const IS_LOG: bool;
 
-    /// What its rows are called.
+    /// The name of its rows.
     fn name(&self) -> String;
 
-    /// Makes an empty place, in which a reader finds what comes from then on.
+    /// Makes an empty topic or queue. A reader finds the messages that come there from then on.
     fn open(&self, place: &str, reader: &str) -> impl Future<Output = Result<()>> + Send;
 
     /// Sends the load there, as fast as the bare client can, and returns when all of it is confirmed.

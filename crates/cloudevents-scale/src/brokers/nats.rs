@@ -1,4 +1,4 @@
-//! Core NATS, by async-nats. It stores nothing: a reader loses what it does not read in time, and has to report that.
+//! Core NATS, by async-nats. It stores nothing. A reader loses messages that it does not read in time, and has to report the loss.
 
 use crate::{
     child::Ce,
@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(30);
 const STILL: Duration = Duration::from_secs(3);
 
-/// A burst at full speed to `ce listen` and `ce bridge`. A burst that their bounds hold is lost by neither; of a larger one, what is lost
-/// is in the exit status.
+/// A burst at full speed to `ce listen` and `ce bridge`. Neither loses a burst that its bounds hold. If a burst is larger, the exit status
+/// reports the loss.
 pub(crate) async fn bursts(server: &str, held: Load, larger: Load, table: &Table) -> Result<()> {
     for (load, is_held) in [(held, true), (larger, false)] {
         for command in ["listen", "bridge"] {
