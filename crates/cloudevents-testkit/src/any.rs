@@ -1,7 +1,7 @@
 //! Strategies of the proptest crate: any valid event, and its parts.
 //!
-//! The parts are generated from the grammars of the specifications, not from what our own parsers accept. If a parser refuses one, the
-//! test panics.
+//! The parts are generated from the grammars of the specifications, and not from the input that our own parsers accept. If a parser refuses
+//! one, the test panics.
 
 mod cbor;
 mod odd;
@@ -59,7 +59,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         )
 }
 
-/// What is valid by construction.
+/// A value that is valid by construction.
 #[allow(clippy::panic)] // A refusal is the failure that tests look for.
 fn valid<T, E: std::fmt::Debug>(made: Result<T, E>) -> T {
     match made {

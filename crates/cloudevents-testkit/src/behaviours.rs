@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-/// A sentence that says what holds, and a function that panics if it does not hold at this place, which is a broker.
+/// A behaviour: a sentence, and a function that panics if the sentence does not hold at this broker.
 pub type Behaviour<P> = (&'static str, fn(&P));
 
 /// Runs every behaviour, one after the other, and returns how many there were.

@@ -22,7 +22,7 @@ use std::{
 #[derive(Clone, Copy, Debug)]
 pub struct Counting;
 
-/// What one thread requested from the heap.
+/// The heap usage of one thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Heap {

@@ -25,10 +25,11 @@ pub fn handled(id: &str) {
     }
 }
 
-/// Runs one test of this test binary, such as `kill::consumer`, in a process of its own with an environment variable, and kills it with
-/// SIGKILL once it has printed this many lines that begin with `handled `, as [`handled`] does. Returns what follows that word in each
-/// line, including lines that were written before the kill and read after it. A last line that the kill cut off is left out, because it may
-/// look like another one.
+/// Runs one test of this test binary, such as `kill::consumer`, in a process of its own, and kills the process.
+///
+/// The process has an environment variable. It is killed with SIGKILL once it has printed this many lines that begin with `handled `, as
+/// [`handled`] does. Returns the rest of each such line, including lines that were written before the kill and read after it. A last line
+/// that the kill cut off is left out, because it may look like another one.
 ///
 /// Blocks until the process has ended. A process that ends by itself before that is an error, also if it fails.
 pub fn handled_until_killed(

@@ -1,4 +1,4 @@
-//! What a test logs.
+//! The log of a test.
 
 use std::{cell::RefCell, fmt::Write, io, sync::Once};
 use tracing::{
@@ -18,9 +18,9 @@ thread_local! {
     static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What was logged at `warn` and above since the begin, by this thread, on which a test runs with its tasks.
+/// The log at `warn` and above since the begin, of this thread, on which a test runs with its tasks.
 ///
-/// One subscriber serves all threads: with one for each test, a place in the code that another test reaches first, without a subscriber,
+/// One subscriber serves all threads. With one for each test, a place in the code that another test reaches first, without a subscriber,
 /// can stay silent.
 ///
 /// ```
@@ -34,7 +34,7 @@ thread_local! {
 pub struct Logged(());
 
 impl Logged {
-    /// Forgets what was logged before.
+    /// Forgets the earlier log.
     pub fn begin() -> Self {
         static ONCE: Once = Once::new();
         let json =
@@ -53,7 +53,7 @@ impl Logged {
     ///
     /// # Panics
     ///
-    /// If a line cannot be JSON: a field is there twice, or has the name of what every line has, such as its text.
+    /// If a line cannot be JSON: a field is there twice, or has the name of a member of every line, such as its text.
     pub fn text(&self) -> String {
         let fault = FAULT.with_borrow(Option::clone);
         assert!(fault.is_none(), "a member is there twice: {}", fault.unwrap_or_default());

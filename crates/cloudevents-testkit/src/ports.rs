@@ -17,8 +17,8 @@ const BLOCKS: u16 = 1_499;
 /// Returns the first of eight ports of 127.0.0.1 that are free: some brokers take the following ones, too. No call in this process returns
 /// them again, until all were returned.
 ///
-/// They are below those that Linux hands out by itself. A port of the system's choice that is closed is soon another test's, whose server
-/// then gets what was meant for this one.
+/// They are below the ports that Linux hands out by itself. After a port of the system's choice is closed, another test soon gets it. Then
+/// the server of that test would get messages that were meant for this one.
 ///
 /// # Panics
 ///

@@ -17,7 +17,7 @@ pub(crate) struct Serving {
     name: &'static str,
     address: SocketAddr,
     running: Option<Running>,
-    /// Holds the port while the server is stopped: another server there would get what is meant for this one.
+    /// Holds the port while the server is stopped: another server there would get the connections for this one.
     held: Option<TcpSocket>,
 }
 

@@ -36,7 +36,7 @@ impl Authority {
         Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
     }
 
-    /// The authority's own certificate, in PEM: what clients trust.
+    /// The authority's own certificate, in PEM, for clients to trust.
     pub fn pem(&self) -> String {
         self.0.pem()
     }

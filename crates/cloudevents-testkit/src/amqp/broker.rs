@@ -53,8 +53,8 @@ pub struct BrokerOptions {
     /// the `consumer_timeout` of RabbitMQ 4.3 for quorum queues: then it is delivered again, and the link gets nothing more until it is
     /// settled there. The receiver is not told; RabbitMQ tells it with a disposition that client libraries leave unread. Default: no limit.
     pub hold: Option<Duration>,
-    /// How long a receiver's link may be idle, like those of Azure Service Bus: then it ends with `amqp:link:detach-forced`. What is sent
-    /// and settled over it is activity, and so is a renewal of locks whose `associated-link-name` is its name. (Credit is, too; the
+    /// How long a receiver's link may be idle, like links of Azure Service Bus: then it ends with `amqp:link:detach-forced`. Messages and
+    /// settlements over it are activity, and so is a renewal of locks whose `associated-link-name` is its name. (Credit is, too. The
     /// embedded broker does not see it come.) Default: no limit.
     pub idle: Option<Duration>,
     /// Whether a receiver may request a dynamic node. Default: yes.
@@ -139,7 +139,7 @@ impl Broker {
         self.shared.queue(address)
     }
 
-    /// Deletes the queue of this address and what is in it. Its links end with `amqp:resource-deleted`, and others are refused with
+    /// Deletes the queue of this address and its messages. Its links end with `amqp:resource-deleted`. Other links are refused with
     /// `amqp:not-found`, until [`queue`](Self::queue) makes it again.
     pub fn delete_queue(&self, address: &str) {
         lock(&self.shared.deleted).insert(address.to_owned());

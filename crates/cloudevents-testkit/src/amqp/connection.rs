@@ -25,9 +25,9 @@ use std::{
 };
 use tokio::{net::TcpStream, sync::broadcast};
 
-/// What every node of the broker is, as clients of JMS name it.
+/// The kind of every node of the broker, as clients of JMS name it.
 const QUEUE: &str = "queue";
-/// What none is, or does.
+/// The capabilities that no node has.
 const TOPICS: [&str; 4] = ["topic", "temporary-topic", "shared", "global"];
 
 /// The property of a link with the time for which its receiver may hold a message, in milliseconds.
@@ -177,7 +177,7 @@ fn names_hold(attach: &Attach) -> bool {
     matches!(attach.properties.as_ref().and_then(time), Some(Value::Uint(_)))
 }
 
-/// What the broker lacks of the end of a link that a client wants it to be.
+/// The feature that a client requests for an end of a link and the broker does not have.
 fn lacking(attach: &Attach) -> Option<&'static str> {
     let capabilities = match (&attach.role, &attach.source, attach.target.as_deref()) {
         (Role::Receiver, Some(source), _) => {

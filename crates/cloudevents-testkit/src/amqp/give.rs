@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(2);
 
 type Outcomes = BoxFuture<'static, Result<Outcome, SendError>>;
 
-/// What became of a message at its receiver.
+/// The end of a message at its receiver.
 enum End {
     Settled(Result<Outcome, SendError>),
     /// It was held for too long. Its outcome changes nothing any more.
@@ -32,7 +32,7 @@ type Out = FuturesUnordered<BoxFuture<'static, (Held, End)>>;
 pub(super) async fn serve(shared: &Shared, queue: &Queue, hold: Option<Duration>, link: &mut Sender) {
     let mut out = Out::new();
     give(shared, queue, hold, link, &mut out).await;
-    // The receiver's last words came before it detached. Each look at what is not settled may end the looking.
+    // The receiver's last words came before it detached. Each look at unsettled messages may end the looking.
     for _ in 0..out.len().saturating_mul(2).saturating_add(2) {
         if let Some(Some((held, End::Settled(outcome)))) = out.next().now_or_never() {
             settle(held, outcome);

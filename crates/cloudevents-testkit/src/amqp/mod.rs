@@ -16,7 +16,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what ActiveMQ Artemis does: `tests/real/behaves` of `cloudevents-amqp` runs the same behaviours against both.
+//! It behaves as ActiveMQ Artemis does: `tests/real/behaves` of `cloudevents-amqp` runs the same behaviours against both.
 //!
 //! Each address has a queue. Each message goes to one receiver, by priority and then in order, as credit allows. An accepted message is
 //! removed. A released or modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A
@@ -28,9 +28,9 @@
 //! `topic`, `temporary-topic`, `shared` and `global`), links without an address (`amqp:not-found`), and connections without SASL. A client
 //! that begins a transaction is cut off without a reason.
 //!
-//! It differs from brokers in production: a message that is undeliverable for one receiver becomes a dead letter, although another receiver
-//! could take it; there are no dead-letter addresses, no limit of attempts, and no topics; an address exists when a client uses it; nothing
-//! is on a disk, and what a link was, and held, is forgotten with it, so that the broker answers that no end of a link is durable.
+//! It differs from brokers in production. A message that is undeliverable for one receiver becomes a dead letter, although another receiver
+//! could take it. There are no dead-letter addresses, no limit of attempts, and no topics. An address exists when a client uses it. Nothing
+//! is on a disk. The broker forgets a link that ends, with the messages that it held, so it answers that no end of a link is durable.
 
 mod broker;
 mod cbs;

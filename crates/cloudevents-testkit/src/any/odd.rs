@@ -29,7 +29,7 @@ pub fn large_event() -> impl Strategy<Value = Event> {
     })
 }
 
-/// What lenient decoding makes of an event with mistakes.
+/// The events that lenient decoding returns for events with mistakes.
 ///
 /// ```
 /// use proptest::{strategy::{Strategy, ValueTree}, test_runner::TestRunner};

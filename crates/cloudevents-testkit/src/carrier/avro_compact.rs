@@ -12,7 +12,7 @@ pub(super) fn extension(value: Value<'_>) -> Became {
     }
 }
 
-/// In UTC with 0, 3 or 6 digits; what is beyond is cut off.
+/// In UTC with 0, 3 or 6 digits. Further digits are cut off.
 pub(super) fn timestamp(time: Timestamp<'_>) -> Option<String> {
     let instant = time.instant();
     Timestamp::format_utc(instant.seconds, instant.nanosecond() / 1000 * 1000)

@@ -68,7 +68,7 @@ fn byte_string(item: &[u8]) -> Option<Vec<u8>> {
     Some(all)
 }
 
-/// The contents of a byte string of known length, and what comes after it.
+/// The contents of a byte string of known length, and the bytes after it.
 fn piece(item: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = item.split_first()?;
     let more = match first & 0x1f {

@@ -132,7 +132,7 @@ fn form(event: &Event, carrier: Carrier) -> Result<Event, Box<dyn std::error::Er
     }
 }
 
-/// What became of an extension.
+/// The form in which an extension arrives.
 enum Became {
     Kept,
     Absent,

@@ -1,4 +1,4 @@
-//! What a script has prepared.
+//! The peers and samples that a script has prepared.
 
 use super::{Findings, Peer, peers, samples};
 use cloudevents_core::Event;

@@ -62,9 +62,9 @@ pub fn arrived(event: &Event, got: Result<Event, Error>, is_other_mode: bool) ->
     items
 }
 
-/// Compares what arrives with the samples that a peer has sent. `sent` is what [`Peer::send`] returned.
+/// Compares the events that arrive with the samples that a peer has sent. `sent` is the result of [`Peer::send`].
 ///
-/// `next` returns the next event or how it was refused, and whether its message was in another mode than the peer's.
+/// `next` returns the next event or the error of its refusal, and whether its message was in another mode than the peer's.
 ///
 /// ```
 /// use cloudevents_core::Event;

@@ -91,7 +91,7 @@ impl Peer<'_> {
     }
 }
 
-/// A peer that reads what is sent.
+/// A peer that reads messages.
 #[derive(Debug)]
 pub struct Subscribed {
     name: String,

@@ -1,7 +1,7 @@
-//! A proxy between a client and a server of any TCP protocol that does to connections what networks do: it stalls them, slows them down,
-//! cuts or resets them, leaves them half-open, and refuses new ones, while the test runs.
+//! A proxy between a client and a server of any TCP protocol. While the test runs, it does to connections as networks do: it stalls them,
+//! slows them down, cuts or resets them, leaves them half-open, and refuses new ones.
 //!
-//! What does my consumer do when its broker stalls?
+//! This program shows how a consumer behaves when its broker stalls:
 //!
 //! ```
 //! use cloudevents_testkit::fault_proxy::{FaultProxy, Flow};
@@ -44,13 +44,13 @@ pub enum Flow {
 /// How a connection ends, for both of its sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// In order, with FIN. What the client still sends is read and discarded.
+    /// In order, with FIN. Bytes that the client still sends are read and discarded.
     Cut,
     /// With RST: data on their way are lost.
     Reset,
 }
 
-/// What a [`FaultProxy`] has seen.
+/// Counts of a [`FaultProxy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -82,7 +82,7 @@ struct Shared {
     counts: watch::Sender<Counts>,
 }
 
-/// What is done to every connection. Whoever writes has it borrowed, so that a change holds when it is made.
+/// The faults of every connection. A connection borrows the plan while it writes, so that a change holds when it is made.
 #[derive(Debug, Default)]
 struct Plan {
     /// The server of new connections, if it is another one.
@@ -93,7 +93,7 @@ struct Plan {
     /// How many limits there were.
     limits: u64,
     refuses: bool,
-    /// What was done once. Each connection is hit by those after its beginning.
+    /// Faults that happened once. Each connection is hit by the acts after its beginning.
     acts: Vec<Act>,
 }
 
@@ -137,8 +137,8 @@ impl FaultProxy {
         self.serving.address()
     }
 
-    /// From now on, no byte and no FIN passes in this direction, and the proxy reads no more than 16 KiB of it: whoever sends is blocked
-    /// once the buffers of the system are full. TCP stays. What was held back passes after [`resume`](Self::resume).
+    /// From now on, no byte and no FIN passes in this direction. The proxy reads no more than 16 KiB of it, so the sender is blocked once
+    /// the buffers of the system are full. The TCP connection stays. The bytes that were held back pass after [`resume`](Self::resume).
     ///
     /// The [module](self) has an example.
     pub fn stall(&self, flow: Flow) {
@@ -254,7 +254,7 @@ impl FaultProxy {
         });
     }
 
-    /// What the proxy has seen until now.
+    /// The counts of the proxy until now.
     pub fn counts(&self) -> Counts {
         *self.shared.counts.borrow()
     }

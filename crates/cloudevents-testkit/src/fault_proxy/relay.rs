@@ -19,7 +19,7 @@ use tokio::{
 const ROOM: usize = 16 << 10;
 const BACKLOG: u32 = 1024;
 
-/// What is passed on at a time with a rate, in parts of a second.
+/// With a rate, one write passes at most the bytes of such a part of a second.
 const PARTS: u32 = 20;
 
 pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener) {
@@ -87,7 +87,7 @@ async fn finish(mut side: TcpStream) {
     let _ = copy(&mut side, &mut sink()).await;
 }
 
-/// Forwards until the connection ends by itself, or returns what ends it.
+/// Forwards until the connection ends by itself, or returns the act that ends it.
 async fn until_hit(
     shared: &Shared,
     begin: usize,
@@ -165,7 +165,7 @@ impl Pump<'_> {
         let _ = self.plan.wait_for(|plan| !plan.holds(self.flow, self.begin)).await;
     }
 
-    /// Writes what may pass now. The plan cannot change meanwhile.
+    /// Writes the bytes that may pass now. The plan cannot change meanwhile.
     fn pass(&mut self, buffer: &mut BytesMut, to: &WriteHalf<'_>) -> io::Result<Step> {
         let plan = self.plan.borrow_and_update();
         if plan.holds(self.flow, self.begin) {

@@ -18,10 +18,13 @@ const SENT: usize = 900;
 /// How long a member may take until another one has its turn.
 const TURN: Duration = Duration::from_millis(20);
 
-/// Three receivers share what is sent. While it is sent, one leaves at once with a message that it holds, one is drained, and two others
-/// come. Each message arrives, and what the member that stays has accepted arrives once. The venue's receivers have to share one queue.
+/// Checks that members may come and go while messages are sent.
 ///
-/// An error says what does not hold.
+/// Three receivers share the messages. While the messages are sent, one receiver leaves at once with a message that it holds, one is
+/// drained, and two others come. Each message has to arrive. Messages that the member that stays has accepted have to arrive once. The
+/// venue's receivers have to share one queue.
+///
+/// An error says which of these does not hold.
 pub async fn check_members(venue: &impl Venue) -> Result<(), Failure> {
     let mut options = ReceiverOptions::default();
     options.in_flight.messages = 10;

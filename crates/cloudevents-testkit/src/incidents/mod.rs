@@ -1,8 +1,12 @@
-//! What production does to senders and receivers of any protocol: checks that a binding's test runs through a [`FaultProxy`].
+//! Incidents of production, for senders and receivers of any protocol: checks that a binding's test runs through a [`FaultProxy`].
 //!
 //! A binding implements [`Proxied`] over a broker, real or embedded, and calls [`check_all`]. Each check asserts four things as far as they
-//! apply: what was confirmed arrives; each send has an outcome within the time of [`Patience`]; the state of both connections shows what
-//! happened; and when the fault is over, both work again without being opened anew.
+//! apply:
+//!
+//! - Confirmed messages arrive.
+//! - Each send has an outcome within the time of [`Patience`].
+//! - The states of both connections show the fault.
+//! - When the fault is over, both connections work again without being opened anew.
 //!
 //! The pages of protocols in `docs/protocols` of the repository have the results.
 
@@ -71,7 +75,7 @@ const SILENCE: Duration = Duration::from_secs(4);
 /// How long a fault lasts that is to be survived.
 const STALL: Duration = Duration::from_secs(2);
 
-/// What a busy machine may add to a time.
+/// How much a busy machine may add to a time.
 const SLACK: Duration = Duration::from_secs(6);
 
 /// Within which time both work again after a fault is over: the pause before the next attempt is at most as long as the fault was.
@@ -80,13 +84,13 @@ const AGAIN: Duration = Duration::from_secs(15);
 /// The bytes per second of a line, or of each of them, over which no large message passes within `SHORT`.
 const SLOW: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
-/// How often a fault comes to the same sender and receiver: what is not reset behind the first one shows in the second.
+/// How often a fault comes to the same sender and receiver. A state that is not reset after the first fault shows in the second.
 const ROUNDS: usize = 2;
 
 /// How many sends wait in a fault.
 const WAITING: usize = 20;
 
-/// Where a connection is cut, in bytes of one direction: in handshakes, in frames, and in what confirms them.
+/// Where a connection is cut, in bytes of one direction: in handshakes, in frames, and in confirmations.
 const CUTS: [(Flow, u64); 8] = [
     (Flow::ToClient, 0),
     (Flow::ToClient, 7),
@@ -148,10 +152,12 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
     join_all(checks.map(|(name, check)| async move { (name, check.await) })).await.into_iter().collect()
 }
 
-/// The broker is replaced at its address by another one, without queues, sessions and positions: both connect to that, and what is sent
-/// from then on arrives. What only the first one had is gone with it. `empty` is where the other one listens.
+/// Checks that both connect to another broker at the same address.
 ///
-/// An error says what does not hold.
+/// The other broker has no queues, sessions and positions. Messages that are sent to it have to arrive. Messages that only the first broker
+/// had are gone with it. The other broker listens at `empty`.
+///
+/// An error says which of these does not hold.
 pub async fn check_replaced(venue: &impl Proxied, empty: SocketAddr) -> Result<(), Failure> {
     let scene = Scene::open(venue).await?;
     // More than will be sent to the other one: a log that has outgrown a position looks like the one before.
@@ -298,7 +304,7 @@ async fn half_open(venue: &impl Proxied, patience: Patience) -> Result<Verdict, 
     scene.works_again().await
 }
 
-/// The broker gets what is sent, and what it says does not come: sends have an end, twice, so that they leave no room taken behind.
+/// The broker gets the messages, and its answers do not come. Sends have an end, twice, so that they leave no permit taken behind.
 async fn unconfirmed_sends(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
     if !venue.claims().persistent {
         return Ok(Verdict::NotClaimed);
@@ -334,7 +340,7 @@ async fn a_slow_consumer(venue: &impl Proxied, patience: Patience) -> Result<Ver
     Ok(Verdict::Holds)
 }
 
-/// A handler that takes its time, with the receiver's own bounds: nothing comes twice, whatever waits for it.
+/// A handler that takes its time, with the receiver's own bounds. No message comes twice, no matter how many wait for the handler.
 async fn a_slow_handler(venue: &impl Proxied) -> Result<Verdict, Failure> {
     const MANY: usize = 600;
     const PACE: Duration = Duration::from_millis(15);

@@ -23,7 +23,7 @@ use tokio::{
 /// How long a message may take to arrive before another one is sent. Over a protocol that keeps nothing, the first may be lost.
 const ARRIVES: Duration = Duration::from_millis(500);
 
-/// A sender, and a receiver in a task of its own that accepts what comes.
+/// A sender, and a receiver in a task of its own that accepts all messages.
 pub(super) struct Scene {
     sender: Sender,
     sending: Connectivity,
@@ -33,10 +33,10 @@ pub(super) struct Scene {
     /// How long handling a message takes; `None` while the handler stands still.
     pace: watch::Sender<Option<Duration>>,
     receiver: JoinHandle<()>,
-    /// What the receiver counts.
+    /// The counters of the receiver.
     received: Arc<Counters>,
     next: AtomicUsize,
-    /// What was confirmed.
+    /// The confirmed messages.
     confirmed: Mutex<BTreeSet<usize>>,
     /// How many sends had an error.
     failed: AtomicUsize,
@@ -60,7 +60,7 @@ struct Came {
     ended: Option<String>,
 }
 
-/// A message that was sent, and what became of it.
+/// A message that was sent, and its outcome.
 #[derive(Debug)]
 pub(super) struct Sent {
     number: usize,
@@ -261,7 +261,7 @@ impl Scene {
         self.arrive(&numbers, LONG).await
     }
 
-    /// What was confirmed arrives, where the protocol keeps it. It comes again only after a lost connection.
+    /// Confirmed messages arrive, if the protocol keeps them. They come again only after a lost connection.
     pub(super) async fn nothing_confirmed_is_lost(&self) -> Result<(), Failure> {
         if self.persistent {
             self.all_arrive(LONG).await?;
@@ -291,7 +291,7 @@ impl Scene {
         })?;
         let (receiving, came) = (self.received.snapshot(), self.came.borrow());
         let came: u64 = came.times.values().sum();
-        // One may be on its way to those that came. A settlement that failed counts as what it was to be.
+        // One may be on its way to the messages that came. A settlement that failed counts as the settlement that it was to be.
         ensure(
             (came..=came.saturating_add(1)).contains(&receiving.accepted) && receiving.received >= came,
             || format!("{came} came and were settled, and counted is {receiving}"),
@@ -324,7 +324,7 @@ impl Scene {
     /// Waits until the receiver has this to show; `false` if it has not in time. An error if it has ended, or panicked.
     async fn sees(&self, limit: Duration, wanted: impl Fn(&Came) -> bool) -> Result<bool, Failure> {
         let mut watched = self.came.clone();
-        // What it returns is a lock, and would stop this for ever if another message came now.
+        // It returns a lock, which would stop this for ever if another message came now.
         let seen =
             timeout(limit, watched.wait_for(|came| came.ended.is_some() || wanted(came))).await.is_ok();
         let ended = self.came.borrow().ended.clone();
@@ -340,7 +340,7 @@ impl Drop for Scene {
     }
 }
 
-/// Accepts what comes, unless it stands still.
+/// Accepts all messages, unless it stands still.
 async fn receive(
     mut receiver: Receiver,
     came: watch::Sender<Came>,

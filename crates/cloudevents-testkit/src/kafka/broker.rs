@@ -20,27 +20,27 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// How long the broker's own clients wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A Kafka cluster of one broker, in memory, for any client of this process or another one: it listens on a port of the
-/// loopback interface and ends when it is dropped.
+/// A Kafka cluster of one broker, in memory, for any client of this process or another one. It listens on a port of the loopback interface
+/// and ends when it is dropped.
 ///
 /// It is librdkafka's mock cluster. It knows topics, partitions, keys, headers, compression, idempotent producers, offsets, consumer groups
 /// with every assignment strategy, and commits: `tests/real/behaves` of `cloudevents-kafka` runs the same behaviours against it and against
 /// Apache Kafka. It is not Kafka:
 ///
-/// - Transactions are refused: sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to
-///   one. A consumer cannot meet messages of a transaction here, whatever its `isolation.level`.
+/// - Transactions are refused. Sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to
+///   one. A consumer cannot meet messages of a transaction here, with any `isolation.level`.
 /// - Admin clients get no answer. Topics are created by [`create_topic`](Self::create_topic). A producer that may create topics gets one of
 ///   four partitions for every name that it sends to, although Kafka refuses names with other characters than `a-zA-Z0-9._-`.
-/// - What an idempotent producer sends again, as the response was lost, is stored again.
+/// - Messages that an idempotent producer sends again, because the response was lost, are stored again.
 /// - A partition keeps 5 MiB or 100,000 messages; the older ones are dropped. Nothing expires or is compacted.
 /// - The size of messages is not checked.
 /// - An offset that is looked up by a time is the end of the partition.
 /// - There are no users, no TLS, no quotas and no access control. There is one broker, so that no leader changes.
 /// - The first member of a new group gets its partitions at once, without the three seconds that Kafka waits for more
-///   ([`rebalance_after`](Self::rebalance_after)). A member that joins
-///   later waits for the `session.timeout.ms` of the consumers minus one second, so tests set it to two or three seconds. While a group is
-///   rebalanced, commits are refused. A member whose session ends while it joins, as its machine stood still, gets no answer: it joins
-///   again `max.poll.interval.ms` and three seconds later, so tests set that, too.
+///   ([`rebalance_after`](Self::rebalance_after)). A member that joins later waits for the `session.timeout.ms` of the consumers minus one
+///   second, so tests set it to two or three seconds. While a group is rebalanced, commits are refused. A member whose session ends while
+///   it joins, because its machine stood still, gets no answer. It joins again `max.poll.interval.ms` and three seconds later, so tests set
+///   that, too.
 ///
 /// ```
 /// use cloudevents_testkit::kafka::Broker;
@@ -94,7 +94,7 @@ impl Broker {
         cluster(&self.host)?.create_topic(topic, partitions.into(), 1).map_err(failed)
     }
 
-    /// Says of a topic that it does not exist, to whoever asks for its partitions, until [`remember_topic`](Self::remember_topic). It
+    /// Answers requests for the partitions of a topic that the topic does not exist, until [`remember_topic`](Self::remember_topic). It
     /// keeps all messages and commits.
     pub fn forget_topic(&self, topic: &str) -> Result<(), Error> {
         let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -224,7 +224,7 @@ impl Broker {
     }
 }
 
-/// What a [`Broker`] refuses: see [`Broker::refuse_next`].
+/// A refusal of a [`Broker`]: see [`Broker::refuse_next`].
 ///
 /// ```
 /// use cloudevents_testkit::kafka::{Broker, Refusal};
@@ -312,9 +312,9 @@ fn is_topic(name: &str) -> bool {
     (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_legal)
 }
 
-/// Refuses the messages and offsets of this many transactions: the mock cluster takes part in them, and shows what was aborted to every
-/// consumer. Each refusal is fatal for its producer, so a broker would have to meet as many producers. An API that is removed instead
-/// leaves clients waiting.
+/// Refuses the messages and offsets of this many transactions. The mock cluster takes part in transactions, and shows aborted messages to
+/// every consumer. Each refusal is fatal for its producer, so a broker would have to meet as many producers. If the API were removed
+/// instead, clients would wait.
 fn without_transactions(host: &BaseProducer) -> Result<(), Error> {
     const TRANSACTIONS: usize = 10_000;
     let refusals = [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED; TRANSACTIONS];

@@ -129,7 +129,7 @@ impl Broker {
         self.shared.changed.notify_waiters();
     }
 
-    /// Writes bytes to the connection of this client, whatever they are: for broken packets. Returns whether it is connected.
+    /// Writes any bytes to the connection of this client: for broken packets. Returns whether it is connected.
     pub fn send_raw(&self, client: &str, bytes: &[u8]) -> bool {
         let mut state = self.shared.state();
         let Some(session) = state.sessions.get_mut(client).filter(|session| session.is_connected()) else {
@@ -145,8 +145,8 @@ impl Broker {
         self.shared.state().sessions.values_mut().for_each(|session| session.cut());
     }
 
-    /// Stops listening and closes every connection, like a crash. Keeps the sessions, with what is not acknowledged. Returns when no task
-    /// runs any more.
+    /// Stops listening and closes every connection, like a crash. Keeps the sessions, with their unacknowledged messages. Returns when no
+    /// task runs any more.
     pub fn stop(&mut self) {
         self.serving.stop();
         self.shared.state().sessions.values_mut().for_each(|session| session.cut());

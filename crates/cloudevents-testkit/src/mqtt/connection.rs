@@ -75,7 +75,7 @@ async fn connected(shared: &Shared, wire: &mut Wire) -> Result<(), Fault> {
     ended.map(drop)
 }
 
-/// What a connection did last.
+/// The last step of a connection.
 enum Step {
     Sent,
     Heard,
@@ -242,7 +242,7 @@ impl<'a> Client<'a> {
         result
     }
 
-    /// Sends again what the client has not acknowledged.
+    /// Sends the messages again that the client has not acknowledged.
     fn resume(&mut self, wire: &mut Wire) -> io::Result<()> {
         for next in self.with(Session::resume).into_iter().flatten() {
             let packet = match next {
@@ -298,7 +298,7 @@ impl<'a> Client<'a> {
         Ok(self.handle(packet, wire)?.map_or(Step::Heard, Step::Left))
     }
 
-    /// Takes what is there for the client, as far as it has room.
+    /// Writes the messages for the client, as many as the buffer takes.
     fn fill(&self, wire: &mut Wire) -> io::Result<()> {
         wire.write_raw(&self.with(|session| std::mem::take(&mut session.raw)).unwrap_or_default());
         while !wire.is_full()

@@ -1,4 +1,4 @@
-//! Sessions: what the broker keeps for a client, connected or not.
+//! Sessions: the state that the broker keeps for a client, connected or not.
 
 use super::topics::{matches, shared};
 use rumqttc_v5::mqttbytes::{
@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// What the broker has for a client.
+/// The state of a client's session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionView {
@@ -64,7 +64,7 @@ struct Subscription {
     filter: String,
     /// The group of a shared subscription.
     group: Option<String>,
-    /// What topics are compared with.
+    /// The filter that topics are compared with.
     matched: String,
     qos: QoS,
     no_local: bool,
@@ -87,7 +87,7 @@ struct Sent {
     received: bool,
 }
 
-/// What to send to the client next.
+/// The next packet for the client.
 #[allow(clippy::large_enum_variant)] // nearly all are messages
 pub(super) enum Next {
     Publish(Publish),
@@ -219,7 +219,7 @@ impl Session {
         self.wake();
     }
 
-    /// What was sent before the connection was lost, to be sent again.
+    /// The packets that were sent before the connection was lost, to be sent again.
     pub(super) fn resume(&mut self) -> Vec<Next> {
         let limit = self.max_packet;
         self.unacknowledged.retain(|sent| sent.received || sent.stored.publish.size() <= limit);

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a publisher hears.
+/// The answer to a publisher.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
@@ -203,7 +203,7 @@ impl State {
         }
     }
 
-    /// Ends a session. What its shared subscriptions left goes to other members.
+    /// Ends a session. Messages that its shared subscriptions left go to other members.
     pub(super) fn end(&mut self, client: &str) {
         let Some(session) = self.sessions.remove(client) else { return };
         for Stored { publish, shared, .. } in session.into_shared() {

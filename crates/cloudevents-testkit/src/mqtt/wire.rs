@@ -41,7 +41,7 @@ pub(super) struct Wire {
     /// Whether the client speaks MQTT 3.1.1. Unknown until its CONNECT was read.
     old: Option<bool>,
     limit: usize,
-    /// What is to be written.
+    /// The bytes to write.
     out: BytesMut,
 }
 
@@ -65,8 +65,8 @@ impl Wire {
         self.out.len() >= ENOUGH
     }
 
-    /// Reads the next packet, and writes what is to be written meanwhile; returns `None` when all is written. With nothing to write, waits
-    /// for a packet. Cancel-safe.
+    /// Reads the next packet, and writes the buffer meanwhile. Returns `None` when all is written. With nothing to write, waits for a
+    /// packet. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Option<Packet>, Fault> {
         let (mut reading, mut writing) = self.stream.split();
         let mut writes = !self.out.is_empty();
@@ -100,7 +100,7 @@ impl Wire {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Reports why the connection ends, where the client can hear it, and writes what is left, unless the client does not read.
+    /// Reports why the connection ends, if the client can hear it. Writes the rest of the buffer, unless the client does not read.
     pub(super) async fn finish(mut self, fault: Option<Fault>) {
         let _ = match fault {
             Some(Fault::Rule(reason)) if self.old == Some(false) => {

@@ -70,7 +70,7 @@ pub(super) async fn serve(shared: Arc<Shared>, number: u64, stream: TcpStream) {
     let _ = writer.await; // what was said before the end
 }
 
-/// What the client sent in CONNECT.
+/// The settings that the client sent in CONNECT.
 struct Wants {
     verbose: bool,
     /// Whether subjects of messages are checked.
@@ -161,7 +161,7 @@ impl Client {
         Ok(())
     }
 
-    /// Takes part in what is published, with what it wants.
+    /// Gets published messages from now on, as its CONNECT requested.
     fn join(&mut self) {
         let client = routes::Client {
             out: self.out.clone(),
@@ -220,13 +220,13 @@ fn info(shared: &Shared, number: u64) -> Vec<u8> {
     format!("INFO {info}\r\n").into_bytes()
 }
 
-/// Writes what the client is given, and ends when it is gone.
+/// Writes to the client, and ends when the client is gone.
 async fn write(mut stream: OwnedWriteHalf, mut given: UnboundedReceiver<Give>, pending: Arc<AtomicUsize>) {
     while let Some(give) = given.recv().await {
         let written = match give {
             Give::Bytes(bytes) => {
                 let written = stream.write_all(&bytes).await;
-                // What is no message of a subscription was not counted.
+                // Bytes that are no message of a subscription were not counted.
                 let _ = pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pending| {
                     Some(pending.saturating_sub(bytes.len()))
                 });

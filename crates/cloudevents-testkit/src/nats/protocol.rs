@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 /// The longest line, as in nats-server.
 const LINE: usize = 4096;
 
-/// What a client sends.
+/// An operation of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Connect(Bytes),

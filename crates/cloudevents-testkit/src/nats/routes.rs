@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc::UnboundedSender};
 
-/// What a connection can get.
+/// Output for a connection.
 #[derive(Debug)]
 pub(super) enum Give {
     Bytes(Bytes),
@@ -103,8 +103,8 @@ impl Routes {
         self.subscriptions.iter().filter(|subscription| matches(&subscription.subject, subject)).count()
     }
 
-    /// Gives the message to every subscription without a group, and to one of each group, whatever the subjects of its members. Returns to
-    /// how many.
+    /// Gives the message to every subscription without a group, and to one of each group, also if the subjects of its members differ.
+    /// Returns to how many.
     pub(super) fn publish(&mut self, message: &Published<'_>) -> usize {
         if !is_subject(message.subject) {
             return 0;

@@ -59,7 +59,7 @@ pub struct Server {
     serving: Serving,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct Shared {
     pub(super) options: ServerOptions,
     pub(super) port: Mutex<u16>,

@@ -30,7 +30,7 @@ enum Value {
 }
 
 impl Arguments {
-    /// Reads arguments. What RabbitMQ would heed and this broker does not is refused.
+    /// Reads arguments. Arguments that RabbitMQ heeds and this broker does not are refused.
     pub(super) fn new(table: &FieldTable) -> Result<Self, Fault> {
         let is_quorum = table
             .inner()

@@ -39,11 +39,11 @@ pub struct BrokerOptions {
     /// Whether messages are confirmed together, one confirmation for all that arrived at once. Default: yes, as RabbitMQ does when it
     /// is busy.
     pub confirms_together: bool,
-    /// What happens to the properties of messages that clients publish. Default: nothing.
+    /// Changes to the properties of messages that clients publish. Default: none.
     pub interceptor: Interceptor,
 }
 
-/// What a [`Broker`] does to the properties of each message that clients publish, before it routes or returns the message.
+/// The change that a [`Broker`] makes to the properties of each published message, before it routes or returns the message.
 ///
 /// ```
 /// use cloudevents_testkit::rabbitmq::Interceptor;
@@ -133,7 +133,7 @@ impl Broker {
         self.shared.with(|state| state.queues.contains_key(name))
     }
 
-    /// Deletes a queue and what is in it, and cancels its consumers.
+    /// Deletes a queue and its messages, and cancels its consumers.
     pub fn delete_queue(&self, name: &str) {
         self.shared.change(|state| state.remove_queue(name));
     }
@@ -159,8 +159,8 @@ impl Broker {
         self.shared.change(|state| state.closings = state.closings.saturating_add(1));
     }
 
-    /// Refuses with 403 what the connections that are open now declare, publish or consume, as RabbitMQ before 4.3 does when the token
-    /// of a login has expired. They stay open.
+    /// Refuses with 403 that the present connections declare, publish or consume. They stay open. RabbitMQ before 4.3 does this when the
+    /// token of a login has expired.
     pub fn expire_logins(&self) {
         self.shared.change(|state| state.expired = state.number());
     }

@@ -1,4 +1,4 @@
-//! Channels: what clients request, and what they get.
+//! Channels: the requests of clients, and their answers and messages.
 
 use super::{
     broker::Shared,
@@ -74,7 +74,7 @@ impl Channel {
         let handled = match frame {
             AMQPFrame::Method(_, AMQPClass::Channel(channel::AMQPMethod::CloseOk(_))) => return Ok(false),
             AMQPFrame::Method(_, AMQPClass::Channel(channel::AMQPMethod::Close(_))) => {
-                // What the client settled is settled before it hears that the channel is closed.
+                // The client's settlements are settled before it hears that the channel is closed.
                 shared.change(|state| state.leave(self.key));
                 let close_ok = channel::AMQPMethod::CloseOk(channel::CloseOk {});
                 send(id, AMQPClass::Channel(close_ok), out);
@@ -247,7 +247,7 @@ impl Channel {
             basic::AMQPMethod::Cancel(cancel) => {
                 let tag = &cancel.consumer_tag;
                 if let Some(queue) = self.consumers.remove(tag) {
-                    // What it got before is sent before the answer.
+                    // The consumer's earlier messages are sent before the answer.
                     self.flush(out);
                     self.shared.change(|state| {
                         state.cancel(&queue, |other| other.channel == self.key && other.tag == *tag);

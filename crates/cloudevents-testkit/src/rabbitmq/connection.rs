@@ -63,7 +63,7 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
     }
 }
 
-/// What both sides agreed on.
+/// The limits that both sides agreed on.
 struct Limits {
     /// The most channels that are open.
     channels: u16,
@@ -141,7 +141,7 @@ impl Connection {
                 match handled {
                     Ok(false) => {}
                     Ok(true) => {
-                        // What the connection held is free before the client hears that it is closed.
+                        // Messages and queues of the connection are free before the client hears that it is closed.
                         self.end();
                         self.stream.write_all(&self.out).await?;
                         return Ok(());
@@ -199,7 +199,7 @@ impl Connection {
         if std::mem::replace(&mut self.closing, true) {
             return;
         }
-        // What cannot be read now cannot be read later.
+        // Input that cannot be read now cannot be read later.
         self.input.clear();
         self.end();
         let (reply_code, reply_text) = (fault.code, fault.text.into());
@@ -207,7 +207,7 @@ impl Connection {
         self.send(0, AMQPClass::Connection(connection::AMQPMethod::Close(close)));
     }
 
-    /// Returns what the client holds, and removes what was its own.
+    /// Returns the messages that the client holds, and removes its exclusive queues.
     fn end(&mut self) {
         self.channels.clear();
         self.shared.change(|state| state.disown(self.number));
@@ -365,7 +365,7 @@ fn has(properties: &FieldTable, capability: &str) -> bool {
     }
 }
 
-/// What clients look at before they use an extension of the protocol.
+/// The capabilities that clients look at before they use an extension of the protocol.
 fn properties() -> FieldTable {
     let mut capabilities = FieldTable::default();
     for extension in [

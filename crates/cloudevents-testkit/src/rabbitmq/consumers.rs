@@ -24,7 +24,7 @@ pub(super) struct Consumer {
     holds: usize,
 }
 
-/// What a channel is to send, and what its client holds.
+/// The output of a channel, and the messages that its client holds.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     out: Vec<Out>,
@@ -36,7 +36,7 @@ pub(super) struct Outbox {
     consumed: usize,
 }
 
-/// What a channel is to send.
+/// Output of a channel.
 #[derive(Debug)]
 pub(super) enum Out {
     Deliver { to: ShortString, delivery: Delivery },
@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// What a channel is to send now.
+    /// The output that a channel has to send now.
     pub(super) fn outgoing(&mut self, channel: ChannelKey) -> Vec<Out> {
         self.channels.get_mut(&channel).map(|outbox| std::mem::take(&mut outbox.out)).unwrap_or_default()
     }
@@ -169,7 +169,7 @@ impl State {
         Ok(())
     }
 
-    /// Ends a channel: its consumers leave, and what its client holds returns.
+    /// Ends a channel: its consumers leave, and the messages that its client holds return.
     pub(super) fn leave(&mut self, channel: ChannelKey) {
         let names: Vec<String> = self.queues.keys().cloned().collect();
         names.iter().for_each(|name| self.cancel(name, |consumer| consumer.channel == channel));

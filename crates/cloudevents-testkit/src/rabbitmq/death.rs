@@ -23,8 +23,8 @@ impl Reason {
     }
 }
 
-/// Records in `x-death` that the message left this queue, newest first, and in `x-first-death-*` if it is the first time. What a client
-/// wrote there counts, as in RabbitMQ 3. The time of its own that the message had is gone; where it gets another key, its further ones,
+/// Records in `x-death` that the message left this queue, newest first, and in `x-first-death-*` if it is the first time. Entries that a
+/// client wrote there count, as in RabbitMQ 3. The message loses its own time of expiry. If it gets another key, it loses its further keys,
 /// too.
 pub(super) fn record(message: &mut Message, queue: &str, reason: Reason, is_rekeyed: bool) {
     let Properties::Read(properties) = &message.properties else { return };

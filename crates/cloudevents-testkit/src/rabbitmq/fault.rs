@@ -51,7 +51,7 @@ pub(super) fn not_allowed(what: impl AsRef<str>) -> Fault {
     fault(530, "NOT_ALLOWED", what)
 }
 
-/// What RabbitMQ may have, and this broker has not.
+/// For features that RabbitMQ may have, and this broker has not.
 pub(super) fn not_implemented(what: impl AsRef<str>) -> Fault {
     fault(540, "NOT_IMPLEMENTED", what)
 }

@@ -16,8 +16,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what RabbitMQ 3.10 does: `tests/real/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. What it does not
-//! have, it refuses, mostly with the error 540 (not implemented), which ends the connection.
+//! It behaves as RabbitMQ 3.10 does: `tests/real/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. It refuses
+//! features that it does not have, mostly with the error 540 (not implemented), which ends the connection.
 //!
 //! It has
 //! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones; bindings; the headers `CC` and

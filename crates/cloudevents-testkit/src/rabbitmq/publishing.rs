@@ -172,7 +172,7 @@ impl Publisher {
         }
     }
 
-    /// Answers what was withheld, if the queue now has another answer.
+    /// Answers the messages that were withheld, if the queue now has another answer.
     pub(super) fn confirm_withheld(&mut self, shared: &Shared) {
         let all = std::mem::take(&mut self.withheld);
         for (number, (queue, message)) in all {

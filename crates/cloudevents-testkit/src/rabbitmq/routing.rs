@@ -20,7 +20,7 @@ pub(super) struct Exchange {
     pub(super) bindings: Vec<Binding>,
 }
 
-/// What leads from an exchange to a queue.
+/// A binding of a queue to an exchange.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Binding {
     /// A routing key, or a pattern of it.
@@ -71,7 +71,7 @@ fn matches(pattern: &[&str], key: &[&str], mut fits: impl FnMut(&str, &str) -> b
     }
     for wanted in pattern {
         if *wanted == "#" {
-            // What can be taken, can be taken with more.
+            // A pattern that can take some words can take more.
             let least = taken.iter().position(|taken| *taken).unwrap_or(taken.len());
             taken.iter_mut().skip(least).for_each(|taken| *taken = true);
         } else {
@@ -86,7 +86,7 @@ fn words(key: &str) -> Vec<&str> {
     if key.is_empty() { Vec::new() } else { key.split('.').collect() }
 }
 
-/// What `x-match` requests.
+/// The rule that `x-match` requests.
 #[derive(Clone, Copy)]
 struct Match {
     all: bool,

@@ -17,7 +17,7 @@ use std::{
 /// A channel: the number of its connection, and its own.
 pub(super) type ChannelKey = (u64, ChannelId);
 
-/// What outlives a restart.
+/// The state that outlives a restart.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queues: BTreeMap<String, QueueState>,
@@ -136,7 +136,7 @@ impl State {
         let ttl = [own, queue.arguments.number("x-message-ttl")].into_iter().flatten().min();
         let expires = ttl.and_then(|ttl| Instant::now().checked_add(Duration::from_millis(ttl)));
         queue.ready.push_back(Stored { sequence, message, redelivered: false, returns: 0, expires });
-        // What expires at once is for a consumer that waits, or for none.
+        // A message that expires at once is for a consumer that waits, or for none.
         if ttl == Some(0) {
             queue.dispatch(name, &mut self.channels);
             let is_left = queue.ready.back().is_some_and(|last| last.sequence == sequence);
@@ -165,7 +165,7 @@ impl State {
         }
     }
 
-    /// Moves expired messages and what was stuck, and removes expired queues. Returns whether there were any, and when the next one
+    /// Moves expired messages and stuck messages, and removes expired queues. Returns whether there were any, and when the next one
     /// expires.
     pub(super) fn expire(&mut self) -> (bool, Option<Instant>) {
         let now = Instant::now();
@@ -200,8 +200,8 @@ impl State {
         (changed, due)
     }
 
-    /// Moves a dead letter, as RabbitMQ without `expiration`. What no queue takes, or what would go round in a cycle, is dropped, or stays
-    /// with the queue where that is at least once. Returns whether it has left its queue.
+    /// Moves a dead letter, as RabbitMQ without `expiration`. A dead letter that no queue takes, or that would go round in a cycle, is
+    /// dropped. It stays with its queue if the queue dead-letters at least once. Returns whether it has left its queue.
     fn bury(&mut self, name: &str, message: Message, reason: Reason) -> bool {
         let Some(queue) = self.queues.get(name) else { return true };
         let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return true };

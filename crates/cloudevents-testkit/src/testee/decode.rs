@@ -48,7 +48,7 @@ pub(crate) fn decode(request: &Json) -> Result<Answer, Error> {
     Ok(Answer::Result(result.into()))
 }
 
-/// Reads the message of a request. The inner error names what the toolkit does not support.
+/// Reads the message of a request. The inner error names the feature that the toolkit does not support.
 pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
     let via = request.get("via").and_then(Json::as_str).unwrap_or_default();
     let Some(carrier) = Carrier::of(via) else { return Ok(Err(format!("there is no carrier `{via}`"))) };

@@ -1,4 +1,4 @@
-//! `deliver`: the response of a webhook receiver to a delivery, and what its application got.
+//! `deliver`: the response of a webhook receiver to a delivery, and the number of events that its application got.
 
 use super::{Answer, carrier, on_a_runtime};
 use crate::tagged::{self, malformed};
@@ -57,7 +57,7 @@ impl Exchange<'_> {
     }
 }
 
-/// What the application does with the events.
+/// How the application handles the events.
 enum Handler {
     /// It accepts them.
     Accept,

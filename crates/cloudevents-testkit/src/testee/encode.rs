@@ -55,10 +55,10 @@ fn with_losses(message: Json, losses: &Losses) -> Json {
     json!({"message": message, "losses": losses})
 }
 
-/// A message, and what it loses of the events. The inner error names what the toolkit does not support.
+/// A message, and its losses. The inner error names the feature that the toolkit does not support.
 pub(crate) type Written = Result<Result<(Json, Losses), String>, Error>;
 
-/// Writes events to what `to` names.
+/// Writes events to the carrier that `to` names.
 fn write(to: &Json, events: &[Event]) -> Written {
     let text = |name| to.get(name).and_then(Json::as_str);
     let via = text("via").unwrap_or_default();
@@ -86,7 +86,7 @@ pub(crate) struct To<'a> {
     formats: &'a Formats,
 }
 
-/// What is to be written: one event in a mode, or a batch in a format.
+/// The wanted output: one event in a mode, or a batch in a format.
 pub(crate) enum Wanted<'f> {
     One(Mode<'f>),
     Batch(&'f dyn Format),
@@ -118,7 +118,7 @@ impl<'a> To<'a> {
         }
     }
 
-    /// Reads `mode` and `format`. The error names what the toolkit does not support.
+    /// Reads `mode` and `format`. The error names the feature that the toolkit does not support.
     pub(crate) fn wanted(&self) -> Result<Wanted<'a>, String> {
         let text = |name| self.member(name).and_then(Json::as_str);
         let name = text("format").unwrap_or("json");
@@ -150,7 +150,7 @@ impl<'a> To<'a> {
         })
     }
 
-    /// Adds the address to what was written, if an option has it.
+    /// Adds the address to the written message, if an option has it.
     pub(crate) fn addressed(&self, option: &str, written: Written) -> Written {
         let mut written = written?;
         if let (Ok((Json::Object(members), _)), Some(address)) = (&mut written, self.option(option)) {

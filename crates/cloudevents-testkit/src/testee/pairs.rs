@@ -1,4 +1,4 @@
-//! What the messages of several bindings have: lists of names and values, octets as text.
+//! Parts that the messages of several bindings have: lists of names and values, octets as text.
 
 use crate::tagged::{self, malformed};
 use cloudevents_core::Error;

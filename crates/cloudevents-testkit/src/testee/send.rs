@@ -1,4 +1,4 @@
-//! `send`: the requests of a webhook sender to a target, and what it makes of the responses.
+//! `send`: the requests of a webhook sender to a target, and the results of the responses.
 
 use super::{Answer, carrier, on_a_runtime};
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) fn send(request: &Json) -> Result<Answer, Error> {
             .and_then(|origin| origin.parse().ok())
             .ok_or_else(|| malformed("the origin is no DNS name"))?,
     );
-    // One attempt for each event; what would follow shows in the state of the target.
+    // One attempt for each event. The state of the target shows the next step.
     options.retry = RetrySchedule::new([]);
     options.sender.timeout = Some(Duration::from_secs(5));
     let exchange = Exchange {

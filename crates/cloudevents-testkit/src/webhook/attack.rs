@@ -11,7 +11,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// What a hostile sender does.
+/// An attack of a hostile sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Attack {
@@ -27,7 +27,7 @@ pub enum Attack {
     Declared(u64),
 }
 
-/// What the target did about it.
+/// The target's reaction to an attack.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attacked {

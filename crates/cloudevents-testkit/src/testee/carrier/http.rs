@@ -38,13 +38,13 @@ pub fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
         let octets = octets(value)?;
         let name = match HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => name,
-            // What is no header name in HTTP is no attribute either, unless it has the prefix of one.
+            // A name that is no header name in HTTP is no attribute either, unless it has the prefix of one.
             Err(_) if name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("ce-")) => {
                 return Err(not_http(name));
             }
             Err(_) => continue,
         };
-        // What an HTTP parser does: the white space around a value is not part of it.
+        // As an HTTP parser does: the white space around a value is not part of it.
         let value = HeaderValue::from_bytes(octets.trim_ascii()).map_err(|_| not_http(name.as_str()))?;
         headers.append(name, value);
     }

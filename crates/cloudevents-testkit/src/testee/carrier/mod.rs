@@ -42,7 +42,7 @@ pub(crate) const CODECS: &[Codec] = &[
     websockets::CODEC,
 ];
 
-/// What `via` names.
+/// The carrier that `via` names.
 #[derive(Clone, Copy)]
 pub(crate) enum Carrier {
     /// A document with one event.
@@ -73,7 +73,7 @@ impl Carrier {
     }
 }
 
-/// What the protocol calls the documents of formats, and those of batches.
+/// The protocol's names of formats, for documents of one event and of a batch.
 pub(crate) fn format_names() -> impl Iterator<Item = FormatName> {
     carriers().iter().filter(|carrier| carrier.is_format()).map(|carrier| &*carrier.name)
 }

@@ -71,7 +71,7 @@ fn written(message: &RabbitMessage) -> Json {
     json!({"properties": properties, "headers": headers, "body": tagged::from_bytes(&message.body)})
 }
 
-/// What is written is text: the binding names no other type.
+/// Every written value is text: the binding names no other type.
 fn typed(value: &FieldValue) -> Json {
     match value.as_field() {
         Field::Bytes(bytes) => json!({"type": "longstr", "value": String::from_utf8_lossy(bytes)}),
