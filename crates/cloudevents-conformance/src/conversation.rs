@@ -18,12 +18,12 @@ use crate::tree::json::Json;
 pub(crate) struct Conversation<'t> {
     testee: &'t mut dyn Testee,
     seq: u64,
-    /// Where numbers are drawn instead, and those that were.
+    /// The drawing of request numbers, and the numbers that were drawn. `None` if requests are counted.
     drawn: Option<(Draw, BTreeSet<u64>)>,
-    /// What every request says of the revisions that it is judged by.
+    /// The revisions that judge the requests. Every request names them.
     spec: Option<Value>,
     broken: bool,
-    /// What the testee said when it was started first.
+    /// The answer of the testee to its first start.
     started: Option<(Implementation, Capabilities)>,
     /// Why the testee was given up. Nothing more is sent to it.
     lost: Option<Breakdown>,
@@ -50,7 +50,7 @@ const BROKEN: usize = 30;
 /// times.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What to look at when hardly anything is answered.
+/// A hint for a run with hardly any answers.
 const SMOKE: &str = "Is it the adapter? `ce conformance run --smoke` checks it";
 
 /// A request and its answer.
@@ -97,7 +97,7 @@ impl<'t> Conversation<'t> {
         self
     }
 
-    /// Starts the testee. It has to say the same each time, because reports show what it said first.
+    /// Starts the testee. Each start has to return the same answer, because reports show the first one.
     pub(crate) fn start(&mut self) -> Result<(Implementation, Capabilities), Breakdown> {
         let answer = self.testee.call(&json!({"cmd": "start", "version": 1}).to_string())?;
         let no_answer =

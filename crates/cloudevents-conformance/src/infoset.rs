@@ -44,7 +44,7 @@ pub struct Element {
     pub name: String,
     /// Attributes by name, without declarations of namespaces. The value of `xsi:type` is a name, too.
     pub attributes: BTreeMap<String, String>,
-    /// What is between its tags.
+    /// The content between its tags.
     pub children: Vec<Node>,
 }
 

@@ -182,7 +182,7 @@ fn is_set((name, value): &(Text, Json)) -> bool {
     !value.is_null() || name.as_str() == Some("data")
 }
 
-/// A payload that the request gave as JSON compares as JSON, whatever its spelling (RFC 8259, section 2); any other as bytes.
+/// Compares payloads. If the request gave the payload as JSON, spellings may differ (RFC 8259, section 2). Otherwise bytes are compared.
 fn diff_payload(path: &Path, how: &How, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
     match (how.compares_json_bodies().then(|| parse(wanted).ok()).flatten(), parse(got)) {
         (Some((_, wanted)), Ok((_, mut got))) => {

@@ -25,7 +25,7 @@ pub(crate) struct How {
     pub(super) timestamp: TimestampComparison,
     /// The attributes that the request calls timestamps.
     pub(super) timestamps: Vec<String>,
-    /// What the testee reports beyond the specification: only this is compared of `losses`, `repairs` and `notes`.
+    /// The reports of the testee beyond the specification. `losses`, `repairs` and `notes` are compared only if this names them.
     pub(super) reports: Vec<String>,
     /// Whether every payload of the request is JSON, as far as it says, and not bytes or characters.
     pub(super) json_given: bool,
@@ -39,7 +39,7 @@ pub(crate) struct How {
     pub(super) any_escapes: bool,
     /// Which events that are read may have the content type that their format implies.
     pub(super) implied: Implied,
-    /// Whether what is written may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
+    /// Whether a written event may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
     pub(super) may_add_time: bool,
     /// Which documents of the JSON format may state the content type that it implies, where the expected one states none.
     pub(super) may_state: Implied,
@@ -51,12 +51,15 @@ pub(crate) struct How {
     pub(super) json_encoded: bool,
     /// Whether so is that of a message that is passed on, where it states a media type that is JSON.
     pub(super) json_passed: bool,
-    /// Whether numbers of JSON payloads may be written as another text of the same number, such as one that a runtime writes which holds
-    /// numbers as doubles, and media types in another spelling.
+    /// Whether numbers of JSON payloads may have another text of the same number, and media types another spelling.
+    ///
+    /// For example, a runtime that holds numbers as doubles writes other texts.
     pub(super) any_spelling: bool,
-    /// Whether what is read are texts of attributes, of types that their carrier does not say.
+    /// Whether the texts that are read are values of attributes, and their carrier does not say the types.
     pub(super) untyped: bool,
-    /// The types that an extension may have which is stated as a String: those that its carrier writes as it does a String.
+    /// The types that an extension may have if it is stated as a String.
+    ///
+    /// Its carrier writes values of these types in the same way as a String.
     pub(super) written_alike: &'static [&'static str],
     /// Whether the value `null` is read as a payload, or as none.
     pub(super) null_is_none: bool,
@@ -64,13 +67,13 @@ pub(crate) struct How {
     pub(super) any_form: bool,
 }
 
-/// What the texts of headers may be, which say no types.
+/// The types that the text of a header may have. Headers do not say types.
 const TEXTS: &[&str] = &["Integer", "Boolean", "Timestamp", "URI", "URI-reference", "Binary"];
 
-/// What strings of the JSON format may be.
+/// The types that a string of the JSON format may have.
 const JSON_STRINGS: &[&str] = &["Timestamp", "URI", "URI-reference", "Binary"];
 
-/// What strings of the Avro format may be.
+/// The types that a string of the Avro format may have.
 const AVRO_STRINGS: &[&str] = &["Timestamp", "URI", "URI-reference"];
 
 /// Which events may have the content type that their format implies, where they state none: "exactly equivalent" (spec.md,
@@ -80,15 +83,17 @@ pub(super) enum Implied {
     /// None: the format implies no content type.
     #[default]
     None,
-    /// Those of the JSON format whose payload is not bytes, which in `main` have no content type unless they state one.
+    /// Events of the JSON format whose payload is not bytes. In `main`, they have no content type unless they state one.
     NoBytes,
-    /// Those of the JSON format.
+    /// All events of the JSON format.
     All,
 }
 
 impl How {
-    /// Creates it for a case that is judged by these revisions. With `text`, times are compared by their text, whatever the case requires.
-    /// With `verbatim`, events are written with the attributes that they have, and read with the types of their attributes.
+    /// Creates it for a case that is judged by these revisions.
+    ///
+    /// With `text`, times are compared by their text, even if the case requires another comparison. With `verbatim`, events are written
+    /// with the attributes that they have, and read with the types of their attributes.
     pub(crate) fn of(
         case: &Case,
         revisions: &[Revision],
@@ -165,7 +170,7 @@ impl How {
             && source.get("message").is_some_and(|message| !is_document(message))
     }
 
-    /// Whether what the case reads can only be events of the JSON format.
+    /// Whether the case can only read events of the JSON format.
     fn reads_json_events(case: &Case) -> bool {
         let of_json = |carrier: &Carrier| matches!(&carrier.content_type, ContentType::Always(format) if matches!(&**format, "json" | "json-batch"));
         let is_json = carrier(&case.request).is_some_and(of_json);
@@ -178,7 +183,7 @@ impl How {
             })
     }
 
-    /// Whether what the case reads is an event of the Avro format, whose branch `null` is both no payload and the JSON value.
+    /// Whether the case reads an event of the Avro format, whose branch `null` is both no payload and the JSON value.
     fn reads_avro(case: &Case) -> bool {
         case.op() == Some("decode")
             && (case.request.get("via").is_some_and(|via| via == "avro")
@@ -188,7 +193,7 @@ impl How {
                 }))
     }
 
-    /// The types that the carrier of what is read writes as it does a String.
+    /// The types whose values the carrier of the input writes in the same way as a String.
     fn written_alike(case: &Case) -> &'static [&'static str] {
         if Self::reads_texts(case) {
             TEXTS
@@ -236,14 +241,15 @@ impl How {
             })
     }
 
-    /// Whether two values are timestamps of one instant, and that is what counts.
+    /// Whether two values are timestamps of one instant, and the case compares instants.
     pub(crate) fn same_instant(&self, wanted: &str, got: &str) -> bool {
         let instant = Instant::parse(wanted);
         self.timestamp == TimestampComparison::Instant && instant.is_some() && instant == Instant::parse(got)
     }
 
-    /// Whether an attribute of this name is a timestamp, where the carrier does not name the type, such as in a header: `time` is,
-    /// and what the request calls one.
+    /// Whether an attribute of this name is a timestamp if the carrier does not name the type, such as in a header.
+    ///
+    /// `time` is a timestamp. So is each attribute that the request states as a timestamp.
     pub(crate) fn is_timestamp(&self, name: &str) -> bool {
         name == TIME || self.timestamps.iter().any(|timestamp| timestamp == name)
     }
@@ -402,7 +408,7 @@ pub(super) fn is_canonical_string(value: &Json, text: &Json) -> bool {
     has_one && text.as_str() == Some(&*canonical)
 }
 
-/// What carries the message that a part of a request is about.
+/// The carrier of the message that a part of a request is about.
 fn carrier(side: &Map<String, Value>) -> Option<&'static Carrier> {
     Carrier::of(side.get("via")?.as_str()?)
 }
@@ -460,7 +466,7 @@ fn spell_content_type_alike(wanted: &Node, got: &mut Node) {
     }
 }
 
-/// Gives text that is the same as the wanted one, whatever its spelling, the wanted one.
+/// Replaces text by the wanted text if the two differ only in spelling.
 fn spell_text_alike(wanted: &Node, got: &mut Node, same: &dyn Fn(&str, &str) -> bool) {
     match (wanted, &mut *got) {
         (Node::Tagged(tag, wanted), Node::Tagged(other, got)) if tag == other => {
@@ -477,7 +483,7 @@ fn spell_text_alike(wanted: &Node, got: &mut Node, same: &dyn Fn(&str, &str) -> 
     }
 }
 
-/// Whether the payloads that a request hands over are JSON: those of its events, or those in the message that it reads.
+/// Whether the payloads that a request hands over are JSON: the payloads of its events, or of the events in the message that it reads.
 fn gives_json(case: &Case) -> bool {
     let is_json = |event: &Value| {
         let kinds = event.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.keys());
@@ -541,7 +547,7 @@ pub(super) const TIME: &str = "time";
 /// The attribute that the JSON format implies.
 pub(super) const CONTENT_TYPE: &str = "datacontenttype";
 
-/// What it implies.
+/// The value of [`CONTENT_TYPE`] that the JSON format implies.
 pub(super) const JSON: &str = "application/json";
 
 /// The type of attributes that compare by the instant.

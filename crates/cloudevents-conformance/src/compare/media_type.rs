@@ -11,7 +11,7 @@ pub(crate) fn same(wanted: &str, got: &str) -> bool {
     }
 }
 
-/// What stands before the parameters, in lower case.
+/// The part before the parameters, in lower case.
 pub(crate) fn essence(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim_matches(SPACE).to_ascii_lowercase()
 }
@@ -45,8 +45,9 @@ impl MediaType {
     }
 }
 
-/// The first parameter, if the place before the next semicolon is not empty, and what follows that semicolon.
-/// `None`: not to be read as parameters.
+/// The first parameter, and the text behind the next semicolon.
+///
+/// There is no parameter if nothing stands before the semicolon. `None`: the text cannot be read as parameters.
 #[expect(clippy::type_complexity, reason = "a pair of two optional things, used once")]
 fn parameter(text: &str) -> Option<(Option<(String, String)>, Option<&str>)> {
     let text = text.trim_start_matches(SPACE);
@@ -74,7 +75,7 @@ fn parameter(text: &str) -> Option<(Option<(String, String)>, Option<&str>)> {
     Some((Some((name.to_ascii_lowercase(), value)), after))
 }
 
-/// The value of a quoted string whose opening quotation mark is gone, and what follows it.
+/// The value of a quoted string whose opening quotation mark is gone, and the text behind the string.
 pub(super) fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.chars();

@@ -15,12 +15,12 @@ pub(super) fn reads_via(request: &Value) -> &str {
     request["via"].as_str().or_else(|| request["from"]["via"].as_str()).unwrap_or_default()
 }
 
-/// What is known of the carrier that a request reads from.
+/// The description of the carrier that a request reads from.
 pub(super) fn reads_from(request: &Value) -> Option<&'static Carrier> {
     Carrier::of(reads_via(request))
 }
 
-/// What is known of the carrier that a request writes to.
+/// The description of the carrier that a request writes to.
 pub(super) fn writes_to(request: &Value) -> Option<&'static Carrier> {
     Carrier::of(writes_via(request))
 }
@@ -101,7 +101,7 @@ pub(super) fn each_payload(answer: &mut Value, mut change: impl FnMut(&Value) ->
     }
 }
 
-/// The list of headers, whatever the carrier calls it.
+/// The list of headers. Carriers have different names for it.
 pub(super) fn headers(message: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
     let mut names = carriers().iter().filter_map(|carrier| Some(&carrier.headers.as_ref()?.member));
     message.get_mut(names.find(|name| message.contains_key(*name))?)?.as_array_mut()

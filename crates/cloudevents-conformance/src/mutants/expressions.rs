@@ -93,7 +93,7 @@ fn reaches(request: &mut Value, beginning: &str, past: &str) {
     });
 }
 
-/// An expression in which what has this operator is evaluated before the last operator, which stands behind it.
+/// An expression in which the operand before the last operator is evaluated first, if it has this operator.
 fn first(request: &mut Value, last: &str, operator: &str) {
     regroup(request, |text| {
         let (operand, rest) = text.rsplit_once(last).filter(|(operand, _)| operand.contains(operator))?;

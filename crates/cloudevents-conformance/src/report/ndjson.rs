@@ -130,7 +130,9 @@ impl<W: Write> Reporter for NdjsonReport<W> {
     }
 }
 
-/// The first outcomes that are allowed, for people to read: those of the run, whose cases may vary, be observed, or come from elsewhere.
+/// The first outcomes that are allowed, for people to read.
+///
+/// They are the outcomes of the run, because its cases may vary, be observed, or come from elsewhere.
 fn expected(report: &CaseReport<'_>) -> Value {
     report.allowed.iter().take(3).map(|outcome| written(outcome)).collect()
 }

@@ -1,5 +1,5 @@
-//! Avro: datums of the schemas that the specification publishes, and what two encodings of one may differ in: the order of entries
-//! of a map, and the blocks they are in.
+//! Avro: datums of the schemas that the specification publishes. Two encodings of one datum may differ in the order of entries of a map,
+//! and in the blocks of the entries.
 
 use std::collections::BTreeMap;
 

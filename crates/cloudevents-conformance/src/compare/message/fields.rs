@@ -7,8 +7,9 @@ use crate::compare::instant::Instant;
 use crate::compare::{Difference, How, MOST, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
 
-/// Notes where a list of headers is not the wanted one. A list that is not there is an empty one. With `may_mirror`, the headers of
-/// attributes say what the body says, too: each may be left out.
+/// Records a difference if a list of headers is not the wanted list. A missing list counts as an empty one.
+///
+/// With `may_mirror`, the headers of attributes repeat the body, and each of them may be left out.
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,
@@ -114,8 +115,8 @@ impl Field<'_> {
             return false;
         }
         if how.any_escapes && percent_encodes(carrier) && carrier.is_of_attribute(self.name) {
-            // Which characters are escaped without need is the writer's choice, in each spelling of a time.
-            // That a value is not quoted besides is a SHOULD NOT (`HTTP-3.1.3.2-d`), and whoever reads it takes the quotation marks away.
+            // The writer may escape characters without need, in each spelling of a time. That a value is not quoted as well is a SHOULD NOT
+            // (`HTTP-3.1.3.2-d`), and a reader removes the quotation marks.
             let plain = |value: &Json| text(value).map(unquoted).as_deref().and_then(unescaped);
             let is_timestamp = how.is_timestamp(&carrier.attribute(self.name));
             let same = plain(self.value).zip(plain(other.value)).is_some_and(|(wanted, got)| {
@@ -173,7 +174,7 @@ fn same_media_type(wanted: &Json, got: &Json) -> bool {
     }
 }
 
-/// Whether a field is the `time` of an event, named as the other attributes are, where those that are wanted have none.
+/// Whether a field is the `time` of an event, named like the other attributes, and no wanted field is a `time`.
 fn is_added_time(carrier: &Carrier, field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
     let Some((prefix, name)) =
         field.name.len().checked_sub(TIME.len()).and_then(|at| field.name.split_at_checked(at))
@@ -229,8 +230,9 @@ fn percent_encodes(carrier: &Carrier) -> bool {
     carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
 }
 
-/// A header value without the escapes that it need not have, of characters in the printable ASCII range but the quotation mark and the
-/// percent sign. That there are none is not said (HTTP, section 3.1.3.2); their digits should be in upper case, as those of others.
+/// A header value without needless escapes: escapes of printable ASCII characters other than the quotation mark and the percent sign.
+///
+/// The specification does not forbid them (HTTP, section 3.1.3.2). Their digits should be in upper case, as the digits of other escapes.
 fn without_needless(value: &str) -> String {
     let mut parts = value.split('%');
     let mut plain = parts.next().unwrap_or_default().to_owned();

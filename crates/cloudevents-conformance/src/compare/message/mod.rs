@@ -77,8 +77,9 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
     body(path, carrier, notation, wanted, got, differences);
 }
 
-/// Notes where a response of a webhook's target, or a request of a sender, is not the wanted one: of its headers, those count that are
-/// stated, and those of events and of the handshake. A body counts where it is stated.
+/// Records the differences of a response of a webhook's target, or of a request of a sender.
+///
+/// The headers that count are the stated headers, and the headers of events and of the handshake. A body counts if it is stated.
 pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let Some(carrier) = Carrier::of("http") else { return };
     for name in ["status", "method", "target"] {
@@ -130,8 +131,10 @@ pub(crate) fn without_consent(response: &Json) -> Json {
     Json { kind: Kind::Object(members), span: response.span.clone() }
 }
 
-/// Whether a header is one that a sender may add to its validation request unasked: `WebHook-Request-Callback` "is OPTIONAL", and
-/// `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections 4.1.3 and 4.1.4).
+/// Whether a sender may add this header to its validation request without being required to.
+///
+/// `WebHook-Request-Callback` "is OPTIONAL", and `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections
+/// 4.1.3 and 4.1.4).
 fn is_optional(name: &str, value: &Json) -> bool {
     let is_rate =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0');
