@@ -14,13 +14,13 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// A catalog that events are judged by, and what happens to those that it does not allow.
+/// A catalog that judges events, and the treatment of events that it does not allow.
 pub(super) struct Contract {
     catalog: Arc<Catalog>,
     policy: CatalogPolicy,
     /// Reports that wait to be printed. More are left out.
     reports: mpsc::Sender<Report>,
-    /// What was said of a definition already.
+    /// Reports that were made already: a definition and the kind of report.
     told: Mutex<HashSet<(String, &'static str)>>,
 }
 

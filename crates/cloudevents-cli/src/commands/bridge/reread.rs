@@ -38,11 +38,11 @@ impl Reread {
         Self(seen)
     }
 
-    /// Waits for settings to go on with, instead of those of a bridge that runs. None are lost when this future is dropped.
+    /// Waits for settings to replace the settings of a bridge that runs. None are lost when this future is dropped.
     pub(super) async fn next(&mut self, running: Option<&Config>, console: &Console) -> Arc<Settings> {
         while self.0.changed().await.is_ok() {
             let Some(settings) = self.0.borrow_and_update().clone() else { continue };
-            // It would be read from its beginning, or standard input without what was read ahead.
+            // A file would be read from its beginning, and standard input without the events that were read ahead.
             if !running.is_some_and(|config| matches!(connect::endpoint(&config.from), Ok(None))) {
                 return settings;
             }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// What differs from binding to binding.
+/// The differences between the bindings.
 #[derive(Clone, Copy)]
 pub(super) struct Binding {
     /// The name that the testee protocol has for it.
@@ -68,7 +68,7 @@ impl Binding {
     }
 }
 
-/// Messages as they stand, whatever they are.
+/// Messages exactly as stated, valid or not.
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]
 mod raw {
     use super::{Error, Outgoing, Value};
@@ -138,7 +138,7 @@ impl Broker {
         Ok(Self { sender: None, receiver, runtime })
     }
 
-    /// The places where a consumer reads, and where it publishes what it has read.
+    /// Opens both: the consumer reads from the first, and publishes the events that it has read to the second.
     pub(super) fn open(
         url: &str,
         echo: &str,

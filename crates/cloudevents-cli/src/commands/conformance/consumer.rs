@@ -97,7 +97,7 @@ impl Consumer {
     }
 }
 
-/// Whether two URLs of one protocol lead to the same place, whatever their options.
+/// Whether two URLs of one protocol lead to the same topic, queue, subject or address. Their options make no difference.
 fn are_one_place(one: &str, other: &str) -> Result<bool, Failure> {
     let parsed = |url| Endpoint::parse(url).map_err(connect::failed);
     let (one, other) = (parsed(one)?, parsed(other)?);

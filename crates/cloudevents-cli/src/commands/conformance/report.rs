@@ -53,7 +53,7 @@ pub(crate) fn run(command: &Report, console: &Console) -> Result<Status, Failure
         (None, None) => {
             let text = markdown(&runs);
             if console.requested().is_none() {
-                // A document, and no data: whoever writes it to a file has Markdown there.
+                // A document, not data: a user who writes it to a file has Markdown there.
                 let mut out = Shown(console.out());
                 out.write_all(text.as_bytes())?;
                 out.flush()?;

@@ -40,8 +40,9 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Begins what leads to a result. Where it fails, files of an earlier run would still be there, so those that were requested say that
-    /// there is no result, and why.
+    /// Begins the work that leads to a result.
+    ///
+    /// If it fails, files of an earlier run would stay. So the requested files state that there is no result, and why.
     pub(super) fn begin<T>(
         &self,
         console: &Console,
@@ -197,7 +198,7 @@ fn shown<T>(written: io::Result<T>, unread: T) -> io::Result<T> {
     })
 }
 
-/// A file that keeps what is in it until something is written: when the testee has started, or when the run is over.
+/// A file that keeps its content until the first write: when the testee has started, or when the run is over.
 struct Late<'a> {
     path: &'a Path,
     file: Option<BufWriter<File>>,
@@ -242,7 +243,7 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Gives every reporter what there is to report. One that cannot write gets nothing more.
+    /// Passes each report to every reporter. A reporter that cannot write gets nothing more.
     fn each(&mut self, mut report: impl FnMut(&mut dyn Reporter) -> io::Result<()>) {
         self.to.retain_mut(|reporter| match report(&mut **reporter) {
             Ok(()) => true,

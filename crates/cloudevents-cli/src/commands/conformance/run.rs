@@ -33,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-/// What concerns the program under test, in the help text.
+/// The heading of the options about the program under test, in the help text.
 const TESTEE: &str = "Testing";
 
 /// Run the suite against this toolkit, the program that --testee names, or the consumer that --consumer names.
@@ -68,8 +68,8 @@ pub(crate) struct Run {
     /// Expect the cases of this list, of 1 MiB at most, to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, help_heading = TESTEE, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// Rewrite the list of --known-failing: drop what passes and what no longer exists, add what fails, keep comments, reasons and
-    /// what this run does not judge. What crashes, hangs or breaks the protocol is not added.
+    /// Rewrite the list of --known-failing: drop cases that pass or no longer exist, add cases that fail, keep comments, reasons and cases
+    /// that this run does not judge. Cases that crash, hang or break the protocol are not added.
     #[arg(long, help_heading = TESTEE, requires = "known_failing")]
     update_known_failing: bool,
     /// Response timeout in seconds, also for the start of the testee [default: 10, and 60 for the start].
@@ -114,7 +114,7 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     ended.status()
 }
 
-/// What a run of a suite yields.
+/// The results of the run of a suite.
 struct Ran {
     suite: Suite,
     /// The list of known failures as it was.
@@ -195,7 +195,7 @@ fn vary_in(ci: Option<OsString>) -> Vary {
 /// The id of each case that ran and was judged, and the cause of its failure, if it failed.
 type Judged = RefCell<Vec<(String, Option<String>)>>;
 
-/// Keeps what was judged.
+/// Keeps the cases that were judged.
 struct Failures<'a>(&'a Judged);
 
 impl Reporter for Failures<'_> {
