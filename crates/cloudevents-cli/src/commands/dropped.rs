@@ -1,4 +1,4 @@
-//! Messages that came faster than they were taken, from a peer that does not wait, and those that could not be read.
+//! Messages that arrived faster than the program took them, from a peer that does not wait, and messages that could not be read.
 
 use crate::{console::Console, failure::Status, plain::count, report::Report};
 use cloudevents_kit::transport::{Connectivity, Missing};

@@ -59,7 +59,7 @@ impl Refusals {
         self.waiting.recv().await
     }
 
-    /// What waits, at the end.
+    /// The next refusal that waits, at the end.
     pub(super) fn try_recv(&mut self) -> Option<Error> {
         self.waiting.try_recv().ok()
     }
@@ -71,7 +71,7 @@ impl Refusals {
         (number > 0).then(|| Report::warning(not_shown(number)).kind("refused"))
     }
 
-    /// Reports what waits, at the end.
+    /// Reports the refusals that wait, at the end.
     pub(super) fn tell_rest(&mut self, console: &Console) {
         while let Ok(error) = self.waiting.try_recv() {
             self.tell(&error, console);

@@ -1,4 +1,4 @@
-//! What would read a message that was refused.
+//! Suggests options that would read a message that was refused.
 
 use crate::lenient::suggestion;
 use cloudevents_kit::{DecodeOptions, ErrorKind, Format, RepairKind, json::Json, transport::Received};

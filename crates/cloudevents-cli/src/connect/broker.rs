@@ -1,4 +1,4 @@
-//! URLs of every binding but HTTP. The functions that open them are those of the binding.
+//! URLs of every binding but HTTP. Functions of the binding open them.
 
 use super::{Opened, Sending, binding, failed, shown, unknown};
 use crate::{failure::Failure, report::Report};

@@ -10,13 +10,13 @@ use std::{
 /// The beginnings of compressed files: gzip (RFC 1952) and zstd (RFC 8878).
 const COMPRESSED: [(&[u8], &str); 2] = [(&[0x1f, 0x8b], "gzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd")];
 
-/// Whole lines only: what begins is either written to its end, or removed again.
+/// Whole lines only: a line that begins is either written to its end, or removed again.
 pub(super) struct Lines {
     out: Out,
     /// Whether the last line has no end: it was found so, or a write that failed could not be undone. The next line begins with one, which
     /// destroys nothing: the line before may be a complete event.
     unfinished: bool,
-    /// The name of the file. What it names is appended to, also after the file was renamed or removed, as logs are.
+    /// The name of the file. Lines are appended to the file of this name, also after a file was renamed or removed, as logs are.
     path: Option<PathBuf>,
 }
 

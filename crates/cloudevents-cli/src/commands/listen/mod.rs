@@ -48,13 +48,13 @@ const ENDING: Duration = Duration::from_secs(10);
 
 /// Receive events and print them.
 ///
-/// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that
-/// cannot be read. Listening continues; the exit status will be 1. --envelope and --format-string print it, too, unless there is a
+/// A message that is not an event is reported on standard error and refused. So is a message of a client of HTTP or WebSockets that cannot
+/// be read. Listening continues; the exit status will be 1. --envelope and --format-string print such messages, too, unless there is a
 /// --filter.
 ///
-/// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
-/// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time. What core NATS sends faster than it is
-/// printed, beyond `prefetch`, is dropped: the number is reported, and the exit status will be 3.
+/// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after ten failures in a row, which
+/// is about half a minute, it exits. --reconnect-for sets another time. Messages that core NATS sends faster than they are printed, beyond
+/// `prefetch`, are dropped: their number is reported, and the exit status will be 3.
 ///
 /// Printed messages are removed from an AMQP queue. A Kafka URL without a group reads the whole topic in its
 /// own group, or only new messages with offset=latest, and does not affect other consumers.
@@ -376,7 +376,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if unwritten.is_none() {
         printing.flush()?;
     }
-    // Before what is left is dropped, too, which is no error.
+    // Before the remaining messages are dropped, too, which is no error.
     dropped::tell(connectivity.dropped(), console);
     dropped::tell_unread(&connectivity, console);
     if let Some(server) = &server {
@@ -406,7 +406,7 @@ fn is_batch(delivery: &Delivery) -> bool {
     matches!(delivery.message(), Ok(Message::Batched(_)))
 }
 
-/// Reports what a contract does not allow in the events of a message. Returns the reason to reject it with: the first of them.
+/// Reports the breaches of a contract by the events of a message. Returns the reason to reject it with: the first breach.
 fn broken(
     terms: &Terms,
     events: &[Event],

@@ -118,7 +118,9 @@ pub(super) fn how(adapter: &str) -> String {
     format!("`--from {adapter}` makes events of it")
 }
 
-/// Returns a report of the error with its place in the message, and what would read it, unless it is of what `converts` messages.
+/// Returns a report of the error with its place in the message, and names options that would read the message.
+///
+/// It names no adapter for documents of another system if `converts`: then an adapter converts messages already.
 pub(super) fn report(
     error: &Error,
     delivery: &Delivery,
