@@ -40,7 +40,8 @@ pub struct Deviations {
 #[derive(Args, Clone, Debug, Default)]
 pub struct LenientCatalog {
     /// Judge by a catalog that has mistakes, and allow deviations that existing catalogs have. With names, such as wide-placeholder: allow
-    /// only these deviations, and no mistakes. A wrong name lists them. What is allowed is reported as warnings, once for each rule.
+    /// only these deviations, and no mistakes. A wrong name lists the names. Allowed mistakes and deviations are reported as warnings, once
+    /// for each rule.
     #[arg(
         long,
         value_name = "NAME,...",
@@ -59,7 +60,7 @@ impl LenientCatalog {
     }
 }
 
-/// What a catalog may have that events are judged by.
+/// The mistakes and deviations that a catalog may have if it judges events.
 #[derive(Clone, Debug)]
 pub struct Allowed {
     options: LoadOptions,
@@ -109,9 +110,9 @@ struct Document {
 pub struct Loaded {
     /// The file, folder or URL.
     pub name: String,
-    /// What was read.
+    /// The catalog that was read.
     pub catalog: Catalog,
-    /// What was found in it.
+    /// The findings in the catalog.
     pub findings: Vec<Finding>,
     documents: Vec<Document>,
 }
@@ -164,8 +165,10 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Reads as [`open`](Self::open) does, for a command that judges events by the catalog. One with mistakes, and with deviations that are
-    /// not allowed, is refused. What is allowed is reported, once for each rule.
+    /// Reads as [`open`](Self::open) does, for a command that judges events by the catalog.
+    ///
+    /// A catalog with mistakes or with deviations is refused, unless they are allowed. Allowed mistakes and deviations are reported, once
+    /// for each rule.
     fn contract(path: &Path, allowed: Option<&Allowed>, console: &Console) -> Result<Self, Failure> {
         let options = allowed.map_or_else(LoadOptions::strict, |allowed| allowed.options.clone());
         let loaded = Self::open(path, &options)?;
@@ -216,7 +219,7 @@ impl Loaded {
         }
         let found: Vec<_> = self.documents.iter().map(|document| places(document.json(), &wanted)).collect();
         let report = |finding: &Finding| {
-            // The document that has the place itself, or what is nearest above it.
+            // The document that has the place itself, or else its nearest ancestor.
             let places = self.documents.iter().zip(&found);
             let nearest = |(document, places): (&'_ Document, &HashMap<String, usize>)| {
                 with_ancestors(&finding.place)
@@ -314,7 +317,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
 }
 
-/// A JSON Pointer, and those of everything around its place, the nearest first.
+/// A JSON Pointer and the pointers of its ancestors, the nearest first.
 fn with_ancestors(pointer: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(pointer), |place| place.rsplit_once('/').map(|(above, _)| above))
 }

@@ -106,7 +106,7 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
             }
             None => match start_line(line).filter(|_| is_first) {
                 Some(members) => message.extend(members),
-                // What it would have said is not left out.
+                // The line is not left out, because it could have had a meaning.
                 None => return Err(Partial::Broken("a line of the head is no header (RFC 9112, section 5)")),
             },
         }
@@ -196,7 +196,7 @@ fn body(rest: &[u8], ended: bool) -> Option<usize> {
     while let Some((here, next)) = line(rest, at) {
         at = match here.is_empty() {
             false => next,
-            // What is behind all blank lines is looked at once.
+            // The text behind all blank lines is looked at once.
             true => match skip_blank(rest, next) {
                 behind if follows(behind) => {
                     found = true;

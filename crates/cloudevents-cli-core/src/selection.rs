@@ -1,4 +1,4 @@
-//! Selecting events with an expression of CESQL, and what is reported where it fails.
+//! Selecting events with an expression of CESQL, and reports of its failures.
 
 use crate::{plain::count, report::Report};
 use cloudevents_kit::{
@@ -43,7 +43,7 @@ impl Selection {
         self.passes(self.expression.evaluate(event))
     }
 
-    /// Whether the message matches. Errors are those of [`Expression::evaluate_message`].
+    /// Whether the message matches. Errors are the errors of [`Expression::evaluate_message`].
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         Ok(self.passes(self.expression.evaluate_message(message, with)?))
     }

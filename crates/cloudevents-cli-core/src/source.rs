@@ -116,7 +116,7 @@ impl Place {
         Self { source: Arc::new(source), base: 0, begin: 0, length, index: None }
     }
 
-    /// Returns the text of the event, and nothing of what is around it.
+    /// Returns the text of the event, without the text around it.
     pub fn text(&self) -> Bytes {
         let most = self.source.text.len();
         let begin = self.base.saturating_add(self.begin).min(most);

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-/// The events of a JSON array, and what follows it, in groups of elements.
+/// The events of a JSON array, in groups of elements, and the documents that follow it.
 pub(super) struct Elements {
     reader: Box<dyn BufRead + Send>,
     name: String,
@@ -31,7 +31,7 @@ pub(super) struct Elements {
     ended: bool,
 }
 
-/// Some events of an array, most of them still undecoded, and what follows the array.
+/// Some events of an array, most of them still undecoded, and the events that follow the array.
 #[derive(Debug)]
 pub(super) struct Group {
     name: Arc<str>,
@@ -231,12 +231,12 @@ struct LineCounter {
     at: usize,
     lines: usize,
     begin: usize,
-    /// The place before the chunk where what is not complete begins.
+    /// The place before the chunk where an incomplete element begins.
     pending: Option<Start>,
 }
 
 impl LineCounter {
-    /// Takes the next chunk. What begins at `pending` is not complete.
+    /// Takes the next chunk. The element that begins at `pending` is not complete.
     fn count(&mut self, chunk: Vec<u8>, pending: usize) {
         let begins = self.start(pending);
         let end = self.offset.saturating_add(self.chunk.len());

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-/// Returns the binding or format of a message, and the message as the testee protocol has it. `via` is used for a message that does not
-/// name its own. The error says what is wrong.
+/// Returns the binding or format of a message, and the message as the testee protocol has it.
+///
+/// `via` is used for a message that does not name its own. The error describes the problem.
 pub(super) fn message(mut value: Value, via: &str) -> Result<(String, Value), &'static str> {
     let Some(members) = value.as_object_mut() else { return Err("a message is an object") };
     if is_kcat(members) {
