@@ -1,4 +1,4 @@
-//! Places in a JSON document, found without reading what stands elsewhere.
+//! Places in a JSON document, found without reading the other parts.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;

@@ -6,7 +6,7 @@ use cloudevents_core::{
 };
 use std::{ops::Range, str::Utf8Error};
 
-/// A cursor over a datum. Every method moves it after what it read, or returns an error with the offset.
+/// A cursor over a datum. Every method moves it behind the bytes that it read, or returns an error with the offset.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],

@@ -68,7 +68,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     Ok(losses)
 }
 
-/// The content type as stated, or the one that the payload implies.
+/// The content type as stated, or the content type that the payload implies.
 #[inline]
 fn explicit_content_type(event: &Event) -> &[u8] {
     match core_bytes(event, CoreName::DataContentType) {
@@ -129,12 +129,12 @@ fn branch(event: &Event, data: Option<Data<'_>>) -> u8 {
     }
 }
 
-/// Reports what the payload loses.
+/// Reports the losses of the payload.
 #[inline]
 fn payload_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {
         Data::Text(_) if says_json(event) => losses.push(text_as_json()),
-        // Without a content type, the one that is made explicit is that of XML.
+        // Without a content type, the content type of XML is stated.
         Data::Xml(_) if event.datacontenttype().is_some_and(MediaType::is_json) => {
             losses.push(text_as_json())
         }

@@ -1,4 +1,4 @@
-//! JSON documents other than events, as trees: what crates of this toolkit read settings and catalogs with.
+//! JSON documents other than events, as trees. Crates of this toolkit read settings and catalogs with it.
 //!
 //! **Weaker promises**, as of [`cloudevents_core::codec`]: this module may change in a minor release of the toolkit.
 
@@ -16,8 +16,8 @@ struct Tree(Value);
 
 /// Parses a document, and refuses duplicate members. Its nesting is limited to 128 levels.
 ///
-/// The detail of an error names line and column. Numbers are of the types `i64`, `u64` and `f64`, whatever features of `serde_json` a
-/// program enables.
+/// The detail of an error names line and column. Numbers are of the types `i64`, `u64` and `f64`. Features of `serde_json` that a program
+/// enables make no difference.
 ///
 /// ```
 /// let error = cloudevents_json::codec::parse(br#"{"a": 1, "a": 2}"#).unwrap_err();
@@ -44,7 +44,7 @@ pub fn below(place: &str, name: &str) -> String {
     format!("{place}{}", token(name))
 }
 
-/// What a value is, for messages: `an array`.
+/// The kind of a value, for messages: `an array`.
 pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

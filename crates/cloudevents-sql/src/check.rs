@@ -26,7 +26,7 @@ pub(crate) fn check(root: &Node, step: &Step, options: &Options) -> Vec<Warning>
     checks.found
 }
 
-/// What fails whatever the event is.
+/// The first error that every event has.
 fn failing(step: &Step) -> Option<&EvaluationError> {
     match &step.kind {
         Plan::Failing(_, errors) => errors.first(),

@@ -40,7 +40,7 @@ impl Evaluation<'_> {
         self.errors.is_empty() && self.value == Value::Boolean(true)
     }
 
-    /// Converts it into one that owns its value.
+    /// Converts it into an evaluation that owns its value.
     pub fn into_owned(self) -> Evaluation<'static> {
         Evaluation { value: self.value.into_owned(), errors: self.errors }
     }
@@ -49,7 +49,7 @@ impl Evaluation<'_> {
 /// The steps that patterns of LIKE and functions of text may take in one evaluation: some hundredths of a second.
 const STEPS: usize = 1 << 24;
 
-/// What steps are evaluated with.
+/// The attributes and the limits of an evaluation, and its errors.
 pub(crate) struct Context<'e, A> {
     attributes: &'e A,
     /// `None` when the first error decides and no caller reads it.

@@ -5,8 +5,9 @@ use crate::{Function, Type};
 use std::fmt;
 use std::sync::Arc;
 
-/// The functions that expressions may call: the built-in ones, and those that the program defines. It is a value and not a global, so
-/// each expression can have other functions.
+/// The functions that expressions may call: the built-in functions and the functions of the program.
+///
+/// It is a value and not a global, so each expression can have other functions.
 ///
 /// See [`Function`] for an example.
 #[derive(Clone, Debug, Default)]

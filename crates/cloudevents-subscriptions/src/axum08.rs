@@ -154,7 +154,7 @@ async fn allow(methods: &'static str) -> Response {
     [(header::ALLOW, methods)].into_response()
 }
 
-/// The id of a URL. No subscription has one that is not text.
+/// The id of a URL. No subscription has an id that is not text.
 fn decoded(id: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
     id.map(|Path(id)| id).map_err(|_| Failure::NotFound)
 }

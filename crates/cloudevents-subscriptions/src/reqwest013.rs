@@ -6,7 +6,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::fmt;
 
-/// A client for a subscription manager. Connection pool, TLS and headers are those of the given reqwest client.
+/// A client for a subscription manager. Connection pool, TLS and headers are settings of the given reqwest client.
 ///
 /// A client that follows redirects sends the credentials of sinks wherever the manager points: let it follow none.
 ///
@@ -116,7 +116,7 @@ impl Subscriptions {
         read::parse(&body).map_err(ClientError::Answer)
     }
 
-    /// Returns the response, and what it must not repeat.
+    /// Returns the response, and the secrets that it must not repeat.
     async fn send(
         &self,
         method: Method,
@@ -185,7 +185,7 @@ impl std::error::Error for ClientError {
     }
 }
 
-/// Without the URL, which may be one that only those know who were given it.
+/// Without the URL, which may be a secret of the programs that know it.
 fn unreached(error: reqwest::Error) -> ClientError {
     ClientError::Transport(error.without_url())
 }
@@ -211,7 +211,7 @@ async fn refused(response: Response, secrets: &Secrets) -> ClientError {
     ClientError::Refused(status, reason)
 }
 
-/// Adds what is secret in this request: in its sink, the credential of that, and in settings that are named like headers.
+/// Adds the secrets of this request: of its sink, of the sink's credential, and of settings that are named like headers.
 fn with_secrets(secrets: Secrets, request: Option<&Value>) -> Secrets {
     let member = |name: &str| request.and_then(|request| request.get(name));
     let sink = member("sink").and_then(Value::as_str).unwrap_or_default();

@@ -61,7 +61,7 @@ impl Trie {
         {
             node.values.swap_remove(place);
         }
-        // What holds nothing any more goes. Nodes with one child may stay: they cost a step, not correctness.
+        // Nodes that hold nothing any more are removed. Nodes with one child may stay: they cost a step, not correctness.
         while let [.., parent, child] = *path {
             if self.node(child).is_some_and(|node| node.values.is_empty() && node.children.is_empty()) {
                 if let Some(parent) = self.nodes.get_mut(parent) {

@@ -13,8 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// A schema of `apache-avro`, with all schemas it refers to, for reading data from peers.
 ///
-/// The library itself trusts its input: it reads a truncated string or boolean as null, allocates what a length claims, and follows
-/// nesting without limit. So [`check`](Self::check) validates every datum before the library reads it. [`read_as`](Self::read_as)
+/// The library itself trusts its input: it reads a truncated string or boolean as null, allocates as many bytes as a length claims, and
+/// follows nesting without limit. So [`check`](Self::check) validates every datum before the library reads it. [`read_as`](Self::read_as)
 /// applies schema resolution between a writer's and a reader's schema.
 ///
 /// Creating one parses the schema once; keep it and reuse it.
@@ -37,16 +37,17 @@ use serde::{Serialize, de::DeserializeOwned};
 #[derive(Debug)]
 pub struct CheckedSchema {
     root: Schema,
-    /// In order: a schema comes after those that it refers to.
+    /// In order: a schema comes after the schemas that it refers to.
     references: Vec<Schema>,
     shape: Shape,
 }
 
 impl CheckedSchema {
-    /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly. A schema must come after those
-    /// that it refers to.
+    /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly.
     ///
-    /// The texts may be those of a peer, such as a registry. Names of logical types that do not fit their types are left out.
+    /// A schema must come after the schemas that it refers to.
+    ///
+    /// The texts may come from a peer, such as a registry. Names of logical types that do not fit their types are left out.
     ///
     /// Errors are of these kinds:
     ///
@@ -91,7 +92,8 @@ impl CheckedSchema {
 
     /// Returns the value of one datum written with this schema.
     ///
-    /// Errors are those of [`check`](Self::check), and [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it is not a `T`.
+    /// Errors are the errors of [`check`](Self::check), and [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum is not
+    /// a `T`.
     pub fn read<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, Error> {
         check(&self.shape, datum)?;
         self.read_checked(datum)
@@ -103,7 +105,7 @@ impl CheckedSchema {
     /// Of the variants of a union, the one with the full name is read, else one with the full name as alias, else one with the name in
     /// another namespace. Records may have another name, as in Java; enumerations and fixeds only another namespace.
     ///
-    /// Errors are those of [`read`](Self::read), [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum cannot be
+    /// Errors are the errors of [`read`](Self::read), [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum cannot be
     /// resolved, and [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) when there would be more than 16 MiB of defaults.
     ///
     /// ```

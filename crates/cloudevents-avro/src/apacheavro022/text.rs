@@ -1,8 +1,9 @@
 //! Texts of schemas, as the library may read them.
 //!
-//! The library resolves each default at once, and fills in what a default leaves out: without a limit of levels or values. It copies a type
-//! for each name of it, and takes a complex type that lacks what it consists of for another one. So it gets what this module understood,
-//! without defaults and whatever says nothing about data. Defaults are attributes meanwhile.
+//! The library resolves each default at once, and fills in the members that a default leaves out, without a limit of levels or values. It
+//! copies a type for each name of it. If a complex type lacks its parts, the library takes it for another type. So the library gets the
+//! parts of a schema that this module understood, without defaults and without members that say nothing about data. Defaults are attributes
+//! meanwhile.
 
 use super::{invalid, too_large};
 use apache_avro::{
@@ -22,7 +23,7 @@ const COPIES: usize = 128 << 20;
 /// How many variants and fields all defaults may be compared with to be put into a schema.
 pub(super) const COMPARED: usize = 1 << 20;
 
-/// What the library keeps for a type, or a field, besides texts, about.
+/// About the number of bytes that the library keeps for a type, or for a field, besides texts.
 const TYPE: usize = 192;
 const FIELD: usize = 384;
 
@@ -78,7 +79,7 @@ struct Types {
 }
 
 impl Types {
-    /// Returns what the library needs of a type in this namespace. Readers of JSON limit the levels of a value.
+    /// Returns the parts of a type in this namespace that the library needs. Readers of JSON limit the levels of a value.
     fn read(&mut self, ty: &Value, space: Space<'_>) -> Result<Value, Error> {
         self.size = self.size.saturating_add(TYPE);
         match ty {

@@ -1,4 +1,4 @@
-//! Integers, whatever features of `serde_json` are on.
+//! Integers. Features of `serde_json` make no difference.
 
 use crate::codec::NUMBER;
 use serde::{
@@ -10,7 +10,7 @@ use std::fmt;
 /// Reads an Integer. With the feature `arbitrary_precision`, which any crate of a program can enable, `serde_json` puts numbers into the
 /// buffers of `flatten` and of untagged enums as maps, which the `Deserialize` of `i32` does not know.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-    // Formats that are not text may not know what comes next.
+    // Formats that are not text may not know the type of the next value.
     if deserializer.is_human_readable() {
         deserializer.deserialize_any(Number)
     } else {
