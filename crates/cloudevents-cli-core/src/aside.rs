@@ -35,7 +35,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<String>,
-    /// How many made room for others, and were not reported as left out yet.
+    /// How many texts were dropped for later ones, and were not reported as left out yet.
     left_out: usize,
     /// How many were written.
     written: usize,

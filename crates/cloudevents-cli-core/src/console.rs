@@ -151,7 +151,7 @@ impl Console {
         }
     }
 
-    /// From now on, standard error is written by a thread: if it is not read, reports are left out, and the command goes on.
+    /// From now on, a thread writes standard error: if nothing reads it, reports are left out, and the command continues.
     pub fn write_aside(&self) {
         self.write_by_thread(WAITING);
     }
@@ -248,7 +248,7 @@ impl Notes {
     }
 }
 
-/// Returns the columns of standard output, as a terminal: `COLUMNS` if set, else its width, else 80; at least 40.
+/// Returns the columns of standard output, as a terminal: `COLUMNS` if set, else its width, else 80. The least is 40.
 pub fn stdout_columns() -> usize {
     width(io::stdout())
 }

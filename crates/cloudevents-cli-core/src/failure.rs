@@ -23,7 +23,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// Why a command cannot go on.
+/// Why a command cannot continue.
 #[derive(Debug)]
 pub enum Failure {
     /// The reader of standard output closed the pipe.

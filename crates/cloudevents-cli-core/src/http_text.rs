@@ -67,8 +67,8 @@ const MOST_HEADERS: usize = 10_000;
 /// Reads the HTTP message that the text begins with, as a message of the testee protocol, and returns its length. `ended`: whether no more
 /// text follows.
 ///
-/// A message may begin with a request line or a status line. A body is chunked, or has as many bytes as `Content-Length` names; without
-/// both, it ends before a blank line that the next message follows, and a line break at its end does not belong to it.
+/// A message may begin with a request line or a status line. A body is chunked, or has as many bytes as `Content-Length` names. Without
+/// both, it ends before a blank line that the next message follows. A line break at its end does not belong to it then.
 pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partial> {
     let more = Partial::Needs(text.len().saturating_mul(2));
     let mut at = 0;

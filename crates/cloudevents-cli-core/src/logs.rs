@@ -33,7 +33,7 @@ const SAID_ELSEWHERE: [&str; 4] = [
     "cloudevents_kafka::librdkafka",
 ];
 
-/// And of a bridge, which says of each message whether its letter is stored, and of all why nothing is moved.
+/// More targets that a bridge leaves out: it reports for each message whether its dead letter is stored, and why it moves nothing.
 pub const OF_A_BRIDGE: &[&str] = &["cloudevents_transport::letters"];
 
 /// The value of `--log`: a level of the library, and levels by target.

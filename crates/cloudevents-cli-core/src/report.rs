@@ -422,8 +422,9 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     lines
 }
 
-/// Returns the help of the library in terms of the program, without the parts that name the library's API. `None` if it is only for those
-/// who write programs.
+/// Returns the help of the library in terms of the program, without the parts that name the library's API.
+///
+/// `None` if the help is only for programmers.
 fn for_people(help: &str) -> Option<String> {
     if help.contains("`Decompression`") {
         return Some("decompress the body before: `ce decode` reads bodies as they are".to_owned());

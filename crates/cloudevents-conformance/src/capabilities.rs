@@ -48,7 +48,7 @@ pub struct Capabilities {
     pub uncovered: Vec<String>,
 }
 
-/// Why a testee is not asked about a case.
+/// Why a case is not sent to a testee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lack {
     pub(crate) reason: String,

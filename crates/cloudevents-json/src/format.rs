@@ -100,8 +100,10 @@ pub fn with_json(formats: Formats) -> Formats {
     }
 }
 
-/// The format in which a sender writes events: the given one; without one, JSON for a peer that
-/// [takes documents only](Peer::takes_documents_only); else none, for binary mode. For bindings.
+/// The format in which a sender writes events. For bindings.
+///
+/// It is the given format. If none is given, it is JSON for a peer that [takes documents only](Peer::takes_documents_only). Otherwise it is
+/// none, for binary mode.
 ///
 /// ```
 /// use cloudevents_core::{Format, FormatId, Peer};

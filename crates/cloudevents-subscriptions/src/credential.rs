@@ -137,7 +137,7 @@ impl Credential {
         })
     }
 
-    /// With secrets, for the one who keeps them; without, for everyone else.
+    /// With secrets for the manager that keeps them. Without secrets for every other reader.
     pub(crate) fn write(&self, secrets: bool) -> Value {
         let mut members = Map::new();
         members.insert("credentialtype".into(), self.credentialtype().into());

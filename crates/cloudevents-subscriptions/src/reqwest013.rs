@@ -152,9 +152,10 @@ impl Subscriptions {
 pub enum ClientError {
     /// Sending the request or receiving the response failed. The error does not contain the URL.
     Transport(reqwest::Error),
-    /// The manager refused the request: the status, and the beginning of the body, or a note in its place if the body repeats the
-    /// credential of the request's sink, credentials or identifiers in the URLs of sink or manager, or settings that are named like
-    /// credentials. Headers that the reqwest client adds are not known here.
+    /// The manager refused the request: the status, and the beginning of the body.
+    ///
+    /// A note stands in place of the body if the body repeats a secret: the credential of the request's sink, credentials or identifiers in
+    /// the URLs of sink or manager, or settings that are named like credentials. Headers that the reqwest client adds are not known here.
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),

@@ -53,9 +53,9 @@ impl CheckedSchema {
     ///
     /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, refers to a schema that is missing,
     ///   defines a type in two ways, or has a default that is not of the type of its field.
-    /// - [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): a name has more than 1,024 bytes; all defaults have more than 1 MiB, with the
-    ///   values that they leave out, or one has more than 64 levels; or the schema takes more than 128 MiB, by an estimate that counts each
-    ///   type with all within it.
+    /// - [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): a name has more than 1,024 bytes. Or all defaults have more than 1 MiB, with
+    ///   the values that they leave out, or one default has more than 64 levels. Or the schema takes more than 128 MiB, by an estimate that
+    ///   counts each type with all types within it.
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let texts: Vec<&str> = references.into_iter().chain([text]).collect();
         let mut references = text::parse(&texts)?;
@@ -125,10 +125,10 @@ impl CheckedSchema {
 
     /// Returns the datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` sets it.
     ///
-    /// A field that the value leaves out is written as its default, which must not need bytes, or a type that is defined elsewhere in the
-    /// schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant
-    /// that is one of these, except that a text may be where `string` comes before it. Of very large defaults, not all are written: in
-    /// all, values are compared a million times with the variants and fields that they may be.
+    /// A field that the value leaves out is written as its default. The default must not need bytes, or a type that is defined elsewhere in
+    /// the schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant
+    /// that is one of these. A text may be one if `string` comes before that variant. Of very large defaults, not all are written: in all,
+    /// values are compared a million times with the variants and fields that they may be.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the value does not match the schema.
     pub fn write<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {

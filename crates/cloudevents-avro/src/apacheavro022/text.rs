@@ -308,7 +308,7 @@ fn is_written_right(schema: &Schema, default: &Value, left: &mut usize) -> bool 
             })
         }
         (Schema::Union(union), default) => {
-            // Those behind a string are not asked for a text.
+            // Variants behind a string are not compared with a text.
             let is_last = |variant: &Schema| matches!((variant, default), (Schema::String, Value::String(_)));
             let end = union.variants().iter().position(is_last).unwrap_or(usize::MAX);
             union.variants().iter().take(end).all(|variant| is_written_right(variant, default, left))

@@ -20,7 +20,7 @@ use cloudevents_kit::{
 };
 use std::{ffi::OsStr, iter, path::Path, sync::Arc};
 
-/// Events, and documents of other systems: each document tells its system.
+/// Events, and documents of other systems with the adapter that fits each.
 const AUTO: &str = "auto";
 
 /// The names of the systems that are known.
@@ -64,7 +64,7 @@ pub struct Systems {
 }
 
 impl Systems {
-    /// The adapter of this name. Without a name, and for `auto`, each document tells its system.
+    /// The adapter of this name. Without a name, and for `auto`, the first adapter that fits each document.
     ///
     /// The adapters in a file are among them, and come first.
     pub fn of(name: Option<&str>, map: Option<&Path>) -> Result<Self, Failure> {

@@ -52,12 +52,13 @@ use stream::Elements;
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
     /// Input format instead of the detected one: a format, its batch, JSON Lines, YAML, or documents of another system, such as aws-s3.
-    /// With `auto`, each document tells its system. FORMAT can also be a name in --map. JSON Lines and large JSON batches may have any
-    /// length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
+    /// With `auto`, the adapter that fits each document is used. FORMAT can also be a name in --map. JSON Lines and large JSON batches may
+    /// have any length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000
+    /// events.
     #[arg(long, value_name = "FORMAT", value_parser = read_names(), hide_possible_values = true)]
     pub from: Option<String>,
-    /// Read documents of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one; otherwise
-    /// each document tells its system, and these adapters come first.
+    /// Read documents of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one. Otherwise
+    /// the first adapter that fits each document is used, and these adapters come first.
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
     /// The adapters of both options, once the file was read. It may be a pipe.

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 /// Which documents of other systems become events.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SystemOptions {
-    /// Make events of messages that are documents of another system, such as aws-s3. With `auto`, each document tells its system. NAME can
-    /// also be a name in --map. Other messages are treated as without it.
+    /// Make events of messages that are documents of another system, such as aws-s3. With `auto`, the adapter that fits each document is
+    /// used. NAME can also be a name in --map. Other messages are treated as without it.
     #[arg(long = "from", value_name = "NAME", value_parser = system_names(), hide_possible_values = true)]
     pub(crate) adapter: Option<String>,
-    /// Make events of messages of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one;
-    /// otherwise each document tells its system, and these adapters come first.
+    /// Make events of messages of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one.
+    /// Otherwise the first adapter that fits each document is used, and these adapters come first.
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
 }

@@ -47,7 +47,7 @@ impl Lines {
         Ok(Self { out: Out::File(file), unfinished, path })
     }
 
-    /// Whether writing may wait for who reads: not in a file.
+    /// Whether writing may wait for a reader: not in a file.
     pub(super) fn may_block(&self) -> bool {
         match &self.out {
             Out::Standard(_) => !standard_output_is_file(),

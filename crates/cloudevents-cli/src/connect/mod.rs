@@ -196,7 +196,7 @@ pub(crate) fn check_source(endpoint: &Endpoint) -> Result<(), Failure> {
     }
 }
 
-/// Returns the error for a scheme that nothing in this build opens. `side` is who would.
+/// Returns the error for a scheme that nothing in this build opens. `side` is the side that would open it.
 pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
     let scheme = endpoint.scheme();
     let known = SCHEMES.iter().find(|known| known.scheme == scheme);

@@ -147,8 +147,9 @@ fn without_unset(mut tree: Json) -> Json {
     tree
 }
 
-/// Leaves out the attributes of an event in Avro or CBOR that are null, which are unset (Avro format, section 2.3; CBOR format, section
-/// 2.2). The payload `data` may be null.
+/// Leaves out the attributes of an event in Avro or CBOR that are null. The payload `data` may be null.
+///
+/// They are unset (Avro format, section 2.3; CBOR format, section 2.2).
 fn leave_out_unset(notation: Notation, event: &mut Node) {
     match (notation, event) {
         (Notation::Avro, event) => {
@@ -164,8 +165,9 @@ fn leave_out_unset(notation: Notation, event: &mut Node) {
     }
 }
 
-/// Leaves out the tags of attributes of an event in CBOR which an event that has the same text does not have: a time, a URI and a
-/// URI-reference may each be tagged or plain (CBOR format, section 2.2).
+/// Leaves out the tags of attributes of an event in CBOR if the other event has the same text without a tag.
+///
+/// A time, a URI and a URI-reference may each be tagged or plain (CBOR format, section 2.2).
 fn leave_out_tags(wanted: &mut Node, got: &Node) {
     for (name, value) in wanted.members_mut().filter(|(name, _)| *name != "data") {
         let plain = match value {

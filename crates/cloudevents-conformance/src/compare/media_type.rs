@@ -1,7 +1,9 @@
 //! Media types, as content types compare.
 
-/// Whether two content types are the same media type: essence and parameter names in any case, parameters in any
-/// order, their values without quoting, and that of `charset` in any case (RFC 2046, section 4.1.2).
+/// Whether two content types are the same media type (RFC 2046, section 4.1.2).
+///
+/// Essence, names of parameters and the value of `charset` compare in any case. Parameters may come in any order. Values compare without
+/// quoting.
 ///
 /// On a media type of CloudEvents, `charset=utf-8` says nothing: its formats are UTF-8 by themselves.
 pub(crate) fn same(wanted: &str, got: &str) -> bool {

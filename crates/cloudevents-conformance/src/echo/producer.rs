@@ -129,7 +129,7 @@ pub struct ProducerTestee<C> {
     ended: bool,
 }
 
-/// How many different messages of a sort are kept. A producer may go on for ever, and so may others that write to the same place.
+/// How many different messages of a sort are kept. A producer may never end, and other programs may write to the same topic or queue.
 const KEPT: usize = 100;
 
 /// The kind of message that was taken.

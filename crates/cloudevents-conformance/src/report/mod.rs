@@ -35,7 +35,7 @@ pub(crate) fn cut(answer: &str) -> Cow<'_, str> {
     format!("{}... ({} bytes)", answer.get(..end).unwrap_or_default(), answer.len()).into()
 }
 
-/// Receives the results of a run while it goes on.
+/// Receives the results of a run while it lasts.
 pub trait Reporter {
     /// The testee has started.
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
@@ -43,7 +43,7 @@ pub trait Reporter {
         Ok(())
     }
 
-    /// A case has been asked. It is reported when its turn comes.
+    /// A case was sent to the testee. It is reported when its turn comes.
     fn asked(&mut self) -> io::Result<()> {
         Ok(())
     }

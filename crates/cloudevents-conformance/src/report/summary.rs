@@ -197,9 +197,9 @@ pub enum Problem {
         /// The lists that it omits.
         omitted: Vec<&'static str>,
     },
-    /// The testee did not start again after a breakdown, or broke down too often or for too long, and the rest was not asked.
+    /// The testee did not start again after a breakdown, or broke down too often or for too long. The remaining cases were not sent.
     GaveUp {
-        /// The number of cases that were not asked.
+        /// The number of cases that were not sent.
         unasked: usize,
         /// Why it was given up, for people to read.
         why: String,
@@ -284,7 +284,7 @@ impl Summary {
         total
     }
 
-    /// The number of cases that were asked and neither skipped nor declined, whether the profile judges them or not.
+    /// The number of cases that were sent and neither skipped nor declined, whether the profile judges them or not.
     pub fn answered(&self) -> usize {
         let declined = self.declined.values().chain(self.abstained.values()).sum();
         let unanswered = self.number(Verdict::Skipped).saturating_add(self.number(Verdict::Unasked));

@@ -29,7 +29,7 @@ pub fn mqtt(filters: &Filters, template: &Template) -> PushedDown<String> {
 
 /// Returns the subject to subscribe to, if every event is published to the subject that this template derives from it.
 ///
-/// By calling it, the program also declares that each attribute of the template fills exactly one token: publishers send no event whose
+/// By calling it, the program also declares that each attribute of the template fills exactly one token. So publishers send no event whose
 /// value is empty or contains `.` or white space. `exact` conditions on attributes of the template are pushed; every other attribute
 /// becomes a `*`.
 ///

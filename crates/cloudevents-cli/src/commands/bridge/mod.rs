@@ -103,7 +103,7 @@ pub(crate) struct Bridge {
     #[arg(long)]
     drop_unmatched: bool,
     /// Send only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
-    /// URL of a registry. Messages with others become dead letters. A catalog with mistakes is refused.
+    /// URL of a registry. Messages with other events become dead letters. A catalog with mistakes is refused.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
@@ -163,7 +163,7 @@ pub(crate) struct Bridge {
     certificates: Certificates,
 }
 
-/// The refused messages whose letters no place has stored yet, by name.
+/// The names of the refused messages whose dead letters are not stored yet.
 #[derive(Clone, Default)]
 struct Unstored(Arc<Mutex<HashSet<String>>>);
 
@@ -239,7 +239,7 @@ struct State {
     held: Option<Arc<Settings>>,
     /// How many messages may still be taken back.
     left: Option<u64>,
-    /// Whether letters were refused again, or events of a file or a pipe that have no dead letter.
+    /// Whether dead letters were refused again, or events of a file or a pipe, which have no dead letter.
     refused: bool,
 }
 

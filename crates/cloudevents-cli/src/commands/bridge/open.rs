@@ -307,7 +307,7 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that dead letters have a place that takes messages of every kind.
+/// Checks that the dead-letter destination takes messages of every kind.
 fn check_letters(config: &Config) -> Result<(), Failure> {
     let Some(url) = &config.dead_letter else { return Ok(()) };
     if connect::endpoint(url)?.is_some() {
@@ -318,7 +318,7 @@ fn check_letters(config: &Config) -> Result<(), Failure> {
         .help("name a queue, a topic or an HTTP server for dead letters"))
 }
 
-/// Whether a place accepts letters that nothing gets, and may never report that. With QoS 2, Mosquitto does not.
+/// Whether a destination accepts dead letters that nothing stores, and may never report that. With QoS 2, Mosquitto does not.
 fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     let endpoint = connect::endpoint(url)?;
     let has = |name: &str, value: &str| endpoint.as_ref().and_then(|at| at.option(name)) == Some(value);

@@ -134,7 +134,7 @@ fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes
     response
 }
 
-/// Once the bridge was asked to end: ready when it does, with the number of messages that it finishes.
+/// Waits until the bridge is ending after a request to end. Returns the number of messages that it finishes.
 pub(super) async fn ending(is_asked: &Notify, status: &BridgeStatus) -> usize {
     is_asked.notified().await;
     while !matches!(status.activity().state(), RunState::Ending | RunState::NotRunning) {

@@ -53,7 +53,7 @@ impl Reread {
     }
 }
 
-/// The bridge goes on with the settings that it has.
+/// The bridge continues with the settings that it has.
 fn refused(failure: Failure, console: &Console) {
     console.report(&Report::warning("the settings were not read again: the old ones stay"));
     failure.tell(console);

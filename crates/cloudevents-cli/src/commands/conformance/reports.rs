@@ -178,7 +178,7 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{}` cannot be written: {error}", path.display()))
 }
 
-/// Standard output. Where its reader leaves, such as `head`, the run goes on: the exit status and the files tell how it ends.
+/// Standard output. If its reader leaves, such as `head`, the run continues: the exit status and the files show how it ends.
 pub(super) struct Shown<W>(pub(super) W);
 
 impl<W: Write> Write for Shown<W> {

@@ -78,10 +78,10 @@ pub(crate) struct Run {
     /// Timeout in seconds for the start of the testee, if it differs.
     #[arg(long, help_heading = TESTEE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     start_limit: Option<u64>,
-    /// Give events other ids and hosts other names, and ask in another order and by other numbers, so that looking up published requests
-    /// as they stand, or by their place, answers nothing: `SEED` for the names and the order of that number, `off` for the published ones.
-    /// It does not prove an adapter honest. Reports name the seed [default: a seed of its own for each run where the variable CI is set,
-    /// otherwise off].
+    /// Give events other ids and hosts other names, and send the cases in another order and with other numbers. A testee that looks up
+    /// published requests, or answers by their position, fails then. `SEED` stands for the names and the order of that number, `off` for
+    /// the published ones. A varied run does not prove an adapter honest. Reports name the seed [default: a seed of its own for each run
+    /// where the variable CI is set, otherwise off].
     #[arg(long, help_heading = TESTEE, value_name = "SEED|off", value_parser = vary)]
     vary: Option<Vary>,
     /// Only check that the testee follows the protocol. There is no result for a report.
@@ -208,7 +208,7 @@ impl Reporter for Failures<'_> {
             Finding::Passed | Finding::Failed(_) if !report.judged => return Ok(()),
             Finding::Passed => None,
             Finding::Failed(failure) => Some(failure.cause()),
-            // A line that is no answer is most likely the adapter's, which would fail most cases so. Who knows better lists it.
+            // A line that is no answer is most likely the adapter's, and most cases would fail in this way. A user can list the case.
             Finding::Crashed(_) if report.known_failing.is_none() => return Ok(()),
             Finding::Crashed(breakdown) => Some(breakdown.kind.as_str().to_owned()),
             Finding::Declined(reason) | Finding::Inexpressible(reason) => Some(format!("declined: {reason}")),

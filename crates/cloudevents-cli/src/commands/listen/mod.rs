@@ -43,7 +43,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// How long the end may take. A queue that is asked ends its last request in five seconds.
+/// How long the end may take. A queue ends its last request in five seconds.
 const ENDING: Duration = Duration::from_secs(10);
 
 /// Receive events and print them.
@@ -111,7 +111,7 @@ pub(crate) struct Listen {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reconnect_for: Option<u64>,
     /// Begin with messages that are not older than this: 90s, 15m, 24h or 7d, or a time such as 2026-05-17T12:00:00Z, which sets the option
-    /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists goes on where it is.
+    /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists continues at its position.
     #[arg(long, value_name = "DURATION|TIME", value_parser = since::time)]
     since: Option<SystemTime>,
     #[command(flatten)]

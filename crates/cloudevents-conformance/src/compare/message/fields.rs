@@ -276,8 +276,9 @@ fn unescaped(value: &str) -> Option<String> {
     String::from_utf8(octets).ok()
 }
 
-/// Whether a value of a native type came as the string that is its canonical text: each value "MUST either be represented using the native
-/// AMQP types above or the canonical string form" (AMQP, section 3.1.3.2).
+/// Whether a value of a native type came as the string that is its canonical text.
+///
+/// Each value "MUST either be represented using the native AMQP types above or the canonical string form" (AMQP, section 3.1.3.2).
 fn is_canonical_string(types: &Types, wanted: &Json, got: &Json) -> bool {
     let member = |value: &Json, name: &str| value.get(name).and_then(Json::as_str).map(str::to_owned);
     let (Some(native), Some(string), Some(text)) =

@@ -7,8 +7,10 @@ pub(crate) fn spell_doubles_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| double(one) == double(other));
 }
 
-/// Gives each number of `got` the text of the wanted one, where the two are the same number to the last digit, such as `1`, `1.0`
-/// and `1e0`, or the wanted one is a fraction and one double comes closest to both, such as `1.10` and `1.1000000000000001`.
+/// Gives each number of `got` the text of the wanted number, if the two are equal.
+///
+/// They are equal if they are the same number to the last digit, such as `1`, `1.0` and `1e0`. They are also equal if the wanted number is
+/// a fraction and one double comes closest to both, such as `1.10` and `1.1000000000000001`.
 pub(crate) fn spell_numbers_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| match decimal(one) {
         Some(decimals) => {
