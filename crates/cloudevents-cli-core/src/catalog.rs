@@ -36,7 +36,9 @@ pub struct Deviations {
     pub lenient: Option<LoadOptions>,
 }
 
-/// How a catalog is read that events are judged by. A mistake in it could let every event pass, so that it is refused by default.
+/// How a catalog that judges events is read.
+///
+/// A mistake in the catalog could let every event pass. So a catalog with mistakes is refused by default.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LenientCatalog {
     /// Judge by a catalog that has mistakes, and allow deviations that existing catalogs have. With names, such as wide-placeholder: allow
@@ -152,8 +154,9 @@ impl Loaded {
         Ok(Self { name, catalog: report.catalog, findings: report.findings, documents })
     }
 
-    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that looks at a catalog. Says how many
-    /// mistakes it has.
+    /// Reads as [`open`](Self::open) does, for a command that looks at a catalog. Reports how many mistakes it has.
+    ///
+    /// All deviations are allowed, unless some are named.
     pub fn used(path: &Path, options: Option<&LoadOptions>, console: &Console) -> Result<Self, Failure> {
         let loaded = Self::open(path, options.unwrap_or(&LoadOptions::lenient()))?;
         let mistakes = loaded.count(Level::Mistake);
@@ -242,7 +245,7 @@ impl Loaded {
         self.findings.iter().map(report).collect()
     }
 
-    /// The definition with this id or xid. An id that several groups have names none of them.
+    /// The definition with this id or xid. An id that several groups have names no definition.
     pub fn message(&self, name: &str) -> Result<&Message, Failure> {
         let found: Vec<_> =
             self.catalog.messages().filter(|message| message.xid() == name || message.id() == name).collect();

@@ -25,7 +25,7 @@ impl Lenient {
         self.lenient.unwrap_or_default()
     }
 
-    /// Whether any are.
+    /// Whether any repairs are allowed.
     pub fn is_given(&self) -> bool {
         self.lenient.is_some()
     }

@@ -53,13 +53,13 @@ pub struct Validate {
     #[arg(long)]
     extensions: bool,
     /// Also check against the message definitions and schemas of this catalog: a document of xRegistry, a folder of them, or the URL of a
-    /// registry. An event that nothing in it defines is invalid. A catalog with mistakes is refused. Payloads that its schemas cannot judge
-    /// are reported.
+    /// registry. An event that the catalog does not define is invalid. A catalog with mistakes is refused. Payloads that its schemas cannot
+    /// judge are reported.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
     lenient_catalog: LenientCatalog,
-    /// Leave out the valid ones, but not those whose payload could not be judged.
+    /// Leave out valid events, but not events whose payload could not be judged.
     #[arg(long)]
     invalid: bool,
     #[command(flatten)]

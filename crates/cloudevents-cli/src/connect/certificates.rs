@@ -8,7 +8,7 @@ use cloudevents_kit::{
 };
 use std::path::PathBuf;
 
-/// Which certificates are trusted and shown, where the URL does not say it.
+/// The certificates that are trusted and shown, unless the URL names others.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct Certificates {

@@ -112,7 +112,7 @@ pub(crate) struct Bridge {
     #[arg(long, value_name = "POLICY")]
     catalog_policy: Option<config::CatalogPolicy>,
     /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`). With `key`, messages with the same
-    /// key or `partitionkey` are in order, and those with neither keep that of their partition, topic or queue, one at a time [default:
+    /// key or `partitionkey` are in order. Messages with neither keep the order of their partition, topic or queue, one at a time [default:
     /// key].
     #[arg(long, value_name = "ORDER")]
     order: Option<config::Order>,
@@ -139,8 +139,8 @@ pub(crate) struct Bridge {
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
     /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (see --idle). A dead letter leaves FROM
-    /// when TO has taken it. If TO refuses one again, it stays at FROM, even if FROM has `reject`, and the exit status is 1. It moves to
-    /// `dead-letter` or --dead-letter instead if that names another destination.
+    /// when TO has taken it. If TO refuses one again, the exit status is 1. Then it stays at FROM, even if FROM has `reject`, or moves to
+    /// `dead-letter` or --dead-letter if that names another destination.
     #[arg(long)]
     redrive: bool,
     /// With --redrive: show the messages that would be sent, and settle none. A missing consumer is created, and the broker may count a
@@ -188,10 +188,10 @@ impl Unstored {
     }
 }
 
-/// Lines that wait to be printed. More are left out: printing must not hold up the bridge.
+/// Lines that wait to be printed. More lines are left out: printing must not hold up the bridge.
 const LINES: usize = 1024;
 
-/// Between two attempts to open both ends with settings that were read again: the first one, and the longest.
+/// The pauses between two attempts to open both ends with settings that were read again: the first pause, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure> {
@@ -451,7 +451,7 @@ async fn run_once(
     }
 }
 
-/// The last refusal of a request that was reported. Others for the same reason are reported once a minute.
+/// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.
 #[derive(Default)]
 struct LastRefusal(Option<(String, Instant)>);
 
@@ -473,7 +473,7 @@ impl LastRefusal {
 struct LastReason(Mutex<Option<String>>);
 
 impl LastReason {
-    /// Whether it is another one than before.
+    /// Whether the reason is a new one.
     fn is_news(&self, error: &Error) -> bool {
         let why = words(error);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -487,7 +487,7 @@ impl LastReason {
     }
 }
 
-/// Opens both ends. While that fails because one is away, it is tried again.
+/// Opens both ends. If that fails because an end is away, it is tried again.
 async fn patiently<F: Future<Output = Result<open::Both, Failure>>>(
     open: impl Fn() -> F,
     is_away: impl Fn(Status) -> bool,

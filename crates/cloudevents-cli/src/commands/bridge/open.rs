@@ -45,7 +45,7 @@ pub(super) struct Settings {
     catalog: Option<Arc<Catalog>>,
 }
 
-/// Reads the settings and the catalog, and checks them. Takes a while where commands for secrets, or registries, do.
+/// Reads the settings and the catalog, and checks them. Commands for secrets and registries may take a while.
 pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Settings, Failure> {
     let config = Config::of(command)?;
     let urls = || [&config.from, &config.to].into_iter().chain(&config.dead_letter);
@@ -278,7 +278,7 @@ fn bounds(config: &Config, limit: usize) -> Bounds {
     }
 }
 
-/// Checks that refused messages have a place, and that a group keeps the position.
+/// Checks that refused messages have a destination, and that a group keeps the position.
 fn check_source(config: &Config) -> Result<(), Failure> {
     // A file keeps its events.
     let Some(from) = connect::endpoint(&config.from)? else { return Ok(()) };
@@ -326,7 +326,7 @@ fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
 }
 
-/// Leaves out the keys of messages where the target has none, with a warning: that loses no event.
+/// Leaves out the keys of messages if the target has none, with a warning: that loses no event.
 fn leave_out_keys(
     config: &Config,
     sender: &Sender,

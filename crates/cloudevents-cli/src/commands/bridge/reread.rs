@@ -8,8 +8,9 @@ use crate::{connect, console::Console, failure::Failure, report::Report};
 use std::{future::pending, sync::Arc};
 use tokio::{sync::watch, task::spawn_blocking};
 
-/// The last valid settings that were read after SIGHUP. They are read beside all that the bridge does, which may be given up at any
-/// moment: no signal is lost with it.
+/// The last valid settings that were read after SIGHUP.
+///
+/// A task reads them beside the work of the bridge. That work may be given up at any moment, and no signal is lost with it.
 pub(super) struct Reread(watch::Receiver<Option<Arc<Settings>>>);
 
 impl Reread {
@@ -74,7 +75,7 @@ impl Hangup {
         Some(Self())
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     async fn next(&mut self) {
         #[cfg(unix)]
         if self.0.recv().await.is_some() {

@@ -121,7 +121,7 @@ mod raw {
     }
 }
 
-/// The places of a consumer, or the one of a producer.
+/// The connections to a consumer, or to a producer.
 pub(super) struct Broker {
     /// To the consumer. A producer gets nothing.
     sender: Option<(Sender, Write)>,
@@ -131,7 +131,7 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// The place where a producer writes.
+    /// Receives from the URL that a producer writes to.
     pub(super) fn receiving(url: &str, certificates: &Certificates) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
         let receiver = runtime.block_on(receiver(url, certificates))?;
@@ -200,7 +200,7 @@ pub(super) async fn next(receiver: &mut Receiver) -> Result<Arrived, ChannelErro
     }
 }
 
-/// Opens the place where messages of the implementation arrive.
+/// Opens the URL where messages of the implementation arrive.
 pub(super) async fn receiver(url: &str, certificates: &Certificates) -> Result<Receiver, Failure> {
     let options = ReceiverOptions::from(cloudevents_kit::decoding());
     Ok(connect::receiver(url, options, certificates, None).await?.receiver)

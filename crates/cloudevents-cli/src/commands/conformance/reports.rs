@@ -52,7 +52,7 @@ impl Reports {
         begun.inspect_err(|failure| self.write_failure(&failure.message()))
     }
 
-    /// Whether all that is requested can be written.
+    /// Whether all requested reports can be written.
     fn writable(&self, console: &Console) -> Result<(), Failure> {
         if console.output() == Output::Yaml {
             return Err(
@@ -66,7 +66,7 @@ impl Reports {
         Ok(())
     }
 
-    /// The files of a run that could not start. The failure itself is reported by the caller, so one to write is not.
+    /// The files of a run that could not start. The caller reports the failure itself, so a failure to write is not reported.
     fn write_failure(&self, why: &str) {
         // With the standard error of a testee, it may be long.
         let summary = Summary::not_started(why.chars().take(500).collect::<String>());
@@ -91,8 +91,9 @@ impl Reports {
         }
     }
 
-    /// Runs a suite. `more` gets every result as well. Fails only where the run could not start: a report that cannot be written takes
-    /// neither the verdict nor the other reports with it.
+    /// Runs a suite. `more` gets every result as well.
+    ///
+    /// Fails only if the run could not start. A report that cannot be written leaves the verdict and the other reports intact.
     pub(super) fn run(
         &self,
         suite: &Suite,
@@ -173,7 +174,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(named(path, error).to_string())
 }
 
-/// The error with the file in it that cannot be written.
+/// The error, with the name of the file that cannot be written.
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{}` cannot be written: {error}", path.display()))
 }

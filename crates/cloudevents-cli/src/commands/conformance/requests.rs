@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::{collections::VecDeque, error::Error, pin::pin, time::Duration};
 use tokio::select;
 
-/// The places of a consumer behind HTTP.
+/// The connections to a consumer behind HTTP.
 pub(super) struct Requests {
     client: Client,
     url: String,

@@ -100,14 +100,14 @@ pub(crate) struct Listen {
     /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the
     /// configuration file.
     url: String,
-    /// Exit after this number of events; with --envelope or --format-string, of messages that are printed.
+    /// Exit after this number of events; with --envelope or --format-string, after this number of printed messages.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while messages of JetStream come again that
+    /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while JetStream delivers messages again that
     /// were lost with a connection or that another receiver holds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
-    /// Reconnect for this number of seconds after a connection is lost, however often that fails.
+    /// Reconnect for this number of seconds after a connection is lost, even if many attempts fail.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reconnect_for: Option<u64>,
     /// Begin with messages that are not older than this: 90s, 15m, 24h or 7d, or a time such as 2026-05-17T12:00:00Z, which sets the option
@@ -122,15 +122,15 @@ pub(crate) struct Listen {
     #[arg(long, short)]
     verbose: bool,
     /// Print each message as one object: its time of arrival, place, topic, partition, offset, key, attempt and headers, as far as the
-    /// protocol has them, and its event under `event`. Of a batch, each event has one, with its `index`. A message that is no event has
-    /// `message`, with headers and body, and `error`. Bytes that are no text are `{"base64": ...}`.
+    /// protocol has them, and its event under `event`. Each event of a batch has an object of its own, with its `index`. A message that is
+    /// no event has `message`, with headers and body, and `error`. Bytes that are no text are `{"base64": ...}`.
     #[arg(long, conflicts_with = "format_string")]
     envelope: bool,
     /// Print this text for each message, in place of --output. The placeholders below stand for parts of the message. No
     /// line break is added: end it with `\n`. Messages that are no events are printed, too.
     #[arg(long, short = 'f', value_name = "TEMPLATE", value_parser = Template::parse)]
     format_string: Option<Template>,
-    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Others are
+    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Other events are
     /// accepted and not printed. May be repeated: all have to match.
     #[arg(long, value_name = "NAME=TEXT|EXPRESSION")]
     filter: Vec<String>,
@@ -138,7 +138,7 @@ pub(crate) struct Listen {
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
     /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
-    /// URL of a registry. Messages with others are reported and refused. A catalog with mistakes is refused, too.
+    /// URL of a registry. Messages with other events are reported and refused. A catalog with mistakes is refused, too.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
@@ -428,7 +428,7 @@ fn broken(
     reason
 }
 
-/// Refuses to leave messages in a queue where there is none.
+/// Refuses to leave messages in a queue if the source is no queue.
 fn check_peek(command: &Listen) -> Result<(), Failure> {
     let is_queue = connect::endpoint(&command.url)?.is_some_and(|endpoint| {
         connect::binding(&endpoint)
@@ -444,7 +444,7 @@ fn check_peek(command: &Listen) -> Result<(), Failure> {
         .help(help))
 }
 
-/// Refuses a filter on messages that others consume, too.
+/// Refuses a filter on messages that other consumers read, too.
 fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
     if command.filter.is_empty() || command.drop_unmatched || !receiver.capabilities().shared {
         return Ok(());
@@ -501,7 +501,7 @@ fn tell_settled(settled: &Result<(), Error>, console: &Console) {
     }
 }
 
-/// Sends an answer, where one is given.
+/// Sends an answer, if one is given.
 async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
     if let Some(reply) = reply
         && let Err(error) = delivery.reply(reply).await
