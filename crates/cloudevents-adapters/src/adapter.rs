@@ -90,8 +90,8 @@ impl Adapter {
     ///
     /// `headers` are the headers of the request that it came with, if there is one.
     ///
-    /// An event that stands in the document is returned as it is, and read with these options. Otherwise an optional attribute is left out
-    /// where the document lacks it, and so is a time that is no timestamp, if the payload still has it.
+    /// An event that stands in the document is returned as it is, and read with these options. In other documents, an attribute may be
+    /// missing: an optional attribute is left out then. A time that is no timestamp is left out, too, if the payload still has it.
     ///
     /// An error is of one event, or of the whole document:
     ///

@@ -60,8 +60,10 @@ pub(crate) struct Lack {
 const VERSIONS: [&str; 2] = ["0.3", "1.0"];
 
 impl Capabilities {
-    /// The lists that the testee omits, without which its result is no success. One of specversions without 1.0 says nothing: hardly a case
-    /// with an event would be asked, and none that has to be accepted.
+    /// The lists that the testee omits. Without them its result is no success.
+    ///
+    /// A list of specversions without 1.0 counts as omitted: hardly a case with an event would be sent, and no case with an event that has
+    /// to be accepted.
     pub(crate) fn omitted(&self) -> Vec<&'static str> {
         let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
         let omitted = lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name);
@@ -237,7 +239,7 @@ impl Capabilities {
     }
 }
 
-/// Whether `via` is the name of a format; it is that of a binding otherwise.
+/// Whether `via` is the name of a format. Otherwise it is the name of a binding.
 pub(crate) fn is_format(via: &str) -> bool {
     Carrier::of(via).is_some_and(Carrier::is_format)
 }

@@ -41,9 +41,10 @@ pub(crate) struct Conversation<'t> {
     unasked: usize,
 }
 
-/// After so many requests without an answer in time, no more are sent: with the time limit of ten seconds, that takes five minutes, and a
-/// suite of thousands of cases would take hours. Nor are any after so many without a valid answer, where they are most of all: that is
-/// hardly the implementation.
+/// After so many requests without an answer in time, no more requests are sent.
+///
+/// With the time limit of ten seconds, that takes five minutes, and a suite of thousands of cases would take hours. No more are sent either
+/// after so many requests without a valid answer, if these are most of all requests: the cause is then hardly the implementation.
 const BROKEN: usize = 30;
 
 /// After so much time for breakdowns of any sort, no more requests are sent. A testee that starts in three seconds may crash two hundred

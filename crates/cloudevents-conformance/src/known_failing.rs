@@ -98,7 +98,7 @@ impl KnownFailing {
         Ok(Updated { text, added, passing, gone, disputed: list.disputed(suite) })
     }
 
-    /// The entries whose cases do not exist any more. Without the official material, nothing is known of its cases.
+    /// The entries whose cases do not exist any more. Without the official material, its cases are not known.
     fn gone(&self, suite: &Suite) -> Vec<(usize, Pattern)> {
         let is_official = |id: &str| id.starts_with("official/");
         let has_official = suite.cases().iter().any(|case| is_official(&case.id));

@@ -320,7 +320,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Whether a request hands over no event, or several, which an API for one event cannot be given.
+/// Whether a request hands over no event, or several. An API for one event cannot be given such a request.
 fn has_not_one_event(request: &Map<String, Value>) -> bool {
     request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
 }

@@ -36,7 +36,7 @@ pub(crate) fn varied(case: &Case, seed: u64) -> Case {
     varied
 }
 
-/// Changes names in a request and in its outcomes; nothing where the request does not have them.
+/// Changes names in a request and in its outcomes. Changes nothing if the request does not have the names.
 fn vary_everywhere(case: &mut Case, names: &Ids<'_>) {
     let request = case.request.clone();
     change_members(&mut case.request, names);
@@ -137,7 +137,7 @@ fn change(value: &mut Value, ids: &Ids<'_>) {
     }
 }
 
-/// The bytes with each id replaced where nothing follows it that would belong to a longer one.
+/// The bytes with other ids. An id is not replaced if the next byte would belong to a longer id.
 fn changed(bytes: &[u8], ids: &Ids<'_>) -> Vec<u8> {
     let mut changed = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

@@ -48,8 +48,9 @@ pub struct Attempt {
 }
 
 impl Failure {
-    /// Returns the cause, worded equally for all cases that fail for the same reason: the place where the answer differs, without
-    /// indices and header names, which vary from case to case.
+    /// Returns the cause: the place where the answer differs. All cases that fail for the same reason have the same words.
+    ///
+    /// The place has no indices and no header names, because these vary from case to case.
     pub fn cause(&self) -> String {
         let Some(closest) = self.closest() else { return "no outcome is allowed".to_owned() };
         match closest.differences.first() {

@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// The name under which `serde_json` shows the text of a number to every visitor, when its feature `arbitrary_precision` is on, which any
-/// crate of a program can enable.
+/// The name under which `serde_json` shows the text of a number to every visitor, when its feature `arbitrary_precision` is on.
+///
+/// Any crate of a program can enable this feature.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// A value of JSON without duplicate members.

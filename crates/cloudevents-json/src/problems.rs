@@ -44,7 +44,7 @@ pub fn problems(document: impl Into<Bytes>, with: &DecodeOptions) -> Vec<Error> 
     found
 }
 
-/// Adds the problems after which reading can continue, and returns one after which it cannot.
+/// Adds problems after which reading can continue. Returns the problem after which it cannot.
 fn collect(document: Bytes, with: &DecodeOptions, found: &mut Vec<Error>) -> Result<(), Error> {
     let mut marked = with.clone();
     marked.leniency = marked.leniency.with(RepairKind::ByteOrderMark);

@@ -332,7 +332,7 @@ pub(crate) fn malformed(detail: &'static str, at: usize) -> Error {
     Error::new(ErrorKind::InvalidDocument).with_detail(detail).with_offset(at)
 }
 
-/// The error for a field whose wire type is not that of the schema.
+/// The error for a field whose wire type is not the type of the schema.
 #[cold]
 pub(crate) fn wrong_wire_type(field: &'static str, content: Content<'_>, at: usize) -> Error {
     let found = match content {

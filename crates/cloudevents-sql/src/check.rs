@@ -210,7 +210,7 @@ impl Checks<'_> {
         }
     }
 
-    /// The type of a node where it does not depend on the event.
+    /// The type of a node, if it does not depend on the event.
     fn type_of(&self, node: &Node) -> Option<Type> {
         match &node.kind {
             Syntax::Literal(value) => Some(value.ty()),

@@ -200,7 +200,7 @@ impl Builtin {
         Arity { fixed, variadic }
     }
 
-    /// The type the argument at this index is cast to; `None` where it is not.
+    /// The type to which the argument at this index is cast. `None` if it is not cast.
     pub(crate) fn parameter(self, index: usize) -> Option<Type> {
         match self {
             Self::Abs => Some(Type::Integer),

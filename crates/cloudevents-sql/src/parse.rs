@@ -106,7 +106,7 @@ impl<'t> Parser<'t> {
         Ok(node)
     }
 
-    /// A sign: that of a number right behind it, or the operator.
+    /// A sign: the sign of a number right behind it, or the operator.
     fn sign(&mut self, sign: &'static str, start: Span) -> Parsed {
         let adjacent = self.lexer.at_digit();
         self.advance()?;

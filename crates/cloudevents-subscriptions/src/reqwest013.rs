@@ -224,7 +224,9 @@ fn with_secrets(secrets: Secrets, request: Option<&Value>) -> Secrets {
     settings.fold(secrets, |secrets, (name, value)| with_settings(secrets, name, value))
 }
 
-/// Adds the texts of this setting whose names sound like credentials. That of a `value` is the one beside it, or the setting's.
+/// Adds the texts of this setting whose names sound like credentials.
+///
+/// The name of a `value` is the name beside it, or the name of the setting.
 fn with_settings(secrets: Secrets, name: &str, value: &Value) -> Secrets {
     match value {
         Value::String(text) => secrets.with_header(&name.to_lowercase(), text.as_bytes(), false),

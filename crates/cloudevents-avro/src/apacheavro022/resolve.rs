@@ -1,6 +1,6 @@
 //! Avro's schema resolution on bytes: converts a datum of the writer's schema to one of the reader's.
 //!
-//! The library resolves values, which have no names, so it confuses types of a union, and visits everything below a union twice, so its
+//! The library resolves values, which have no names, so it confuses types of a union. It also visits everything below a union twice, so its
 //! time doubles with every nested union. Here, the variant of a union is selected by the types alone, and every byte is read once.
 
 use super::{

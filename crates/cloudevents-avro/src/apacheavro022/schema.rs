@@ -123,7 +123,9 @@ impl CheckedSchema {
         reader.read_checked(&resolve(&self.shape, &reader.shape, datum)?)
     }
 
-    /// Returns the datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` sets it.
+    /// Returns the datum of a value.
+    ///
+    /// The name of a Rust type must be the name of its record, enumeration or fixed. Serde's `rename` sets it.
     ///
     /// A field that the value leaves out is written as its default. The default must not need bytes, or a type that is defined elsewhere in
     /// the schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant

@@ -14,7 +14,7 @@ use cloudevents_core::Error;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// The longest full name, in bytes: each type within another one may have that of the other as its namespace.
+/// The longest full name, in bytes: the namespace of a type may be the full name of the type around it.
 const NAME: usize = 1024;
 
 /// How many bytes types may have, each with all that are within it: about, as often as the library keeps a copy.
@@ -34,11 +34,11 @@ const RUST: [&str; 2] = ["org.apache.avro.rust.union_of_records", "org.apache.av
 
 const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
 
-/// Parses texts of which each may use the types of those before. Returns the schemas.
+/// Parses texts. Each may use the types of the texts before it. Returns the schemas.
 ///
-/// Errors: a text is not JSON, or not a schema; a type is defined in two ways, or has the name of a primitive one, which Avro forbids
-/// ("Names"). They are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) if a name has more than 1,024 bytes, or if there are too
-/// many types within each other.
+/// Errors: a text is not JSON, or not a schema. Or a type is defined in two ways, or has the name of a primitive type, which Avro forbids
+/// ("Names"). Errors are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) if a name has more than 1,024 bytes, or if there are
+/// too many types within each other.
 pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
     let mut types = Types::default();
     let mut fields = Vec::new();
@@ -61,7 +61,7 @@ pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
     }
 }
 
-/// The namespace of names in a type, which may be none, and the nearest one around it.
+/// The namespace of names in a type, which may be empty, and the nearest namespace around it.
 #[derive(Clone, Copy, Default)]
 struct Space<'n> {
     own: &'n str,

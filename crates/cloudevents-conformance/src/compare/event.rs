@@ -132,7 +132,7 @@ fn is_same_reference(wanted: &Json, got: &Json) -> bool {
     is_reference(wanted) && is_reference(got) && text(wanted).is_some() && text(wanted) == text(got)
 }
 
-/// Whether a String came as a value of another type whose canonical text it is, and that its carrier writes alike.
+/// Whether a String came as a value of another type that has the same canonical text. The carrier has to write both alike.
 fn is_of_text(how: &How, wanted: &Json, got: &Json) -> bool {
     let (Some("String"), Some(of_type)) = (type_of(wanted), type_of(got)) else { return false };
     let Some((text, value)) = wanted.get("value").zip(got.get("value")) else { return false };

@@ -36,7 +36,7 @@ pub struct ConsumerTestee<C> {
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl<C: Channel> ConsumerTestee<C> {
-    /// A consumer behind a channel of this binding, which has to have binary mode, such as `kafka`. `run` is different for each run.
+    /// A consumer behind a channel of this binding. The binding has to have binary mode, such as `kafka`. `run` is different for each run.
     ///
     /// Of a binding with batches, they are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches
     /// exist, every consumer has to refuse them.

@@ -89,7 +89,7 @@ fn attribute(name: &str, typed: &Value) -> Value {
     json!({"type": kind, "value": text})
 }
 
-/// The payload as JSON if it can be, else as bytes. `None` if there are none.
+/// The payload as JSON if it can be, otherwise as bytes. `None` if there are no bytes.
 fn payload(data: &Value, content_type: Option<&str>) -> Option<Value> {
     let (kind, value) = data.as_object()?.iter().next()?;
     let octets = match (kind.as_str(), value.as_str()) {

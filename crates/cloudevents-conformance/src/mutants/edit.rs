@@ -80,7 +80,7 @@ pub(super) fn each_attribute(
     }
 }
 
-/// Gives the events that were read an attribute if they have none of the name.
+/// Adds an attribute to the events that were read, if they have no attribute of the name.
 pub(super) fn add_attribute(answer: &mut Value, name: &str, ty: &str, value: &str) {
     for event in events(answer) {
         if let Some(Value::Object(attributes)) = event.get_mut("attributes") {
@@ -180,7 +180,7 @@ pub(super) fn change_body(message: &mut Map<String, Value>, change: impl FnOnce(
     }
 }
 
-/// Changes the members of a document of the JSON format, where that changes anything; a batch event by event.
+/// Changes the members of a document of the JSON format, if the message is one. A batch is changed event by event.
 pub(super) fn change_document(message: &mut Map<String, Value>, change: impl Fn(&mut Map<String, Value>)) {
     change_body(message, |text| {
         let mut document: Value = serde_json::from_str(text).ok()?;

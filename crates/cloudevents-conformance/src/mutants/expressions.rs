@@ -85,7 +85,7 @@ fn matches(request: &Value, answer: &mut Value, all: bool) {
     }
 }
 
-/// An expression whose beginning has all that follows as its operand, past this operator.
+/// An expression whose beginning takes all text behind it as its operand, past this operator.
 fn reaches(request: &mut Value, beginning: &str, past: &str) {
     regroup(request, |text| {
         let operand = text.strip_prefix(beginning).filter(|operand| operand.contains(past))?;

@@ -29,7 +29,7 @@ pub use terminal::TerminalReport;
 /// How many characters of an answer are in reports that are kept.
 const ANSWER: usize = 64 << 10;
 
-/// The beginning of an answer, which may be longer than a report should be.
+/// The beginning of an answer that is longer than a report should be.
 pub(crate) fn cut(answer: &str) -> Cow<'_, str> {
     let Some((end, _)) = answer.char_indices().nth(ANSWER) else { return answer.into() };
     format!("{}... ({} bytes)", answer.get(..end).unwrap_or_default(), answer.len()).into()

@@ -8,8 +8,9 @@ use super::{AreaTally, Reporter, Summary, Tally, cut, terminal::written};
 use crate::run::{CaseReport, Start};
 use crate::verdict::Finding;
 
-/// A report for programs: one JSON object a line. The first is of `type` `start`, the last of `type` `summary`, and
-/// those between them of `type` `case`.
+/// A report for programs: one JSON object a line.
+///
+/// The first object is of `type` `start`, the last of `type` `summary`, and the objects between them are of `type` `case`.
 #[derive(Debug)]
 pub struct NdjsonReport<W> {
     out: W,

@@ -104,7 +104,7 @@ fn colour(record: &AreaRecord, share: Share) -> (&'static str, usize) {
     (class, percent)
 }
 
-/// The cell of an area of which nothing was judged, with the reason.
+/// The cell of an area in which no case was judged, with the reason.
 fn nothing_judged(record: &AreaRecord) -> String {
     if record.declined > 0 {
         format!("<td class=none title=declined>&ndash;<small>{} declined</small>", record.declined)

@@ -141,8 +141,9 @@ impl RunRecord {
         causes
     }
 
-    /// The cases whose verdicts differ between two runs: the id, the verdict before and the verdict after; a case that a run does
-    /// not have has none.
+    /// The cases whose verdicts differ between two runs: the id, the verdict before and the verdict after.
+    ///
+    /// A case that a run does not have has no verdict there.
     pub fn changes<'a>(&'a self, after: &'a RunRecord) -> Vec<(&'a str, Option<&'a str>, Option<&'a str>)> {
         let ids: std::collections::BTreeSet<&str> =
             self.cases.keys().chain(after.cases.keys()).map(String::as_str).collect();

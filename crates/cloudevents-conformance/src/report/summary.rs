@@ -21,7 +21,7 @@ pub struct Summary {
     pub skipped: BTreeMap<String, usize>,
     /// Reasons for which the testee declined cases that need only claimed features, with the number of cases for each reason.
     pub declined: BTreeMap<String, usize>,
-    /// Why it declined others, where that is neither right nor wrong, and how many for each reason.
+    /// Reasons for which it declined other cases, where that is neither right nor wrong, with the number of cases for each reason.
     pub abstained: BTreeMap<String, usize>,
     /// The results of the cases of each area.
     pub areas: BTreeMap<String, AreaTally>,
@@ -43,7 +43,7 @@ pub struct Score {
     pub passed: usize,
     /// Cases that were sent to the testee and judged: they passed, failed, crashed or were declined. Known failures count, too.
     pub judged: usize,
-    /// Cases whose input the API of the testee cannot be given, where declining is a failure unless it is listed. They are not judged.
+    /// Cases whose input the API of the testee cannot be given. They are not judged. Declining them is a failure, unless they are listed.
     pub inexpressible: usize,
     /// All cases of the suite that the profile judges, selected or not.
     pub all: usize,
@@ -190,7 +190,7 @@ pub enum Problem {
         /// The operations.
         ops: Vec<String>,
     },
-    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or states no existing specversion.
+    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or its `specversions` do not have 1.0.
     ///
     /// This hides the features that it leaves out.
     NotStated {
@@ -297,7 +297,7 @@ impl Summary {
         self.problems.iter().find(|problem| problem.leaves_no_result())
     }
 
-    /// The result in a line: the [`Score`], or why there is none.
+    /// The result in a line: the [`Score`], or why there is no result.
     pub fn result(&self) -> String {
         match self.no_result() {
             Some(problem) => format!("no result: {problem}"),
@@ -305,7 +305,7 @@ impl Summary {
         }
     }
 
-    /// Causes of failures and the cases of each, those with the most cases first.
+    /// Causes of failures and the cases of each. Causes with the most cases come first.
     pub fn causes_by_size(&self) -> Vec<(&str, &[String])> {
         let mut causes: Vec<_> =
             self.causes.iter().map(|(cause, ids)| (cause.as_str(), ids.as_slice())).collect();

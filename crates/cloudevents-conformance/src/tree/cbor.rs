@@ -52,7 +52,7 @@ fn item(input: &mut Input<'_>, levels: usize) -> Result<Node, String> {
     })
 }
 
-/// The number behind a first byte; `None` where the length is not stated.
+/// The number behind a first byte. `None` if the length is not stated.
 fn argument(info: u8, input: &mut Input<'_>) -> Result<Option<u64>, String> {
     Ok(Some(match info {
         0..24 => info.into(),

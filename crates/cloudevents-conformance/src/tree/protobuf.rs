@@ -109,7 +109,7 @@ fn message(bytes: &[u8], schema: &[Field]) -> Result<Node, String> {
     Ok(Node::Map(members))
 }
 
-/// An entry of a map: key and value, each of which may be left out.
+/// An entry of a map: key and value. Each of them may be left out.
 fn entry(content: Content<'_>, kind: &Kind) -> Result<(Node, Node), String> {
     let Content::Bytes(bytes) = content else { return Err("an entry that is not a message".into()) };
     let (mut key, mut value) = (Node::Text(String::new()), Content::Bytes(&[]).of(kind)?);

@@ -1,4 +1,4 @@
-//! The form of the JSON event format: its document where `serde_json` writes, and the document as text everywhere else.
+//! The form of the JSON event format: the document itself if `serde_json` writes, and the document as text for every other serialiser.
 
 use super::field::Form;
 use crate::{Json, codec::NUMBER};

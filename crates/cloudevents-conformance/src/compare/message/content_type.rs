@@ -13,7 +13,7 @@ use super::fields;
 /// The member that holds [`ContentType::Property`].
 pub(super) const PROPERTIES: &str = "properties";
 
-/// Notes where the content type is not the wanted one. One in a header was compared with the headers.
+/// Records a difference if the content type is not the wanted one. A content type in a header was compared with the headers.
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,

@@ -211,7 +211,7 @@ fn has_directives(text: &str, wanted: &str) -> bool {
     directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
 }
 
-/// Whether an `Allow` has all of these methods, whose letter case counts, among others.
+/// Whether an `Allow` has all of these methods. It may have more. Their letter case counts.
 fn has_methods(text: &str, wanted: &str) -> bool {
     let mut methods = wanted.split(',').map(str::trim);
     methods.all(|wanted| text.split(',').any(|method| method.trim() == wanted))
@@ -258,7 +258,7 @@ fn without_needless(value: &str) -> String {
     plain
 }
 
-/// A header value without its percent-escapes; `None` if it has something that needs an escape, or escapes that are none.
+/// A header value without its percent-escapes. `None` if a character of it needs an escape, or an escape is malformed.
 fn unescaped(value: &str) -> Option<String> {
     let mut octets = Vec::new();
     let mut rest = value.bytes();

@@ -22,15 +22,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) message: &'a Json,
     /// Names of headers that must not be there.
     pub(crate) absent: &'a [String],
-    /// Whether headers of attributes count that are not stated, where only some headers do.
+    /// Whether headers of attributes count that are not stated, in comparisons where only some headers count.
     pub(crate) counts_attributes: bool,
     pub(crate) how: &'a How,
 }
 
 /// Notes where a message is not the wanted one.
 ///
-/// Headers, content type and body are always compared: if the case states no body, the message must have none. Other
-/// members are compared only where the case states them.
+/// Headers, content type and body are always compared: if the case states no body, the message must have none. Other members are compared
+/// only if the case states them.
 pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let Some(carrier) = Carrier::of(wanted.via) else {
         return json::diff(path, wanted.message, got, differences);
@@ -114,7 +114,7 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
     fields::absent(&path, carrier, wanted.absent, headers, differences);
 }
 
-/// The response to a delivery without the headers of consent, which no sentence forbids there.
+/// The response to a delivery without the headers of consent. No sentence forbids them there.
 pub(crate) fn without_consent(response: &Json) -> Json {
     let is_consent = |name: &str, _: &Json| {
         ["webhook-allowed-origin", "webhook-allowed-rate"]
@@ -145,7 +145,7 @@ fn is_optional(name: &str, value: &Json) -> bool {
     }
 }
 
-/// Notes where the requests of a sender are not the wanted ones, in their order.
+/// Records the differences between the requests of a sender and the wanted requests, in their order.
 pub(crate) fn diff_requests(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let (Some(items), Some(got_items)) = (wanted.message.items(), got.items()) else {
         differences.push(path.differs(wanted.message, got));
@@ -170,7 +170,7 @@ fn is_of_class(class: &Json, status: &Json) -> bool {
     class.is_some_and(|class| class.len() == 1 && status.len() == 3 && status.starts_with(class))
 }
 
-/// An object of members that count where they are stated, when it is left out.
+/// An object of members that count if they are stated, for a message that leaves it out.
 const EMPTY: Json = Json { kind: Kind::Object(Vec::new()), span: 0..0 };
 
 /// The object without the member of this name.
@@ -179,7 +179,7 @@ fn without(object: &Json, name: &str) -> Json {
     Json { kind: Kind::Object(others.cloned().collect()), span: 0..0 }
 }
 
-/// Compares a member that is neither headers nor content type nor body.
+/// Compares a member other than headers, content type and body.
 fn stated(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
     match got {
         None if wanted.is_null() => (),

@@ -48,7 +48,7 @@ pub(super) fn documents(directory: &Path) -> Result<Vec<Document>, (String, Stri
     Ok(documents)
 }
 
-/// The YAML files in a folder and in the folders directly below, in order of their paths; none where there is no such folder.
+/// The YAML files in a folder and in the folders directly below, in order of their paths. None if there is no such folder.
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     let entries = |folder: &Path| -> Vec<PathBuf> {
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()

@@ -25,8 +25,7 @@ pub(super) struct Limits {
     pub(super) diagnostics: usize,
 }
 
-/// A running process. Reading and writing are done by threads, so that neither can outlast a time limit. They end
-/// with the process, and none is waited for.
+/// A running process. Threads read and write, so that neither can outlast a time limit. They end with the process, without a wait.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,

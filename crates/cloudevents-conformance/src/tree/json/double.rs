@@ -2,7 +2,7 @@
 
 use super::{Json, Kind};
 
-/// Gives each number of `got` the text of the wanted one, where one double comes closest to both.
+/// Gives each number of `got` the text of the wanted number, if one double comes closest to both.
 pub(crate) fn spell_doubles_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| double(one) == double(other));
 }
@@ -53,7 +53,7 @@ fn decimal(number: &str) -> Option<(bool, String, i64)> {
     Some((number.starts_with('-'), digits.trim_start_matches('0').to_owned(), exponent))
 }
 
-/// Whether the power of ten that the digits count is one of those behind the point.
+/// Whether the power of ten that the digits count is a power behind the point.
 fn is_fraction((_, _, exponent): &(bool, String, i64)) -> bool {
     *exponent < 0
 }
