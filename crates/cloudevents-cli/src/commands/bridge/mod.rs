@@ -112,8 +112,7 @@ pub(crate) struct Bridge {
     #[arg(long, value_name = "POLICY")]
     catalog_policy: Option<config::CatalogPolicy>,
     /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`). With `key`, messages with the same
-    /// key or `partitionkey` are in order. Messages with neither keep the order of their partition, topic or queue, one at a time [default:
-    /// key].
+    /// key or `partitionkey` are in order. With neither, they keep the order of their partition, topic or queue, one by one [default: key].
     #[arg(long, value_name = "ORDER")]
     order: Option<config::Order>,
     /// Treatment of parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
@@ -143,8 +142,7 @@ pub(crate) struct Bridge {
     /// `dead-letter` or --dead-letter if that names another destination.
     #[arg(long)]
     redrive: bool,
-    /// With --redrive: show the messages that would be sent, and settle none. A missing consumer is created, and the broker may count a
-    /// delivery.
+    /// With --redrive: show the messages to send, and settle none. A missing consumer is created, and the broker may count a delivery.
     #[arg(long, requires = "redrive")]
     dry_run: bool,
     /// With --redrive: maximum number of times to replay a message [default: 3].
@@ -466,14 +464,11 @@ impl LastRefusal {
     }
 }
 
-/// The last reason for which messages or their dead letters failed, until one does not fail.
-///
-/// If one reason keeps all messages from being sent or stored, it is reported once, not for each message and attempt.
+/// The last reason for which messages or their dead letters failed. It is reported once, not for each message and attempt.
 #[derive(Default)]
 struct LastReason(Mutex<Option<String>>);
 
 impl LastReason {
-    /// Whether the reason is a new one.
     fn is_news(&self, error: &Error) -> bool {
         let why = words(error);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -531,9 +526,7 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
     }
 }
 
-/// The repairs of a message.
-///
-/// The repairs of a document were found when it was moved, and are found again here: few documents need any.
+/// The repairs of a message. The repairs of a document, which were found when it was moved, are found again: few need any.
 fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
     let Ok(message) = received.decoded_message() else { return Vec::new() };
     if decoding.leniency == Leniency::strict() || message.value.mode() == ContentMode::Binary {
