@@ -23,8 +23,9 @@ use std::{
 /// Which deviations of catalogs are allowed.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Deviations {
-    /// Allow deviations that existing catalogs have: all, or those with these names, such as format-name. A wrong name lists them. `lint`
-    /// allows none without it, and reports the allowed ones as warnings. Other commands that look at a catalog allow all without it.
+    /// Allow deviations that existing catalogs have: all, or the deviations with these names, such as format-name. A wrong name lists the
+    /// names. `lint` allows none without it, and reports the allowed ones as warnings. Other commands that look at a catalog allow all
+    /// without it.
     #[arg(
         long,
         value_name = "NAME,...",

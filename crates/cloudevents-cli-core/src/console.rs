@@ -144,7 +144,7 @@ impl Console {
         }
     }
 
-    /// Writes a blank line to the terminal after a report with several lines, where data that follows would not stand out.
+    /// Writes a blank line to the terminal after a report with several lines. Data behind the report would not stand out otherwise.
     pub(crate) fn separate(&self) {
         if self.terminal && self.width.is_some() && self.apart.replace(false) {
             put(self.aside.get(), "\n".to_owned());

@@ -88,7 +88,7 @@ impl Failure {
     }
 }
 
-/// Goes on where the reader of standard output has left, such as `head`: a verdict counts even where nothing reads the rest.
+/// Continues if the reader of standard output has left, such as `head`: a verdict counts even if nothing reads the rest.
 pub fn unread(written: Result<(), Failure>) -> Result<(), Failure> {
     match written {
         Err(Failure::Pipe) => Ok(()),

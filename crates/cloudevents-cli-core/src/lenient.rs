@@ -6,8 +6,8 @@ use cloudevents_kit::{DecodeOptions, Error, Leniency, Peer, RepairKind};
 /// Which invalid input is repaired.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Lenient {
-    /// Repair invalid input, and report each repair: all repairs that are the same for every writer, or those with these names, such as
-    /// raw-text. A wrong name lists them.
+    /// Repair invalid input, and report each repair: all repairs that are the same for every writer, or the repairs with these names, such
+    /// as raw-text. A wrong name lists the names.
     #[arg(
         long,
         value_name = "NAME,...",

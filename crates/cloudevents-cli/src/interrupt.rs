@@ -31,7 +31,7 @@ struct Shared {
     status: AtomicU8,
     /// The number of messages in flight.
     in_flight: AtomicUsize,
-    /// Standard output is being written, which takes as long as its reader likes.
+    /// Whether standard output is being written. This lasts until its reader has read.
     writing: AtomicBool,
     notify: Notify,
 }

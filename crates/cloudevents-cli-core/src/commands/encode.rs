@@ -164,8 +164,9 @@ impl Messages<'_> {
     }
 }
 
-/// Returns the message as it looks on the wire if `ce decode` reads the same from that, else as indented JSON. The length of a body makes
-/// clear where it ends.
+/// Returns the message as it looks on the wire if `ce decode` reads the same message from it, else as indented JSON.
+///
+/// The length of a body makes clear where it ends.
 fn pretty(value: &Value, paint: Paint) -> String {
     let mut message = value.get("message").cloned().unwrap_or_default();
     let body = message.pointer("/body/text").and_then(Value::as_str).unwrap_or_default();

@@ -69,7 +69,7 @@ fn is_binary(beginning: &[u8]) -> bool {
     !is_text || beginning.iter().any(acts)
 }
 
-/// Returns the form that a file name stands for. `.json` stands for none: it may be anything made of JSON.
+/// Returns the form that a file name stands for. `.json` stands for no form: the file may be any JSON.
 pub(super) fn by_name(path: &Path, formats: &Formats) -> Option<Form> {
     let extension = |path: &Path| Some(path.extension()?.to_str()?.to_ascii_lowercase());
     let found = match extension(path)?.as_str() {

@@ -214,8 +214,9 @@ pub(super) fn batch(
     }
 }
 
-/// The events of a document of another system. With `auto`, the document says of which system it is; a document of no known system is an
-/// event.
+/// The events of a document of another system. With `auto`, the adapter that fits the document is used.
+///
+/// A document of no known system is an event.
 pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
     let json = &json::Json::new();
     let adapter = decoding.foreign.as_ref().and_then(|systems| systems.adapter(&document));

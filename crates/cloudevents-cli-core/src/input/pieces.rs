@@ -129,7 +129,7 @@ where
     }
 }
 
-/// The number of bytes of the input that are held for each thread: enough that none waits for another one.
+/// The number of bytes of the input that are held for each thread: enough that no thread waits for another.
 const HELD: usize = 2 * CHUNK;
 
 /// More threads would wait for the thread that reads.

@@ -227,7 +227,7 @@ struct LineCounter {
     chunk: Vec<u8>,
     /// The offset of the chunk.
     offset: usize,
-    /// The last place in the chunk that was looked for, or its end, and how many lines and which line break are before it.
+    /// The last place in the chunk that was searched for, or its end. Before it are `lines` line breaks. Its line begins at `begin`.
     at: usize,
     lines: usize,
     begin: usize,
@@ -245,7 +245,7 @@ impl LineCounter {
         (self.chunk, self.offset) = (chunk, end);
     }
 
-    /// Returns the place of this byte, which is not before that of the last call.
+    /// Returns the place of this byte. It is not before the byte of the last call.
     fn start(&mut self, offset: usize) -> Start {
         if let Some(pending) = self.pending.filter(|pending| offset <= pending.offset) {
             return pending;

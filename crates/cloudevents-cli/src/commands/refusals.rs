@@ -104,8 +104,9 @@ fn not_shown(number: usize) -> String {
     format!("{} not shown, as too many came at once", count(number, "refused request"))
 }
 
-/// Whether an event may have been refused. A request that no message can come from, such as a probe, is no failure, and neither is one
-/// without a right to send, nor a handshake.
+/// Whether an event may have been refused.
+///
+/// A request that no message can come from, such as a probe, is no failure. Neither is a request without a right to send, nor a handshake.
 fn is_failure(error: &Error) -> bool {
     error.kind() != ErrorKind::Refused
 }

@@ -30,7 +30,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-/// Events that are read ahead, and their KiB in the file, of which one may have more.
+/// The most events that are read ahead, and the most KiB that they have in the file. One event may have more.
 const AHEAD: usize = 64;
 const ROOM: u32 = 16 << 10;
 
@@ -48,7 +48,7 @@ pub(crate) fn closed_for_good(url: &str, error: &Error) -> Option<String> {
     is_given.then(|| format!("`{}`", crate::plain::plain(&path.display().to_string())))
 }
 
-/// Returns the path that the URL names: that of a file, or `-`.
+/// Returns the path that the URL names: the path of a file, or `-`.
 pub(crate) fn path(url: &str) -> Option<&Path> {
     if url == "-" {
         return Some(Path::new("-"));
@@ -62,7 +62,7 @@ pub(crate) fn check_written(input: &Path, to: &str) -> Result<(), Failure> {
     path(to).map_or(Ok(()), |to| input::check_written(input, to))
 }
 
-/// Appends to the file, which is created if there is none, or writes to standard output.
+/// Appends to the file, or writes to standard output. Creates the file if there is none.
 pub(super) async fn sender(path: &Path, losses: LossPolicy) -> Result<Sender, Failure> {
     let path = path.to_owned();
     let lines = beside("open", move |opened| {
@@ -104,7 +104,7 @@ struct Writer {
 /// How lines are written.
 enum Out {
     Here(Mutex<Lines>),
-    /// By a thread, so that the command can end while a pipe is full, which it is for as long as its reader likes.
+    /// By a thread, so that the command can end while a pipe is full. A pipe may stay full until its reader reads.
     Beside {
         jobs: std::sync::mpsc::Sender<Job>,
         in_flight: InFlight,
@@ -320,7 +320,7 @@ fn received(message: Result<Decoded<Message>, Error>, place: &Place, name: &Arc<
 
 /// Delivers events of a file. Events that are not accepted are delivered again from memory.
 struct Reader {
-    /// Whether it is a file, from which everything can be read once more.
+    /// Whether it is a file. A file can be read once more.
     is_kept: bool,
     /// Events that are read; `None` at the end.
     incoming: Option<mpsc::Receiver<Item>>,

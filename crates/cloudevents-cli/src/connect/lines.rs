@@ -13,8 +13,9 @@ const COMPRESSED: [(&[u8], &str); 2] = [(&[0x1f, 0x8b], "gzip"), (&[0x28, 0xb5, 
 /// Whole lines only: a line that begins is either written to its end, or removed again.
 pub(super) struct Lines {
     out: Out,
-    /// Whether the last line has no end: it was found so, or a write that failed could not be undone. The next line begins with one, which
-    /// destroys nothing: the line before may be a complete event.
+    /// Whether the last line has no end: it was found so, or a failed write could not be undone.
+    ///
+    /// The next line begins with a line break then. This destroys nothing, because the line before may be a complete event.
     unfinished: bool,
     /// The name of the file. Lines are appended to the file of this name, also after a file was renamed or removed, as logs are.
     path: Option<PathBuf>,
@@ -30,8 +31,9 @@ impl Lines {
         Self { out: Out::Standard(io::stdout()), unfinished: false, path: None }
     }
 
-    /// Appends to the file, which is created if there is none. Refuses a compressed one, and one of another form by its name or its
-    /// beginning, which lines would make unreadable.
+    /// Appends to the file, which is created if there is none.
+    ///
+    /// Refuses a compressed file, and a file of another form by its name or its beginning, because lines would make it unreadable.
     pub(super) fn append_to(path: &Path) -> Result<Self, Failure> {
         let name = path.to_string_lossy().to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);

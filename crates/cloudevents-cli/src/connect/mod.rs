@@ -44,7 +44,7 @@ pub(crate) struct Sending {
     pub(crate) parallel: usize,
     /// Whether batches will be sent.
     pub(crate) batches: bool,
-    /// Whether single events will be sent as documents, or in binary mode. `None`: each message as it is, where the protocol has both.
+    /// Whether single events will be sent as documents, or in binary mode. `None`: each message as it is, if the protocol has both.
     pub(crate) documents: Option<bool>,
     /// The policy for parts that the protocol cannot carry.
     pub(crate) losses: LossPolicy,
@@ -58,9 +58,10 @@ pub(crate) struct Sending {
     pub(crate) sign: Option<SignRequest>,
 }
 
-/// Starts the runtime of a command that uses the network. Its threads keep connections alive while the
-/// command waits for input. There are two: one may be kept busy by a peer that sends without end, such as responses with status 1xx, which
-/// the client skips, and time has to pass all the same.
+/// Starts the runtime of a command that uses the network. Its threads keep connections alive while the command waits for input.
+///
+/// There are two threads, because a peer that sends without end may keep one busy. For example, the client skips responses with status 1xx.
+/// Time has to pass all the same.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread()
         .worker_threads(2)
@@ -148,8 +149,9 @@ pub(crate) async fn receiver(
     broker::receiver(endpoint, options, on_refusal).await
 }
 
-/// Opens a receiver as [`receiver`] does, which makes events of documents of these systems. Without them, the error of a message names its
-/// system, and `how` to make events of it.
+/// Opens a receiver as [`receiver`] does. It makes events of documents of these systems.
+///
+/// Without them, the error of a message names its system, and `how` to make events of it.
 pub(crate) async fn receiver_of(
     systems: Option<&Systems>,
     how: fn(&str) -> String,

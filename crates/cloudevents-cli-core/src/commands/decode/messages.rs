@@ -234,7 +234,7 @@ struct Names {
 }
 
 impl Names {
-    /// Whether it is a document with one event: neither a message that names its carrier, nor a line of `kcat -J`.
+    /// Whether it is a document with one event. A message that names its carrier is none, and neither is a line of `kcat -J`.
     fn is_document(&self) -> bool {
         let is_kcat = self.topic.is_some() && self.payload.is_some() && self.offset.is_some();
         self.specversion.is_some() && self.message.is_none() && !is_kcat

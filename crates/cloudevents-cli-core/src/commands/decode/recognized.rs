@@ -73,7 +73,7 @@ fn headers(members: &mut Map<String, Value>, via: &str) -> Result<(), &'static s
     Ok(())
 }
 
-/// Turns a body that is a text into bytes of the protocol: base64 where `isBase64Encoded` is true.
+/// Turns a body that is a text into bytes of the protocol. It is base64 if `isBase64Encoded` is true.
 fn body(members: &mut Map<String, Value>) -> Result<(), &'static str> {
     let base64 = members.get("isBase64Encoded").and_then(Value::as_bool) == Some(true);
     match members.get_mut("body") {

@@ -137,7 +137,7 @@ pub(super) fn end(
     })
 }
 
-/// Sends the event over the route: in binary mode, or as a JSON document where there is none.
+/// Sends the event over the route: in binary mode, or as a JSON document if there is no binary mode.
 async fn wear(route: &mut Route, event: &Event) -> Result<Worn, Failure> {
     let formats = kit::formats();
     let json = formats.require(&FormatId::JSON).map_err(Route::failed)?;
