@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 /// The headers of a request: names, in any letter case, and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
-/// Makes events of the documents of one system. [`adapters`](crate::adapters) lists those that are known; [`parse`](Self::parse) reads one
-/// of your own.
+/// Makes events of the documents of one system.
+///
+/// [`adapters`](crate::adapters) lists the known adapters; [`parse`](Self::parse) reads one of your own.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
@@ -46,7 +47,9 @@ impl Adapter {
         read(text)
     }
 
-    /// Reads one adapter, or an array of them. Errors are those of [`parse`](Self::parse), and two adapters of one name.
+    /// Reads one adapter, or an array of adapters.
+    ///
+    /// Errors are the errors of [`parse`](Self::parse), and two adapters of one name.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, Error> {
         if !is_array(text) {
             return Ok(vec![read(text)?]);
@@ -67,7 +70,7 @@ impl Adapter {
         &self.name
     }
 
-    /// What its documents are, such as "an event notification of Amazon S3".
+    /// The kind of its documents, such as "an event notification of Amazon S3".
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -83,15 +86,18 @@ impl Adapter {
         first(text).is_some_and(|first| self.mapping(first).is_some())
     }
 
-    /// Makes events of a document of JSON, which may be an array. `headers` are those of the request that it came with, if there is one.
+    /// Makes events of a document of JSON, which may be an array.
     ///
-    /// An event that stands in the document is returned as it is, and read with these options. Otherwise an optional attribute is left out
-    /// where the document lacks it, and so is a time that is no timestamp, if the payload still has it.
+    /// `headers` are the headers of the request that it came with, if there is one.
     ///
-    /// An error is of one event, or of the whole document: of kind [`InvalidData`](ErrorKind::InvalidData) where that is none of the system
-    /// or lacks a required attribute; [`NotACloudEvent`](ErrorKind::NotACloudEvent) where it is one of the system that has no event;
-    /// [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond
-    /// [`DecodeOptions::limits`].
+    /// An event that stands in the document is returned as it is, and read with these options. In other documents, an attribute may be
+    /// missing: an optional attribute is left out then. A time that is no timestamp is left out, too, if the payload still has it.
+    ///
+    /// An error is of one event, or of the whole document:
+    ///
+    /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system or lacks a required attribute.
+    /// - [`NotACloudEvent`](ErrorKind::NotACloudEvent) if it is one of the system that has no event.
+    /// - [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
     pub fn events(
         &self,
         headers: Headers<'_>,
@@ -143,8 +149,10 @@ impl Adapter {
         Ok(events)
     }
 
-    /// The error, of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent), for a document of the system where an event is expected. It names
-    /// the system, and what makes events of the document, in one line; or why it has no event.
+    /// The error for a document of the system where an event is expected. It is of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent).
+    ///
+    /// It names the system, and `how` to make events of the document, in one line. If the document has no event, it gives the reason
+    /// instead.
     ///
     /// ```
     /// let document = br#"{"Records": [{"eventSource": "aws:s3", "s3": {}}]}"#;
@@ -181,7 +189,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     })
 }
 
-/// Where the token begins that ends here, or before what comes behind an element.
+/// Where the token begins that ends here. `end` may also be behind the white space, the comma or the bracket that follows an element.
 fn token(text: &str, end: usize) -> usize {
     let behind = |character: char| character.is_ascii_whitespace() || matches!(character, ',' | ']');
     let before = text.get(..end).unwrap_or_default().trim_end_matches(behind);

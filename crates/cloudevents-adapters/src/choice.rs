@@ -5,7 +5,7 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_json::Json;
 
-/// The adapters that a program chooses from: [those that are known](crate::adapters), and before them those of its own.
+/// The adapters that a program chooses from: adapters of its own, and behind them the [known adapters](crate::adapters).
 ///
 /// ```
 /// use cloudevents_adapters::{Adapter, Adapters};
@@ -25,12 +25,12 @@ pub struct Adapters {
 }
 
 impl Adapters {
-    /// Those that are known.
+    /// The known adapters.
     pub fn known() -> Self {
         Self { own: Vec::new(), known: true }
     }
 
-    /// Returns them with these behind those of the program's own.
+    /// Returns the adapters with more adapters of the program's own. These come behind its earlier ones.
     pub fn with(mut self, own: impl IntoIterator<Item = Adapter>) -> Self {
         self.own.extend(own);
         self
@@ -41,7 +41,7 @@ impl Adapters {
         Some(Self { own: vec![self.find(name)?.clone()], known: false })
     }
 
-    /// The names, first those of the program's own.
+    /// The names. The names of the program's own adapters come first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.own.iter().chain(self.others()).map(Adapter::name)
     }
@@ -66,10 +66,12 @@ impl Adapters {
         self.known.then(|| known::recognize(document)).flatten()
     }
 
-    /// Makes a message of the events of a document: one in binary mode, or a batch of all. `headers` are those of the request that it came
-    /// with, if there is one. `None` for an event, and for a document that no adapter fits.
+    /// Makes a message of the events of a document: one event in binary mode, or a batch of all.
     ///
-    /// An error is of all: it is the first one of [`Adapter::events`], with the index of its event where there are several.
+    /// `headers` are the headers of the request that it came with, if there is one. `None` for an event, and for a document that no adapter
+    /// fits.
+    ///
+    /// An error is of all events: it is the first error of [`Adapter::events`], with the index of its event if there are several.
     pub fn message_of(
         &self,
         headers: Headers<'_>,
@@ -85,7 +87,7 @@ impl Adapters {
     }
 }
 
-/// Those that are known.
+/// The known adapters.
 impl Default for Adapters {
     fn default() -> Self {
         Self::known()

@@ -1,4 +1,4 @@
-//! One mapping: which documents it is for, and what becomes of them.
+//! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
     place,
@@ -13,11 +13,11 @@ use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
 
-/// Which documents it is for, and what becomes of them.
+/// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mapping {
-    /// Places and what stands there: all have to. A pattern may begin or end with `*`; `*` alone is anything but null.
+    /// Places and patterns of their values. All have to match. A pattern may begin or end with `*`; `*` alone is anything but null.
     #[serde(rename = "where")]
     condition: BTreeMap<String, String>,
     /// The place of an array, each element of which is an event.
@@ -35,7 +35,7 @@ pub(crate) struct Mapping {
     datacontenttype: Option<Template>,
     #[serde(default)]
     extensions: BTreeMap<String, Template>,
-    /// The place of an object whose members are extensions, besides those that the mapping names.
+    /// The place of an object whose members are extensions, except for members that the mapping names.
     spread: Option<String>,
     /// The place of the payload. The default is all of the element.
     data: Option<String>,
@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Checked {
 }
 
 impl Mapping {
-    /// Why no event can be made by it, whatever the document.
+    /// Why the mapping can make no event of any document.
     fn check(&self) -> Result<(), String> {
         let required = [("id", &self.id), ("source", &self.source), ("type", &self.ty)];
         let missing = required.into_iter().find(|(_, template)| template.is_none());
@@ -159,7 +159,7 @@ impl Mapping {
         Ok(Decoded::clean(event.build()?))
     }
 
-    /// Further attributes. One that is neither text nor number nor truth value would be lost.
+    /// Further attributes. A value that is neither text nor number nor truth value is an error, because it would be lost.
     fn spread(&self, element: &str, with: &DecodeOptions) -> Result<Vec<(String, String)>, Error> {
         let Some(place) = &self.spread else { return Ok(Vec::new()) };
         let named = [
@@ -228,7 +228,7 @@ impl Unwrap {
                 return Some(document().and_then(|body| binary(&attributes, body, with)));
             }
         }
-        // What cannot be read is no event.
+        // A document that cannot be read is no event.
         let document = document().ok()?;
         is_event(&document).then(|| Json::new().decode(document, with))
     }

@@ -6,11 +6,12 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Message};
 use cloudevents_transport::Received;
 
 impl Adapters {
-    /// Makes a message of events of one whose body is a document of another system: for
-    /// [`Receiver::convert`](cloudevents_transport::Receiver::convert), and so for bridges. `None` for every other message, which stays
-    /// as it is.
+    /// Makes a message of events of a message whose body is a document of another system.
     ///
-    /// The headers of the message are those of the adapter. Otherwise it is as [`message_of`](Self::message_of).
+    /// It is for [`Receiver::convert`](cloudevents_transport::Receiver::convert), and so for bridges. `None` for every other message, which
+    /// stays as it is.
+    ///
+    /// The adapter gets the headers of the message. Otherwise it is as [`message_of`](Self::message_of).
     ///
     /// ```
     /// use cloudevents_adapters::Adapters;
@@ -34,10 +35,11 @@ impl Adapters {
         Some(joined(adapter.events(&headers, &body, with)))
     }
 
-    /// The error that names the system whose document a message is, and `how` to make events of it: for
-    /// [`Receiver::convert`](cloudevents_transport::Receiver::convert) where such messages are not converted. `how` gets the name of the
-    /// adapter. The error is that of [`Adapter::unread`](crate::Adapter::unread). `None` for a message of no known system, and for one that
-    /// is marked as a CloudEvent.
+    /// The error that names the system of a message's document, and `how` to make events of it.
+    ///
+    /// It is for [`Receiver::convert`](cloudevents_transport::Receiver::convert) if such messages are not converted. `how` gets the name of
+    /// the adapter. The error is the error of [`Adapter::unread`](crate::Adapter::unread). `None` for a message of no known system, and for
+    /// a message that is marked as a CloudEvent.
     ///
     /// ```
     /// use cloudevents_adapters::Adapters;
@@ -51,7 +53,7 @@ impl Adapters {
     /// }
     /// ```
     pub fn named(&self, received: &Received, how: impl Fn(&str) -> String) -> Option<Error> {
-        // What is marked as an event is not looked into.
+        // A message that is marked as an event is not examined.
         received.decoded_message().err()?;
         let body = body(received)?;
         let adapter = self.recognize(&body)?;

@@ -1,4 +1,4 @@
-//! Places in a JSON document, found without reading what stands elsewhere.
+//! Places in a JSON document, found without reading the other parts.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -37,12 +37,12 @@ pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
-/// The first elements of an array, in order, up to this number. `None` if it is none.
+/// The first elements of an array, in order, up to this number. `None` if the value is no array.
 pub(crate) fn elements(value: &str, most: usize) -> Option<Vec<&str>> {
     serde_json::Deserializer::from_str(value).deserialize_seq(Elements(most)).ok()
 }
 
-/// The first members of an object with such names, in order, up to this number. Empty if it is none.
+/// The first members of an object with such names, in order, up to this number. Empty if the value is no object.
 pub(crate) fn members(value: &str, most: usize, wanted: impl Fn(&str) -> bool) -> Vec<(String, &str)> {
     serde_json::Deserializer::from_str(value).deserialize_map(Members(most, wanted)).unwrap_or_default()
 }

@@ -4,8 +4,10 @@ use crate::{Headers, place};
 use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 
-/// Text with places in braces, such as `{eventSource}.{awsRegion}`. `{a, b}` is the first of both that is there. `{header.NAME}` is a
-/// header, `{$digest}` the SHA-256 of the element in hexadecimal digits, and `{a | without-fragment}` ends before `#`.
+/// Text with places in braces, such as `{eventSource}.{awsRegion}`.
+///
+/// `{a, b}` is the first of both that is there. `{header.NAME}` is a header. `{$digest}` is the SHA-256 of the element in hexadecimal
+/// digits. `{a | without-fragment}` ends before `#`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 

@@ -6,7 +6,7 @@ use cloudevents_core::{
 };
 use std::{ops::Range, str::Utf8Error};
 
-/// A cursor over a datum. Every method moves it after what it read, or returns an error with the offset.
+/// A cursor over a datum. Every method moves it behind the bytes that it read, or returns an error with the offset.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -297,7 +297,7 @@ pub(crate) fn write_long(number: i64, out: &mut Vec<u8>) {
     each_byte(zigzag(number), |byte| out.push(byte));
 }
 
-/// Writes a `long` or an `int` where room was made for it.
+/// Writes a `long` or an `int` into space that was reserved for it.
 #[inline(always)]
 pub(crate) fn put_long(number: i64, room: &mut Room<'_>) {
     match zigzag(number) {
@@ -339,7 +339,7 @@ pub(crate) fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// Writes `bytes`, or a `string` as its bytes, where room was made for them.
+/// Writes `bytes`, or a `string` as its bytes, into space that was reserved for them.
 #[inline(always)]
 pub(crate) fn put_bytes(bytes: &[u8], room: &mut Room<'_>) {
     room.lend(|room| with_bytes(bytes, room));

@@ -28,7 +28,7 @@ pub(crate) fn beginning(document: &[u8]) -> [u8; 4] {
     std::array::from_fn(|at| document.get(at).copied().unwrap_or_default())
 }
 
-/// Reads the attributes of these names; what comes after them is not read.
+/// Reads the attributes of these names. The document behind them is not read.
 pub(crate) fn look_up(
     document: &Bytes,
     names: &[ResolvedName],

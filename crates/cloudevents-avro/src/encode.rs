@@ -68,7 +68,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     Ok(losses)
 }
 
-/// The content type as stated, or the one that the payload implies.
+/// The content type as stated, or the content type that the payload implies.
 #[inline]
 fn explicit_content_type(event: &Event) -> &[u8] {
     match core_bytes(event, CoreName::DataContentType) {
@@ -116,8 +116,7 @@ const BYTES: u8 = 0x00;
 const NULL: u8 = 0x02;
 const STRING: u8 = 0x0c;
 
-/// The branch of the field `data` (section 3): bytes as `bytes`, JSON too, which stays verbatim that way; character data as
-/// `string`.
+/// The branch of the field `data` (section 3): bytes and JSON as `bytes`, character data as `string`. JSON stays verbatim in this way.
 #[inline]
 fn branch(event: &Event, data: Option<Data<'_>>) -> u8 {
     match data {
@@ -129,12 +128,12 @@ fn branch(event: &Event, data: Option<Data<'_>>) -> u8 {
     }
 }
 
-/// Reports what the payload loses.
+/// Reports the losses of the payload.
 #[inline]
 fn payload_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {
         Data::Text(_) if says_json(event) => losses.push(text_as_json()),
-        // Without a content type, the one that is made explicit is that of XML.
+        // Without a content type, the content type of XML is stated.
         Data::Xml(_) if event.datacontenttype().is_some_and(MediaType::is_json) => {
             losses.push(text_as_json())
         }
@@ -153,20 +152,22 @@ pub(crate) fn stated_losses(event: &Event, losses: &mut Losses) {
     }
 }
 
-/// Whether the content type is that of JSON, or not stated.
+/// Whether the content type is JSON, or not stated.
 #[inline]
 fn says_json(event: &Event) -> bool {
     event.datacontenttype().is_none_or(MediaType::is_json)
 }
 
-/// The text without a content type, or under that of JSON, is read as a JSON string.
+/// Text without a content type, or under the content type of JSON, is read as a JSON string.
 #[cold]
 fn text_as_json() -> Loss {
     let detail = "text under a JSON content type, or none, becomes a JSON string";
     Loss::of_data(LossClass::Meaning, "text-as-json", detail)
 }
 
-/// Reports the kind that a payload loses where all payloads are bytes and the content type decides their kind.
+/// Reports the kind that a payload loses.
+///
+/// All payloads are bytes there, and the content type decides their kind.
 #[inline]
 pub(crate) fn bytes_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {

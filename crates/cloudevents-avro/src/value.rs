@@ -6,7 +6,7 @@ use cloudevents_core::{
     codec::{Assembler, AttributeName, Extent, Given, Room, type_lost},
 };
 
-/// What a branch of a map's union holds.
+/// The type of a branch of a map's union.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Null,

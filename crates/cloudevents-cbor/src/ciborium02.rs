@@ -34,9 +34,10 @@ impl CborBuilderExt for EventBuilder {
 pub trait CborEventExt: Sealed {
     /// Returns the payload as a value of type `T`. The payload is a CBOR item, or bytes that encode one.
     ///
-    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
-    /// CBOR, and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not CBOR, or when the item is not
-    /// a `T`.
+    /// Errors:
+    ///
+    /// - [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not CBOR.
+    /// - [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not CBOR, or when the item is not a `T`.
     fn data_as_cbor<T: DeserializeOwned>(&self) -> Result<T, Error>;
 }
 

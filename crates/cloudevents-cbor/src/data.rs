@@ -164,7 +164,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// The losses: what does not read back unchanged.
+    /// The losses: parts that do not read back unchanged.
     #[inline]
     pub(crate) fn losses(self, event: &Event, data: Option<Data<'_>>) -> Losses {
         let mut losses = Losses::none();

@@ -75,7 +75,7 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
     reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// Returns the document of one event, and the losses: what the format cannot represent exactly.
+/// Returns the document of one event, and the losses: parts that the format cannot represent exactly.
 ///
 /// Errors: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) for specversion 0.3, which the format does not
 /// have.

@@ -275,7 +275,7 @@ pub(crate) fn is_upper_case(timestamp: &[u8]) -> bool {
     timestamp.get(10) != Some(&b't') && timestamp.last() != Some(&b'z')
 }
 
-/// Reports what an extension loses: a URI and a URI-reference have the same tag, and timestamps are in upper case.
+/// Reports the losses of an extension: a URI and a URI-reference have the same tag, and timestamps are in upper case.
 #[inline]
 pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
     match value {

@@ -1,4 +1,4 @@
-//! Standard error that a thread writes, for commands that go on for ever: one that is not read must not hold them up.
+//! Standard error that a thread writes, for commands that run without end. If nothing reads standard error, the command continues.
 
 use crate::{console::Paint, global::ErrorFormat, plain::count, report::Report};
 use std::{
@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The most texts that wait to be written, as a rule. The oldest ones make room: what comes last says why the program ends.
+/// The most texts that wait to be written, as a rule. The oldest texts make room, because the last ones say why the program ends.
 pub(crate) const WAITING: usize = 1024;
 
-/// At the end: how long standard error may be left unread, and how long writing what waits may take in all. A thread that is late on a busy
-/// machine looks like a reader that does not read.
+/// At the end: how long standard error may be left unread, and how long writing the waiting texts may take in all.
+///
+/// A thread that is late on a busy machine looks like a reader that does not read.
 const UNREAD: Duration = Duration::from_secs(3);
 const LAST: Duration = Duration::from_secs(10);
 
@@ -34,7 +35,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<String>,
-    /// How many made room for others, and were not reported as left out yet.
+    /// How many texts were dropped for later ones, and were not reported as left out yet.
     left_out: usize,
     /// How many were written.
     written: usize,

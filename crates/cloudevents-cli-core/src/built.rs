@@ -72,8 +72,10 @@ impl Built {
         Ok(Some(template.first()))
     }
 
-    /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given and nothing to start
-    /// from. Flags take precedence over what it starts from, and that over an id and a time that are generated.
+    /// Returns the event of the flags, from which events with other ids and times are made.
+    ///
+    /// `None` if no flag is given and there is no `start`. Flags take precedence over `start`. `start` takes precedence over a generated id
+    /// and a generated time.
     pub fn template(
         &self,
         start: Option<EventBuilder>,

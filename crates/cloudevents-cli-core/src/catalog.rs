@@ -23,8 +23,9 @@ use std::{
 /// Which deviations of catalogs are allowed.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Deviations {
-    /// Allow deviations that existing catalogs have: all, or those with these names, such as format-name. A wrong name lists them. `lint`
-    /// allows none without it, and reports the allowed ones as warnings. Other commands that look at a catalog allow all without it.
+    /// Allow deviations that existing catalogs have: all, or the deviations with these names, such as format-name. A wrong name lists the
+    /// names. `lint` allows none without it, and reports the allowed ones as warnings. Other commands that look at a catalog allow all
+    /// without it.
     #[arg(
         long,
         value_name = "NAME,...",
@@ -36,11 +37,14 @@ pub struct Deviations {
     pub lenient: Option<LoadOptions>,
 }
 
-/// How a catalog is read that events are judged by. A mistake in it could let every event pass, so that it is refused by default.
+/// How a catalog that judges events is read.
+///
+/// A mistake in the catalog could let every event pass. So a catalog with mistakes is refused by default.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LenientCatalog {
     /// Judge by a catalog that has mistakes, and allow deviations that existing catalogs have. With names, such as wide-placeholder: allow
-    /// only these deviations, and no mistakes. A wrong name lists them. What is allowed is reported as warnings, once for each rule.
+    /// only these deviations, and no mistakes. A wrong name lists the names. Allowed mistakes and deviations are reported as warnings, once
+    /// for each rule.
     #[arg(
         long,
         value_name = "NAME,...",
@@ -59,7 +63,7 @@ impl LenientCatalog {
     }
 }
 
-/// What a catalog may have that events are judged by.
+/// The mistakes and deviations that a catalog may have if it judges events.
 #[derive(Clone, Debug)]
 pub struct Allowed {
     options: LoadOptions,
@@ -109,9 +113,9 @@ struct Document {
 pub struct Loaded {
     /// The file, folder or URL.
     pub name: String,
-    /// What was read.
+    /// The catalog that was read.
     pub catalog: Catalog,
-    /// What was found in it.
+    /// The findings in the catalog.
     pub findings: Vec<Finding>,
     documents: Vec<Document>,
 }
@@ -151,8 +155,9 @@ impl Loaded {
         Ok(Self { name, catalog: report.catalog, findings: report.findings, documents })
     }
 
-    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that looks at a catalog. Says how many
-    /// mistakes it has.
+    /// Reads as [`open`](Self::open) does, for a command that looks at a catalog. Reports how many mistakes it has.
+    ///
+    /// All deviations are allowed, unless some are named.
     pub fn used(path: &Path, options: Option<&LoadOptions>, console: &Console) -> Result<Self, Failure> {
         let loaded = Self::open(path, options.unwrap_or(&LoadOptions::lenient()))?;
         let mistakes = loaded.count(Level::Mistake);
@@ -164,8 +169,10 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Reads as [`open`](Self::open) does, for a command that judges events by the catalog. One with mistakes, and with deviations that are
-    /// not allowed, is refused. What is allowed is reported, once for each rule.
+    /// Reads as [`open`](Self::open) does, for a command that judges events by the catalog.
+    ///
+    /// A catalog with mistakes or with deviations is refused, unless they are allowed. Allowed mistakes and deviations are reported, once
+    /// for each rule.
     fn contract(path: &Path, allowed: Option<&Allowed>, console: &Console) -> Result<Self, Failure> {
         let options = allowed.map_or_else(LoadOptions::strict, |allowed| allowed.options.clone());
         let loaded = Self::open(path, &options)?;
@@ -216,7 +223,7 @@ impl Loaded {
         }
         let found: Vec<_> = self.documents.iter().map(|document| places(document.json(), &wanted)).collect();
         let report = |finding: &Finding| {
-            // The document that has the place itself, or what is nearest above it.
+            // The document that has the place itself, or else its nearest ancestor.
             let places = self.documents.iter().zip(&found);
             let nearest = |(document, places): (&'_ Document, &HashMap<String, usize>)| {
                 with_ancestors(&finding.place)
@@ -239,7 +246,7 @@ impl Loaded {
         self.findings.iter().map(report).collect()
     }
 
-    /// The definition with this id or xid. An id that several groups have names none of them.
+    /// The definition with this id or xid. An id that several groups have names no definition.
     pub fn message(&self, name: &str) -> Result<&Message, Failure> {
         let found: Vec<_> =
             self.catalog.messages().filter(|message| message.xid() == name || message.id() == name).collect();
@@ -314,7 +321,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
 }
 
-/// A JSON Pointer, and those of everything around its place, the nearest first.
+/// A JSON Pointer and the pointers of its ancestors, the nearest first.
 fn with_ancestors(pointer: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(pointer), |place| place.rsplit_once('/').map(|(above, _)| above))
 }

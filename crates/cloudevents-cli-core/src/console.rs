@@ -94,7 +94,7 @@ impl Console {
         Paint(self.color.0)
     }
 
-    /// Returns the columns of standard output: those of the terminal, or 80.
+    /// Returns the columns of standard output: the columns of the terminal, or 80.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -144,19 +144,19 @@ impl Console {
         }
     }
 
-    /// Writes a blank line to the terminal after a report with several lines, where data that follows would not stand out.
+    /// Writes a blank line to the terminal after a report with several lines. Data behind the report would not stand out otherwise.
     pub(crate) fn separate(&self) {
         if self.terminal && self.width.is_some() && self.apart.replace(false) {
             put(self.aside.get(), "\n".to_owned());
         }
     }
 
-    /// From now on, standard error is written by a thread: if it is not read, reports are left out, and the command goes on.
+    /// From now on, a thread writes standard error: if nothing reads it, reports are left out, and the command continues.
     pub fn write_aside(&self) {
         self.write_by_thread(WAITING);
     }
 
-    /// As [`write_aside`](Self::write_aside), but nothing is left out: for what is bounded, and wanted in whole.
+    /// As [`write_aside`](Self::write_aside), but nothing is left out: for bounded output that a reader needs in whole.
     pub fn write_all_aside(&self) {
         self.write_by_thread(usize::MAX);
     }
@@ -174,7 +174,7 @@ impl Console {
         self.aside.get().into_iter().for_each(Aside::finish);
     }
 
-    /// Returns what writes notes from other threads.
+    /// Returns a writer of notes for other threads.
     pub fn notes(&self) -> Notes {
         Notes { errors: self.errors, quiet: self.quiet, aside: Arc::clone(&self.aside) }
     }
@@ -193,7 +193,7 @@ impl Console {
     }
 }
 
-/// What waits is written before the program ends, if it is read.
+/// Waiting texts are written before the program ends, if standard error is read.
 impl Drop for Console {
     fn drop(&mut self) {
         self.aside.get().into_iter().for_each(Aside::flush);
@@ -241,14 +241,14 @@ impl Notes {
         put(self.aside.get(), text);
     }
 
-    /// Writes the last line of the program, and what waits before it, if it is read.
+    /// Writes the last line of the program, and the texts that wait before it, if standard error is read.
     pub fn say_last(&self, text: &str) {
         self.say(text);
         self.aside.get().into_iter().for_each(Aside::flush);
     }
 }
 
-/// Returns the columns of standard output, as a terminal: `COLUMNS` if set, else its width, else 80; at least 40.
+/// Returns the columns of standard output, as a terminal: `COLUMNS` if set, else its width, else 80. The least is 40.
 pub fn stdout_columns() -> usize {
     width(io::stdout())
 }
@@ -286,17 +286,17 @@ impl Paint {
 pub mod style {
     use anstyle::{AnsiColor, Style};
 
-    /// Errors, and what failed.
+    /// Errors and failures.
     pub const ERROR: Style = AnsiColor::Red.on_default().bold();
     /// Warnings.
     pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
     /// Notes.
     pub const NOTE: Style = AnsiColor::Cyan.on_default().bold();
-    /// What passed.
+    /// Success.
     pub const GOOD: Style = AnsiColor::Green.on_default().bold();
     /// Headings.
     pub const STRONG: Style = Style::new().bold();
-    /// What can be skipped in reading.
+    /// Text that a reader can skip.
     pub const FAINT: Style = Style::new().dimmed();
     /// Names of attributes, headers and members.
     pub const NAME: Style = AnsiColor::Blue.on_default().bold();

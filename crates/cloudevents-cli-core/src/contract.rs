@@ -13,12 +13,12 @@ use cloudevents_catalog::{Fault, Judge, Message, NoValue, NotJudged, Outcome, Ve
 use cloudevents_kit::{Event, EventBuilder};
 use std::path::PathBuf;
 
-/// What is sent by a contract.
+/// The contract of events to send.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Contract")]
 pub struct Contract {
-    /// Send only what the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the URL
-    /// of a registry. Others are reported as invalid. A catalog with mistakes is refused.
+    /// Send only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
+    /// URL of a registry. Other events are reported as invalid. A catalog with mistakes is refused.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
@@ -103,8 +103,9 @@ impl Terms {
         message.map_err(|failure| failure.status(Status::Usage))
     }
 
-    /// What the contract does not allow in an event. Warns of an allowed one that is not judged by all of its definition, or is valid only
-    /// by a deviation.
+    /// The breaches of the contract by an event.
+    ///
+    /// Warns of an allowed event that is not judged by all of its definition, or is valid only by a deviation.
     pub fn problems(&self, event: &Event, place: &Place, console: &Console) -> Vec<Report> {
         let verdict = match self.message() {
             Ok(Some(message)) => message.judge(event),

@@ -93,8 +93,9 @@ impl Encoder {
         self.mode.as_deref() == Some("batched") || self.via.ends_with("-batch")
     }
 
-    /// Returns the events as one message, a line of JSON with the binding or format in `via`, and reports of what the message cannot
-    /// hold.
+    /// Returns the events as one message, a line of JSON with the binding or format in `via`.
+    ///
+    /// Also returns reports of the parts that the message cannot hold.
     pub fn line(&mut self, events: &[Event]) -> Result<(&[u8], Vec<Report>), Refusal> {
         self.line.clear();
         self.headers.clear();

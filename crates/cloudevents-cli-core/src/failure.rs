@@ -23,7 +23,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// Why a command cannot go on.
+/// Why a command cannot continue.
 #[derive(Debug)]
 pub enum Failure {
     /// The reader of standard output closed the pipe.
@@ -59,7 +59,7 @@ impl Failure {
         }
     }
 
-    /// Says before the detail what it is about.
+    /// Puts the subject of the report before the detail.
     pub fn about(self, what: &str) -> Self {
         match self {
             Self::Told(status, report) => Self::Told(status, Box::new(report.about(what))),
@@ -78,7 +78,7 @@ impl Failure {
     /// Writes the report to standard error, and returns the exit status.
     pub fn tell(self, console: &Console) -> Status {
         match self {
-            // What was remembered until then counts. Where the status is a verdict on all of the input, see `unread`.
+            // Reports that were made until then count. If the status is a verdict on all of the input, see `unread`.
             Self::Pipe => Status::Done,
             Self::Told(status, report) => {
                 console.report(&report);
@@ -88,7 +88,7 @@ impl Failure {
     }
 }
 
-/// Goes on where the reader of standard output has left, such as `head`: a verdict counts even where nothing reads the rest.
+/// Continues if the reader of standard output has left, such as `head`: a verdict counts even if nothing reads the rest.
 pub fn unread(written: Result<(), Failure>) -> Result<(), Failure> {
     match written {
         Err(Failure::Pipe) => Ok(()),

@@ -17,8 +17,8 @@ pub struct Global {
     /// Report errors as text, or as one JSON object per line.
     #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
     pub error_format: ErrorFormat,
-    /// Write what the library logs to standard error: `off`, `error`, `warn`, `info`, `debug` or `trace`; TARGET=LEVEL for others, such as
-    /// warn,lapin=debug [default: that of RUST_LOG, else warn].
+    /// Write the logs of the library to standard error: `off`, `error`, `warn`, `info`, `debug` or `trace`; TARGET=LEVEL for others, such
+    /// as warn,lapin=debug [default: the value of RUST_LOG, else warn].
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log: Option<Levels>,
     /// Report errors only: no warnings, notes or progress.

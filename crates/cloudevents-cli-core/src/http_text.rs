@@ -67,8 +67,8 @@ const MOST_HEADERS: usize = 10_000;
 /// Reads the HTTP message that the text begins with, as a message of the testee protocol, and returns its length. `ended`: whether no more
 /// text follows.
 ///
-/// A message may begin with a request line or a status line. A body is chunked, or has as many bytes as `Content-Length` names; without
-/// both, it ends before a blank line that the next message follows, and a line break at its end does not belong to it.
+/// A message may begin with a request line or a status line. A body is chunked, or has as many bytes as `Content-Length` names. Without
+/// both, it ends before a blank line that the next message follows. A line break at its end does not belong to it then.
 pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partial> {
     let more = Partial::Needs(text.len().saturating_mul(2));
     let mut at = 0;
@@ -106,7 +106,7 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
             }
             None => match start_line(line).filter(|_| is_first) {
                 Some(members) => message.extend(members),
-                // What it would have said is not left out.
+                // The line is not left out, because it could have had a meaning.
                 None => return Err(Partial::Broken("a line of the head is no header (RFC 9112, section 5)")),
             },
         }
@@ -196,7 +196,7 @@ fn body(rest: &[u8], ended: bool) -> Option<usize> {
     while let Some((here, next)) = line(rest, at) {
         at = match here.is_empty() {
             false => next,
-            // What is behind all blank lines is looked at once.
+            // The text behind all blank lines is looked at once.
             true => match skip_blank(rest, next) {
                 behind if follows(behind) => {
                     found = true;

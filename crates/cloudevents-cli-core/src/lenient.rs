@@ -1,4 +1,4 @@
-//! The option `--lenient`, and which repairs would read what cannot be read.
+//! The option `--lenient`, and the repairs that would read unreadable input.
 
 use clap::Args;
 use cloudevents_kit::{DecodeOptions, Error, Leniency, Peer, RepairKind};
@@ -6,8 +6,8 @@ use cloudevents_kit::{DecodeOptions, Error, Leniency, Peer, RepairKind};
 /// Which invalid input is repaired.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Lenient {
-    /// Repair invalid input, and report each repair: all repairs that are the same for every writer, or those with these names, such as
-    /// raw-text. A wrong name lists them.
+    /// Repair invalid input, and report each repair: all repairs that are the same for every writer, or the repairs with these names, such
+    /// as raw-text. A wrong name lists the names.
     #[arg(
         long,
         value_name = "NAME,...",
@@ -25,7 +25,7 @@ impl Lenient {
         self.lenient.unwrap_or_default()
     }
 
-    /// Whether any are.
+    /// Whether any repairs are allowed.
     pub fn is_given(&self) -> bool {
         self.lenient.is_some()
     }
@@ -51,8 +51,9 @@ fn named<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: Error| format!("{}; {}", error.detail(), error.help().unwrap_or_default()))
 }
 
-/// Says which repairs would read the input, and which peers would read the same in it; `None` if none would. `reads` returns what it reads,
-/// and is called with some thirty choices.
+/// Names the repairs that would read the input, and the peers whose repairs would read the same in it. `None` if none would.
+///
+/// `reads` returns the value that it reads, and is called with some thirty choices.
 pub fn suggestion<T: PartialEq>(
     with: &DecodeOptions,
     mut reads: impl FnMut(&DecodeOptions) -> Option<T>,
@@ -74,7 +75,7 @@ pub fn suggestion<T: PartialEq>(
             (needed, read) = (fewer, Some(same));
         }
     }
-    // One that drops what the repairs keep is not where it came from.
+    // If a peer's repairs drop parts that the other repairs keep, the input is not from this peer.
     let peers: Vec<_> =
         Peer::ALL.iter().filter(|peer| tried(peer.leniency()) == read).map(|peer| peer.name()).collect();
     Some(match peers.as_slice() {

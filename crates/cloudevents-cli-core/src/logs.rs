@@ -1,4 +1,4 @@
-//! What the library logs, on standard error.
+//! The logs of the library, on standard error.
 
 use crate::{
     console::{Console, Notes},
@@ -19,21 +19,21 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// What the targets of the library begin with.
+/// The beginning of the targets of the library.
 const LIBRARY: &str = "cloudevents";
 
 /// At `warn` and below, these targets are left out: a command reports the same in its own words, or the library does.
 const SAID_ELSEWHERE: [&str; 4] = [
     // Commands say that a connection is lost and that it is back, and why they end.
     "cloudevents_transport::observing::connectivity",
-    // Commands say what they refuse, and what is sent again.
+    // Commands report refused messages, and messages that are sent again.
     "cloudevents_transport::messages",
     "cloudevents_mqtt::rumqttc_next034::dead_letter",
-    // What librdkafka says becomes an error, or a line of the library.
+    // A log line of librdkafka becomes an error, or a log line of the library.
     "cloudevents_kafka::librdkafka",
 ];
 
-/// And of a bridge, which says of each message whether its letter is stored, and of all why nothing is moved.
+/// More targets that a bridge leaves out: it reports for each message whether its dead letter is stored, and why it moves nothing.
 pub const OF_A_BRIDGE: &[&str] = &["cloudevents_transport::letters"];
 
 /// The value of `--log`: a level of the library, and levels by target.
@@ -66,9 +66,11 @@ fn level(text: &str) -> Result<LevelFilter, String> {
     })
 }
 
-/// From now on, what is logged goes to standard error: one line each, as JSON where reports are. The levels are those of `--log`, else of
-/// the variable `RUST_LOG`, else `warn` for the library and nothing of others; with `--quiet`, errors of the library only. A value of
-/// `RUST_LOG` that cannot be read is a warning, and has no effect. `said` are more targets that are left out at `warn` and below.
+/// From now on, logs go to standard error: one line each, as JSON where reports are.
+///
+/// The levels are the levels of `--log`, else of the variable `RUST_LOG`, else `warn` for the library and nothing of others. With
+/// `--quiet`, only errors of the library are logged. A value of `RUST_LOG` that cannot be read is a warning, and has no effect. `said` are
+/// more targets that are left out at `warn` and below.
 pub fn begin(global: &Global, said: &[&'static str], console: &Console) {
     let (notes, format) = (console.notes(), console.format());
     let layer = layer().with_ansi(false).with_writer(move || Line { notes: notes.clone(), format });
@@ -107,7 +109,7 @@ fn targets(global: &Global, said: &[&'static str], console: &Console) -> Targets
     }
 }
 
-/// What is named takes precedence.
+/// Named targets take precedence.
 fn of(
     library: LevelFilter,
     others: LevelFilter,
@@ -142,7 +144,7 @@ impl io::Write for Line {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end_matches('\n');
         self.notes.put(match self.format {
-            // What a peer has sent may be in it.
+            // It may have text from a peer.
             ErrorFormat::Text => format!("{}\n", plain(text)),
             ErrorFormat::Json => format!("{text}\n"),
         });

@@ -1,4 +1,4 @@
-//! Reports on standard error: what is wrong, where, which clause it breaks, and how to fix it.
+//! Reports on standard error: the problem, its place, the clause that it breaks, and advice.
 
 use crate::{
     clause,
@@ -34,7 +34,7 @@ pub struct Report {
     origin: Option<String>,
     /// The byte in the event's document.
     offset: Option<usize>,
-    /// The number of characters to mark from there, if not those of the JSON token.
+    /// The number of characters to mark from there. `None`: the characters of the JSON token.
     marked: Option<usize>,
     clauses: Vec<String>,
     help: Option<String>,
@@ -134,7 +134,7 @@ impl Report {
         self
     }
 
-    /// Says before the detail what it is about.
+    /// Puts the subject before the detail.
     pub(crate) fn about(mut self, what: &str) -> Self {
         let separator = if self.detail.is_empty() { "" } else { ": " };
         self.detail = format!("{what}{separator}{}", self.detail);
@@ -422,13 +422,14 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     lines
 }
 
-/// Returns the help of the library in terms of the program, without the parts that name the library's API. `None` if it is only for those
-/// who write programs.
+/// Returns the help of the library in terms of the program, without the parts that name the library's API.
+///
+/// `None` if the help is only for programmers.
 fn for_people(help: &str) -> Option<String> {
     if help.contains("`Decompression`") {
         return Some("decompress the body before: `ce decode` reads bodies as they are".to_owned());
     }
-    // A clause ends the sentence at least, and what follows may depend on it.
+    // A clause ends the sentence at least, and the text behind it may depend on it.
     let clauses = help.split_inclusive("; ").flat_map(|part| part.split_inclusive(", "));
     let kept: String = clauses.take_while(|clause| !names_the_api(clause)).collect();
     let kept = kept.trim_end_matches([' ', ',', ';']);

@@ -1,4 +1,4 @@
-//! Selecting events with an expression of CESQL, and what is reported where it fails.
+//! Selecting events with an expression of CESQL, and reports of its failures.
 
 use crate::{plain::count, report::Report};
 use cloudevents_kit::{
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// An expression of CESQL as a filter.
 ///
 /// An event for which the expression fails does not match (CESQL 1.2). These events are counted, and their number is reported once a minute
-/// at most ([`due`](Self::due)): a mistake in the expression stays hidden otherwise.
+/// at most ([`due`](Self::due)). Otherwise a mistake in the expression would stay hidden.
 #[derive(Debug)]
 pub struct Selection {
     expression: Expression,
@@ -43,12 +43,12 @@ impl Selection {
         self.passes(self.expression.evaluate(event))
     }
 
-    /// Whether the message matches. Errors are those of [`Expression::evaluate_message`].
+    /// Whether the message matches. Errors are the errors of [`Expression::evaluate_message`].
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         Ok(self.passes(self.expression.evaluate_message(message, with)?))
     }
 
-    /// A warning with the number of events for which the expression failed: for the first of them, and not before a minute is over.
+    /// A warning with the number of events for which the expression failed. It comes for the first event, and then once a minute at most.
     pub fn due(&self) -> Option<Report> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = failures.told.is_none_or(|told| told.elapsed() >= PAUSE);

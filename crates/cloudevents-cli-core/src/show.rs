@@ -8,7 +8,7 @@ use crate::{
 use cloudevents_kit::{AttributeType, Data, Event, attributes::MediaType};
 use std::borrow::Cow;
 
-/// The number of payload lines to show where there may be many events.
+/// The number of payload lines to show if there may be many events.
 pub const SHORT: usize = 24;
 
 /// Returns the attributes with their types, then at most `lines` lines of the payload.

@@ -52,8 +52,9 @@ impl Source {
         last.1
     }
 
-    /// Returns the number of lines that end before this byte, where its own line begins, and where that ends: if it is long, a place in it
-    /// that is further away than [`AROUND`].
+    /// Returns the number of lines that end before this byte, where its own line begins, and where its line ends.
+    ///
+    /// In a long line, the end is a place in it that is further away than [`AROUND`].
     fn line(&self, at: usize) -> (usize, usize, usize) {
         let block = at / BLOCK;
         let (before, begin) =
@@ -116,14 +117,14 @@ impl Place {
         Self { source: Arc::new(source), base: 0, begin: 0, length, index: None }
     }
 
-    /// Returns the text of the event, and nothing of what is around it.
+    /// Returns the text of the event, without the text around it.
     pub fn text(&self) -> Bytes {
         let most = self.source.text.len();
         let begin = self.base.saturating_add(self.begin).min(most);
         self.source.text.slice(begin..begin.saturating_add(self.length).min(most))
     }
 
-    /// Returns the error, whose offset is one of the document, with its offset in the [text](Self::text) of the event.
+    /// Returns the error with its offset in the [text](Self::text) of the event. Before, the offset is an offset of the document.
     pub fn in_text(&self, error: Error) -> Error {
         match error.offset().map(usize::try_from) {
             Some(Ok(at)) => error.with_offset(at.saturating_sub(self.begin)),

@@ -26,8 +26,9 @@ pub(crate) fn begins_value(byte: u8) -> bool {
     matches!(byte, b'{' | b'[' | b',' | b':')
 }
 
-/// The number of values of a JSON text and of names of members, or somewhat more: what its tree takes of memory follows from it, not from
-/// its bytes.
+/// The number of values of a JSON text and of names of members, or somewhat more.
+///
+/// The memory of the tree of the text follows from this number, not from its bytes.
 pub fn values(json: &[u8]) -> usize {
     let (mut values, mut in_string, mut is_escaped) = (0_usize, false, false);
     for byte in json {

@@ -1,4 +1,4 @@
-//! Events as YAML. The reader is that of catalogs.
+//! Events as YAML. Catalogs have the same reader.
 
 pub use cloudevents_catalog::yaml::{Document, Documents, one};
 

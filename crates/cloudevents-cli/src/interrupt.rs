@@ -31,7 +31,7 @@ struct Shared {
     status: AtomicU8,
     /// The number of messages in flight.
     in_flight: AtomicUsize,
-    /// Standard output is being written, which takes as long as its reader likes.
+    /// Whether standard output is being written. This lasts until its reader has read.
     writing: AtomicBool,
     notify: Notify,
 }
@@ -58,7 +58,7 @@ impl Interrupt {
                     if watcher.0.asked.swap(true, Ordering::SeqCst) {
                         process::exit(INTERRUPTED);
                     }
-                    // Between the two, the command may have become idle, without a look at what was asked then.
+                    // Between the two checks, the command may have become idle, and did not look at `asked` any more.
                     if watcher.0.idle.load(Ordering::SeqCst) {
                         process::exit(watcher.0.status.load(Ordering::SeqCst).into());
                     }
@@ -69,7 +69,7 @@ impl Interrupt {
                     tokio::spawn(async move {
                         tokio::time::sleep(WRITING).await;
                         if watcher.0.writing.load(Ordering::SeqCst) {
-                            // As long as what writes standard error aside waits for its reader: the program ends behind it.
+                            // As long as the thread that writes standard error waits for its reader. The program ends after this.
                             for_a_moment(3, move || {
                                 notes.say_last(&format!(
                                     "standard output is not read: it did not end within {WRITING:?} after Ctrl-C"
@@ -103,7 +103,7 @@ impl Interrupt {
         self.0.in_flight.store(messages, Ordering::SeqCst);
     }
 
-    /// Runs `work`, which writes to standard output. One that is not read ends the program some seconds after Ctrl-C.
+    /// Runs `work`, which writes to standard output. If nothing reads it, the program ends some seconds after Ctrl-C.
     pub(crate) fn writing<T>(&self, work: impl FnOnce() -> T) -> T {
         self.0.writing.store(true, Ordering::SeqCst);
         let done = work();
@@ -115,7 +115,7 @@ impl Interrupt {
     pub(crate) fn idle<T>(&self, status: Status, work: impl FnOnce() -> T) -> Option<T> {
         self.0.status.store(status as u8, Ordering::SeqCst);
         self.0.idle.store(true, Ordering::SeqCst);
-        // Whoever was asked just before this was not seen to be idle, and is not woken.
+        // If Ctrl-C came just before this, the watcher did not see that the command is idle, and wakes no task.
         let done = (!self.is_asked()).then(work);
         self.0.idle.store(false, Ordering::SeqCst);
         done

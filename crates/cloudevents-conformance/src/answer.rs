@@ -3,7 +3,7 @@
 use crate::compare::shortened;
 use crate::tree::json::{self, Json};
 
-/// What a testee made of a request.
+/// The answer of a testee to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// It did something.
@@ -16,11 +16,11 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unsupported {
     pub(crate) reason: String,
-    /// What of the input its API cannot be given: `data`, `events`, `message`, or the name of an attribute.
+    /// The part of the input that the testee's API does not take: `data`, `events`, `message`, or the name of an attribute.
     pub(crate) input: Option<String>,
 }
 
-/// What a testee did.
+/// The outcome that a testee reports.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// The members of the result.

@@ -8,11 +8,11 @@ use crate::report::Problem;
 use crate::run::CaseReport;
 use crate::verdict::Finding;
 
-/// What became of the input of each operation that must be accepted, and of that which must be refused.
+/// Counts, for each operation, the answers to input that must be accepted and to input that must be refused.
 ///
-/// An implementation that refuses everything is right about the one, and one that accepts everything about the other. So an operation whose
-/// answers to one kind are right shows nothing if none of the other kind was judged. Each operation counts by itself, because a simple one,
-/// such as `name`, says nothing about another.
+/// An implementation that refuses all input answers correctly for invalid input. An implementation that accepts all input answers correctly
+/// for valid input. So correct answers of an operation to one kind show nothing if no input of the other kind was judged. Each operation
+/// counts by itself, because a simple operation, such as `name`, says nothing about another.
 #[derive(Default)]
 pub(crate) struct Balance<'a>(BTreeMap<&'a str, Sides>);
 
@@ -23,7 +23,7 @@ struct Sides {
     either: Side,
 }
 
-/// What became of one kind of input.
+/// Counts of the answers to one kind of input.
 #[derive(Default)]
 struct Side {
     /// Answers that are right.
@@ -32,7 +32,7 @@ struct Side {
     judged: usize,
     /// Cases that were declined.
     declined: usize,
-    /// Cases that were skipped, because the testee does not claim what they need.
+    /// Cases that were skipped, because the testee does not claim the features that they need.
     skipped: usize,
 }
 
@@ -51,7 +51,8 @@ impl<'a> Balance<'a> {
         };
         match &report.finding {
             Finding::Unsupported(_) | Finding::Uncovered(_) => side.skipped += 1,
-            // Nothing is hidden by it: what an API has no words for cannot be asked of it. Whatever is to be read can be handed over.
+            // These answers hide nothing: a test cannot request an event that an API cannot express. Every input can be handed over for
+            // reading.
             Finding::Declined(_) | Finding::Inexpressible(_) if !is_valid && op == "encode" => (),
             Finding::Declined(_) | Finding::Inexpressible(_) => side.declined += 1,
             _ => {
@@ -61,9 +62,10 @@ impl<'a> Balance<'a> {
         }
     }
 
-    /// What is wrong with the run, if anything.
+    /// The problems of the run. Empty if there are none.
     pub(crate) fn problems(self) -> Vec<Problem> {
-        // Claims can hide what must be accepted, as it has events of a version or payloads of a kind; what must be refused has none.
+        // Claims can hide input that must be accepted, because it has events of a version or payloads of a kind. Input that must be refused
+        // has neither.
         let hides =
             |shown: &Side, other: &Side, hidden: usize| shown.right > 0 && other.judged == 0 && hidden > 0;
         let named = |chosen: &dyn Fn(&Sides) -> bool| -> Vec<String> {
@@ -71,7 +73,7 @@ impl<'a> Balance<'a> {
         };
         let mut accepted =
             named(&|Sides { valid, invalid, .. }| hides(invalid, valid, valid.declined + valid.skipped));
-        // What may be refused is answered rightly by a refusal, too.
+        // A refusal is also a right answer to input that may be refused.
         let sum = |number: &dyn Fn(&Sides) -> usize| self.0.values().map(number).sum::<usize>();
         let hidden = sum(&|sides| sides.valid.declined + sides.valid.skipped);
         let right = sum(&|sides| sides.invalid.right + sides.either.right);

@@ -1,4 +1,4 @@
-//! What a testee claims when it starts.
+//! The capabilities that a testee claims when it starts.
 
 use cloudevents_vectors::{Carrier, Case, Expected, PayloadComparison, Revision};
 use serde_json::{Map, Value};
@@ -19,8 +19,10 @@ pub struct Implementation {
     pub adapter: Option<String>,
 }
 
-/// What the testee claims to support. Where it omits the list of formats, bindings or operations, the harness sends every such case, and
-/// the testee may answer `unsupported`; but such a run is no success, because it does not show what was left out.
+/// The capabilities that the testee claims.
+///
+/// If it omits the list of formats, bindings or operations, the harness sends every such case, and the testee may answer `unsupported`.
+/// Such a run is no success, because it does not show which cases the testee leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -36,7 +38,7 @@ pub struct Capabilities {
     pub ops: Option<Vec<String>>,
     /// How strictly it decodes: `strict`, `lenient` or both. Default: `strict`.
     pub strictness: Vec<String>,
-    /// What it reports beyond the specification: `losses`, `repairs`, `notes`. Only claimed ones are compared. Default: none.
+    /// The reports of the testee beyond the specification: `losses`, `repairs`, `notes`. Only claimed reports are compared. Default: none.
     pub reports: Vec<String>,
     /// Kinds of payloads. Default: `json`, `text` and `binary`; others are `xml`, `cbor` and `proto`.
     pub payloads: Vec<String>,
@@ -46,11 +48,11 @@ pub struct Capabilities {
     pub uncovered: Vec<String>,
 }
 
-/// Why a testee is not asked about a case.
+/// Why a case is not sent to a testee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lack {
     pub(crate) reason: String,
-    /// The implementation has what the case needs, and the adapter does not cover it.
+    /// The implementation has the feature that the case needs, and the adapter does not cover it.
     pub(crate) uncovered: bool,
 }
 
@@ -58,8 +60,10 @@ pub(crate) struct Lack {
 const VERSIONS: [&str; 2] = ["0.3", "1.0"];
 
 impl Capabilities {
-    /// The lists that the testee omits, without which its result is no success. One of specversions without 1.0 says nothing: hardly a case
-    /// with an event would be asked, and none that has to be accepted.
+    /// The lists that the testee omits. Without them its result is no success.
+    ///
+    /// A list of specversions without 1.0 counts as omitted: hardly a case with an event would be sent, and no case with an event that has
+    /// to be accepted.
     pub(crate) fn omitted(&self) -> Vec<&'static str> {
         let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
         let omitted = lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name);
@@ -67,7 +71,7 @@ impl Capabilities {
         omitted.chain(self.specversions.as_ref().is_some_and(none).then_some("specversions")).collect()
     }
 
-    /// What is wrong with capabilities that omit these lists.
+    /// Describes the problem of capabilities that omit these lists.
     pub(crate) fn omission(omitted: &[&str]) -> String {
         let (versions, lists): (Vec<&str>, Vec<&str>) =
             omitted.iter().partition(|list| **list == "specversions");
@@ -78,7 +82,7 @@ impl Capabilities {
         lists.into_iter().chain(versions).collect::<Vec<_>>().join(", and ")
     }
 
-    /// Why the testee is not asked about a case: it does not claim what the case needs.
+    /// The reason for not sending a case to the testee: it does not claim a feature that the case needs.
     pub(crate) fn lack(&self, case: &Case) -> Option<Lack> {
         let reason = self.lacking(case)?;
         if self.uncovered.is_empty() {
@@ -90,7 +94,7 @@ impl Capabilities {
         })
     }
 
-    /// What the implementation has, whether the adapter covers it or not.
+    /// The capabilities of the implementation, with the features that the adapter does not cover.
     fn with_uncovered(&self) -> Self {
         let mut all = self.clone();
         for list in [&mut all.ops, &mut all.formats, &mut all.bindings].into_iter().flatten() {
@@ -182,7 +186,7 @@ impl Capabilities {
         })
     }
 
-    /// Reads the answer to `start`, or says what is wrong with it.
+    /// Reads the answer to `start`. The error describes the problem of the answer.
     pub(crate) fn read(answer: &Json) -> Result<(Implementation, Capabilities), String> {
         match answer.get("version").map(ToString::to_string).as_deref() {
             Some("1") => (),
@@ -235,7 +239,7 @@ impl Capabilities {
     }
 }
 
-/// Whether `via` is the name of a format; it is that of a binding otherwise.
+/// Whether `via` is the name of a format. Otherwise it is the name of a binding.
 pub(crate) fn is_format(via: &str) -> bool {
     Carrier::of(via).is_some_and(Carrier::is_format)
 }

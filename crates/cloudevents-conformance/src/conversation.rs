@@ -18,12 +18,12 @@ use crate::tree::json::Json;
 pub(crate) struct Conversation<'t> {
     testee: &'t mut dyn Testee,
     seq: u64,
-    /// Where numbers are drawn instead, and those that were.
+    /// The drawing of request numbers, and the numbers that were drawn. `None` if requests are counted.
     drawn: Option<(Draw, BTreeSet<u64>)>,
-    /// What every request says of the revisions that it is judged by.
+    /// The revisions that judge the requests. Every request names them.
     spec: Option<Value>,
     broken: bool,
-    /// What the testee said when it was started first.
+    /// The answer of the testee to its first start.
     started: Option<(Implementation, Capabilities)>,
     /// Why the testee was given up. Nothing more is sent to it.
     lost: Option<Breakdown>,
@@ -41,16 +41,17 @@ pub(crate) struct Conversation<'t> {
     unasked: usize,
 }
 
-/// After so many requests without an answer in time, no more are sent: with the time limit of ten seconds, that takes five minutes, and a
-/// suite of thousands of cases would take hours. Nor are any after so many without a valid answer, where they are most of all: that is
-/// hardly the implementation.
+/// After so many requests without an answer in time, no more requests are sent.
+///
+/// With the time limit of ten seconds, that takes five minutes, and a suite of thousands of cases would take hours. No more are sent either
+/// after so many requests without a valid answer, if these are most of all requests: the cause is then hardly the implementation.
 const BROKEN: usize = 30;
 
 /// After so much time for breakdowns of any sort, no more requests are sent. A testee that starts in three seconds may crash two hundred
 /// times.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What to look at when hardly anything is answered.
+/// A hint for a run with hardly any answers.
 const SMOKE: &str = "Is it the adapter? `ce conformance run --smoke` checks it";
 
 /// A request and its answer.
@@ -97,7 +98,7 @@ impl<'t> Conversation<'t> {
         self
     }
 
-    /// Starts the testee. It has to say the same each time, because reports show what it said first.
+    /// Starts the testee. Each start has to return the same answer, because reports show the first one.
     pub(crate) fn start(&mut self) -> Result<(Implementation, Capabilities), Breakdown> {
         let answer = self.testee.call(&json!({"cmd": "start", "version": 1}).to_string())?;
         let no_answer =

@@ -37,14 +37,14 @@ pub enum Node {
     Comment(String),
 }
 
-/// An element: names are `{namespace}local`, or the local name alone where there is no namespace.
+/// An element. Names are `{namespace}local`, or the local name alone if there is no namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Element {
     /// The name.
     pub name: String,
     /// Attributes by name, without declarations of namespaces. The value of `xsi:type` is a name, too.
     pub attributes: BTreeMap<String, String>,
-    /// What is between its tags.
+    /// The content between its tags.
     pub children: Vec<Node>,
 }
 
@@ -151,9 +151,10 @@ pub fn parse(document: &str) -> Result<Element, String> {
     }
 }
 
-/// Returns a normal form that is equal for equivalent documents of the XML format. It ignores the order of attributes, comments, white
-/// space between elements, CDATA, and the type of an attribute whose type the format defines. It keeps misplaced text and elements, so
-/// that a document with them is different.
+/// Returns a normal form that is equal for equivalent documents of the XML format.
+///
+/// It ignores the order of attributes, comments, white space between elements, CDATA, and the type of an attribute whose type the format
+/// defines. It keeps misplaced text and elements, so that a document with them is different.
 pub fn normalized(mut element: Element) -> Element {
     match element.name.strip_prefix(&format!("{{{CE}}}")) {
         Some("batch") => {

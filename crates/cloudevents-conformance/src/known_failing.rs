@@ -64,7 +64,7 @@ impl KnownFailing {
         let (mut added, mut passing) = (0_usize, Vec::new());
         let gone = list.gone(suite);
         for entry in list.0.iter().rev() {
-            // Only what this entry is the first to match is its own.
+            // An entry owns only the cases that it is the first to match.
             let own = |id: &str| {
                 list.0
                     .iter()
@@ -86,7 +86,7 @@ impl KnownFailing {
         }
         for (id, cause) in ran {
             if let (Some(cause), None) = (cause, list.reason(id)) {
-                // On one line, whatever the testee said.
+                // The cause goes on one line, even if the testee wrote several.
                 added = added.saturating_add(1);
                 let cause: Vec<&str> = cause.split_whitespace().collect();
                 lines.push(format!("{id}  # {}", cause.join(" ")));
@@ -98,7 +98,7 @@ impl KnownFailing {
         Ok(Updated { text, added, passing, gone, disputed: list.disputed(suite) })
     }
 
-    /// The entries whose cases do not exist any more. Without the official material, nothing is known of its cases.
+    /// The entries whose cases do not exist any more. Without the official material, its cases are not known.
     fn gone(&self, suite: &Suite) -> Vec<(usize, Pattern)> {
         let is_official = |id: &str| id.starts_with("official/");
         let has_official = suite.cases().iter().any(|case| is_official(&case.id));
@@ -123,7 +123,7 @@ impl KnownFailing {
     }
 }
 
-/// A list that was brought up to date, and what of it a person may want to know.
+/// A list that was brought up to date, and the facts about the update that a person may want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Updated {
@@ -131,7 +131,7 @@ pub struct Updated {
     pub text: String,
     /// How many cases were added.
     pub added: usize,
-    /// The patterns of entries that went, or were replaced by those of their cases that fail, because cases of theirs pass.
+    /// The patterns of entries with cases that pass. Such an entry was removed, or replaced by patterns of its cases that fail.
     pub passing: Vec<Pattern>,
     /// The patterns of entries that went because they match no case of the suite.
     pub gone: Vec<Pattern>,

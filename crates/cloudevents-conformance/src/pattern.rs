@@ -102,7 +102,7 @@ fn wildcard<P, I>(pattern: &[P], items: &[I], wild: fn(&P) -> bool, same: fn(&P,
                 i += 1;
             }
             (_, item) => {
-                // No item is left for what follows the wild element to stand for.
+                // No item is left for the elements after the wild element to match.
                 let (Some((wild_p, wild_i)), Some(_)) = (retry, item) else { return false };
                 retry = Some((wild_p, wild_i + 1));
                 p = wild_p + 1;

@@ -1,4 +1,4 @@
-//! What a result depends on.
+//! The conditions of a result.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::Implementation;
 use crate::echo::PRODUCER;
 
-/// What a result depends on, so that readers can judge it and repeat the run.
+/// The conditions that a result depends on. Readers need them to judge the result and to repeat the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Provenance {
@@ -27,17 +27,18 @@ pub struct Provenance {
     pub packs: Vec<String>,
     /// Whether the cases of working drafts were selected.
     pub drafts: bool,
-    /// What was selected by patterns, areas, clauses and parts, and what was added, each in words, such as `without kafka/**`; empty for
-    /// the whole suite and nothing else.
+    /// The selection by patterns, areas, clauses and parts, and the additions, each in words, such as `without kafka/**`.
+    ///
+    /// Empty for the whole suite without additions.
     pub selection: Vec<String>,
     /// The seed by which the cases vary; `None` if they are as published.
     pub seed: Option<u64>,
-    /// What was tested as it runs, such as `a consumer over kafka`; `None` for a testee that answers requests.
+    /// The implementation that was tested as it runs, such as `a consumer over kafka`. `None` for a testee that answers requests.
     pub observed: Option<String>,
 }
 
 impl Provenance {
-    /// The revisions, the profile, the version of the vectors and what else the result depends on, in one line.
+    /// The revisions, the profile, the version of the vectors and the other conditions of the result, in one line.
     ///
     /// ```
     /// use cloudevents_conformance::Provenance;
@@ -73,7 +74,7 @@ impl Provenance {
         text
     }
 
-    /// What was selected, in short: several of a sort are counted.
+    /// The selection in short. Several entries of a sort are counted.
     fn selected(&self) -> Vec<String> {
         let mut parts = Vec::new();
         for (sort, what) in [
@@ -95,7 +96,7 @@ impl Provenance {
         parts
     }
 
-    /// Names and values, as reports write them. What is not known is left out.
+    /// Names and values, as reports write them. Unknown values are left out.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
         let who = &self.implementation;
         let rows = [
@@ -140,7 +141,7 @@ impl Provenance {
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Reads what [`members`](Self::members) wrote; what is not there is empty.
+    /// Reads the record that [`members`](Self::members) wrote. Missing members are empty.
     pub(crate) fn of_members(record: &Value) -> Self {
         let at = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let who = |name: &str| record.get("implementation")?.get(name)?.as_str().map(str::to_owned);

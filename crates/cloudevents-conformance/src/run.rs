@@ -22,19 +22,19 @@ use crate::testee::{Breakdown, Testee};
 use crate::verdict::{Attempt, Failure, Finding, Verdict};
 use crate::{KnownFailing, Selection, Suite};
 
-/// What a run begins with.
+/// The facts at the start of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Start<'a> {
     /// The implementation under test.
     pub implementation: &'a Implementation,
-    /// What it claims to have.
+    /// The capabilities that it claims.
     pub capabilities: &'a Capabilities,
     /// The revisions it is judged by.
     pub revisions: &'a [Revision],
     /// The number of selected cases.
     pub cases: usize,
-    /// What the result depends on.
+    /// The conditions of the result.
     pub provenance: &'a Provenance,
 }
 
@@ -44,15 +44,18 @@ pub struct Start<'a> {
 pub struct CaseReport<'a> {
     /// The case.
     pub case: &'a Case,
-    /// The clauses that the case cites, without those that the suite does not contain, and those that no revision has which the testee is
-    /// judged by.
+    /// The clauses that the case cites.
+    ///
+    /// Clauses that the suite does not contain are left out. So are clauses that are in no revision by which the testee is judged.
     pub clauses: Vec<&'a Requirement>,
-    /// The outcomes of the case that are allowed: not those of a revision that the testee is not judged by, nor those that lose the text of
-    /// a time where it has to be kept.
+    /// The outcomes of the case that are allowed.
+    ///
+    /// An outcome of a revision by which the testee is not judged is not allowed. If times have to keep their text, an outcome that loses
+    /// it is not allowed either.
     pub allowed: Vec<&'a Outcome>,
     /// The result of comparing the answer.
     pub finding: Finding,
-    /// What the finding means for the run.
+    /// The consequence of the finding for the run.
     pub verdict: Verdict,
     /// Whether the profile of the run judges the case.
     pub judged: bool,
@@ -68,8 +71,9 @@ pub struct CaseReport<'a> {
     pub elapsed: Duration,
 }
 
-/// Runs the selected cases of a suite against a testee and reports each, in the order of the suite. Those of a [varied](Suite::varied) one
-/// are asked in another order, and reported when all that come before them have been.
+/// Runs the selected cases of a suite against a testee and reports each, in the order of the suite.
+///
+/// The cases of a [varied](Suite::varied) suite are sent in another order. Each is reported when all cases before it have been reported.
 ///
 /// See the [crate documentation](crate) for an example.
 pub fn run(
@@ -164,9 +168,9 @@ pub fn run(
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The testee did not start, or did not say who it is and what it has.
+    /// The testee did not start, or did not name itself and its capabilities.
     NotStarted {
-        /// What happened.
+        /// The breakdown.
         breakdown: Breakdown,
         /// The testee's standard error.
         diagnostics: String,
@@ -223,7 +227,7 @@ fn problems(
     problems
 }
 
-/// What a case is judged by.
+/// The rules that judge a case.
 struct Judge<'a> {
     suite: &'a Suite,
     selection: &'a Selection,
@@ -276,7 +280,7 @@ impl<'a> Judge<'a> {
             {
                 return Finding::Unsupported(reason);
             }
-            // What the client of this harness cannot send says nothing of the implementation behind it.
+            // The client of this harness cannot send the message, so the implementation behind the client is not judged.
             Ok(Answer::Unsupported(Unsupported { reason, .. })) if self.suite.observed().is_some() => {
                 return Finding::Uncovered(reason);
             }
@@ -316,18 +320,20 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Whether a request hands over no event, or several, which an API for one event cannot be given.
+/// Whether a request hands over no event, or several. An API for one event cannot be given such a request.
 fn has_not_one_event(request: &Map<String, Value>) -> bool {
     request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
 }
 
-/// Whether a request has what a testee says that its API cannot be given: a message of a binding, no event or several, a payload, or the
-/// attribute of this name. A format or a mode that has to be refused, too: an API without a parameter for it cannot give a wrong
-/// answer. And any mode of a binding that has two: no MUST asks for both.
+/// Whether a request has the part that the testee's API cannot be given, according to the testee.
+///
+/// The part is a message of a binding, no event or several, a payload, or the attribute of this name. It can also be a format or a mode
+/// that has to be refused: an API without a parameter for it cannot give a wrong answer. And it can be any mode of a binding that has two:
+/// no MUST requires both.
 fn has_input(case: &Case, name: &str) -> bool {
     let request = &case.request;
     let is_refused = || case.expect.iter().all(|outcome| matches!(outcome.expected, Expected::Error(_)));
-    // The bytes of a document can be handed to whoever reads its format. What reaches a binding goes through a client or a server.
+    // The bytes of a document can be handed to every reader of its format. A message of a binding passes through a client or a server.
     let comes_by_binding = |side: &Map<String, Value>| {
         let via = side.get("via").and_then(Value::as_str);
         side.contains_key("message") && via.is_some_and(|via| !is_format(via))

@@ -1,10 +1,10 @@
-//! Which cases run, and by what they are judged.
+//! The selection of the cases of a run, and the rules that judge them.
 
 use cloudevents_vectors::{Case, Flag, Level, Outcome, Pack, Revision};
 
 use crate::{Pattern, Suite};
 
-/// Which cases run, and by what they are judged.
+/// The selection of the cases of a run, and the rules that judge them.
 ///
 /// The default: every case of no working draft, for a profile of MUST, by the revisions that the testee claims.
 ///
@@ -79,7 +79,7 @@ impl Selection {
         self
     }
 
-    /// Judges by this revision, and by the others named so, whatever the testee claims.
+    /// Judges by this revision, and by the others set in this way. The testee's claims make no difference then.
     pub fn revision(mut self, revision: Revision) -> Self {
         self.revisions.get_or_insert_default().push(revision);
         self
@@ -98,16 +98,18 @@ impl Selection {
         self
     }
 
-    /// The profile `verbatim`: times keep their text, with the offset and every digit, and an event without one is written without one. In
-    /// the base profile, cases that need the text are warnings, times compare by the instant, and what is written may have one that was
-    /// added.
+    /// The profile `verbatim`: times keep their text, with the offset and every digit, and no time is added to an event without one.
+    ///
+    /// In the base profile, cases that need the text are warnings, times compare by the instant, and a written event may have an added
+    /// time.
     pub fn verbatim(mut self, verbatim: bool) -> Self {
         self.verbatim = verbatim;
         self
     }
 
-    /// The profile `lenient`: what lenient reading repairs is repaired and reported as the cases say. No document asks for that, so the
-    /// base profile has warnings.
+    /// The profile `lenient`: lenient reading repairs and reports faults as the cases state.
+    ///
+    /// No document requires this, so differences are warnings in the base profile.
     pub fn lenient(mut self, lenient: bool) -> Self {
         self.lenient = lenient;
         self
@@ -155,7 +157,7 @@ impl Selection {
             && (self.lenient || !case.has_flag(Flag::Lenient))
     }
 
-    /// The names of profiles that judge what this one does not judge of these cases.
+    /// The names of profiles that judge some of these cases which this profile does not judge.
     pub(crate) fn other_profiles(&self, cases: &[&Case]) -> Vec<&'static str> {
         let some = |is: &dyn Fn(&Case) -> bool| cases.iter().any(|case| case.disputed.is_none() && is(case));
         let of_level = |level| self.profile > level && some(&|case| case.level == level);
@@ -220,14 +222,15 @@ impl Selection {
         patterns.map(ToString::to_string).chain(areas.cloned()).chain(clauses.cloned()).collect()
     }
 
-    /// The number of cases that the profile judges in a run of the whole suite, whatever part of it is selected, by packs too.
+    /// The number of cases that the profile judges in a run of the whole suite. Selections, of packs too, make no difference.
     pub(crate) fn all_judged(&self, suite: &Suite, revisions: &[Revision]) -> usize {
         let counts = |case: &Case| self.drafts || !case.draft || self.packs.contains(&case.pack());
         suite.whole().filter(|case| counts(case) && of(case, revisions) && self.judges(case)).count()
     }
 
-    /// What was selected by patterns, areas, clauses and parts, each in words that begin with `only`, `in`, `citing`, `without` or `part`.
-    /// Empty if all is.
+    /// The selection by patterns, areas, clauses and parts. Empty if all cases are selected.
+    ///
+    /// Each is in words that begin with `only`, `in`, `citing`, `without` or `part`.
     pub(crate) fn described(&self) -> Vec<String> {
         let only = self.run.iter().map(|pattern| format!("only {pattern}"));
         let areas = self.areas.iter().map(|area| format!("in {area}"));

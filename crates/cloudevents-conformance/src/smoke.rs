@@ -17,7 +17,7 @@ pub struct SmokeCheck {
     pub name: &'static str,
     /// The rule.
     pub rule: &'static str,
-    /// What the testee did instead; `None` if it follows the rule.
+    /// Describes how the testee breaks the rule. `None` if it follows the rule.
     pub fault: Option<String>,
 }
 
@@ -218,7 +218,7 @@ fn reads_json(capabilities: &Capabilities) -> bool {
     has(&capabilities.ops, "decode") && has(&capabilities.formats, "json")
 }
 
-/// Whether a list of capabilities has a name. One that says nothing may have it: then it is left alone here.
+/// Whether a list of capabilities has a name. A testee without the list may have it, and is not checked here.
 fn has(claimed: &Option<Vec<String>>, name: &str) -> bool {
     claimed.as_ref().is_some_and(|names| names.iter().any(|other| other == name))
 }

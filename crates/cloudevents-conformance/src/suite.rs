@@ -13,9 +13,9 @@ pub struct Suite {
     cases: Vec<Case>,
     requirements: HashMap<String, Requirement>,
     seed: Option<u64>,
-    /// What the cases can be tested with as it runs, such as `a consumer over kafka`.
+    /// The implementation that the cases can be tested with as it runs, such as `a consumer over kafka`.
     observed: Option<String>,
-    /// Cases that such an implementation cannot be tested with. They count in what there is to judge.
+    /// Cases that such an implementation cannot be tested with. They count among the cases to judge.
     unobserved: Vec<Case>,
     /// How many cases of other documents were added.
     added: usize,
@@ -55,10 +55,11 @@ impl Suite {
         Ok(Suite::new(load_documents()?, load_requirements()?))
     }
 
-    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes, and which is asked in
-    /// another order and by other numbers. A testee that looks up published requests as they stand, or what comes at a place or under a
-    /// number, fails the suite. One that was made to pass it cannot be found out: what decides a case stays as it is published, and names
-    /// are varied by a known rule. Reports are in the published order, and record the seed.
+    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes.
+    ///
+    /// The cases are sent in another order and with other numbers. A testee fails the suite if it looks up published requests, or answers
+    /// by the position or the number of a request. A testee that was made to pass the suite cannot be found out: the parts that decide a
+    /// case stay as published, and a known rule varies the names. Reports are in the published order, and record the seed.
     pub fn varied(&self, seed: u64) -> Self {
         let cases = self.cases.iter().map(|case| varied(case, seed)).collect();
         Suite { seed: Some(seed), ..self.having(cases) }
@@ -69,25 +70,26 @@ impl Suite {
         self.seed
     }
 
-    /// What the cases can be tested with as it runs, if they are observed.
+    /// The implementation that the cases can be tested with as it runs, if they are observed.
     pub(crate) fn observed(&self) -> Option<&str> {
         self.observed.as_deref()
     }
 
-    /// A suite for what is tested as it runs, with these of its cases.
+    /// A suite for an implementation that is tested as it runs, with the cases for which `keep` returns true.
     pub(crate) fn observing(mut self, what: String, keep: impl Fn(&Case) -> bool) -> Self {
         self.unobserved = self.cases.extract_if(.., |case| !keep(case)).collect();
         self.observed = Some(what);
         self
     }
 
-    /// Every case, and those that what is tested as it runs cannot be tested with.
+    /// Every case, with the cases that an implementation cannot be tested with as it runs.
     pub(crate) fn whole(&self) -> impl Iterator<Item = &Case> {
         self.cases.iter().chain(&self.unobserved)
     }
 
-    /// Adds the cases of other documents, such as those of an importer. They count in the result like any other, so reports say how many
-    /// there are.
+    /// Adds the cases of other documents, such as documents of an importer.
+    ///
+    /// They count in the result like any other case, so reports state their number.
     pub fn with(mut self, documents: impl IntoIterator<Item = Document>) -> Self {
         let before = self.cases.len();
         self.cases.extend(documents.into_iter().flat_map(|document| document.cases));
@@ -95,7 +97,7 @@ impl Suite {
         self
     }
 
-    /// What was added, in words that begin with `with`.
+    /// The added cases, in words that begin with `with`.
     pub(crate) fn addition(&self) -> Option<String> {
         match self.added {
             0 => None,

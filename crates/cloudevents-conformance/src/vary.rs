@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::compare::bytes::{decode, encode};
 
-/// A case that asks the same with other names, by the seed: in the request and in every outcome, in text, in bytes and in documents of any
-/// format. New names are as long as those of the vectors, so that lengths in documents stay right.
+/// The same case with other names, by the seed: in the request and in every outcome, in text, in bytes and in documents of any format.
 ///
-/// | requests | what changes |
+/// New names are as long as the names of the vectors, so that lengths in documents stay right.
+///
+/// | requests | change |
 /// |---|---|
 /// | with messages or events | ids of events. Where an id is missing or wrong, names of hosts, if no outcome has them |
 /// | `sql`, `filter` | white space in front of the expression; another extension of the event |
@@ -35,7 +36,7 @@ pub(crate) fn varied(case: &Case, seed: u64) -> Case {
     varied
 }
 
-/// Changes names in a request and in its outcomes; nothing where the request does not have them.
+/// Changes names in a request and in its outcomes. Changes nothing if the request does not have the names.
 fn vary_everywhere(case: &mut Case, names: &Ids<'_>) {
     let request = case.request.clone();
     change_members(&mut case.request, names);
@@ -81,7 +82,7 @@ fn vary_expression(case: &mut Case, seed: u64) {
     }
 }
 
-/// Moves lower-case letters along the alphabet, in the text and in what comes of it.
+/// Moves lower-case letters along the alphabet, in the text and in its copies in outcomes.
 fn vary_letters(case: &mut Case, seed: u64) {
     let by = 1 + (seed % 25) as u8;
     let moved = |text: &str| -> String {
@@ -93,7 +94,7 @@ fn vary_letters(case: &mut Case, seed: u64) {
     };
     let Some(Value::String(text)) = case.request.get_mut("text") else { return };
     let (old, new) = (text.clone(), moved(text));
-    // These are no names of attributes, whatever their letters.
+    // Attributes cannot have these names, in upper case or lower case.
     let reserved = |name: &str| name.eq_ignore_ascii_case("data");
     if reserved(&old) || reserved(&new) {
         return;
@@ -136,7 +137,7 @@ fn change(value: &mut Value, ids: &Ids<'_>) {
     }
 }
 
-/// The bytes with each id replaced where nothing follows it that would belong to a longer one.
+/// The bytes with other ids. An id is not replaced if the next byte would belong to a longer id.
 fn changed(bytes: &[u8], ids: &Ids<'_>) -> Vec<u8> {
     let mut changed = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

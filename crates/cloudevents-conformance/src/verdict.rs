@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Difference;
 use crate::testee::Breakdown;
 
-/// What the harness found when it ran a case.
+/// The harness's finding for a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
@@ -21,9 +21,9 @@ pub enum Finding {
     Unsupported(String),
     /// The case needs something that the implementation has and the adapter does not cover, as the testee says.
     Uncovered(String),
-    /// The testee claims what the case needs, but answered `unsupported`, for this reason.
+    /// The testee claims the features that the case needs, but answered `unsupported`, for this reason.
     Declined(String),
-    /// As `Declined`, and the testee named what of the input its API cannot be given.
+    /// As `Declined`. The testee also named the part of the input that its API cannot be given.
     Inexpressible(String),
 }
 
@@ -48,8 +48,9 @@ pub struct Attempt {
 }
 
 impl Failure {
-    /// Returns the cause, worded equally for all cases that fail for the same reason: the place where the answer differs, without
-    /// indices and header names, which vary from case to case.
+    /// Returns the cause: the place where the answer differs. All cases that fail for the same reason have the same words.
+    ///
+    /// The place has no indices and no header names, because these vary from case to case.
     pub fn cause(&self) -> String {
         let Some(closest) = self.closest() else { return "no outcome is allowed".to_owned() };
         match closest.differences.first() {
@@ -65,7 +66,7 @@ impl Failure {
     }
 }
 
-/// What a finding means for the run.
+/// The consequence of a finding for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -75,12 +76,13 @@ pub enum Verdict {
     Failed,
     /// No answer, at a level that fails the run.
     Crashed,
-    /// The testee claims what the case needs, and declined to answer where that is a failure.
+    /// The testee claims the features that the case needs, and declined to answer where that is a failure.
     Declined,
-    /// The testee claims what the case needs, and declined to answer where that is neither right nor wrong: the input may be accepted or
-    /// refused, or the profile does not judge the case.
+    /// The testee claims the features that the case needs, and declined to answer where that is neither right nor wrong.
+    ///
+    /// The input may be accepted or refused, or the profile does not judge the case.
     Abstained,
-    /// Not judged: the testee does not claim what the case needs.
+    /// Not judged: the testee does not claim the features that the case needs.
     Skipped,
     /// Not judged: the testee had been given up before. The run has no result.
     Unasked,
@@ -93,8 +95,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What a finding means. `judged`: the profile of the run judges the case. `either`: the input may be accepted or refused. `known`: the
-    /// case is listed as known to fail.
+    /// The consequence of a finding.
+    ///
+    /// `judged`: the profile of the run judges the case. `either`: the input may be accepted or refused. `known`: the case is listed as
+    /// known to fail.
     pub(crate) fn of(finding: &Finding, judged: bool, either: bool, known: bool) -> Self {
         match finding {
             Finding::Unsupported(_) | Finding::Uncovered(_) => Verdict::Skipped,
@@ -104,7 +108,7 @@ impl Verdict {
             Finding::Passed if known && judged => Verdict::Stale,
             Finding::Passed => Verdict::Passed,
             _ if known => Verdict::KnownFailing,
-            // An implementation answers, whatever it is asked.
+            // A conforming implementation answers every request.
             Finding::Crashed(_) => Verdict::Crashed,
             Finding::Declined(_) | Finding::Inexpressible(_) => Verdict::Declined,
             Finding::Failed(_) if judged => Verdict::Failed,

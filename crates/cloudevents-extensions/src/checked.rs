@@ -4,8 +4,9 @@ use crate::check;
 use cloudevents_core::{Error, Message};
 use cloudevents_transport::{Delivery, FromDelivery};
 
-/// What a handler of [`Receiver::run`](cloudevents_transport::Receiver::run) takes, when every event of the message follows the
-/// rules of the documented extensions, as [`check`] has them.
+/// An argument of a handler of [`Receiver::run`](cloudevents_transport::Receiver::run) whose events follow the rules of the extensions.
+///
+/// The handler gets the message if every event of it follows the rules of the documented extensions, as [`check`] has them.
 ///
 /// Otherwise the handler does not get the message: it is settled by
 /// [`ReceiverOptions::malformed`](cloudevents_transport::ReceiverOptions::malformed), which by default rejects it. The error is the first
@@ -22,7 +23,7 @@ use cloudevents_transport::{Delivery, FromDelivery};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked<T>(pub T);
 
-/// Errors as for [`Delivery::events`] and for `T`, and those of [`check`].
+/// Errors as for [`Delivery::events`] and for `T`, and the errors of [`check`].
 impl<T: FromDelivery> FromDelivery for Checked<T> {
     fn from_delivery(delivery: &mut Delivery) -> Result<Self, Error> {
         let events = delivery.events()?;

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// How the payload is classified, and which regulations apply (`data-classification.md`).
 ///
-/// A consumer that cannot tell what a value demands of it must reject the event: the type has no opinion on what is known.
+/// A consumer that does not know the duties of a value must reject the event. The type does not decide which values are known.
 ///
 /// ```
 /// use cloudevents_core::Event;

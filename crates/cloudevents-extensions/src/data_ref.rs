@@ -3,7 +3,9 @@
 use crate::{Extension, Fields};
 use cloudevents_core::{Error, Event, EventBuilder, UriReferenceBuf};
 
-/// Where the payload is stored (`dataref.md`): `dataref`. What is there must be identical with the payload, if the event has one as well.
+/// Where the payload is stored (`dataref.md`): `dataref`.
+///
+/// The stored payload must be identical with the payload of the event, if the event has one as well.
 ///
 /// Nothing here fetches it. A URL that a peer chose is a risk for the program that opens it.
 ///

@@ -23,7 +23,7 @@ use cloudevents_core::{Error, Event, EventBuilder};
 pub struct DistributedTracing {
     /// Names the trace and the span: `traceparent`, required.
     pub parent: TraceParent,
-    /// What tracing systems add: `tracestate`.
+    /// The additions of tracing systems: `tracestate`.
     pub state: Option<TraceState>,
 }
 

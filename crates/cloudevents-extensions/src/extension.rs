@@ -1,4 +1,4 @@
-//! What an extension is, and how events and builders take one.
+//! The trait of extensions, and how events and builders take one.
 
 use crate::{DistributedTracing, NonEmptyText};
 use cloudevents_core::{Error, Event, EventBuilder};
@@ -56,7 +56,7 @@ pub trait Extension: Sized {
     /// [`Error::others`] has the further mistakes.
     fn read(event: &Event) -> Result<Option<Self>, Error>;
 
-    /// Sets the attributes of the extension. Those of an earlier value that this one lacks are removed.
+    /// Sets the attributes of the extension. Attributes of an earlier value that this one lacks are removed.
     fn write(&self, builder: EventBuilder) -> EventBuilder;
 }
 
@@ -88,7 +88,7 @@ impl EventExtensions for Event {
 
 /// Writing extensions into an event that is built.
 pub trait BuilderExtensions: Sized + Sealed {
-    /// Sets the attributes of an extension. Those of an earlier value that this one lacks are removed.
+    /// Sets the attributes of an extension. Attributes of an earlier value that this one lacks are removed.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -101,10 +101,12 @@ pub trait BuilderExtensions: Sized + Sealed {
     /// ```
     fn write_extension(self, extension: &impl Extension) -> Self;
 
-    /// Sets what connects this event with the one that caused it: `causationid` becomes the parent's `id`, and `correlationid` the
-    /// parent's. The trace context is the parent's unless one is set.
+    /// Connects this event with the event that caused it, its parent.
     ///
-    /// What the parent lacks, or has against the rules, stays as it is.
+    /// `causationid` becomes the parent's `id`, and `correlationid` the parent's `correlationid`. The trace context is the parent's unless
+    /// one is set.
+    ///
+    /// An attribute that the parent lacks, or has against the rules, stays as it is.
     ///
     /// ```
     /// use cloudevents_core::Event;

@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         value.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
-    /// Returns the mistakes, if there are any, as one error with [others](Error::others); else what `read` returns.
+    /// Returns the mistakes, if there are any, as one error with [others](Error::others). Otherwise returns the result of `read`.
     pub fn finish<T>(self, read: impl FnOnce() -> Option<T>) -> Result<Option<T>, Error> {
         let mut mistakes = self.mistakes.into_iter();
         match mistakes.next() {

@@ -3,7 +3,7 @@
 use crate::{Extension, Fields, NonEmptyText};
 use cloudevents_core::{Error, Event, EventBuilder};
 
-/// The place of the event among those of its source (`sequence.md`): `sequence`. Values compare as text.
+/// The place of the event among the events of its source (`sequence.md`): `sequence`. Values compare as text.
 ///
 /// Only the program that creates the values can see to their order. [`numbered`](Self::numbered) does it with zeros.
 ///

@@ -95,7 +95,7 @@ impl FromValue<'_> for NonEmptyText {
     }
 }
 
-/// What both share.
+/// The shared implementations of both.
 macro_rules! texts {
     ($($text:ident)*) => { $(
         impl FromStr for $text {

@@ -83,7 +83,7 @@ fn problem(text: &str) -> Option<&'static str> {
     match version {
         "ff" => Some("there is no version `ff`"),
         "00" if more.is_some() => Some("version `00` has nothing after the flags"),
-        // What a later version adds is text that a header could have.
+        // The additions of a later version are text that a header could have.
         _ if more.is_some_and(|more| !more.bytes().all(|byte| byte.is_ascii_graphic())) => {
             Some("only printable ASCII is expected after the flags")
         }

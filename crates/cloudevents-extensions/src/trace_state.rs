@@ -4,8 +4,9 @@ use crate::violation;
 use cloudevents_core::Error;
 use std::{collections::HashSet, fmt, str::FromStr};
 
-/// What tracing systems add to a trace (W3C Trace Context, section 3.3), as it was written: up to 32 keys with their values. It may be
-/// empty.
+/// The additions of tracing systems to a trace (W3C Trace Context, section 3.3), as they were written.
+///
+/// It has up to 32 keys with their values. It may be empty.
 ///
 /// ```
 /// use cloudevents_extensions::TraceState;

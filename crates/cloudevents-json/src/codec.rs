@@ -1,4 +1,4 @@
-//! JSON documents other than events, as trees: what crates of this toolkit read settings and catalogs with.
+//! JSON documents other than events, as trees. Crates of this toolkit read settings and catalogs with it.
 //!
 //! **Weaker promises**, as of [`cloudevents_core::codec`]: this module may change in a minor release of the toolkit.
 
@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// The name under which `serde_json` shows the text of a number to every visitor, when its feature `arbitrary_precision` is on, which any
-/// crate of a program can enable.
+/// The name under which `serde_json` shows the text of a number to every visitor, when its feature `arbitrary_precision` is on.
+///
+/// Any crate of a program can enable this feature.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// A value of JSON without duplicate members.
@@ -16,8 +17,8 @@ struct Tree(Value);
 
 /// Parses a document, and refuses duplicate members. Its nesting is limited to 128 levels.
 ///
-/// The detail of an error names line and column. Numbers are of the types `i64`, `u64` and `f64`, whatever features of `serde_json` a
-/// program enables.
+/// The detail of an error names line and column. Numbers are of the types `i64`, `u64` and `f64`. Features of `serde_json` that a program
+/// enables make no difference.
 ///
 /// ```
 /// let error = cloudevents_json::codec::parse(br#"{"a": 1, "a": 2}"#).unwrap_err();
@@ -44,7 +45,7 @@ pub fn below(place: &str, name: &str) -> String {
     format!("{place}{}", token(name))
 }
 
-/// What a value is, for messages: `an array`.
+/// The kind of a value, for messages: `an array`.
 pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -168,9 +168,10 @@ fn no_base64_in_03() -> Error {
 
 /// Payloads from serde types, for [`EventBuilder`].
 pub trait JsonBuilderExt: Sized + Sealed {
-    /// Sets the payload as JSON. `datacontenttype` becomes `application/json`, unless a JSON one was set before whose `charset`, if it
-    /// has one, is UTF-8. `build` reports a value that cannot be serialised. `serde_json` writes it: numbers that are not finite become
-    /// `null`.
+    /// Sets the payload as JSON. `build` reports a value that cannot be serialised.
+    ///
+    /// `datacontenttype` becomes `application/json`. A JSON content type that was set before stays, unless it has a `charset` other than
+    /// UTF-8. `serde_json` writes the value: numbers that are not finite become `null`.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -197,9 +198,11 @@ pub trait JsonEventExt: Sealed {
     /// `serde_json` reads it. A `serde_json::Value` has the last of duplicate members, and numbers as `i64`, `u64` or the nearest `f64`;
     /// [`Data::Json`] has the text with all digits and members.
     ///
-    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not JSON,
-    /// and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not JSON, or when the JSON is not a
-    /// `T`. In the last case, the source is the error of `serde_json`, with line and column.
+    /// Errors:
+    ///
+    /// - [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not JSON.
+    /// - [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not JSON, or when the JSON is not a `T`. In the last
+    ///   case, the source is the error of `serde_json`, with line and column.
     ///
     /// ```
     /// use cloudevents_core::Event;

@@ -100,8 +100,10 @@ pub fn with_json(formats: Formats) -> Formats {
     }
 }
 
-/// The format in which a sender writes events: the given one; without one, JSON for a peer that
-/// [takes documents only](Peer::takes_documents_only); else none, for binary mode. For bindings.
+/// The format in which a sender writes events. For bindings.
+///
+/// It is the given format. If none is given, it is JSON for a peer that [takes documents only](Peer::takes_documents_only). Otherwise it is
+/// none, for binary mode.
 ///
 /// ```
 /// use cloudevents_core::{Format, FormatId, Peer};
@@ -157,8 +159,7 @@ pub fn recognize(id: FormatId, body: Bytes, formats: &Formats) -> Document {
     Document::recognized(id, body, formats)
 }
 
-/// Whether a body looks like an event: a JSON object with a text as `specversion`, whichever. For messages that nothing marks as
-/// CloudEvents.
+/// Whether a body looks like an event: a JSON object with any text as `specversion`. For messages that nothing marks as CloudEvents.
 ///
 /// ```
 /// assert!(cloudevents_json::is_event(&r#"{"specversion": "9.9"}"#.into()));
@@ -166,7 +167,7 @@ pub fn recognize(id: FormatId, body: Bytes, formats: &Formats) -> Document {
 /// assert!(!cloudevents_json::is_event(&r#"{"id": "1"}"#.into()) && !cloudevents_json::is_event(&"[]".into()));
 /// ```
 pub fn is_event(body: &Bytes) -> bool {
-    // What is too large or malformed is reported by the decoder, with the options of its user.
+    // The decoder reports a body that is too large or malformed, with the options of its user.
     let mut with = DecodeOptions::lenient();
     with.limits.bytes = usize::MAX;
     match JSON.peek(body, "specversion", &with) {
@@ -184,7 +185,7 @@ pub fn assume(body: &Bytes, unmarked: Error, with: &DecodeOptions) -> Result<Rep
     if !with.leniency.allows(RepairKind::AssumedJson) {
         return Err(unmarked);
     }
-    // Reading it twice costs less than taking what belongs to others for an invalid event.
+    // Reading it twice costs less than taking a document of another program for an invalid event.
     match reading::document(body.clone(), with) {
         Ok(_) => Ok(Repair::new(RepairKind::AssumedJson).with_cause(unmarked)),
         Err(error) => Err(unmarked.with_source(error)),
@@ -212,7 +213,7 @@ pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
     batch::decode(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// Returns the document of one event, and what JSON cannot hold exactly.
+/// Returns the document of one event, and the losses: parts that JSON cannot hold exactly.
 pub fn encode(event: &Event) -> (Vec<u8>, Losses) {
     let mut out = Vec::new();
     let losses = write::event(event, &mut out);
@@ -224,7 +225,9 @@ pub fn encode_lossy(event: &Event) -> Vec<u8> {
     encode(event).0
 }
 
-/// Returns the document of a batch, given as a slice of events or of references, and what JSON cannot hold exactly.
+/// Returns the document of a batch, and the losses: parts that JSON cannot hold exactly.
+///
+/// The batch is a slice of events or of references.
 ///
 /// An error is of kind [`MixedSpecversions`](cloudevents_core::ErrorKind::MixedSpecversions).
 pub fn encode_batch<'a>(events: impl Into<Batch<'a>>) -> Result<(Vec<u8>, Losses), Error> {

@@ -14,11 +14,13 @@ use cloudevents_core::{
     },
 };
 
-/// Returns every problem of a document with one event: first those of its members in the order of the document, then those of the whole
-/// event, such as a missing attribute. The list is empty if [`Format::decode`](cloudevents_core::Format::decode) accepts the document
-/// with the same options; otherwise the error that it returns is among them. What leniency repairs is not a problem.
+/// Returns every problem of a document with one event.
 ///
-/// Text that is not JSON ends the list, because what follows it has no reliable meaning. So does the limit of
+/// First come the problems of its members in the order of the document. Then come problems of the whole event, such as a missing attribute.
+/// The list is empty if [`Format::decode`](cloudevents_core::Format::decode) accepts the document with the same options. Otherwise the
+/// error that it returns is in the list. A fault that leniency repairs is not a problem.
+///
+/// Text that is not JSON ends the list, because the text behind it has no reliable meaning. So does the limit of
 /// [`Limits::attributes`](cloudevents_core::Limits::attributes) problems.
 ///
 /// ```
@@ -42,7 +44,7 @@ pub fn problems(document: impl Into<Bytes>, with: &DecodeOptions) -> Vec<Error> 
     found
 }
 
-/// Adds the problems after which reading can continue, and returns one after which it cannot.
+/// Adds problems after which reading can continue. Returns the problem after which it cannot.
 fn collect(document: Bytes, with: &DecodeOptions, found: &mut Vec<Error>) -> Result<(), Error> {
     let mut marked = with.clone();
     marked.leniency = marked.leniency.with(RepairKind::ByteOrderMark);

@@ -31,7 +31,7 @@
 //! |---|---|---|
 //! | written as | a document of the JSON event format | a structure of its own, described there |
 //! | can be read by | every CloudEvents SDK | this crate |
-//! | keeps | what JSON keeps | everything: what is read equals what was written |
+//! | keeps | the parts that JSON keeps | everything: the event that is read equals the event that was written |
 //! | `serde_json` | the document itself | yes |
 //! | YAML, TOML, BSON, simd-json, and other formats of text | the document as a string | yes |
 //! | MessagePack, CBOR, postcard, bincode, and other binary formats | the document as a string | yes |
@@ -39,13 +39,13 @@
 //! | inside `flatten` and internally tagged enums | writing fails | yes; in YAML, reading fails |
 //! | inside untagged and adjacently tagged enums | yes, with numbers of machine types; not in postcard and bincode | yes; the same |
 //!
-//! What is written as a document or as a string is read from both, and from a map, such as one in a file of configuration. MessagePack that
-//! is configured as human-readable needs named members for [`typed`].
+//! A field that was written as a document or as a string is read from both, and from a map, such as a map in a file of configuration.
+//! MessagePack that is configured as human-readable needs named members for [`typed`].
 //!
-//! **What JSON loses.** Extensions of the types Binary, URI, URI-reference and Timestamp become Strings (read them with
+//! **Losses of JSON.** Extensions of the types Binary, URI, URI-reference and Timestamp become Strings (read them with
 //! [`Event::extension_as`]). XML payloads become text, CBOR and protobuf payloads bytes, and the type URL of a protobuf payload is left
-//! out. Text without a content type, which other formats and programs can make, is read as a JSON string: `x` becomes `"x"`, with
-//! quotation marks. `docs/losses.md` of the project has the whole table.
+//! out. Text without a content type, which other formats and programs can make, is read as a JSON string: `x` becomes `"x"`, with quotation
+//! marks. `docs/losses.md` of the project has the whole table.
 //!
 //! `with` is for fields of the type [`Event`], and for an `Option`, a `Vec` or a `Box` of it ([`Field`]). In a map, use [`AsJson`] and
 //! [`AsTyped`]:
@@ -84,21 +84,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Serialises an event, or each of several, as a document of the JSON event format.
 ///
-/// With `serde_json`, the document becomes part of the output, and numbers keep their spelling. (A `serde_json::Value` respells
-/// numbers, and holds only numbers of machine types.) All other serialisers get the document as text, also those of serde itself that write
-/// through one of `serde_json`: where they take no text, as inside `flatten`, writing fails.
+/// With `serde_json`, the document becomes part of the output, and numbers keep their spelling. (A `serde_json::Value` respells numbers,
+/// and holds only numbers of machine types.)
+///
+/// All other serialisers get the document as text. So do serialisers of serde itself that write through a serialiser of `serde_json`. If a
+/// serialiser takes no text, as inside `flatten`, writing fails.
 pub fn serialize<T: Field, S: Serializer>(field: &T, serializer: S) -> Result<S::Ok, S::Error> {
     field.write::<Document, S>(serializer)
 }
 
-/// Deserialises an event, or several, from documents of the JSON event format, from their text, or from maps, strictly. There are no limits
-/// besides those of the deserialiser, so that every event that was stored is read again.
+/// Deserialises an event, or several, from documents of the JSON event format, from their text, or from maps, strictly.
+///
+/// There are no limits besides the limits of the deserialiser, so that every event that was stored is read again.
 pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::read::<Document, D>(deserializer)
 }
 
-/// An event that serialises as a document of the JSON event format: see [the module](self) for what that loses. Text without a content
-/// type is read as a JSON string.
+/// An event that serialises as a document of the JSON event format: [the module](self) lists the losses.
+///
+/// Text without a content type is read as a JSON string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsJson(pub Event);
 

@@ -117,13 +117,16 @@ impl BatchSplitter {
         self.state == State::End
     }
 
-    /// The number of bytes of the document before what was not returned yet: after an element was returned, the offset of its end.
+    /// The number of bytes of the document before the part that was not returned yet.
+    ///
+    /// After an element was returned, it is the offset of the end of the element.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// Returns the input that was pushed and not read: after the closing bracket, what follows the array. There,
-    /// [`next_element`](Self::next_element) returns an error unless that is white space.
+    /// Returns the input that was pushed and not read. After the closing bracket, this is the input behind the array.
+    ///
+    /// There, [`next_element`](Self::next_element) returns an error unless the input is white space.
     ///
     /// ```
     /// use cloudevents_core::DecodeOptions;
@@ -138,8 +141,10 @@ impl BatchSplitter {
         self.buffer.freeze()
     }
 
-    /// After the closing bracket: continues with the next array, if what was pushed behind this one begins like one. Numbers and offsets
-    /// begin anew, and the limit of events is for each array. Returns whether it does.
+    /// Continues with the next array after the closing bracket, and returns whether it does.
+    ///
+    /// It does if the input behind this array begins like an array. Numbers and offsets begin anew, and the limit of events is for each
+    /// array.
     ///
     /// ```
     /// use cloudevents_core::DecodeOptions;
@@ -266,9 +271,10 @@ impl BatchSplitter {
     }
 }
 
-/// Reads a batch from a stream and returns its items as they arrive: each an event, or an error with its index and its raw text. An
-/// invalid event does not fail the rest of the batch. The rules are those of
-/// [`Format::decode_items`](cloudevents_core::Format::decode_items); a byte order mark that leniency allows is reported with the first
+/// Reads a batch from a stream and returns its items as they arrive: each an event, or an error with its index and its raw text.
+///
+/// An invalid event does not fail the rest of the batch. The rules are the rules of
+/// [`Format::decode_items`](cloudevents_core::Format::decode_items). A byte order mark that leniency allows is reported with the first
 /// valid event.
 ///
 /// The outer result is an error that ends the stream: an IO error, or a document that is not a JSON array.

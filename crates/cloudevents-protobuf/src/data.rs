@@ -11,7 +11,7 @@ use cloudevents_core::{
 };
 use core::ops::Range;
 
-/// A payload that was found; ranges are those of the event's part of the document.
+/// A payload that was found. Ranges are ranges of the event's part of the document.
 pub(crate) enum Found {
     Binary(Range<usize>),
     Text(Range<usize>),

@@ -46,7 +46,7 @@ pub(crate) struct Plan<'a> {
     subject: Option<&'a str>,
     time: Option<Carried>,
     time_message: Option<Message>,
-    /// Ordered by name, without those that the format cannot hold.
+    /// Ordered by name, without extensions that the format cannot hold.
     extensions: SmallVec<[(&'a str, Written<'a>); 4]>,
     /// Whether the extensions include a timestamp, which may not be carried exactly.
     timestamps: bool,

@@ -47,9 +47,11 @@ impl ProtobufBuilderExt for EventBuilder {
 pub trait ProtobufEventExt: Sealed {
     /// Returns the payload as a message of type `M`. The payload is an `Any` of that type, or the bytes of a message.
     ///
-    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
-    /// protobuf's, and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is an `Any` of another type, or
-    /// when the bytes are not an `M`.
+    /// Errors:
+    ///
+    /// - [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not protobuf's.
+    /// - [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is an `Any` of another type, or when the bytes are not
+    ///   an `M`.
     fn data_as_proto<M: Message + Name + Default>(&self) -> Result<M, Error>;
 }
 

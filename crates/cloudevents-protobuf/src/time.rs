@@ -128,7 +128,7 @@ impl Carried {
         self.exact
     }
 
-    /// Reports what is lost of the timestamp of this attribute.
+    /// Reports the losses of the timestamp of this attribute.
     #[inline]
     pub(crate) fn losses(self, name: &str, timestamp: Timestamp<'_>, losses: &mut Losses) {
         if !self.exact {

@@ -149,8 +149,9 @@ impl Attribute<'_> {
     }
 }
 
-/// An entry in the usual form: a name and a value of one of these types, in this order, lengths of one byte, nothing else. The name is
-/// not one that has its own field.
+/// An entry in the usual form: a name and a value of one of these types, in this order, lengths of one byte, nothing else.
+///
+/// The name is not a name that has its own field.
 pub(crate) enum Usual<'a> {
     String(AttributeName<'a>, &'a [u8]),
     Timestamp(&'a [u8], Native),

@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     /// The offset in the document of the next field.
     #[inline]
     pub(crate) fn position(&self) -> usize {
-        // The rest is at most as long as the document.
+        // `rest` is at most as long as the document.
         self.end.wrapping_sub(self.rest.len())
     }
 
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A number of at most five bytes, and what follows it.
+/// A number of at most five bytes, and the bytes behind it.
 #[inline]
 pub(crate) fn short_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
@@ -332,7 +332,7 @@ pub(crate) fn malformed(detail: &'static str, at: usize) -> Error {
     Error::new(ErrorKind::InvalidDocument).with_detail(detail).with_offset(at)
 }
 
-/// The error for a field whose wire type is not that of the schema.
+/// The error for a field whose wire type is not the type of the schema.
 #[cold]
 pub(crate) fn wrong_wire_type(field: &'static str, content: Content<'_>, at: usize) -> Error {
     let found = match content {

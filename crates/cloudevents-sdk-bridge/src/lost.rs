@@ -1,4 +1,4 @@
-//! What the SDK's event cannot hold.
+//! The parts that the SDK's event cannot hold.
 
 use cloudevents_core::{Error, ErrorKind, Loss, LossClass, Losses};
 
@@ -15,7 +15,7 @@ impl Lost {
         Self { class, at: at.into(), kind, detail }
     }
 
-    /// What the conversion back says in other words: it does not keep an event from being converted.
+    /// Whether the conversion back states the same in another form. Such a loss does not keep an event from being converted.
     pub(crate) fn is_other_words(&self) -> bool {
         matches!(self.kind, "json-spelling" | "content-type-stated")
     }

@@ -42,7 +42,7 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
 
 /// Converts an event to an event of the SDK, and returns the losses. Without any, [`from_sdk`](crate::from_sdk) returns an equal event.
 ///
-/// | at | kind | what happens |
+/// | at | kind | change |
 /// |---|---|---|
 /// | `time` | `offset` | the same point in time, in UTC |
 /// | `time` | `precision` | digits beyond nanoseconds are cut off |
@@ -60,7 +60,7 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
 /// | `data` | `any-as-bytes` | a protobuf message without a type URL becomes bytes |
 /// | `data` | `type-url` | a protobuf message becomes bytes without its type URL |
 ///
-/// Returns an error only for what the SDK has no form for: a specversion that it does not know.
+/// Returns an error only if the SDK has no form for a part of the event: a specversion that it does not know.
 ///
 /// ```
 /// use cloudevents_core::{Event, Timestamp};

@@ -26,7 +26,7 @@ pub(crate) fn check(root: &Node, step: &Step, options: &Options) -> Vec<Warning>
     checks.found
 }
 
-/// What fails whatever the event is.
+/// The first error that every event has.
 fn failing(step: &Step) -> Option<&EvaluationError> {
     match &step.kind {
         Plan::Failing(_, errors) => errors.first(),
@@ -210,7 +210,7 @@ impl Checks<'_> {
         }
     }
 
-    /// The type of a node where it does not depend on the event.
+    /// The type of a node, if it does not depend on the event.
     fn type_of(&self, node: &Node) -> Option<Type> {
         match &node.kind {
             Syntax::Literal(value) => Some(value.ty()),

@@ -1,4 +1,4 @@
-//! From the syntax tree to the steps of the evaluator. What does not depend on the event is evaluated here, once.
+//! From the syntax tree to the steps of the evaluator. Parts that do not depend on the event are evaluated here, once.
 
 use crate::evaluate::{self, Context};
 use crate::functions::Resolved;

@@ -1,4 +1,4 @@
-//! What can be wrong with an expression, and with its evaluation.
+//! Errors of expressions, and of their evaluation.
 
 use crate::Span;
 use std::borrow::Cow;
@@ -70,7 +70,7 @@ pub struct EvaluationError {
 }
 
 impl EvaluationError {
-    /// What kind of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -80,7 +80,7 @@ impl EvaluationError {
         self.span
     }
 
-    /// What happened, as a sentence without a full stop.
+    /// Describes the error, as a sentence without a full stop.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -94,7 +94,7 @@ impl fmt::Display for EvaluationError {
 
 impl std::error::Error for EvaluationError {}
 
-/// Why a text is not an expression: the place of the mistake, what was expected there, and what was found.
+/// Why a text is not an expression: the place of the mistake, the expected text, and the text that is there.
 ///
 /// [`Display`](fmt::Display) is one line; [`explain`](Self::explain) shows the place.
 ///
@@ -172,17 +172,17 @@ impl ParseError {
         self.inner.span
     }
 
-    /// What was expected there, such as `an expression`. Empty for mistakes such as a number that is too large.
+    /// The syntax that was expected there, such as `an expression`. Empty for mistakes such as a number that is too large.
     pub fn expected(&self) -> &str {
         &self.inner.expected
     }
 
-    /// What is wrong, without the place.
+    /// Describes the mistake, without the place.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
 
-    /// What to do about it.
+    /// Advice to repair it.
     pub fn help(&self) -> Option<&str> {
         self.inner.help.as_deref()
     }

@@ -40,7 +40,7 @@ impl Evaluation<'_> {
         self.errors.is_empty() && self.value == Value::Boolean(true)
     }
 
-    /// Converts it into one that owns its value.
+    /// Converts it into an evaluation that owns its value.
     pub fn into_owned(self) -> Evaluation<'static> {
         Evaluation { value: self.value.into_owned(), errors: self.errors }
     }
@@ -49,7 +49,7 @@ impl Evaluation<'_> {
 /// The steps that patterns of LIKE and functions of text may take in one evaluation: some hundredths of a second.
 const STEPS: usize = 1 << 24;
 
-/// What steps are evaluated with.
+/// The attributes and the limits of an evaluation, and its errors.
 pub(crate) struct Context<'e, A> {
     attributes: &'e A,
     /// `None` when the first error decides and no caller reads it.
@@ -193,7 +193,7 @@ fn is_test(plan: &Plan) -> bool {
     )
 }
 
-/// The steps whose values are Booleans. Where they fail, they are false.
+/// The steps whose values are Booleans. A step that fails is false.
 ///
 /// One function for each: every level of nesting is a few calls, and their frames are small so.
 fn test<'e, A: Attributes>(step: &'e Step, cx: &mut Context<'e, A>) -> Option<bool> {
@@ -288,7 +288,7 @@ fn contained<'e, A: Attributes>(operand: &'e Step, set: &'e [Step], cx: &mut Con
     Some(false)
 }
 
-/// The text of an attribute that is text and there: the short way for most of all filters, which moves no values.
+/// The text of an attribute that is present and a text: the short way of most filters. It moves no values.
 #[inline]
 fn plain<'e, A: Attributes>(step: &Step, cx: &Context<'e, A>) -> Option<&'e str> {
     match &step.kind {

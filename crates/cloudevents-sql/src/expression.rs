@@ -67,10 +67,11 @@ impl Expression {
         evaluate::is_true(&self.0.step, &mut cx)
     }
 
-    /// Whether the message passes this expression as a filter, without decoding it. A document is read only up to the last attribute that
-    /// the expression uses; the rest is not checked.
+    /// Whether the message passes this expression as a filter, without decoding it.
     ///
-    /// Errors: [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and those of reading a document.
+    /// A document is read only up to the last attribute that the expression uses. The rest is not checked.
+    ///
+    /// Errors: [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and the errors of reading a document.
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         if let Message::Binary(event) = message {
             return Ok(self.matches(event));
@@ -109,7 +110,7 @@ impl Expression {
         self.evaluated(event)
     }
 
-    /// Evaluates the expression for the event of a message. Errors are those of [`matches_message`](Self::matches_message).
+    /// Evaluates the expression for the event of a message. Errors are the errors of [`matches_message`](Self::matches_message).
     pub fn evaluate_message(
         &self,
         message: &Message,

@@ -75,7 +75,7 @@ impl fmt::Debug for Function {
     }
 }
 
-/// What a function takes and gives.
+/// The types of a function's parameters and of its result.
 ///
 /// ```
 /// use cloudevents_sql::{Signature, Type};

@@ -5,8 +5,9 @@ use crate::{Function, Type};
 use std::fmt;
 use std::sync::Arc;
 
-/// The functions that expressions may call: the built-in ones, and those that the program defines. It is a value and not a global, so
-/// each expression can have other functions.
+/// The functions that expressions may call: the built-in functions and the functions of the program.
+///
+/// It is a value and not a global, so each expression can have other functions.
 ///
 /// See [`Function`] for an example.
 #[derive(Clone, Debug, Default)]
@@ -199,7 +200,7 @@ impl Builtin {
         Arity { fixed, variadic }
     }
 
-    /// The type the argument at this index is cast to; `None` where it is not.
+    /// The type to which the argument at this index is cast. `None` if it is not cast.
     pub(crate) fn parameter(self, index: usize) -> Option<Type> {
         match self {
             Self::Abs => Some(Type::Integer),

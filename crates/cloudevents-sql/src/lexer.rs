@@ -13,7 +13,7 @@ pub(crate) struct Token<'t> {
 pub(crate) enum Kind<'t> {
     /// Letters, digits and underscores.
     Word(&'t str),
-    /// A string literal: what stands between its quotation marks, and which mark it is.
+    /// A string literal: the text between its quotation marks, and the mark.
     Text(&'t str, char),
     Symbol(&'static str),
     End,
@@ -72,7 +72,7 @@ impl<'t> Lexer<'t> {
         Token { kind, span: Span::new(start, self.at) }
     }
 
-    /// A backslash and what follows it stay together, so that an escaped quotation mark does not end the text.
+    /// A backslash and the character behind it stay together, so that an escaped quotation mark does not end the text.
     fn string(&mut self, rest: &'t str, quote: char) -> Result<Token<'t>, ParseError> {
         let mut bytes = rest.bytes().enumerate().skip(1);
         while let Some((at, byte)) = bytes.next() {

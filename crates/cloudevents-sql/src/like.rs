@@ -16,11 +16,11 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Pattern {
     text: Box<str>,
-    /// What stands before the first `%`.
+    /// The segment before the first `%`.
     first: Segment,
-    /// What stands between `%` and `%`.
+    /// The segments between `%` and `%`.
     middle: Box<[Segment]>,
-    /// What stands behind the last `%`. `None` when there is none.
+    /// The segment behind the last `%`. `None` when there is no `%`.
     last: Option<Segment>,
 }
 
@@ -56,8 +56,10 @@ impl Pattern {
         self.matches_within(text, |_| true) == Some(true)
     }
 
-    /// Like [`matches`](Self::matches). Before each search for what stands between `%` and `%`, calls a function with the number of steps
-    /// that it may take; `None` if the function does not permit them.
+    /// Like [`matches`](Self::matches), with a limit of steps.
+    ///
+    /// Calls a function before each search for a segment between `%` and `%`, with the number of steps that the search may take. `None` if
+    /// the function does not permit them.
     #[inline]
     pub(crate) fn matches_within(&self, text: &str, mut permit: impl FnMut(usize) -> bool) -> Option<bool> {
         let Some(mut rest) = strip_start(&self.first, text) else { return Some(false) };
@@ -79,7 +81,7 @@ impl Pattern {
         Some(true)
     }
 
-    /// What the pattern comes down to, where that is simple: what an index looks texts up by.
+    /// The simple form of the pattern, if it has one. An index looks texts up by it.
     pub fn shape(&self) -> Shape<'_> {
         match (plain(&self.first), self.last.as_deref().map(plain)) {
             (Some(text), None) => Shape::Exact(text),
@@ -99,7 +101,7 @@ fn plain(segment: &[Piece]) -> Option<&str> {
     }
 }
 
-/// What simple patterns come down to.
+/// The simple forms of patterns.
 ///
 /// ```
 /// use cloudevents_sql::{Pattern, Shape};
@@ -154,7 +156,7 @@ fn flush(text: &mut String, pieces: &mut Vec<Piece>) {
     }
 }
 
-/// What is behind the segment, when the text begins with it.
+/// The text behind the segment, when the text begins with the segment.
 #[inline]
 fn strip_start<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
     segment.iter().try_fold(text, |rest, piece| match piece {
@@ -169,7 +171,7 @@ fn strip_start<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
     })
 }
 
-/// What is before the segment, when the text ends with it.
+/// The text before the segment, when the text ends with the segment.
 #[inline]
 fn strip_end<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
     segment.iter().rev().try_fold(text, |rest, piece| match piece {
@@ -196,7 +198,7 @@ fn steps(segment: &[Piece], text: &str) -> usize {
     }
 }
 
-/// What is behind the leftmost place of the segment.
+/// The text behind the leftmost place of the segment.
 fn find<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
     if let [Piece::Text(piece)] = segment {
         return text.split_once(&**piece).map(|(_, left)| left);

@@ -5,9 +5,9 @@ use cloudevents_core::{Event, FoundAttributes, ResolvedName, Value};
 /// The attributes that an expression looks at, each once, in alphabetical order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
-    /// Those that an event can have, in the same order.
+    /// The names that an event can have, in the same order.
     pub(crate) possible: Vec<ResolvedName>,
-    /// All of them.
+    /// All names.
     pub(crate) all: Vec<Box<str>>,
 }
 
@@ -72,7 +72,7 @@ impl Attributes for ByName<'_> {
     }
 }
 
-/// No event: for what does not depend on one.
+/// No event: for parts that do not depend on one.
 pub(crate) struct Nothing;
 
 impl Attributes for Nothing {

@@ -2,7 +2,7 @@
 
 use crate::Functions;
 
-/// What an expression is parsed with: limits, and the functions it may call.
+/// The options of parsing an expression: limits, and the functions that it may call.
 ///
 /// ```
 /// use cloudevents_sql::{Expression, Options};
@@ -34,10 +34,11 @@ impl Options {
     }
 }
 
-/// Upper bounds for expressions and for the text that functions return. An expression beyond `length` or `depth` does not parse. A
-/// function whose result is longer than `text` fails. LIKE and functions of text may take 2^24 steps in one evaluation, then they fail: a
-/// function takes a step for each byte it reads, LIKE for each comparison of a character of the text with one of what stands between `%`
-/// and `%`.
+/// Upper bounds for expressions and for the text that functions return.
+///
+/// An expression beyond `length` or `depth` does not parse. A function whose result is longer than `text` fails. LIKE and functions of text
+/// may take 2^24 steps in one evaluation. Beyond that, they fail. A function takes a step for each byte that it reads. LIKE takes a step
+/// for each comparison of a character of the text with a character between `%` and `%`.
 ///
 /// ```
 /// let limits = cloudevents_sql::Limits::default();

@@ -27,7 +27,7 @@ type Parsed = Result<Box<Node>, ParseError>;
 
 struct Parser<'t> {
     lexer: Lexer<'t>,
-    /// The one that is looked at and not taken.
+    /// The next token, which is looked at and not taken.
     token: Token<'t>,
     nesting: usize,
     depth: usize,
@@ -106,7 +106,7 @@ impl<'t> Parser<'t> {
         Ok(node)
     }
 
-    /// A sign: that of a number right behind it, or the operator.
+    /// A sign: the sign of a number right behind it, or the operator.
     fn sign(&mut self, sign: &'static str, start: Span) -> Parsed {
         let adjacent = self.lexer.at_digit();
         self.advance()?;
@@ -152,7 +152,7 @@ impl<'t> Parser<'t> {
         self.node(Syntax::Call { name: word.to_ascii_uppercase().into(), arguments }, start.to(end))
     }
 
-    /// What follows a left operand, when it binds tightly enough.
+    /// The operator behind a left operand, when it binds tightly enough.
     fn infix(&self, level: Level) -> Option<Infix> {
         let infix = match self.token.kind {
             Kind::Symbol(symbol) => Infix::Binary(BinaryOperator::from_symbol(symbol)?),
@@ -320,7 +320,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// What can stand between a left operand and the rest.
+/// The operators that can stand behind a left operand.
 enum Infix {
     Binary(BinaryOperator),
     Like,

@@ -1,4 +1,4 @@
-//! The compiled form: what the evaluator walks.
+//! The compiled form: the evaluator walks it.
 
 use crate::functions::Builtin;
 use crate::lookup::Slot;
@@ -15,7 +15,7 @@ pub(crate) struct Step {
 #[derive(Clone, Debug)]
 pub(crate) enum Plan {
     Constant(Value<'static>),
-    /// What fails whatever the event is, and the value it has then.
+    /// A part that fails for every event: its value, and its errors.
     Failing(Value<'static>, Box<[EvaluationError]>),
     Attribute(Slot),
     Exists(Slot),

@@ -27,7 +27,7 @@ pub struct Node {
     pub(crate) enclosed: bool,
 }
 
-/// What a node is (CESQL 2.1).
+/// The kind of a node, with its parts (CESQL 2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Syntax {
@@ -39,7 +39,7 @@ pub enum Syntax {
     Not(Box<Node>),
     /// `-operand`.
     Negate(Box<Node>),
-    /// Two operands and what stands between them.
+    /// Two operands and the operator between them.
     Binary {
         /// The operator.
         operator: BinaryOperator,
@@ -50,7 +50,7 @@ pub enum Syntax {
     },
     /// `operand LIKE 'pattern'`.
     Like {
-        /// What is matched.
+        /// The text that is matched.
         operand: Box<Node>,
         /// The pattern.
         pattern: Pattern,
@@ -61,7 +61,7 @@ pub enum Syntax {
     Exists(Box<str>),
     /// `operand IN (element, ...)`.
     In {
-        /// What is looked for.
+        /// The value that is looked for.
         operand: Box<Node>,
         /// The elements: one or more.
         set: Vec<Node>,
@@ -78,7 +78,7 @@ pub enum Syntax {
 }
 
 impl Node {
-    /// What it is.
+    /// The kind of the node, with its parts.
     pub fn kind(&self) -> &Syntax {
         &self.kind
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A value of the language (CESQL 3.1): what expressions give and functions take.
+/// A value of the language (CESQL 3.1): the result of an expression, or an argument of a function.
 ///
 /// ```
 /// use cloudevents_sql::{Type, Value};

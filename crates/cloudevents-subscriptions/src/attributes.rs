@@ -1,4 +1,4 @@
-//! What filters are evaluated on: an event, or the attributes that were looked up in a message.
+//! The input of filters: an event, or the attributes that were looked up in a message.
 
 use crate::Filter;
 use cloudevents_core::{Event, FoundAttributes, ResolvedName, Value};

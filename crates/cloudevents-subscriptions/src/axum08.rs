@@ -11,10 +11,10 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Serves the API of the OpenAPI document: `/subscriptions` and `/subscriptions/{id}`, below which prefix the program chooses.
+/// Serves the API of the OpenAPI document: `/subscriptions` and `/subscriptions/{id}`. The program chooses the prefix above them.
 ///
-/// Errors are JSON objects with `error`, and `path` where a property is at fault; so are those for other paths, because the router has a
-/// fallback: nest it below a prefix. Secrets are never given out.
+/// Errors are JSON objects with `error`, and with `path` if a property is at fault. The router has a fallback, so errors for other paths
+/// are such objects, too: nest it below a prefix. Secrets are never given out.
 ///
 /// ```no_run
 /// use cloudevents_subscriptions::{InMemory, axum08::Api};
@@ -154,7 +154,7 @@ async fn allow(methods: &'static str) -> Response {
     [(header::ALLOW, methods)].into_response()
 }
 
-/// The id of a URL. No subscription has one that is not text.
+/// The id of a URL. No subscription has an id that is not text.
 fn decoded(id: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
     id.map(|Path(id)| id).map_err(|_| Failure::NotFound)
 }

@@ -1,4 +1,4 @@
-//! What `exact`, `prefix` and `suffix` hold.
+//! The conditions of `exact`, `prefix` and `suffix`.
 
 use crate::Invalid;
 use crate::attributes::Attributes;

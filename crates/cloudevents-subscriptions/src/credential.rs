@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What authorises the delivery of events to a sink (Subscriptions API 3.2.3). Everything in it but its type is a secret.
+/// The credential that authorises the delivery of events to a sink (Subscriptions API 3.2.3). All of it but its type is a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential {
@@ -49,11 +49,11 @@ pub enum Credential {
     },
     /// `ACCESSTOKEN`: a token that was acquired before.
     AccessToken(AccessToken),
-    /// `REFRESHTOKEN`: a token, and what new ones are acquired with.
+    /// `REFRESHTOKEN`: a token, and a secret to acquire new tokens with.
     RefreshToken {
         /// The token.
         token: AccessToken,
-        /// What new tokens are acquired with.
+        /// The secret to acquire new tokens with.
         refreshtoken: Secret,
         /// Where they are.
         refreshtokenendpoint: Option<Secret>,
@@ -114,7 +114,7 @@ impl Credential {
                 return Err(Invalid::new("/credentialtype", message));
             }
         };
-        // What is not understood would be lost, and with it the delivery.
+        // An unknown member would be lost, and the delivery with it.
         if let Some(name) =
             members.keys().find(|name| *name != "credentialtype" && !known.contains(&name.as_str()))
         {
@@ -137,7 +137,7 @@ impl Credential {
         })
     }
 
-    /// With secrets, for the one who keeps them; without, for everyone else.
+    /// With secrets for the manager that keeps them. Without secrets for every other reader.
     pub(crate) fn write(&self, secrets: bool) -> Value {
         let mut members = Map::new();
         members.insert("credentialtype".into(), self.credentialtype().into());

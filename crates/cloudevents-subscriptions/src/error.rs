@@ -1,10 +1,10 @@
-//! What is wrong with a filter or a subscription, and what was repaired.
+//! The errors of filters and subscriptions, and the results of reading with repairs.
 
 use crate::Leniency;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a document is not a filter or a subscription: the place of the mistake, and what is wrong there.
+/// Why a document is not a filter or a subscription: the place of the mistake, and a description.
 ///
 /// ```
 /// use cloudevents_subscriptions::Filters;
@@ -42,7 +42,7 @@ impl Invalid {
         &self.path
     }
 
-    /// What is wrong, as a sentence without a full stop.
+    /// Describes the mistake, as a sentence without a full stop.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -74,11 +74,11 @@ pub struct Repair {
     pub path: String,
 }
 
-/// What was read, and what was repaired; strict reading repairs nothing.
+/// The value that was read, and its repairs. Strict reading repairs nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parsed<T> {
-    /// What was read.
+    /// The value that was read.
     pub value: T,
-    /// What was repaired.
+    /// The repairs.
     pub repairs: Vec<Repair>,
 }

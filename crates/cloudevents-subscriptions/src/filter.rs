@@ -44,7 +44,7 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// Every attribute has exactly this text. Attributes compare by their canonical text; one that is absent does not match.
+    /// Every attribute has exactly this text. Attributes compare by their canonical text. An absent attribute does not match.
     pub fn exact<N: AsRef<str>, T: AsRef<str>>(
         conditions: impl IntoIterator<Item = (N, T)>,
     ) -> Result<Self, Invalid> {
@@ -100,11 +100,12 @@ impl Filter {
         self.evaluate(event)
     }
 
-    /// Whether the message passes, without decoding it. A document is read only up to the last attribute that the filter uses; the rest
-    /// is not checked.
+    /// Whether the message passes, without decoding it.
+    ///
+    /// A document is read only up to the last attribute that the filter uses. The rest is not checked.
     ///
     /// [`Filters`](crate::Filters) keep the names of these attributes; a filter alone collects them with each call. Errors:
-    /// [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and those of reading a document.
+    /// [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and the errors of reading a document.
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         match message {
             Message::Binary(event) => Ok(self.matches(event)),

@@ -61,11 +61,11 @@ impl Filters {
         self.list.iter().all(|filter| filter.matches(event))
     }
 
-    /// Whether the message passes, without decoding it. A document is read only up to the last attribute that the filters use; the rest is
-    /// not checked.
+    /// Whether the message passes, without decoding it.
     ///
-    /// A batch is an error of kind [`Batched`](cloudevents_core::ErrorKind::Batched); so is, with its own kind, a document that cannot be
-    /// read.
+    /// A document is read only up to the last attribute that the filters use. The rest is not checked.
+    ///
+    /// Errors: [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and the errors of reading a document.
     ///
     /// ```
     /// use cloudevents_core::{DecodeOptions, Event, Message};

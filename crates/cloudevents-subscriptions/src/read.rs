@@ -38,7 +38,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads what is at a place below.
+    /// Reads the value at a place below.
     fn at<T>(
         &mut self,
         token: &str,

@@ -6,7 +6,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::fmt;
 
-/// A client for a subscription manager. Connection pool, TLS and headers are those of the given reqwest client.
+/// A client for a subscription manager. Connection pool, TLS and headers are settings of the given reqwest client.
 ///
 /// A client that follows redirects sends the credentials of sinks wherever the manager points: let it follow none.
 ///
@@ -116,7 +116,7 @@ impl Subscriptions {
         read::parse(&body).map_err(ClientError::Answer)
     }
 
-    /// Returns the response, and what it must not repeat.
+    /// Returns the response, and the secrets that it must not repeat.
     async fn send(
         &self,
         method: Method,
@@ -152,9 +152,10 @@ impl Subscriptions {
 pub enum ClientError {
     /// Sending the request or receiving the response failed. The error does not contain the URL.
     Transport(reqwest::Error),
-    /// The manager refused the request: the status, and the beginning of the body, or a note in its place if the body repeats the
-    /// credential of the request's sink, credentials or identifiers in the URLs of sink or manager, or settings that are named like
-    /// credentials. Headers that the reqwest client adds are not known here.
+    /// The manager refused the request: the status, and the beginning of the body.
+    ///
+    /// A note stands in place of the body if the body repeats a secret: the credential of the request's sink, credentials or identifiers in
+    /// the URLs of sink or manager, or settings that are named like credentials. Headers that the reqwest client adds are not known here.
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),
@@ -185,7 +186,7 @@ impl std::error::Error for ClientError {
     }
 }
 
-/// Without the URL, which may be one that only those know who were given it.
+/// Without the URL, which may be a secret of the programs that know it.
 fn unreached(error: reqwest::Error) -> ClientError {
     ClientError::Transport(error.without_url())
 }
@@ -211,7 +212,7 @@ async fn refused(response: Response, secrets: &Secrets) -> ClientError {
     ClientError::Refused(status, reason)
 }
 
-/// Adds what is secret in this request: in its sink, the credential of that, and in settings that are named like headers.
+/// Adds the secrets of this request: of its sink, of the sink's credential, and of settings that are named like headers.
 fn with_secrets(secrets: Secrets, request: Option<&Value>) -> Secrets {
     let member = |name: &str| request.and_then(|request| request.get(name));
     let sink = member("sink").and_then(Value::as_str).unwrap_or_default();
@@ -223,7 +224,9 @@ fn with_secrets(secrets: Secrets, request: Option<&Value>) -> Secrets {
     settings.fold(secrets, |secrets, (name, value)| with_settings(secrets, name, value))
 }
 
-/// Adds the texts of this setting whose names sound like credentials. That of a `value` is the one beside it, or the setting's.
+/// Adds the texts of this setting whose names sound like credentials.
+///
+/// The name of a `value` is the name beside it, or the name of the setting.
 fn with_settings(secrets: Secrets, name: &str, value: &Value) -> Secrets {
     match value {
         Value::String(text) => secrets.with_header(&name.to_lowercase(), text.as_bytes(), false),

@@ -1,4 +1,4 @@
-//! Settings of the delivery protocol. Checks the types of those that the specification names; keeps others unchanged.
+//! Settings of the delivery protocol. Checks the types of settings that the specification names; keeps others unchanged.
 
 use crate::{Invalid, Protocol};
 use cloudevents_json::codec::{kind, token};
@@ -78,7 +78,7 @@ pub(crate) fn check(protocol: &Protocol, settings: Option<&Map<String, Value>>) 
 }
 
 impl Type {
-    /// What the value should be, when it is not.
+    /// Describes the right type, if the value has another one.
     fn wrong(self, value: &Value) -> Option<String> {
         let (right, wanted) = match self {
             Self::Boolean => (value.is_boolean(), "a boolean".to_owned()),

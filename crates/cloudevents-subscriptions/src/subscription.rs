@@ -36,7 +36,7 @@ pub struct SubscriptionRequest {
     protocolsettings: Option<Map<String, Value>>,
 }
 
-/// A subscription: what was requested, and the id that the manager gave it.
+/// A subscription: its request, and the id that the manager gave it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subscription {
     id: Box<str>,
@@ -221,7 +221,7 @@ impl Subscription {
         &self.id
     }
 
-    /// What was requested.
+    /// The request of the subscription.
     pub fn request(&self) -> &SubscriptionRequest {
         &self.request
     }

@@ -1,4 +1,4 @@
-//! Attribute values as canonical text, without the heap where that can be.
+//! Attribute values as canonical text, without the heap if possible.
 
 use cloudevents_core::Value;
 use std::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! A radix tree of byte strings: which of many are the start of a text.
+//! A radix tree of byte strings: finds the strings that a text begins with.
 
 /// A set of keys, each with values. Finding all keys that a text begins with takes one walk along the text.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl Trie {
         {
             node.values.swap_remove(place);
         }
-        // What holds nothing any more goes. Nodes with one child may stay: they cost a step, not correctness.
+        // Nodes that hold nothing any more are removed. Nodes with one child may stay: they cost a step, not correctness.
         while let [.., parent, child] = *path {
             if self.node(child).is_some_and(|node| node.values.is_empty() && node.children.is_empty()) {
                 if let Some(parent) = self.nodes.get_mut(parent) {
@@ -145,7 +145,7 @@ impl Trie {
         }
     }
 
-    /// Puts a node between a parent and its child, where their label parts from a key.
+    /// Puts a node between a parent and its child, at the byte where the child's label differs from a key.
     fn split(&mut self, parent: usize, child: usize, first: u8, label: &[u8], common: usize) -> usize {
         let (above, below) = label.split_at_checked(common).unwrap_or((label, &[]));
         let middle = self.add(Node { label: above.into(), ..Node::default() });

@@ -250,7 +250,7 @@ fn child(buffer: &TextBuffer, scanner: &mut Scanner<'_>, copied: &mut usize) -> 
     Ok(Payload::xml(element))
 }
 
-/// Bounds the copies: declarations around a batch are added to each payload, which must not turn a short document into a long one.
+/// Bounds the copies: declarations around a batch are added to each payload. They must not turn a short document into a long one.
 fn check_copied(copied: usize, length: usize, at: usize) -> Result<(), Error> {
     if copied <= length.saturating_mul(2).saturating_add(16 << 10) {
         return Ok(());

@@ -57,7 +57,7 @@ pub(crate) fn event(
     assembler.finish(payload)
 }
 
-/// Reads the attributes of these names; what comes after them is not read.
+/// Reads the attributes of these names. The document behind them is not read.
 pub(crate) fn look_up(
     document: &Bytes,
     names: &[ResolvedName],

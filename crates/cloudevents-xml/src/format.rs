@@ -112,7 +112,7 @@ pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
     batch::decode(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// Returns the document of one event, and what the format cannot hold exactly.
+/// Returns the document of one event, and the losses: parts that the format cannot hold exactly.
 ///
 /// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
 pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
@@ -124,7 +124,9 @@ pub fn encode_lossy(event: &Event) -> Result<Vec<u8>, Error> {
     Ok(encode(event)?.0)
 }
 
-/// Returns the document of a batch, given as a slice of events or of references, and what the format cannot hold exactly.
+/// Returns the document of a batch, and the losses: parts that the format cannot hold exactly.
+///
+/// The batch is a slice of events or of references.
 ///
 /// Errors carry the index of the event: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) as for
 /// [`encode`].

@@ -14,7 +14,7 @@ pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// The namespace of `xmlns`, which cannot be bound.
 pub(crate) const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
-/// A namespace. The format distinguishes only those that it uses.
+/// A namespace. The format distinguishes only the namespaces that it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Namespace {
     None,
@@ -90,7 +90,7 @@ impl Bindings {
             .any(|binding| binding.prefix.bytes(text) == prefix)
     }
 
-    /// The first `first` declarations, except those that a later one hides and those that undeclare.
+    /// The first `first` declarations. Declarations that a later one hides are left out, and so are declarations that undeclare.
     pub(crate) fn visible<'a>(&'a self, first: usize, text: &'a str) -> impl Iterator<Item = &'a Binding> {
         self.0.iter().take(first).enumerate().filter_map(move |(index, binding)| {
             let prefix = binding.prefix.bytes(text);

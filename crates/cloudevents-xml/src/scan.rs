@@ -64,7 +64,7 @@ pub(crate) struct QName {
     pub(crate) local: Run,
 }
 
-/// A start tag that was read; its attributes are those of the scanner until the next one.
+/// A start tag that was read. Its attributes are the attributes of the scanner until the next tag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tag {
     /// The offset of its `<`.

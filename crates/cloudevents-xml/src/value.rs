@@ -92,8 +92,10 @@ pub(crate) fn xsi_type(scanner: &Scanner<'_>) -> Option<Quoted> {
         .map(|attribute| attribute.value)
 }
 
-/// A qualified name in a value. `ce` stands for the namespace of the format where it is not declared, as in the examples of the
-/// specification; a prefix that is not declared otherwise, or that is empty before a colon, has no namespace.
+/// A qualified name in a value.
+///
+/// If the prefix `ce` is not declared, it stands for the namespace of the format, as in the examples of the specification. Another prefix
+/// that is not declared, or a prefix that is empty before a colon, has no namespace.
 #[inline]
 pub(crate) fn qualified<'t>(scanner: &Scanner<'_>, written: &'t str) -> (Namespace, &'t str) {
     let name = written.trim_ascii();

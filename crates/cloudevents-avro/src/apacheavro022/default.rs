@@ -19,7 +19,7 @@ pub(super) fn default_bytes(shape: &Shape, node: usize, default: &Json) -> Optio
 
 /// Whether a default is of the type of this node. Returns the bytes that are left then: 0 if there were too many, or too many levels.
 ///
-/// A text for bytes is of the type, as in Java, whatever its characters and its length.
+/// A text for bytes is of the type, as in Java. Its characters and its length make no difference.
 pub(super) fn check_default(shape: &Shape, node: usize, default: &Json, left: usize) -> (bool, usize) {
     let mut writer = Writer { shape, left, out: Vec::new(), checks_bytes: false };
     let is_of_type = writer.put(node, default, 0).is_some();

@@ -60,10 +60,13 @@ pub trait AvroEventExt: Sealed {
     /// `serde_json::Value`. Use [`CheckedSchema`] for schemas that refer to others, for schema resolution,
     /// or to read many payloads.
     ///
-    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not Avro
-    /// (`application/avro`, `avro/binary`, or a subtype that ends in `+avro`), and [`InvalidData`](ErrorKind::InvalidData)
-    /// when there is no payload, when it is not a datum of the schema, when bytes follow it, or when it is not a `T`; and those of
-    /// [`CheckedSchema::check`].
+    /// Errors:
+    ///
+    /// - [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not Avro (`application/avro`, `avro/binary`,
+    ///   or a subtype that ends in `+avro`).
+    /// - [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not a datum of the schema, when bytes follow it, or
+    ///   when it is not a `T`.
+    /// - The errors of [`CheckedSchema::check`].
     fn data_as_avro<T: DeserializeOwned>(&self, schema: &Schema) -> Result<T, Error>;
 }
 

@@ -1,6 +1,6 @@
 //! Avro's schema resolution on bytes: converts a datum of the writer's schema to one of the reader's.
 //!
-//! The library resolves values, which have no names, so it confuses types of a union, and visits everything below a union twice, so its
+//! The library resolves values, which have no names, so it confuses types of a union. It also visits everything below a union twice, so its
 //! time doubles with every nested union. Here, the variant of a union is selected by the types alone, and every byte is read once.
 
 use super::{
@@ -100,7 +100,7 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// Puts what may be a variant of the writer's union, at the index `own`, and is read as one of the reader's.
+    /// Puts a value that may be a variant of the writer's union, at the index `own`, and is read as a variant of the reader's union.
     fn put_variant(
         &mut self,
         from: usize,
@@ -199,8 +199,10 @@ fn reader_of(field: &Field, fields: &[Field], others: &[Field]) -> Option<usize>
     })
 }
 
-/// The index and the node of the variant for the written type: the one that fits best. Of variants with the same type, the one at the
-/// writer's own index is preferred, so that a union read as itself stays as it is; else the first.
+/// The index and the node of the variant for the written type: the variant that fits best.
+///
+/// Of variants with the same type, the variant at the writer's own index is preferred, so that a union read as itself stays as it is.
+/// Otherwise it is the first one.
 fn best(reader: &Shape, written: &Node, own: Option<usize>, variants: &[usize]) -> Option<(usize, usize)> {
     let fits = variants.iter().enumerate().filter_map(|(index, node)| {
         let fit = fit(written, reader.node(*node)?)?;

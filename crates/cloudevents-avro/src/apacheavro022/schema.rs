@@ -13,8 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// A schema of `apache-avro`, with all schemas it refers to, for reading data from peers.
 ///
-/// The library itself trusts its input: it reads a truncated string or boolean as null, allocates what a length claims, and follows
-/// nesting without limit. So [`check`](Self::check) validates every datum before the library reads it. [`read_as`](Self::read_as)
+/// The library itself trusts its input: it reads a truncated string or boolean as null, allocates as many bytes as a length claims, and
+/// follows nesting without limit. So [`check`](Self::check) validates every datum before the library reads it. [`read_as`](Self::read_as)
 /// applies schema resolution between a writer's and a reader's schema.
 ///
 /// Creating one parses the schema once; keep it and reuse it.
@@ -37,24 +37,25 @@ use serde::{Serialize, de::DeserializeOwned};
 #[derive(Debug)]
 pub struct CheckedSchema {
     root: Schema,
-    /// In order: a schema comes after those that it refers to.
+    /// In order: a schema comes after the schemas that it refers to.
     references: Vec<Schema>,
     shape: Shape,
 }
 
 impl CheckedSchema {
-    /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly. A schema must come after those
-    /// that it refers to.
+    /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly.
     ///
-    /// The texts may be those of a peer, such as a registry. Names of logical types that do not fit their types are left out.
+    /// A schema must come after the schemas that it refers to.
+    ///
+    /// The texts may come from a peer, such as a registry. Names of logical types that do not fit their types are left out.
     ///
     /// Errors are of these kinds:
     ///
     /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, refers to a schema that is missing,
     ///   defines a type in two ways, or has a default that is not of the type of its field.
-    /// - [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): a name has more than 1,024 bytes; all defaults have more than 1 MiB, with the
-    ///   values that they leave out, or one has more than 64 levels; or the schema takes more than 128 MiB, by an estimate that counts each
-    ///   type with all within it.
+    /// - [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): a name has more than 1,024 bytes. Or all defaults have more than 1 MiB, with
+    ///   the values that they leave out, or one default has more than 64 levels. Or the schema takes more than 128 MiB, by an estimate that
+    ///   counts each type with all types within it.
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let texts: Vec<&str> = references.into_iter().chain([text]).collect();
         let mut references = text::parse(&texts)?;
@@ -91,7 +92,8 @@ impl CheckedSchema {
 
     /// Returns the value of one datum written with this schema.
     ///
-    /// Errors are those of [`check`](Self::check), and [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it is not a `T`.
+    /// Errors are the errors of [`check`](Self::check), and [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum is not
+    /// a `T`.
     pub fn read<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, Error> {
         check(&self.shape, datum)?;
         self.read_checked(datum)
@@ -103,7 +105,7 @@ impl CheckedSchema {
     /// Of the variants of a union, the one with the full name is read, else one with the full name as alias, else one with the name in
     /// another namespace. Records may have another name, as in Java; enumerations and fixeds only another namespace.
     ///
-    /// Errors are those of [`read`](Self::read), [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum cannot be
+    /// Errors are the errors of [`read`](Self::read), [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum cannot be
     /// resolved, and [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) when there would be more than 16 MiB of defaults.
     ///
     /// ```
@@ -121,12 +123,14 @@ impl CheckedSchema {
         reader.read_checked(&resolve(&self.shape, &reader.shape, datum)?)
     }
 
-    /// Returns the datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` sets it.
+    /// Returns the datum of a value.
     ///
-    /// A field that the value leaves out is written as its default, which must not need bytes, or a type that is defined elsewhere in the
-    /// schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant
-    /// that is one of these, except that a text may be where `string` comes before it. Of very large defaults, not all are written: in
-    /// all, values are compared a million times with the variants and fields that they may be.
+    /// The name of a Rust type must be the name of its record, enumeration or fixed. Serde's `rename` sets it.
+    ///
+    /// A field that the value leaves out is written as its default. The default must not need bytes, or a type that is defined elsewhere in
+    /// the schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant
+    /// that is one of these. A text may be one if `string` comes before that variant. Of very large defaults, not all are written: in all,
+    /// values are compared a million times with the variants and fields that they may be.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the value does not match the schema.
     pub fn write<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {

@@ -51,7 +51,7 @@ pub(super) enum Node {
     Same(usize),
 }
 
-/// The full name of a type and those of its aliases.
+/// The full name of a type and the full names of its aliases.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     name: String,

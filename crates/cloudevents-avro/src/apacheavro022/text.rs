@@ -1,8 +1,9 @@
 //! Texts of schemas, as the library may read them.
 //!
-//! The library resolves each default at once, and fills in what a default leaves out: without a limit of levels or values. It copies a type
-//! for each name of it, and takes a complex type that lacks what it consists of for another one. So it gets what this module understood,
-//! without defaults and whatever says nothing about data. Defaults are attributes meanwhile.
+//! The library resolves each default at once, and fills in the members that a default leaves out, without a limit of levels or values. It
+//! copies a type for each name of it. If a complex type lacks its parts, the library takes it for another type. So the library gets the
+//! parts of a schema that this module understood, without defaults and without members that say nothing about data. Defaults are attributes
+//! meanwhile.
 
 use super::{invalid, too_large};
 use apache_avro::{
@@ -13,7 +14,7 @@ use cloudevents_core::Error;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// The longest full name, in bytes: each type within another one may have that of the other as its namespace.
+/// The longest full name, in bytes: the namespace of a type may be the full name of the type around it.
 const NAME: usize = 1024;
 
 /// How many bytes types may have, each with all that are within it: about, as often as the library keeps a copy.
@@ -22,7 +23,7 @@ const COPIES: usize = 128 << 20;
 /// How many variants and fields all defaults may be compared with to be put into a schema.
 pub(super) const COMPARED: usize = 1 << 20;
 
-/// What the library keeps for a type, or a field, besides texts, about.
+/// About the number of bytes that the library keeps for a type, or for a field, besides texts.
 const TYPE: usize = 192;
 const FIELD: usize = 384;
 
@@ -33,11 +34,11 @@ const RUST: [&str; 2] = ["org.apache.avro.rust.union_of_records", "org.apache.av
 
 const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
 
-/// Parses texts of which each may use the types of those before. Returns the schemas.
+/// Parses texts. Each may use the types of the texts before it. Returns the schemas.
 ///
-/// Errors: a text is not JSON, or not a schema; a type is defined in two ways, or has the name of a primitive one, which Avro forbids
-/// ("Names"). They are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) if a name has more than 1,024 bytes, or if there are too
-/// many types within each other.
+/// Errors: a text is not JSON, or not a schema. Or a type is defined in two ways, or has the name of a primitive type, which Avro forbids
+/// ("Names"). Errors are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) if a name has more than 1,024 bytes, or if there are
+/// too many types within each other.
 pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
     let mut types = Types::default();
     let mut fields = Vec::new();
@@ -60,7 +61,7 @@ pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
     }
 }
 
-/// The namespace of names in a type, which may be none, and the nearest one around it.
+/// The namespace of names in a type, which may be empty, and the nearest namespace around it.
 #[derive(Clone, Copy, Default)]
 struct Space<'n> {
     own: &'n str,
@@ -78,7 +79,7 @@ struct Types {
 }
 
 impl Types {
-    /// Returns what the library needs of a type in this namespace. Readers of JSON limit the levels of a value.
+    /// Returns the parts of a type in this namespace that the library needs. Readers of JSON limit the levels of a value.
     fn read(&mut self, ty: &Value, space: Space<'_>) -> Result<Value, Error> {
         self.size = self.size.saturating_add(TYPE);
         match ty {
@@ -307,7 +308,7 @@ fn is_written_right(schema: &Schema, default: &Value, left: &mut usize) -> bool 
             })
         }
         (Schema::Union(union), default) => {
-            // Those behind a string are not asked for a text.
+            // Variants behind a string are not compared with a text.
             let is_last = |variant: &Schema| matches!((variant, default), (Schema::String, Value::String(_)));
             let end = union.variants().iter().position(is_last).unwrap_or(usize::MAX);
             union.variants().iter().take(end).all(|variant| is_written_right(variant, default, left))

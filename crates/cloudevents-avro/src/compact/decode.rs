@@ -33,7 +33,7 @@ pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<
     event(document, with).map_err(|error| explain(error, &beginning))
 }
 
-/// Reads the attributes of these names; what comes after them is not read.
+/// Reads the attributes of these names. The document behind them is not read.
 pub(crate) fn look_up(
     document: &Bytes,
     names: &[ResolvedName],

@@ -74,7 +74,7 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
     reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// Returns the document of one event, and what the format cannot hold exactly.
+/// Returns the document of one event, and the losses: parts that the format cannot hold exactly.
 ///
 /// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
 pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {

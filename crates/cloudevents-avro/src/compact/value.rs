@@ -100,7 +100,7 @@ pub(crate) fn length(name: Name<'_>, value: Value<'_>) -> usize {
     bytes_length(name.as_str().len()).saturating_add(1).saturating_add(length)
 }
 
-/// Reports what an extension loses.
+/// Reports the losses of an extension.
 #[inline]
 pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
     match value {

@@ -16,9 +16,9 @@ use std::{io::Write, path::PathBuf};
 
 /// Convert events between formats.
 ///
-/// Reports what the target format cannot hold. Payloads keep every digit. The result goes to standard output,
-/// unchanged by --output. A large JSON batch is written in parts: after an error, it is incomplete. Batches of other formats may have
-/// 256 MiB and 200,000 events.
+/// Reports the parts of events that the target format cannot hold. Payloads keep every digit. The result goes to standard output, unchanged
+/// by --output. A large JSON batch is written in parts: after an error, it is incomplete. Batches of other formats may have 256 MiB and
+/// 200,000 events.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -191,7 +191,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Writes the events that are kept, except for the first one, whose specversion those of later events have to be.
+    /// Writes the events that are kept, except for the first one: later events have to have its specversion.
     fn write_part(&mut self, command: &Convert, console: &Console) -> Result<(), Failure> {
         Batch::from(self.held.events()).specversion().map_err(|error| mixed(&error))?;
         let kept = usize::from(self.written > 0);
@@ -248,7 +248,7 @@ fn mixed(error: &Error) -> Failure {
     Failure::Told(Status::No, Box::new(report))
 }
 
-/// Reports losses other than those of spelling; with `--exact`, returns the first as a failure.
+/// Reports losses other than losses of spelling. With `--exact`, returns the first as a failure.
 fn tell(
     losses: &cloudevents_kit::Losses,
     located: Option<&Located>,

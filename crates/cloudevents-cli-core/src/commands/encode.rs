@@ -164,13 +164,14 @@ impl Messages<'_> {
     }
 }
 
-/// Returns the message as it looks on the wire if `ce decode` reads the same from that, else as indented JSON. The length of a body makes
-/// clear where it ends.
+/// Returns the message as it looks on the wire if `ce decode` reads the same message from it, else as indented JSON.
+///
+/// The length of a body makes clear where it ends.
 fn pretty(value: &Value, paint: Paint) -> String {
     let mut message = value.get("message").cloned().unwrap_or_default();
     let body = message.pointer("/body/text").and_then(Value::as_str).unwrap_or_default();
     let length = body.len();
-    // A carriage return at the end of a line is not shown, and what acts on a terminal is shown escaped.
+    // A carriage return at the end of a line is not shown, and characters that act on a terminal are shown escaped.
     let is_shown = |text: &str| text.split('\t').all(|part| plain(part) == part);
     let mut texts = message.pointer("/headers").and_then(Value::as_array).into_iter().flatten();
     let headers_shown = texts.all(|header| {

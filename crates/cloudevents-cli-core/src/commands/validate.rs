@@ -27,10 +27,9 @@ use std::{
 
 /// Check events and report every problem.
 ///
-/// Reports each problem with its place and the rule it breaks. Reads a document with one event, a batch, JSON
-/// Lines, or several of these one after another. What cannot be read does not stop the others. In a folder,
-/// it checks the files whose names end in a format: .json, .jsonl, .ndjson, .yaml, .xml, .pb, .binpb, .avro, .cbor,
-/// also with .gz.
+/// Reports each problem with its place and the rule it breaks. Reads a document with one event, a batch, JSON Lines, or several of these
+/// one after another. Input that cannot be read does not stop the check of other input. In a folder, it checks the files whose names end in
+/// a format: .json, .jsonl, .ndjson, .yaml, .xml, .pb, .binpb, .avro, .cbor, also with .gz.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -54,13 +53,13 @@ pub struct Validate {
     #[arg(long)]
     extensions: bool,
     /// Also check against the message definitions and schemas of this catalog: a document of xRegistry, a folder of them, or the URL of a
-    /// registry. An event that nothing in it defines is invalid. A catalog with mistakes is refused. Payloads that its schemas cannot judge
-    /// are reported.
+    /// registry. An event that the catalog does not define is invalid. A catalog with mistakes is refused. Payloads that its schemas cannot
+    /// judge are reported.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
     lenient_catalog: LenientCatalog,
-    /// Leave out the valid ones, but not those whose payload could not be judged.
+    /// Leave out valid events, but not events whose payload could not be judged.
     #[arg(long)]
     invalid: bool,
     #[command(flatten)]
@@ -101,7 +100,7 @@ pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// Returns the files to check: those of folders, too. Reports folders that cannot be read, and those without files.
+/// Returns the files to check, with the files of folders. Reports folders that cannot be read, and folders without files.
 fn paths(command: &Validate, console: &Console) -> Vec<PathBuf> {
     let formats = cloudevents_kit::formats();
     let mut paths = Vec::new();
@@ -124,7 +123,7 @@ fn paths(command: &Validate, console: &Console) -> Vec<PathBuf> {
     paths
 }
 
-/// What was checked.
+/// Counts of the checked files and events.
 #[derive(Debug, Default)]
 struct Total {
     files: usize,
@@ -236,7 +235,7 @@ fn file(
     Ok(total)
 }
 
-/// What events are checked by, besides the specification.
+/// The rules that events are checked by, besides the specification.
 #[derive(Clone, Default)]
 struct Rules {
     /// Whether rules of extensions count.
@@ -244,7 +243,7 @@ struct Rules {
     catalog: Option<Arc<Catalog>>,
 }
 
-/// What is found in an event.
+/// The results for an event.
 #[derive(Default)]
 struct Judged {
     problems: Vec<Report>,
@@ -252,7 +251,9 @@ struct Judged {
 }
 
 impl Rules {
-    /// Judges an event: its problems are those that it has as an event, or else those by the rules that count.
+    /// Judges an event.
+    ///
+    /// If it is no event, its problems are the problems of reading it. Otherwise they are breaches of the rules that count.
     fn judge(&self, located: &Located) -> Judged {
         let decoded = match &located.event {
             Ok(decoded) => decoded,
@@ -288,7 +289,7 @@ impl Judged {
     }
 }
 
-/// Reports the problems of an event, its repairs, and what it could do better.
+/// Reports the problems of an event, its repairs, and possible improvements.
 fn tell(located: &Located, judged: &Judged, command: &Validate, console: &Console) {
     for report in &judged.problems {
         console.error(Status::No, &report.clone().explained(command.explain));
@@ -310,7 +311,7 @@ fn tell(located: &Located, judged: &Judged, command: &Validate, console: &Consol
     }
 }
 
-/// Returns what an explanation notes: also broken rules of extensions, unless they are problems.
+/// Returns the notes of an explanation. Broken rules of extensions are among them, unless they are problems.
 fn advice(event: &Event, extensions: bool) -> Vec<advice::Advice> {
     let mut all = advice::of(event);
     if !extensions {

@@ -15,7 +15,7 @@ use std::{
     path::Path,
 };
 
-/// What the beginning of an input shows.
+/// The kind of an input, by its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// Bytes that are not text, or have control characters.
@@ -33,7 +33,7 @@ pub(super) enum Content {
 /// How text in UTF-16 begins: with a byte order mark, or with JSON.
 const UTF_16: [&[u8]; 6] = [b"\xff\xfe", b"\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0["];
 
-/// Refuses what no event begins with, and other programs convert.
+/// Refuses input that begins as no event does, if other programs convert it.
 pub(super) fn check(name: &str, beginning: &[u8]) -> Result<(), Failure> {
     let begins = |with: &[u8]| beginning.starts_with(with);
     let (what, help) = if begins(b"\x28\xb5\x2f\xfd") {
@@ -50,8 +50,8 @@ pub(super) fn check(name: &str, beginning: &[u8]) -> Result<(), Failure> {
 pub(super) fn content(beginning: &[u8]) -> Content {
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
     match text.trim_ascii_start().first() {
-        // A document that begins with a bracket is JSON, whatever its strings have in them. A line break before it may also be the
-        // first tag of a Protobuf message.
+        // A document that begins with a bracket is JSON. The content of its strings makes no difference. A line break before it may also be
+        // the first tag of a Protobuf message.
         Some(b'{') if text.first() == Some(&b'{') => Content::Text,
         Some(b'[') if text.first() == Some(&b'[') => Content::Array,
         _ if is_binary(beginning) => Content::Binary,
@@ -69,7 +69,7 @@ fn is_binary(beginning: &[u8]) -> bool {
     !is_text || beginning.iter().any(acts)
 }
 
-/// Returns the form that a file name stands for. `.json` stands for none: it may be anything made of JSON.
+/// Returns the form that a file name stands for. `.json` stands for no form: the file may be any JSON.
 pub(super) fn by_name(path: &Path, formats: &Formats) -> Option<Form> {
     let extension = |path: &Path| Some(path.extension()?.to_str()?.to_ascii_lowercase());
     let found = match extension(path)?.as_str() {
@@ -84,7 +84,7 @@ pub(super) fn by_name(path: &Path, formats: &Formats) -> Option<Form> {
     }
 }
 
-/// Returns the form of a document that is not JSON or YAML: the one that reads it, otherwise the one of its name.
+/// Returns the form of a document that is not JSON or YAML: the form that reads it, otherwise the form of its name.
 pub(super) fn document(
     text: &Bytes,
     content: Content,

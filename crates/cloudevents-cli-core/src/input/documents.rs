@@ -23,7 +23,7 @@ pub(super) struct Decoding {
     pub(super) every: bool,
     /// Whether an error says which repairs would read the event.
     pub(super) suggests: bool,
-    /// What documents are read with that are no events.
+    /// The adapters that read documents that are no events.
     pub(super) foreign: Option<Systems>,
 }
 
@@ -137,7 +137,7 @@ pub(super) fn documents(
 pub(super) struct JsonDocuments {
     source: Arc<Source>,
     decoding: Decoding,
-    /// The text up to what is not UTF-8.
+    /// The text up to the first bytes that are not UTF-8.
     readable: TextBuffer,
     base: usize,
 }
@@ -214,8 +214,9 @@ pub(super) fn batch(
     }
 }
 
-/// The events of a document of another system. With `auto`, the document says of which system it is; a document of no known system is an
-/// event.
+/// The events of a document of another system. With `auto`, the adapter that fits the document is used.
+///
+/// A document of no known system is an event.
 pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
     let json = &json::Json::new();
     let adapter = decoding.foreign.as_ref().and_then(|systems| systems.adapter(&document));
@@ -240,8 +241,9 @@ pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding)
     events.into_iter().enumerate().map(located).collect()
 }
 
-/// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start. `readable` is the beginning of
-/// the text up to what is not UTF-8. `None` at the end of the text.
+/// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start.
+///
+/// `readable` is the beginning of the text, up to the first bytes that are not UTF-8. `None` at the end of the text.
 fn next_document(text: &Bytes, readable: &str, base: &mut usize) -> Option<Bytes> {
     let rest = text.get(*base..)?;
     let document = rest.trim_ascii_start();

@@ -11,7 +11,7 @@ use std::{
 /// The files of a folder and its subfolders, in the order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
-    /// Files whose names end like those of events. Pipes, sockets and devices are not among them.
+    /// Files whose names end like names of files with events. Pipes, sockets and devices are not among them.
     pub(crate) files: Vec<PathBuf>,
     /// The number of other files. Hidden ones do not count.
     pub(crate) others: usize,
@@ -33,7 +33,7 @@ pub(crate) fn folder(path: &Path, formats: &Formats) -> Folder {
 }
 
 impl Folder {
-    /// Adds what is in this folder. Its subfolders are to be looked at, too.
+    /// Adds the content of this folder. Its subfolders are to be looked at, too.
     fn look(&mut self, folder: &Path, open: &mut Vec<PathBuf>, formats: &Formats) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;

@@ -20,7 +20,7 @@ use cloudevents_kit::{
 };
 use std::{ffi::OsStr, iter, path::Path, sync::Arc};
 
-/// Documents of other systems, each by what it is, and events.
+/// Events, and documents of other systems with the adapter that fits each.
 const AUTO: &str = "auto";
 
 /// The names of the systems that are known.
@@ -56,7 +56,7 @@ pub fn system_names() -> AnyName {
     AnyName(|| names().collect())
 }
 
-/// What makes events of documents of other systems.
+/// The adapters that make events of documents of other systems.
 #[derive(Clone, Debug)]
 pub struct Systems {
     adapters: Arc<Adapters>,
@@ -64,8 +64,9 @@ pub struct Systems {
 }
 
 impl Systems {
-    /// The adapter of this name; without a name, and for `auto`, that of each document by what it is. The adapters in a file are among
-    /// them, and come first.
+    /// The adapter of this name. Without a name, and for `auto`, the first adapter that fits each document.
+    ///
+    /// The adapters in a file are among them, and come first.
     pub fn of(name: Option<&str>, map: Option<&Path>) -> Result<Self, Failure> {
         let own = map.map(own).transpose()?.unwrap_or_default();
         let has_own = !own.is_empty();
@@ -124,7 +125,7 @@ fn is_taken(name: &str, formats: &Formats) -> bool {
     name.is_empty() || name == AUTO || Form::of(name, formats).is_some()
 }
 
-/// What a document is that is no event, if that is known.
+/// The error that names the system of a document that is no event, if the system is known.
 pub fn named(document: &[u8]) -> Option<Error> {
     let adapter = recognize(document)?;
     Some(adapter.unread(document, &format!("`ce convert --from {}` makes events of it", adapter.name())))

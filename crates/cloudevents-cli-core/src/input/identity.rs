@@ -3,8 +3,9 @@
 use crate::failure::Failure;
 use std::path::Path;
 
-/// Refuses to read a regular file that is also written, whatever its names are. `-` is standard input, or standard output. Where the system
-/// does not tell, nothing is refused.
+/// Refuses to read a regular file that is also written, under any of its names.
+///
+/// `-` is standard input, or standard output. If the system does not tell whether two files are one, nothing is refused.
 pub fn check_written(input: &Path, output: &Path) -> Result<(), Failure> {
     if identity(input, true).is_none_or(|read| identity(output, false) != Some(read)) {
         return Ok(());

@@ -51,16 +51,17 @@ use stream::Elements;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
-    /// Input format instead of the detected one: a format, its batch, JSON Lines, YAML, or documents of another system, such as aws-s3
-    /// (`auto`: each by what it is, or of --map by its name). JSON Lines and large JSON batches may have any length, with at most 256 MiB
-    /// for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
+    /// Input format instead of the detected one: a format, its batch, JSON Lines, YAML, or documents of another system, such as aws-s3.
+    /// With `auto`, the adapter that fits each document is used. FORMAT can also be a name in --map. JSON Lines and large JSON batches may
+    /// have any length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000
+    /// events.
     #[arg(long, value_name = "FORMAT", value_parser = read_names(), hide_possible_values = true)]
     pub from: Option<String>,
-    /// Read documents of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one; otherwise
-    /// each document is read by what it is, by these adapters first.
+    /// Read documents of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one. Otherwise
+    /// the first adapter that fits each document is used, and these adapters come first.
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// What both stand for, once the file was read. It may be a pipe.
+    /// The adapters of both options, once the file was read. It may be a pipe.
     #[arg(skip)]
     pub(crate) systems: Arc<OnceLock<Systems>>,
     /// Which mistakes are repaired.
@@ -81,7 +82,7 @@ impl Reading {
         Self { lenient, systems, ..Self::default() }
     }
 
-    /// Whether an option says what is read.
+    /// Whether an option names the form of the input.
     pub fn is_named(&self) -> bool {
         self.from.is_some() || self.map.is_some()
     }
@@ -107,7 +108,7 @@ impl Reading {
     }
 }
 
-/// The most events that are in memory at once: the help states it. What is wrong with an event takes a multiple of the event.
+/// The most events that are in memory at once: the help states it. The problems of an event take a multiple of the event's memory.
 const MOST: usize = 200_000;
 
 /// A larger JSON batch is read element by element.

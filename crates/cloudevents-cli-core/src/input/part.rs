@@ -1,4 +1,4 @@
-//! Parts of an input: the unit of what is read, and of what threads work on.
+//! Parts of an input: the unit of reading, and of the work of threads.
 
 use super::{
     Located,
@@ -45,10 +45,10 @@ impl Parts {
     }
 }
 
-/// The most lines or elements of a part. What is wrong with one takes more memory than an event, however short it is.
+/// The most lines or elements of a part. The problems of a line take more memory than an event, even if the line is short.
 pub(super) const SOME: usize = 4096;
 
-/// What an event in memory, or what is wrong with it, counts as.
+/// The bytes that an event in memory, or its problems, counts as.
 const EVENT: usize = 256;
 
 /// A part of an input: events, in order.

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-/// What became of one or more events.
+/// The result of the work on one or more events.
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// The output of this number of events.
@@ -28,8 +28,9 @@ pub(crate) struct Pieces<M> {
     pieces: std::vec::IntoIter<Piece>,
 }
 
-/// Appends the output of an event. Returns `false`, for [`Piece::Event`], if the caller has to handle the event; what was appended is
-/// removed.
+/// Appends the output of an event.
+///
+/// Returns `false`, for [`Piece::Event`], if the caller has to handle the event. The appended output is removed then.
 pub(crate) trait Work: FnMut(&Located, &mut Vec<u8>) -> bool {}
 
 impl<W: FnMut(&Located, &mut Vec<u8>) -> bool> Work for W {}
@@ -128,10 +129,10 @@ where
     }
 }
 
-/// The number of bytes of the input that are held for each thread: enough that none waits for another one.
+/// The number of bytes of the input that are held for each thread: enough that no thread waits for another.
 const HELD: usize = 2 * CHUNK;
 
-/// More threads would wait for the one that reads.
+/// More threads would wait for the thread that reads.
 const THREADS: usize = 8;
 
 impl Running {

@@ -81,7 +81,7 @@ pub(crate) fn decompressed(mut reader: Box<dyn BufRead + Send>) -> io::Result<Bo
     Ok(reader)
 }
 
-/// Returns what is buffered of the input: at least one byte, unless the input is at its end.
+/// Returns the buffered beginning of the input: at least one byte, unless the input is at its end.
 pub(crate) fn beginning(reader: &mut dyn BufRead) -> io::Result<&[u8]> {
     while let Err(error) = reader.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {

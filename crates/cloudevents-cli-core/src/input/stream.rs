@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-/// The events of a JSON array, and what follows it, in groups of elements.
+/// The events of a JSON array, in groups of elements, and the documents that follow it.
 pub(super) struct Elements {
     reader: Box<dyn BufRead + Send>,
     name: String,
@@ -31,7 +31,7 @@ pub(super) struct Elements {
     ended: bool,
 }
 
-/// Some events of an array, most of them still undecoded, and what follows the array.
+/// Some events of an array, most of them still undecoded, and the events that follow the array.
 #[derive(Debug)]
 pub(super) struct Group {
     name: Arc<str>,
@@ -227,16 +227,16 @@ struct LineCounter {
     chunk: Vec<u8>,
     /// The offset of the chunk.
     offset: usize,
-    /// The last place in the chunk that was looked for, or its end, and how many lines and which line break are before it.
+    /// The last place in the chunk that was searched for, or its end. Before it are `lines` line breaks. Its line begins at `begin`.
     at: usize,
     lines: usize,
     begin: usize,
-    /// The place before the chunk where what is not complete begins.
+    /// The place before the chunk where an incomplete element begins.
     pending: Option<Start>,
 }
 
 impl LineCounter {
-    /// Takes the next chunk. What begins at `pending` is not complete.
+    /// Takes the next chunk. The element that begins at `pending` is not complete.
     fn count(&mut self, chunk: Vec<u8>, pending: usize) {
         let begins = self.start(pending);
         let end = self.offset.saturating_add(self.chunk.len());
@@ -245,7 +245,7 @@ impl LineCounter {
         (self.chunk, self.offset) = (chunk, end);
     }
 
-    /// Returns the place of this byte, which is not before that of the last call.
+    /// Returns the place of this byte. It is not before the byte of the last call.
     fn start(&mut self, offset: usize) -> Start {
         if let Some(pending) = self.pending.filter(|pending| offset <= pending.offset) {
             return pending;

@@ -76,7 +76,7 @@ fn item_text(text: &str, document: &yaml::Document, index: usize, at: usize) -> 
     let place = document.place(at);
     let line = text.get(..place).unwrap_or_default().trim_end_matches([' ', '-']);
     let begin = if line.is_empty() || line.ends_with('\n') { line.len() } else { place };
-    // A block ends where what follows it begins.
+    // A block ends where the next item begins.
     let end = document.items.get(index).copied().unwrap_or(document.end);
     (begin, text.get(..end).map_or(end, |text| text.trim_ascii_end().len()))
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(command: &Completions) -> Result<Status, Failure> {
         script = with_connections(shell, script);
     }
     if command.connections {
-        // Shells expand what they complete.
+        // Shells expand the words that they complete.
         let is_plain =
             |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         for name in Settings::load()?.connections.keys().filter(is_plain) {
@@ -47,7 +47,7 @@ pub(crate) fn run(command: &Completions) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// Adds the names of connections, which are those of the file at the time of completing.
+/// Adds the names of connections. The script reads them from the configuration file at the time of completing.
 fn with_connections(shell: Shell, script: Vec<u8>) -> Vec<u8> {
     let mut text = String::from_utf8(script).unwrap_or_default();
     match shell {

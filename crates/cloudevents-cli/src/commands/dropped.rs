@@ -1,9 +1,9 @@
-//! Messages that came faster than they were taken, from a peer that does not wait, and those that could not be read.
+//! Messages that arrived faster than the program took them, from a peer that does not wait, and messages that could not be read.
 
 use crate::{console::Console, failure::Status, plain::count, report::Report};
 use cloudevents_kit::transport::{Connectivity, Missing};
 
-/// Reports how many were dropped, if any: then the exit status is that of the network.
+/// Reports how many were dropped, if any. Then the exit status is the status of a failed network.
 pub(super) fn tell(dropped: u64, console: &Console) {
     if dropped > 0 {
         let dropped = count(usize::try_from(dropped).unwrap_or(usize::MAX), "message");
@@ -15,7 +15,7 @@ pub(super) fn tell(dropped: u64, console: &Console) {
     }
 }
 
-/// Reports that a message is left which could not be read, if there is one: then the exit status is that of the network.
+/// Reports that an unreadable message is left, if there is one. Then the exit status is the status of a failed network.
 pub(super) fn tell_unread(connectivity: &Connectivity, console: &Console) {
     if connectivity.missing() == Some(Missing::Unreadable) {
         let report = Report::new("a message of the source was not received")

@@ -2,7 +2,7 @@
 
 use cloudevents_kit::transport::{Connectivity, Missing};
 
-/// Whether an end is connected, and nothing of it is on its way that was delivered before.
+/// Whether an end is connected, and no message that was delivered before comes again.
 pub(super) fn is_here(end: &Connectivity) -> bool {
     match end.missing() {
         Some(Missing::ComesAgain) => false,

@@ -59,7 +59,7 @@ impl Refusals {
         self.waiting.recv().await
     }
 
-    /// What waits, at the end.
+    /// The next refusal that waits, at the end.
     pub(super) fn try_recv(&mut self) -> Option<Error> {
         self.waiting.try_recv().ok()
     }
@@ -71,7 +71,7 @@ impl Refusals {
         (number > 0).then(|| Report::warning(not_shown(number)).kind("refused"))
     }
 
-    /// Reports what waits, at the end.
+    /// Reports the refusals that wait, at the end.
     pub(super) fn tell_rest(&mut self, console: &Console) {
         while let Ok(error) = self.waiting.try_recv() {
             self.tell(&error, console);
@@ -104,8 +104,9 @@ fn not_shown(number: usize) -> String {
     format!("{} not shown, as too many came at once", count(number, "refused request"))
 }
 
-/// Whether an event may have been refused. A request that no message can come from, such as a probe, is no failure, and neither is one
-/// without a right to send, nor a handshake.
+/// Whether an event may have been refused.
+///
+/// A request that no message can come from, such as a probe, is no failure. Neither is a request without a right to send, nor a handshake.
 fn is_failure(error: &Error) -> bool {
     error.kind() != ErrorKind::Refused
 }

@@ -1,4 +1,4 @@
-//! What would read a message that was refused.
+//! Suggests options that would read a message that was refused.
 
 use crate::lenient::suggestion;
 use cloudevents_kit::{DecodeOptions, ErrorKind, Format, RepairKind, json::Json, transport::Received};
@@ -6,8 +6,9 @@ use cloudevents_kit::{DecodeOptions, ErrorKind, Format, RepairKind, json::Json, 
 /// The largest message that is tried.
 const TRIED: usize = 64 << 10;
 
-/// Says which repairs and which peers would read the document in this message, or JSON that nothing marks as an event. `None` if none
-/// would, or the message can be read, and for errors in headers.
+/// Names the repairs and the peers that would read the document in this message, or JSON that nothing marks as an event.
+///
+/// `None` if none would, if the message can be read, and for errors in headers.
 pub(super) fn of(received: &Received, with: &DecodeOptions) -> Option<String> {
     if received.size() > TRIED {
         return None;

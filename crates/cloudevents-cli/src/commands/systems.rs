@@ -10,18 +10,18 @@ use std::path::PathBuf;
 /// Which documents of other systems become events.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SystemOptions {
-    /// Make events of messages that are documents of another system, such as aws-s3 (`auto`: each by what it is, or of --map by its name).
-    /// Other messages are treated as without it.
+    /// Make events of messages that are documents of another system, such as aws-s3. With `auto`, the adapter that fits each document is
+    /// used. NAME can also be a name in --map. Other messages are treated as without it.
     #[arg(long = "from", value_name = "NAME", value_parser = system_names(), hide_possible_values = true)]
     pub(crate) adapter: Option<String>,
-    /// Make events of messages of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one;
-    /// otherwise each message is read by what it is, by these adapters first.
+    /// Make events of messages of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one.
+    /// Otherwise the first adapter that fits each document is used, and these adapters come first.
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
 }
 
 impl SystemOptions {
-    /// What makes events of messages, if an option names it.
+    /// The adapters that make events of messages, if an option names one.
     pub(crate) fn systems(&self) -> Result<Option<Systems>, Failure> {
         let is_given = self.adapter.is_some() || self.map.is_some();
         is_given.then(|| Systems::of(self.adapter.as_deref(), self.map.as_deref())).transpose()

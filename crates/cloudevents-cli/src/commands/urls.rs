@@ -32,7 +32,7 @@ const HANG: usize = 28;
 /// Options that `ce` has flags for.
 const FLAGS: [&str; 2] = ["mode", "format"];
 
-/// The options of a family of URLs, without those that are flags.
+/// The options of a family of URLs, without options that are flags.
 fn of_family(family: &'static UrlFamily) -> impl Iterator<Item = &'static UrlOption> {
     let has_modes = family.options.iter().any(|option| option.name == "mode");
     family.options.iter().filter(move |option| !has_modes || !FLAGS.contains(&option.name))

@@ -122,7 +122,7 @@ fn complete(connection: &Connection) -> Result<Address, Failure> {
     Ok(Address { url, headers })
 }
 
-/// Sets user and password of a URL, and keeps those that are not given.
+/// Sets user and password of a URL. The URL keeps its user or its password if none is given.
 fn with_user(url: &str, user: Option<&str>, password: Option<&Secret>) -> Result<String, Failure> {
     let endpoint = Endpoint::parse(url).map_err(super::failed)?;
     let user = user.or_else(|| endpoint.user().map(Secret::expose)).ok_or_else(|| {
@@ -137,7 +137,7 @@ fn with_user(url: &str, user: Option<&str>, password: Option<&Secret>) -> Result
     Ok(format!("{scheme}://{}{password}@{hosts}{path}", encoded(user)))
 }
 
-/// Sets an option of a URL, in place of one that it has.
+/// Sets an option of a URL. It replaces an option of this name.
 pub(crate) fn with_option(url: &str, name: &str, value: &str) -> String {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let name = encoded(name);
@@ -189,14 +189,14 @@ fn secret(
 /// and so its group of processes: only the shell is killed.
 const COMMAND: Duration = Duration::from_secs(60);
 
-/// Runs a command of the shell, and returns what it prints.
+/// Runs a command of the shell, and returns its output.
 fn printed(command: &str, limit: Duration) -> Result<String, Failure> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let failed =
         |what: String| Failure::new(Status::Usage, format!("the command `{}` {what}", plain(command)));
     let not_run = |error: io::Error| failed(format!("cannot be run: {error}"));
     let begun = Instant::now();
-    // What is piped into this program are events.
+    // The input that is piped into this program is events.
     let input = if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() };
     let mut run = Command::new(shell);
     let mut child = run.args([flag, command]).stdin(input).stdout(Stdio::piped()).spawn().map_err(not_run)?;

@@ -1,4 +1,4 @@
-//! URLs of every binding but HTTP. The functions that open them are those of the binding.
+//! URLs of every binding but HTTP. Functions of the binding open them.
 
 use super::{Opened, Sending, binding, failed, shown, unknown};
 use crate::{failure::Failure, report::Report};
@@ -40,7 +40,7 @@ pub(super) async fn sender(mut endpoint: Endpoint, sending: &Sending) -> Result<
     open(endpoint, options).await.map_err(|error| not_built(binding, error))
 }
 
-/// The mode and the format are options of the command, where the protocol has them.
+/// The mode and the format are options of the command, if the protocol has them.
 pub(super) fn check_mode(endpoint: &Endpoint) -> Result<(), Failure> {
     let given = |name: &&str| endpoint.option(name).is_some();
     let chooses = known(endpoint).is_some_and(|(_, family)| has(family, "mode"));
@@ -91,7 +91,7 @@ fn has_binary(family: &UrlFamily) -> bool {
     family.options.iter().any(|known| known.name == "mode" && known.help.contains("binary"))
 }
 
-/// Without a group, an own one, where a group begins at an offset and is gone with its members. One of Redis stays.
+/// Without a group, a group of its own, if a group begins at an offset and is gone with its members. A group of Redis stays.
 fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>) {
     let is_given = ["group", "group.id"].into_iter().any(|name| endpoint.option(name).is_some());
     if is_given || !has(family, "group") || !has(family, "offset") {

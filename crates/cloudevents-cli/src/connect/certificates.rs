@@ -8,12 +8,12 @@ use cloudevents_kit::{
 };
 use std::path::PathBuf;
 
-/// Which certificates are trusted and shown, where the URL does not say it.
+/// The certificates that are trusted and shown, unless the URL names others.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct Certificates {
-    /// Trust the authorities of this PEM file, and not those of the system or of SSL_CERT_FILE. Options of a URL take precedence over
-    /// these flags: `ca`, `cert` and `cert-key`.
+    /// Trust the authorities of this PEM file, and not the authorities of the system or of SSL_CERT_FILE. Options of a URL take precedence
+    /// over these flags: `ca`, `cert` and `cert-key`.
     #[arg(long, value_name = "FILE")]
     cacert: Vec<PathBuf>,
     /// Client certificate, a PEM file, which may also hold the private key.
@@ -44,7 +44,7 @@ impl Certificates {
         Err(Failure::usage(words).help(with_tls()))
     }
 
-    /// Adds what the flags say to a URL with TLS, unless it says that itself. An `https` URL has no such options.
+    /// Adds the values of the flags to a URL with TLS. Options of the URL take precedence. An `https` URL has no such options.
     pub(super) fn in_url(&self, endpoint: Endpoint) -> Result<Endpoint, Failure> {
         if self.given().is_none() || endpoint.scheme() == "https" || !has_tls(&endpoint) {
             return Ok(endpoint);

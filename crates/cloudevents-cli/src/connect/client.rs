@@ -18,7 +18,7 @@ pub(crate) struct Connecting {
     /// Accept any certificate of the server: only for tests.
     #[arg(long, short = 'k')]
     insecure: bool,
-    /// Connect to this address instead of the one of the host: example.com:443:127.0.0.1.
+    /// Connect to this address instead of the address of the host: example.com:443:127.0.0.1.
     #[arg(long, value_name = "HOST:PORT:ADDRESS")]
     resolve: Vec<Resolve>,
     #[command(flatten)]

@@ -30,12 +30,13 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-/// Events that are read ahead, and their KiB in the file, of which one may have more.
+/// The most events that are read ahead, and the most KiB that they have in the file. One event may have more.
 const AHEAD: usize = 64;
 const ROOM: u32 = 16 << 10;
 
-/// Returns what this URL writes to, if its reader has closed it and no other can come: a pipe that the program was given, and not one with
-/// a name.
+/// Returns the name of this URL's pipe, if its reader has closed it and no other reader can come.
+///
+/// The program was given such a pipe, as standard output is. Another reader can open a pipe that has a name.
 pub(crate) fn closed_for_good(url: &str, error: &Error) -> Option<String> {
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     let path = path(url).filter(|_| cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))?;
@@ -47,7 +48,7 @@ pub(crate) fn closed_for_good(url: &str, error: &Error) -> Option<String> {
     is_given.then(|| format!("`{}`", crate::plain::plain(&path.display().to_string())))
 }
 
-/// Returns the path that the URL names: that of a file, or `-`.
+/// Returns the path that the URL names: the path of a file, or `-`.
 pub(crate) fn path(url: &str) -> Option<&Path> {
     if url == "-" {
         return Some(Path::new("-"));
@@ -61,12 +62,12 @@ pub(crate) fn check_written(input: &Path, to: &str) -> Result<(), Failure> {
     path(to).map_or(Ok(()), |to| input::check_written(input, to))
 }
 
-/// Appends to the file, which is created if there is none, or writes to standard output.
+/// Appends to the file, or writes to standard output. Creates the file if there is none.
 pub(super) async fn sender(path: &Path, losses: LossPolicy) -> Result<Sender, Failure> {
     let path = path.to_owned();
     let lines = beside("open", move |opened| {
         let standard = path == Path::new("-");
-        // What is a pipe waits here for its reader.
+        // A pipe waits here for its reader.
         let lines = if standard { Ok(Lines::of_standard_output()) } else { Lines::append_to(&path) };
         let _ = opened.send(lines);
     })
@@ -80,7 +81,7 @@ pub(super) async fn sender(path: &Path, losses: LossPolicy) -> Result<Sender, Fa
     Ok(Sender::new(Writer { out, decoding: cloudevents_kit::decoding() }).with_options(options))
 }
 
-/// Runs this on a thread, which may block. Returns what it has reported.
+/// Runs this on a thread, where it may block. Returns its report.
 async fn beside<T: Send + 'static>(
     name: &str,
     work: impl FnOnce(oneshot::Sender<Result<T, Failure>>) + Send + 'static,
@@ -103,7 +104,7 @@ struct Writer {
 /// How lines are written.
 enum Out {
     Here(Mutex<Lines>),
-    /// By a thread, so that the command can end while a pipe is full, which it is for as long as its reader likes.
+    /// By a thread, so that the command can end while a pipe is full. A pipe may stay full until its reader reads.
     Beside {
         jobs: std::sync::mpsc::Sender<Job>,
         in_flight: InFlight,
@@ -204,7 +205,7 @@ pub(super) async fn receiver(
     let reading = Reading::by(options.decoding.leniency.into(), systems);
     let path: PathBuf = path.to_owned();
     let is_kept = is_file(&path);
-    // Once, because what is in a pipe is lost with its last reader.
+    // Once, because bytes in a pipe are lost with its last reader.
     let name = beside("read", move |opened| {
         // Opening one waits for its writer: that is a part of waiting for events.
         let opened = if is_pipe(&path) {
@@ -281,7 +282,7 @@ fn read(events: Result<Events, Failure>, room: &Room, out: &mpsc::Sender<Item>) 
     }
 }
 
-/// What was read, and its room.
+/// An event that was read, and its room.
 type Item = (Result<Received, Error>, Option<OwnedSemaphorePermit>);
 
 /// Room for events that are read ahead.
@@ -317,9 +318,9 @@ fn received(message: Result<Decoded<Message>, Error>, place: &Place, name: &Arc<
     Received::new(message, raw)
 }
 
-/// Delivers events of a file. What is not accepted is delivered again from memory.
+/// Delivers events of a file. Events that are not accepted are delivered again from memory.
 struct Reader {
-    /// Whether it is a file, from which everything can be read once more.
+    /// Whether it is a file. A file can be read once more.
     is_kept: bool,
     /// Events that are read; `None` at the end.
     incoming: Option<mpsc::Receiver<Item>>,
@@ -354,7 +355,7 @@ impl Reader {
 impl Receive for Reader {
     fn capabilities(&self) -> ReceiverCapabilities {
         let mut capabilities = ReceiverCapabilities::queue();
-        // What was read from a pipe is nowhere else.
+        // Events of a pipe are in no other place after reading.
         capabilities.settles = if self.is_kept { Settles::Each } else { Settles::Never };
         capabilities.redelivers = By::Memory;
         capabilities.rejects = By::Memory;

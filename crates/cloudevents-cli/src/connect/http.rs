@@ -46,10 +46,10 @@ pub(super) async fn receiver(
     Ok(Opened { receiver: receiver.into_receiver(), url, notes: Vec::new() })
 }
 
-/// Returns the headers of every request besides those of the event. Their values are marked as sensitive.
+/// Returns the headers of every request besides the headers of the event. Their values are marked as sensitive.
 pub(crate) fn headers(endpoint: &Endpoint, sending: &Sending) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
-    // As the client has it: what is shown is what is sent.
+    // As the client has it, so that the shown header is the sent one.
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     for given in &sending.headers {
         match given.strip_prefix('@') {

@@ -10,13 +10,14 @@ use std::{
 /// The beginnings of compressed files: gzip (RFC 1952) and zstd (RFC 8878).
 const COMPRESSED: [(&[u8], &str); 2] = [(&[0x1f, 0x8b], "gzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd")];
 
-/// Whole lines only: what begins is either written to its end, or removed again.
+/// Whole lines only: a line that begins is either written to its end, or removed again.
 pub(super) struct Lines {
     out: Out,
-    /// Whether the last line has no end: it was found so, or a write that failed could not be undone. The next line begins with one, which
-    /// destroys nothing: the line before may be a complete event.
+    /// Whether the last line has no end: it was found so, or a failed write could not be undone.
+    ///
+    /// The next line begins with a line break then. This destroys nothing, because the line before may be a complete event.
     unfinished: bool,
-    /// The name of the file. What it names is appended to, also after the file was renamed or removed, as logs are.
+    /// The name of the file. Lines are appended to the file of this name, also after a file was renamed or removed, as logs are.
     path: Option<PathBuf>,
 }
 
@@ -30,8 +31,9 @@ impl Lines {
         Self { out: Out::Standard(io::stdout()), unfinished: false, path: None }
     }
 
-    /// Appends to the file, which is created if there is none. Refuses a compressed one, and one of another form by its name or its
-    /// beginning, which lines would make unreadable.
+    /// Appends to the file, which is created if there is none.
+    ///
+    /// Refuses a compressed file, and a file of another form by its name or its beginning, because lines would make it unreadable.
     pub(super) fn append_to(path: &Path) -> Result<Self, Failure> {
         let name = path.to_string_lossy().to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -47,7 +49,7 @@ impl Lines {
         Ok(Self { out: Out::File(file), unfinished, path })
     }
 
-    /// Whether writing may wait for who reads: not in a file.
+    /// Whether writing may wait for a reader: not in a file.
     pub(super) fn may_block(&self) -> bool {
         match &self.out {
             Out::Standard(_) => !standard_output_is_file(),

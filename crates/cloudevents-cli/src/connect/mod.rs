@@ -44,9 +44,9 @@ pub(crate) struct Sending {
     pub(crate) parallel: usize,
     /// Whether batches will be sent.
     pub(crate) batches: bool,
-    /// Whether single events will be sent as documents, or in binary mode. `None`: each message as it is, where the protocol has both.
+    /// Whether single events will be sent as documents, or in binary mode. `None`: each message as it is, if the protocol has both.
     pub(crate) documents: Option<bool>,
-    /// What happens to what the protocol cannot carry.
+    /// The policy for parts that the protocol cannot carry.
     pub(crate) losses: LossPolicy,
     /// How HTTP connections are made.
     pub(crate) connecting: Connecting,
@@ -58,9 +58,10 @@ pub(crate) struct Sending {
     pub(crate) sign: Option<SignRequest>,
 }
 
-/// Starts the runtime of a command that uses the network. Its threads keep connections alive while the
-/// command waits for input. There are two: one may be kept busy by a peer that sends without end, such as responses with status 1xx, which
-/// the client skips, and time has to pass all the same.
+/// Starts the runtime of a command that uses the network. Its threads keep connections alive while the command waits for input.
+///
+/// There are two threads, because a peer that sends without end may keep one busy. For example, the client skips responses with status 1xx.
+/// Time has to pass all the same.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread()
         .worker_threads(2)
@@ -129,7 +130,7 @@ pub(crate) struct Opened {
     pub(crate) notes: Vec<Report>,
 }
 
-/// Opens a receiver, with a function that sees what servers of HTTP and WebSockets refuse.
+/// Opens a receiver, with a function that sees the refusals of servers of HTTP and WebSockets.
 pub(crate) async fn receiver(
     url: &str,
     options: ReceiverOptions,
@@ -148,8 +149,9 @@ pub(crate) async fn receiver(
     broker::receiver(endpoint, options, on_refusal).await
 }
 
-/// Opens a receiver as [`receiver`] does, which makes events of documents of these systems. Without them, the error of a message names its
-/// system, and `how` to make events of it.
+/// Opens a receiver as [`receiver`] does. It makes events of documents of these systems.
+///
+/// Without them, the error of a message names its system, and `how` to make events of it.
 pub(crate) async fn receiver_of(
     systems: Option<&Systems>,
     how: fn(&str) -> String,
@@ -174,7 +176,7 @@ pub(crate) fn of(systems: Option<&Systems>, how: fn(&str) -> String, receiver: R
     }
 }
 
-/// Options of receivers whose program has handlers, with what `ce` has in their place.
+/// Options of receivers whose program has handlers, with the substitutes that `ce` has.
 pub(crate) const OF_HANDLERS: [(&str, &str); 4] = [
     ("attempts", "`ce bridge` gives up no message: it tries until TO takes or refuses it"),
     ("drain", "`drain` in a configuration file of `ce bridge` is the time for what is on its way at the end"),
@@ -196,7 +198,7 @@ pub(crate) fn check_source(endpoint: &Endpoint) -> Result<(), Failure> {
     }
 }
 
-/// Returns the error for a scheme that nothing in this build opens. `side` is who would.
+/// Returns the error for a scheme that nothing in this build opens. `side` is the side that would open it.
 pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
     let scheme = endpoint.scheme();
     let known = SCHEMES.iter().find(|known| known.scheme == scheme);
@@ -220,8 +222,9 @@ pub(crate) fn binding(endpoint: &Endpoint) -> Option<&'static Binding> {
     bindings.find(|binding| binding.urls.family(endpoint.scheme()).is_some())
 }
 
-/// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `is_structured` is
-/// whether the mode that was requested is that.
+/// Warns of messages that consumers of release 1.0.2 may not read, if the defaults were left unchanged.
+///
+/// `is_structured` is whether the mode that was requested is structured.
 pub(crate) fn older_consumers(
     endpoint: &Endpoint,
     peer: Option<Peer>,
@@ -309,7 +312,7 @@ const CERTIFICATE_ALERTS: [&str; 8] = [
     "DecryptError",
 ];
 
-/// What to do about an error of TLS, in terms of flags, options of the URL and variables.
+/// Advice about an error of TLS, in terms of flags, options of the URL and variables.
 pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
     if let Some(help) = error.help() {
         // Of a client that has them from the URL.
@@ -338,7 +341,9 @@ pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
     Some(help.to_owned())
 }
 
-/// Checks the authorities that a variable names. For clients of HTTP: these trust those of the system instead, or none.
+/// Checks the authorities that a variable names.
+///
+/// For clients of HTTP: these trust the authorities of the system instead, or none.
 pub(crate) fn authorities() -> Result<(), Failure> {
     check_authorities().map_err(failed)
 }

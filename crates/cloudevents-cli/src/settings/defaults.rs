@@ -97,7 +97,7 @@ fn within(
     Ok(command)
 }
 
-/// Returns the values of a JSON value: one, or those of an array.
+/// Returns the values of a JSON value: one, or the values of an array.
 fn texts(value: &Value) -> Option<Vec<OsString>> {
     Some(match value {
         Value::String(text) => vec![text.into()],

@@ -55,8 +55,10 @@ impl Settings {
     }
 }
 
-/// Returns the configuration file: the one that `CE_CONFIG` names, which has to exist, unless the name is empty, or
-/// `ce/config.yaml` in the user's folder of configurations, if it exists.
+/// Returns the path of the configuration file.
+///
+/// `CE_CONFIG` names it. Then it has to exist, unless the name is empty. Otherwise it is `ce/config.yaml` in the user's folder of
+/// configurations, if it exists.
 pub(crate) fn path() -> Option<PathBuf> {
     if let Some(path) = env::var_os(CONFIG) {
         return Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());

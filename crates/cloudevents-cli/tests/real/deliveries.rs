@@ -154,6 +154,9 @@ fn deliveries_are_selected_by_state_target_event_and_time() {
         [2, 3]
     );
     assert_eq!(numbers(&path, &["--after", "2", "--limit", "2"]), [3, 4]);
+    let page = run("deliveries", &path, &["--after", "2", "--limit", "2"]);
+    assert_eq!(page.err, "2 deliveries; there are more: --after 4 shows them\n");
+    assert_eq!(run("deliveries", &path, &["--after", "2", "--limit", "4"]).err, "4 deliveries\n");
     assert_eq!(numbers(&path, &["--target", "other"]), [0_u64; 0]);
 }
 

@@ -223,7 +223,7 @@ fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
     assert_eq!(status, Some(3));
 }
 
-/// What was read from a pipe is nowhere else; a file stays as it is.
+/// Events that were read from a pipe are in no other place; a file stays as it is.
 #[test]
 fn what_a_bridge_has_read_from_a_pipe_is_lost_when_it_ends_and_that_is_reported() {
     let events = (0..20).map(event).collect::<Vec<_>>().join("\n");

@@ -1,4 +1,4 @@
-//! What the library logs, on standard error.
+//! The logs of the library, on standard error.
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_testkit::{kafka, mqtt, nats, rabbitmq, tls::Authority};

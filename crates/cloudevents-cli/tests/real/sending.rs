@@ -130,7 +130,7 @@ fn temporary_errors_are_tried_again() {
 #[test]
 fn messages_in_flight_wait_for_their_next_attempts_together() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = thread::spawn(move || {
         let mut ids = Vec::new();
         while ids.len() < 15 {

@@ -1,4 +1,4 @@
-//! What would read a message that was refused.
+//! Suggestions for a message that was refused.
 
 use crate::program::{Bridge, Listener};
 use cloudevents_kit::{Document, FormatId, Message};

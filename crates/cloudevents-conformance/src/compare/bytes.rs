@@ -29,7 +29,7 @@ pub(crate) fn diff(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec
     }
 }
 
-/// Bytes for people: as text where they are text, else in hexadecimal.
+/// Bytes for people: as text if they are text, otherwise in hexadecimal.
 pub(crate) fn show(bytes: &[u8]) -> String {
     match str::from_utf8(bytes) {
         Ok(text) => format!("{text:?}"),

@@ -8,19 +8,19 @@ const SHOWN: usize = 300;
 /// How many differences are noted of an answer and an outcome. A testee gone wrong may answer with a million headers.
 pub(crate) const MOST: usize = 100;
 
-/// One place in which an answer differs from what is expected.
+/// One difference between an answer and the expected answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
     /// Where, such as `events[0].attributes.subject.value`.
     pub path: String,
-    /// What is expected there, for people to read.
+    /// The expected value, for people to read.
     pub wanted: String,
-    /// What was there, for people to read.
+    /// The value of the answer, for people to read.
     pub got: String,
 }
 
-/// What stands for the value that is missing.
+/// The text in place of a missing value.
 pub(crate) const NOTHING: &str = "nothing";
 
 impl Difference {

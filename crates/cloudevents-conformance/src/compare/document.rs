@@ -147,8 +147,9 @@ fn without_unset(mut tree: Json) -> Json {
     tree
 }
 
-/// Leaves out the attributes of an event in Avro or CBOR that are null, which are unset (Avro format, section 2.3; CBOR format, section
-/// 2.2). The payload `data` may be null.
+/// Leaves out the attributes of an event in Avro or CBOR that are null. The payload `data` may be null.
+///
+/// They are unset (Avro format, section 2.3; CBOR format, section 2.2).
 fn leave_out_unset(notation: Notation, event: &mut Node) {
     match (notation, event) {
         (Notation::Avro, event) => {
@@ -164,8 +165,9 @@ fn leave_out_unset(notation: Notation, event: &mut Node) {
     }
 }
 
-/// Leaves out the tags of attributes of an event in CBOR which an event that has the same text does not have: a time, a URI and a
-/// URI-reference may each be tagged or plain (CBOR format, section 2.2).
+/// Leaves out the tags of attributes of an event in CBOR if the other event has the same text without a tag.
+///
+/// A time, a URI and a URI-reference may each be tagged or plain (CBOR format, section 2.2).
 fn leave_out_tags(wanted: &mut Node, got: &Node) {
     for (name, value) in wanted.members_mut().filter(|(name, _)| *name != "data") {
         let plain = match value {
@@ -182,7 +184,7 @@ fn is_set((name, value): &(Text, Json)) -> bool {
     !value.is_null() || name.as_str() == Some("data")
 }
 
-/// A payload that the request gave as JSON compares as JSON, whatever its spelling (RFC 8259, section 2); any other as bytes.
+/// Compares payloads. If the request gave the payload as JSON, spellings may differ (RFC 8259, section 2). Otherwise bytes are compared.
 fn diff_payload(path: &Path, how: &How, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
     match (how.compares_json_bodies().then(|| parse(wanted).ok()).flatten(), parse(got)) {
         (Some((_, wanted)), Ok((_, mut got))) => {

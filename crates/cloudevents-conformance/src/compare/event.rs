@@ -132,7 +132,7 @@ fn is_same_reference(wanted: &Json, got: &Json) -> bool {
     is_reference(wanted) && is_reference(got) && text(wanted).is_some() && text(wanted) == text(got)
 }
 
-/// Whether a String came as a value of another type whose canonical text it is, and that its carrier writes alike.
+/// Whether a String came as a value of another type that has the same canonical text. The carrier has to write both alike.
 fn is_of_text(how: &How, wanted: &Json, got: &Json) -> bool {
     let (Some("String"), Some(of_type)) = (type_of(wanted), type_of(got)) else { return false };
     let Some((text, value)) = wanted.get("value").zip(got.get("value")) else { return false };
@@ -227,7 +227,7 @@ fn spelled(kind: &Text, value: &Json) -> Option<Json> {
     }
 }
 
-/// Compares JSON that is given as text. What is not JSON compares as text.
+/// Compares JSON that is given as text. If one of the two is not JSON, their texts are compared.
 fn json_text(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     let parsed = |value: &Json| value.as_str().map(json::parse);
     match (parsed(wanted), parsed(got)) {
@@ -254,8 +254,7 @@ fn is_same_element(wanted: &Json, got: &Json) -> bool {
     wanted.as_str().zip(got.as_str()).is_some_and(|(one, other)| infoset::same(one, other))
 }
 
-/// Compares CBOR items as items: how wide lengths and numbers are, and the order of members, make no difference. What is no item compares
-/// as bytes.
+/// Compares CBOR items. Widths of lengths and numbers and the order of members make no difference. Bytes compare if one is no item.
 fn cbor(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     let parsed = |value: &Json| bytes::base64(value).ok().and_then(|item| tree::cbor::parse(&item).ok());
     match (parsed(wanted), parsed(got)) {

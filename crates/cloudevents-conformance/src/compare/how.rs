@@ -25,13 +25,13 @@ pub(crate) struct How {
     pub(super) timestamp: TimestampComparison,
     /// The attributes that the request calls timestamps.
     pub(super) timestamps: Vec<String>,
-    /// What the testee reports beyond the specification: only this is compared of `losses`, `repairs` and `notes`.
+    /// The reports of the testee beyond the specification. `losses`, `repairs` and `notes` are compared only if this names them.
     pub(super) reports: Vec<String>,
     /// Whether every payload of the request is JSON, as far as it says, and not bytes or characters.
     pub(super) json_given: bool,
     /// Whether the carrier cannot distinguish a payload of no bytes from no payload.
     pub(super) empty_is_none: bool,
-    /// Whether a message without a body may have one of no bytes instead, where its carrier tells them apart.
+    /// Whether a message without a body may have a body of no bytes instead, if its carrier distinguishes the two.
     pub(super) null_is_empty: bool,
     /// Whether an attribute may come as its canonical string (`CE-Type-System-n`).
     pub(super) canonical_strings: bool,
@@ -39,56 +39,62 @@ pub(crate) struct How {
     pub(super) any_escapes: bool,
     /// Which events that are read may have the content type that their format implies.
     pub(super) implied: Implied,
-    /// Whether what is written may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
+    /// Whether a written event may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
     pub(super) may_add_time: bool,
-    /// Which documents of the JSON format may state the content type that it implies, where the expected one states none.
+    /// The documents of the JSON format that may state the content type that it implies, if the expected document states none.
     pub(super) may_state: Implied,
     /// Whether each header of an attribute beside a structured message may be there or not: the case has an outcome without any.
     pub(super) may_mirror: bool,
-    /// Whether every payload of the request is an element of XML, whose text is the writer's choice.
+    /// Whether every payload of the request is an element of XML. The writer may choose the text of such a payload.
     pub(super) xml_given: bool,
-    /// Whether every payload of the request is a JSON value, whose text is the writer's choice, too.
+    /// Whether every payload of the request is a JSON value. The writer may choose the text of such a payload, too.
     pub(super) json_encoded: bool,
-    /// Whether so is that of a message that is passed on, where it states a media type that is JSON.
+    /// Whether the payload of a message that is passed on is a JSON value, if the message states a media type that is JSON.
     pub(super) json_passed: bool,
-    /// Whether numbers of JSON payloads may be written as another text of the same number, such as one that a runtime writes which holds
-    /// numbers as doubles, and media types in another spelling.
+    /// Whether numbers of JSON payloads may have another text of the same number, and media types another spelling.
+    ///
+    /// For example, a runtime that holds numbers as doubles writes other texts.
     pub(super) any_spelling: bool,
-    /// Whether what is read are texts of attributes, of types that their carrier does not say.
+    /// Whether the texts that are read are values of attributes, and their carrier does not say the types.
     pub(super) untyped: bool,
-    /// The types that an extension may have which is stated as a String: those that its carrier writes as it does a String.
+    /// The types that an extension may have if it is stated as a String.
+    ///
+    /// Its carrier writes values of these types in the same way as a String.
     pub(super) written_alike: &'static [&'static str],
-    /// Whether the value `null` is read as a payload, or as none.
+    /// Whether the value `null` may be read as a payload or as no payload.
     pub(super) null_is_none: bool,
-    /// Whether an attribute may be written as its canonical string where the carrier has a type for it.
+    /// Whether an attribute may be written as its canonical string if the carrier has a type for it.
     pub(super) any_form: bool,
 }
 
-/// What the texts of headers may be, which say no types.
+/// The types that the text of a header may have. Headers do not say types.
 const TEXTS: &[&str] = &["Integer", "Boolean", "Timestamp", "URI", "URI-reference", "Binary"];
 
-/// What strings of the JSON format may be.
+/// The types that a string of the JSON format may have.
 const JSON_STRINGS: &[&str] = &["Timestamp", "URI", "URI-reference", "Binary"];
 
-/// What strings of the Avro format may be.
+/// The types that a string of the Avro format may have.
 const AVRO_STRINGS: &[&str] = &["Timestamp", "URI", "URI-reference"];
 
-/// Which events may have the content type that their format implies, where they state none: "exactly equivalent" (spec.md,
-/// `datacontenttype`).
+/// The events that may have the content type that their format implies, if they state none.
+///
+/// They are "exactly equivalent" (spec.md, `datacontenttype`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Implied {
     /// None: the format implies no content type.
     #[default]
     None,
-    /// Those of the JSON format whose payload is not bytes, which in `main` have no content type unless they state one.
+    /// Events of the JSON format whose payload is not bytes. In `main`, they have no content type unless they state one.
     NoBytes,
-    /// Those of the JSON format.
+    /// All events of the JSON format.
     All,
 }
 
 impl How {
-    /// Creates it for a case that is judged by these revisions. With `text`, times are compared by their text, whatever the case requires.
-    /// With `verbatim`, events are written with the attributes that they have, and read with the types of their attributes.
+    /// Creates it for a case that is judged by these revisions.
+    ///
+    /// With `text`, times are compared by their text, even if the case requires another comparison. With `verbatim`, events are written
+    /// with the attributes that they have, and read with the types of their attributes.
     pub(crate) fn of(
         case: &Case,
         revisions: &[Revision],
@@ -146,7 +152,7 @@ impl How {
         How { json: JsonComparison::Double, ..How::default() }
     }
 
-    /// Whether the case reads a message in binary mode of a binding where the payload is the body.
+    /// Whether the case reads a message in binary mode, of a binding whose body is the payload.
     fn reads_octets(case: &Case) -> bool {
         let always_a_body =
             |carrier: &Carrier| carrier.has_mode(BINARY) && carrier.body.form != BodyForm::Nullable;
@@ -156,7 +162,7 @@ impl How {
             && case.expect.iter().any(binary)
     }
 
-    /// Whether the case reads a message in binary mode of a binding, in whose headers attributes can be texts.
+    /// Whether the case reads a message in binary mode, of a binding in whose headers attributes can be texts.
     fn reads_texts(case: &Case) -> bool {
         let source = case.request.get("from").and_then(Value::as_object).unwrap_or(&case.request);
         let is_document = |message: &Value| message.to_string().contains("application/cloudevents");
@@ -165,7 +171,7 @@ impl How {
             && source.get("message").is_some_and(|message| !is_document(message))
     }
 
-    /// Whether what the case reads can only be events of the JSON format.
+    /// Whether the case can only read events of the JSON format.
     fn reads_json_events(case: &Case) -> bool {
         let of_json = |carrier: &Carrier| matches!(&carrier.content_type, ContentType::Always(format) if matches!(&**format, "json" | "json-batch"));
         let is_json = carrier(&case.request).is_some_and(of_json);
@@ -178,7 +184,7 @@ impl How {
             })
     }
 
-    /// Whether what the case reads is an event of the Avro format, whose branch `null` is both no payload and the JSON value.
+    /// Whether the case reads an event of the Avro format, whose branch `null` is both no payload and the JSON value.
     fn reads_avro(case: &Case) -> bool {
         case.op() == Some("decode")
             && (case.request.get("via").is_some_and(|via| via == "avro")
@@ -188,7 +194,7 @@ impl How {
                 }))
     }
 
-    /// The types that the carrier of what is read writes as it does a String.
+    /// The types whose values the carrier of the input writes in the same way as a String.
     fn written_alike(case: &Case) -> &'static [&'static str] {
         if Self::reads_texts(case) {
             TEXTS
@@ -201,7 +207,7 @@ impl How {
         }
     }
 
-    /// Whether the case reads a message without a body, of a carrier that tells it from one of no bytes.
+    /// Whether the case reads a message without a body, of a carrier that distinguishes it from a body of no bytes.
     fn reads_null_value(case: &Case) -> bool {
         let message = case.request.get("message");
         case.op() == Some("decode")
@@ -212,14 +218,14 @@ impl How {
             )
     }
 
-    /// Whether the case writes messages of a carrier that tells no body from one of no bytes.
+    /// Whether the case writes messages of a carrier that distinguishes no body from a body of no bytes.
     fn writes_record(case: &Case) -> bool {
         let to = case.request.get("to").and_then(Value::as_object).unwrap_or(&case.request);
         matches!(case.op(), Some("encode" | "transcode"))
             && carrier(to).is_some_and(|carrier| carrier.body.form == BodyForm::Nullable)
     }
 
-    /// Whether the case writes messages, one of which has no header, user property or application property but the content type.
+    /// Whether the case writes messages, and one of them has no header, user property or application property but the content type.
     fn has_outcome_without_headers(case: &Case) -> bool {
         let is_content_type =
             |header: &Value| header[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("content-type"));
@@ -236,14 +242,15 @@ impl How {
             })
     }
 
-    /// Whether two values are timestamps of one instant, and that is what counts.
+    /// Whether two values are timestamps of one instant, and the case compares instants.
     pub(crate) fn same_instant(&self, wanted: &str, got: &str) -> bool {
         let instant = Instant::parse(wanted);
         self.timestamp == TimestampComparison::Instant && instant.is_some() && instant == Instant::parse(got)
     }
 
-    /// Whether an attribute of this name is a timestamp, where the carrier does not name the type, such as in a header: `time` is,
-    /// and what the request calls one.
+    /// Whether an attribute of this name is a timestamp if the carrier does not name the type, such as in a header.
+    ///
+    /// `time` is a timestamp. So is each attribute that the request states as a timestamp.
     pub(crate) fn is_timestamp(&self, name: &str) -> bool {
         name == TIME || self.timestamps.iter().any(|timestamp| timestamp == name)
     }
@@ -300,7 +307,7 @@ impl How {
         }
     }
 
-    /// Like [`spell_alike`](Self::spell_alike), for binary notations in which timestamps are text. Avro has its attributes in a member.
+    /// Like [`spell_alike`](Self::spell_alike), for binary notations with timestamps as text. Avro has its attributes in a member.
     pub(crate) fn spell_nodes_alike(&self, wanted: &Node, got: &mut Node) {
         if self.may_add_time {
             leave_out_time(wanted, got);
@@ -353,7 +360,7 @@ impl How {
         }
     }
 
-    /// Whether text that a document holds is the wanted element, or the wanted JSON value: which text it becomes is not said.
+    /// Whether text in a document is the wanted element, or the wanted JSON value. The specification does not say which text it becomes.
     pub(super) fn is_same_text(&self, is_json: bool, wanted: &str, got: &str) -> bool {
         let same_json = || {
             let (wanted, mut got) = (json::parse(wanted).ok()?, json::parse(got).ok()?);
@@ -386,7 +393,7 @@ impl How {
     }
 }
 
-/// Whether an attribute of this name is an extension, whose type the specification does not say.
+/// Whether an attribute of this name is an extension. The specification does not state the types of extensions.
 pub(super) fn is_extension(name: &str) -> bool {
     !["specversion", "id", "source", "type", "subject", "dataschema", CONTENT_TYPE, TIME].contains(&name)
 }
@@ -402,7 +409,7 @@ pub(super) fn is_canonical_string(value: &Json, text: &Json) -> bool {
     has_one && text.as_str() == Some(&*canonical)
 }
 
-/// What carries the message that a part of a request is about.
+/// The carrier of the message that a part of a request is about.
 fn carrier(side: &Map<String, Value>) -> Option<&'static Carrier> {
     Carrier::of(side.get("via")?.as_str()?)
 }
@@ -410,13 +417,14 @@ fn carrier(side: &Map<String, Value>) -> Option<&'static Carrier> {
 /// The mode in which attributes are headers.
 const BINARY: &str = "binary";
 
-/// Whether a case is judged by release 1.0.2 alone, which does not say that a record of Kafka without a value is an event without a
-/// payload: `KAFKA-3.2.2-b`.
+/// Whether a case is judged by release 1.0.2 alone.
+///
+/// The release does not say that a record of Kafka without a value is an event without a payload: `KAFKA-3.2.2-b`.
 fn is_released(case: &Case, revisions: &[Revision]) -> bool {
     !(revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main))
 }
 
-/// Whether the payloads of a request's events, of which one at least has any, are of this kind alone.
+/// Whether the payloads of a request's events are of this kind alone. At least one event must have a payload.
 fn gives_only(case: &Case, kind: &str) -> bool {
     let events = case.request.get("events").and_then(Value::as_array);
     let mut payloads = events.into_iter().flatten().filter_map(|event| event.get("data")).peekable();
@@ -460,7 +468,7 @@ fn spell_content_type_alike(wanted: &Node, got: &mut Node) {
     }
 }
 
-/// Gives text that is the same as the wanted one, whatever its spelling, the wanted one.
+/// Replaces text by the wanted text if the two differ only in spelling.
 fn spell_text_alike(wanted: &Node, got: &mut Node, same: &dyn Fn(&str, &str) -> bool) {
     match (wanted, &mut *got) {
         (Node::Tagged(tag, wanted), Node::Tagged(other, got)) if tag == other => {
@@ -477,7 +485,7 @@ fn spell_text_alike(wanted: &Node, got: &mut Node, same: &dyn Fn(&str, &str) -> 
     }
 }
 
-/// Whether the payloads that a request hands over are JSON: those of its events, or those in the message that it reads.
+/// Whether the payloads that a request hands over are JSON: the payloads of its events, or of the events in the message that it reads.
 fn gives_json(case: &Case) -> bool {
     let is_json = |event: &Value| {
         let kinds = event.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.keys());
@@ -493,8 +501,10 @@ fn gives_json(case: &Case) -> bool {
     }
 }
 
-/// Leaves out the `time` of an event that the wanted one does not have, in binary notations. A batch has its events, Avro and Protobuf have
-/// the attributes of an event in a member, and Avro compact has a null where there is none.
+/// Leaves out the `time` of an event that the wanted event does not have, in binary notations.
+///
+/// A batch has its events, and Avro and Protobuf have the attributes of an event, in a member. Avro compact has a null for a missing
+/// `time`.
 fn leave_out_time(wanted: &Node, got: &mut Node) {
     if let (Some(Node::List(wanted)), Some(Node::List(got))) = (wanted.get("events"), got.get_mut("events")) {
         wanted.iter().zip(got).for_each(|(wanted, got)| leave_out_time(wanted, got));
@@ -541,7 +551,7 @@ pub(super) const TIME: &str = "time";
 /// The attribute that the JSON format implies.
 pub(super) const CONTENT_TYPE: &str = "datacontenttype";
 
-/// What it implies.
+/// The value of [`CONTENT_TYPE`] that the JSON format implies.
 pub(super) const JSON: &str = "application/json";
 
 /// The type of attributes that compare by the instant.

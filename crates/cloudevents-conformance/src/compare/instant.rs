@@ -30,14 +30,14 @@ impl Instant {
         Some(Instant { minutes, second, fraction: fraction.trim_end_matches('0').to_owned() })
     }
 
-    /// Milliseconds since 1970, where it names a whole one of no leap second.
+    /// Milliseconds since 1970, if it names a whole millisecond outside a leap second.
     pub(crate) fn whole_milliseconds(&self) -> Option<i64> {
         let fraction: i64 = format!("{:0<3}", self.fraction).parse().ok()?;
         let is_whole = self.fraction.len() <= 3 && self.second < 60;
         is_whole.then_some((self.minutes * 60 + self.second) * 1000 + fraction)
     }
 
-    /// Seconds since 1970, where it names a whole second that is no leap second.
+    /// Seconds since 1970, if it names a whole second that is no leap second.
     pub(crate) fn whole_seconds(&self) -> Option<i64> {
         (self.fraction.is_empty() && self.second < 60).then_some(self.minutes * 60 + self.second)
     }

@@ -1,7 +1,9 @@
 //! Media types, as content types compare.
 
-/// Whether two content types are the same media type: essence and parameter names in any case, parameters in any
-/// order, their values without quoting, and that of `charset` in any case (RFC 2046, section 4.1.2).
+/// Whether two content types are the same media type (RFC 2046, section 4.1.2).
+///
+/// Essence, names of parameters and the value of `charset` compare in any case. Parameters may come in any order. Values compare without
+/// quoting.
 ///
 /// On a media type of CloudEvents, `charset=utf-8` says nothing: its formats are UTF-8 by themselves.
 pub(crate) fn same(wanted: &str, got: &str) -> bool {
@@ -11,7 +13,7 @@ pub(crate) fn same(wanted: &str, got: &str) -> bool {
     }
 }
 
-/// What stands before the parameters, in lower case.
+/// The part before the parameters, in lower case.
 pub(crate) fn essence(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim_matches(SPACE).to_ascii_lowercase()
 }
@@ -45,8 +47,9 @@ impl MediaType {
     }
 }
 
-/// The first parameter, if the place before the next semicolon is not empty, and what follows that semicolon.
-/// `None`: not to be read as parameters.
+/// The first parameter, and the text behind the next semicolon.
+///
+/// There is no parameter if nothing stands before the semicolon. `None`: the text cannot be read as parameters.
 #[expect(clippy::type_complexity, reason = "a pair of two optional things, used once")]
 fn parameter(text: &str) -> Option<(Option<(String, String)>, Option<&str>)> {
     let text = text.trim_start_matches(SPACE);
@@ -74,7 +77,7 @@ fn parameter(text: &str) -> Option<(Option<(String, String)>, Option<&str>)> {
     Some((Some((name.to_ascii_lowercase(), value)), after))
 }
 
-/// The value of a quoted string whose opening quotation mark is gone, and what follows it.
+/// The value of a quoted string whose opening quotation mark is gone, and the text behind the string.
 pub(super) fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.chars();

@@ -16,7 +16,7 @@ pub(crate) use difference::{MOST, Path, shortened};
 pub(crate) use how::How;
 pub(crate) use outcome::{differences, same_sort};
 
-/// Whether two events are the same, where numbers of JSON are doubles and times are instants.
+/// Whether two events are the same. Numbers of JSON compare as doubles, and times as instants.
 pub(crate) fn same_event(one: &serde_json::Value, other: &serde_json::Value) -> bool {
     let mut differences = Vec::new();
     event::diff(&Path::new("event"), &How::doubles(), &one.into(), &other.into(), &mut differences);

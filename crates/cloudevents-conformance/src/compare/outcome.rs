@@ -110,7 +110,7 @@ impl Results<'_> {
         }
     }
 
-    /// Whether what was parsed is the wanted timestamp.
+    /// Whether the parsed value is the wanted timestamp.
     fn is_same_timestamp(&self, wanted: &Json, got: &Json) -> bool {
         self.case.request.get("type").is_some_and(|name| name == TIMESTAMP)
             && wanted
@@ -133,11 +133,11 @@ impl Results<'_> {
         self.case.op() == Some("deliver") && request.get("method").is_none_or(|method| method != "OPTIONS")
     }
 
-    /// What carries the message of the result.
+    /// The carrier of the message of the result.
     fn via(&self) -> &str {
         let request = &self.case.request;
         let via = request.get("to").unwrap_or(&Value::Null).get("via").or_else(|| request.get("via"));
-        // The messages of webhooks are those of HTTP and do not say so.
+        // The requests about webhooks name no carrier, and their messages are messages of HTTP.
         via.and_then(Value::as_str).unwrap_or("http")
     }
 }
@@ -148,8 +148,9 @@ fn is_at_least(wanted: &Json, got: &Json) -> bool {
     number(wanted).zip(number(got)).is_some_and(|(wanted, got)| got >= wanted)
 }
 
-/// Compares repairs or losses by what they concern, in any order. An empty list may be absent. Losses that do not change the meaning may
-/// be reported beyond those that are wanted.
+/// Compares repairs or losses by their subjects, in any order. An empty list may be absent.
+///
+/// Losses that do not change the meaning may be reported in addition to the wanted losses.
 fn concerns(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
     let got = got.filter(|got| !got.is_null());
     let (Some(wanted_items), Some(got_items)) = (wanted.items(), got.map_or(Some(&[][..]), Json::items))

@@ -14,11 +14,12 @@ use crate::{Breakdown, BreakdownKind, Testee};
 /// A consumer that publishes each event that it has read, as a [`Testee`]. Run it with a suite from
 /// [`Suite::observed_through`](crate::Suite::observed_through).
 ///
-/// Behind the message of a case it sends a valid event of its own. What comes back before that event is the result of the case, and if
-/// nothing does, the consumer has refused the message. A message that is no valid event is a result, too: who copies messages unread
-/// refuses none. If the valid event does not come back in time, the consumer does not read any more: the case counts as crashed.
+/// Behind the message of a case the harness sends a valid event of its own. The messages that come back before that event are the result of
+/// the case. If none comes back, the consumer has refused the message. A message that is no valid event is a result, too: a consumer that
+/// copies messages unread refuses none. If the valid event does not come back in time, the consumer does not read any more, and the case
+/// counts as crashed.
 ///
-/// At its start it sends valid events until one comes back, and drops whatever was in the second place before.
+/// At its start it sends valid events until one comes back, and drops the messages that were in the second topic or queue before.
 pub struct ConsumerTestee<C> {
     channel: C,
     binding: String,
@@ -26,7 +27,7 @@ pub struct ConsumerTestee<C> {
     formats: Vec<String>,
     limit: Duration,
     start_limit: Duration,
-    /// Which run the valid events belong to, so that those of earlier runs are not taken for them.
+    /// The run of the valid events. It tells them apart from the events of earlier runs.
     run: String,
     sent: u64,
 }
@@ -35,7 +36,7 @@ pub struct ConsumerTestee<C> {
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl<C: Channel> ConsumerTestee<C> {
-    /// A consumer behind a channel of this binding, which has to have binary mode, such as `kafka`. `run` is different for each run.
+    /// A consumer behind a channel of this binding. The binding has to have binary mode, such as `kafka`. `run` is different for each run.
     ///
     /// Of a binding with batches, they are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches
     /// exist, every consumer has to refuse them.

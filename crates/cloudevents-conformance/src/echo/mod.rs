@@ -1,5 +1,5 @@
-//! Implementations that are reached through a broker. A consumer publishes each event that it has read to another place, where the
-//! harness reads what it understood. A producer publishes events that the harness knows.
+//! Implementations that are reached through a broker. A consumer publishes each event that it has read to another topic or queue, where the
+//! harness reads the event as the consumer understood it. A producer publishes events that the harness knows.
 
 mod consumer;
 mod marker;
@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use consumer::ConsumerTestee;
 pub use producer::ProducerTestee;
 
-/// What the name of a producer that is tested as it runs begins with.
+/// The beginning of the name of a producer that is tested as it runs.
 pub(crate) const PRODUCER: &str = "a producer over";
 
 /// A way to an implementation through a broker. One for each binding; everything else is the same for all.

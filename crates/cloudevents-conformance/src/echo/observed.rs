@@ -1,4 +1,4 @@
-//! What of an event can still be seen after an implementation has read it and published it again.
+//! The parts of an event that can still be seen after an implementation has read the event and published it again.
 
 use cloudevents_vectors::{Case, Expected, ExpectedError, JsonComparison};
 use serde_json::{Map, Value, json};
@@ -10,15 +10,16 @@ use crate::compare::media_type;
 use crate::tree::json;
 
 impl Suite {
-    /// The cases that a consumer can be tested with: those that decode messages of this binding, without leniency. Their outcomes
-    /// have what can still be seen when the consumer publishes the event again, in a mode of its choice:
+    /// The cases that a consumer can be tested with: they decode messages of this binding, without leniency.
+    ///
+    /// Their outcomes have the parts that can still be seen when the consumer publishes the event again, in a mode of its choice:
     ///
     /// - attributes with their values, extensions without their types, which text carriers do not have;
     /// - payloads as bytes, or as JSON whose numbers are doubles; a payload of no bytes is none;
     /// - JSON without a content type is the same as JSON with `application/json`;
     /// - of a refusal, only that no event came, so that cases of batches without events are left out.
     ///
-    /// Reports name the binding and the direction, and count all cases of the profile as those that there are to judge.
+    /// Reports name the binding and the direction. They count all cases of the profile as cases to judge.
     pub fn observed_through(&self, binding: &str) -> Self {
         let mut suite =
             self.clone().observing(format!("a consumer over {binding}"), |case| is_observed(case, binding));
@@ -55,7 +56,7 @@ fn has_no_event(expected: &Expected) -> bool {
     result.get("events").and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
 
-/// What of an event can be seen, with one spelling for what is equivalent.
+/// The visible parts of an event. Equivalent values have one spelling.
 pub(super) fn observed(event: &Value) -> Value {
     let none = Map::new();
     let attributes = event.get("attributes").and_then(Value::as_object).unwrap_or(&none);
@@ -88,7 +89,7 @@ fn attribute(name: &str, typed: &Value) -> Value {
     json!({"type": kind, "value": text})
 }
 
-/// The payload as JSON if it can be, else as bytes. `None` if there are none.
+/// The payload as JSON if it can be, otherwise as bytes. `None` if there are no bytes.
 fn payload(data: &Value, content_type: Option<&str>) -> Option<Value> {
     let (kind, value) = data.as_object()?.iter().next()?;
     let octets = match (kind.as_str(), value.as_str()) {

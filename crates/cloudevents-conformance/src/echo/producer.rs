@@ -13,15 +13,18 @@ use super::{Arrived, Channel, PRODUCER};
 use crate::compare::same_event;
 use crate::{Breakdown, BreakdownKind, Suite, Testee};
 
-/// What an outcome says of messages that no case is about.
+/// The member of an outcome that lists messages of no case.
 const OTHERS: &str = "others";
 
 impl Suite {
-    /// The cases that a producer can be tested with: each of these events, by name and in the form of the testee protocol, has to arrive
-    /// once or more, in modes of the producer's choice, and nothing else may. Every event has an id of its own.
+    /// The cases that a producer can be tested with. The events have names, and have the form of the testee protocol.
     ///
-    /// Of an event counts what [`observed_through`](Self::observed_through) lists. One without `time` may arrive with one, which the
-    /// producer may set, and a time may have fewer digits, as native types have. Reports name events that are not those of the vectors.
+    /// Each event has to arrive once or more, in modes of the producer's choice. No other event may arrive. Every event has an id of its
+    /// own.
+    ///
+    /// [`observed_through`](Self::observed_through) lists the parts of an event that are compared. An event without `time` may arrive with
+    /// a `time`, which the producer may set. A time may have fewer digits, as native types have. Reports name events that are not events of
+    /// the vectors.
     pub fn produced<'a>(
         binding: &str,
         events: impl IntoIterator<Item = (&'a str, &'a Value)>,
@@ -107,18 +110,18 @@ fn cut(timestamp: &str, digits: usize) -> Option<String> {
     Some(format!("{seconds}.{}{zone}", fraction.get(..digits)?))
 }
 
-/// A producer, as a [`Testee`]: what it writes is read from a place. Run it with the suite from [`Suite::produced`] that it was made for.
+/// A producer, as a [`Testee`]. Its messages are read from a channel. Run it with the suite from [`Suite::produced`] that it was made for.
 ///
-/// It may write the events in any order, each once or in several modes. When none of those that are missing has come for the time limit,
-/// they are not waited for any more, whatever else comes.
+/// The producer may write the events in any order, each once or in several modes. When none of the missing events has arrived within the
+/// time limit, the wait for them ends, even if other messages still come.
 pub struct ProducerTestee<C> {
     channel: C,
     name: String,
     limit: Duration,
     start_limit: Duration,
-    /// What has arrived of each event, by the id of the event: what differs, and no more than is [kept](KEPT).
+    /// The distinct arrivals of each event, by the id of the event: at most as many as are [kept](KEPT).
     wanted: BTreeMap<String, Vec<Value>>,
-    /// What has arrived that is none of the events, in words.
+    /// Descriptions of the messages that are none of the events.
     others: Vec<String>,
     /// When the events that are missing are not waited for any more.
     deadline: Instant,
@@ -126,10 +129,10 @@ pub struct ProducerTestee<C> {
     ended: bool,
 }
 
-/// How many different messages of a sort are kept. A producer may go on for ever, and so may others that write to the same place.
+/// How many different messages of a sort are kept. A producer may never end, and other programs may write to the same topic or queue.
 const KEPT: usize = 100;
 
-/// What a message was.
+/// The kind of message that was taken.
 enum Taken {
     /// The first of an event that has to arrive.
     Wanted,
@@ -161,7 +164,7 @@ impl<C: Channel> ProducerTestee<C> {
         self
     }
 
-    /// Sets how long to wait for a missing event after the last one that was missing. Default: ten seconds.
+    /// Sets how long to wait for a missing event after the last arrival of one. Default: ten seconds.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -223,7 +226,8 @@ impl<C: Channel> ProducerTestee<C> {
 
     /// The messages that no case is about.
     fn others(&mut self) -> Result<Value, Breakdown> {
-        // What has been read, and what is on its way: another mode of the last event, say. There is no quiet where messages never end.
+        // The messages that have been read, and those under way, such as another mode of the last event. If messages never end, there is no
+        // quiet.
         let quiet = self.limit.min(Duration::from_secs(1));
         let deadline = Instant::now() + self.limit;
         while !self.ended {

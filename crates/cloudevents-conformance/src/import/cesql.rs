@@ -79,7 +79,7 @@ fn dispute(file: &str, expression: &str) -> Option<&'static str> {
     )
 }
 
-/// The event of a case, type-tagged: the one it gives, or any other with what it says of it.
+/// The event of a case, with types: the event that the case gives, or any event with the attributes that the case sets.
 fn event(event: Option<&Yaml>, overrides: Option<&Yaml>) -> Option<Value> {
     let given = event.or(overrides)?;
     let mut attributes = Map::new();

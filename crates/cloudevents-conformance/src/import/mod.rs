@@ -10,9 +10,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The cases of the official test material in a folder: the test kit of CESQL, in `cesql_tck` or in the folder itself, or a checkout of the
-/// CloudEvents project's conformance repository, with its tests of the JSON, Protobuf and XML formats (branch `format-tests`; those of XML
-/// are cases of a draft), its features of HTTP and Kafka, and its events in YAML.
+/// The cases of the official test material in a folder.
+///
+/// The folder has the test kit of CESQL, in `cesql_tck` or in the folder itself, or it is a checkout of the CloudEvents project's
+/// conformance repository. That repository has tests of the JSON, Protobuf and XML formats (branch `format-tests`; the tests of XML are
+/// cases of a draft), features of HTTP and Kafka, and events in YAML.
 ///
 /// Ids begin with `official/`. Where a case of the kit contradicts the specification, the outcome that follows the specification is
 /// allowed beside it, with a note.

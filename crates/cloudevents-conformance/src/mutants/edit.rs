@@ -15,12 +15,12 @@ pub(super) fn reads_via(request: &Value) -> &str {
     request["via"].as_str().or_else(|| request["from"]["via"].as_str()).unwrap_or_default()
 }
 
-/// What is known of the carrier that a request reads from.
+/// The description of the carrier that a request reads from.
 pub(super) fn reads_from(request: &Value) -> Option<&'static Carrier> {
     Carrier::of(reads_via(request))
 }
 
-/// What is known of the carrier that a request writes to.
+/// The description of the carrier that a request writes to.
 pub(super) fn writes_to(request: &Value) -> Option<&'static Carrier> {
     Carrier::of(writes_via(request))
 }
@@ -80,7 +80,7 @@ pub(super) fn each_attribute(
     }
 }
 
-/// Gives the events that were read an attribute if they have none of the name.
+/// Adds an attribute to the events that were read, if they have no attribute of the name.
 pub(super) fn add_attribute(answer: &mut Value, name: &str, ty: &str, value: &str) {
     for event in events(answer) {
         if let Some(Value::Object(attributes)) = event.get_mut("attributes") {
@@ -101,7 +101,7 @@ pub(super) fn each_payload(answer: &mut Value, mut change: impl FnMut(&Value) ->
     }
 }
 
-/// The list of headers, whatever the carrier calls it.
+/// The list of headers. Carriers have different names for it.
 pub(super) fn headers(message: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
     let mut names = carriers().iter().filter_map(|carrier| Some(&carrier.headers.as_ref()?.member));
     message.get_mut(names.find(|name| message.contains_key(*name))?)?.as_array_mut()
@@ -180,7 +180,7 @@ pub(super) fn change_body(message: &mut Map<String, Value>, change: impl FnOnce(
     }
 }
 
-/// Changes the members of a document of the JSON format, where that changes anything; a batch event by event.
+/// Changes the members of a document of the JSON format, if the message is one. A batch is changed event by event.
 pub(super) fn change_document(message: &mut Map<String, Value>, change: impl Fn(&mut Map<String, Value>)) {
     change_body(message, |text| {
         let mut document: Value = serde_json::from_str(text).ok()?;

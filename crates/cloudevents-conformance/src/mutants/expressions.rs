@@ -85,7 +85,7 @@ fn matches(request: &Value, answer: &mut Value, all: bool) {
     }
 }
 
-/// An expression whose beginning has all that follows as its operand, past this operator.
+/// An expression whose beginning takes all text behind it as its operand, past this operator.
 fn reaches(request: &mut Value, beginning: &str, past: &str) {
     regroup(request, |text| {
         let operand = text.strip_prefix(beginning).filter(|operand| operand.contains(past))?;
@@ -93,7 +93,7 @@ fn reaches(request: &mut Value, beginning: &str, past: &str) {
     });
 }
 
-/// An expression in which what has this operator is evaluated before the last operator, which stands behind it.
+/// An expression in which the operand before the last operator is evaluated first, if it has this operator.
 fn first(request: &mut Value, last: &str, operator: &str) {
     regroup(request, |text| {
         let (operand, rest) = text.rsplit_once(last).filter(|(operand, _)| operand.contains(operator))?;

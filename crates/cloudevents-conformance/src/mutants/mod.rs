@@ -1,6 +1,6 @@
 //! Deliberate faults, which a suite must detect before its verdicts on implementations are trusted.
 
-// The answers that are edited are those of a testee that passed every case, and reading a `Value` by a name that is not there gives null.
+// The edited answers are answers of a testee that passed every case. Reading a `Value` by a missing name gives null.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod edit;
@@ -15,10 +15,11 @@ use serde_json::Value;
 
 pub use suite_check::{Caught, SelfTest, self_test};
 
-/// An implementation with one fault, made from a correct one: the fault changes the request before the implementation gets it, or its
-/// answer, or both.
+/// An implementation with one fault, made from a correct one.
 ///
-/// Each fault is one that an implementation has been seen to have, or could have.
+/// The fault changes the request before the implementation gets it, or its answer, or both.
+///
+/// Implementations have been seen to have each fault, or could have it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Mutant {

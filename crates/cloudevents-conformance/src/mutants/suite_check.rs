@@ -12,11 +12,11 @@ use crate::testee::{Breakdown, BreakdownKind, Testee};
 use crate::{KnownFailing, Selection, Suite};
 use cloudevents_vectors::Level;
 
-/// What a suite found of every mutant.
+/// The results of a suite for every mutant.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelfTest {
-    /// What it found of each.
+    /// The result for each mutant.
     pub mutants: Vec<Caught>,
     /// The ids of the cases that the testee fails without a mutation. If there are any, no mutant is run.
     pub own_failures: Vec<String>,
@@ -24,7 +24,7 @@ pub struct SelfTest {
     pub unproven: Vec<String>,
 }
 
-/// What a suite found of a mutant.
+/// The result of a suite for one mutant.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Caught {
@@ -131,7 +131,7 @@ impl Reporter for Failing {
     }
 }
 
-/// What a testee without a fault received and answered, and the cases that it fails.
+/// The requests and answers of a testee without a fault, and the cases that it fails.
 #[derive(Default)]
 struct Own {
     exchanges: Vec<Exchange>,

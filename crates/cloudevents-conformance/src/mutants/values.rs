@@ -1,4 +1,4 @@
-//! Faults of what is understood: types, values, payloads.
+//! Faults of the parts of an event that are understood: types, values, payloads.
 
 use cloudevents_vectors::{Headers, Values};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ fn unescaped(uri: &str) -> Option<String> {
     (new != uri).then_some(new)
 }
 
-/// How many characters a request has that passes on what is nearly as large as intermediaries have to forward.
+/// The number of characters of a request to pass on an event that is nearly as large as intermediaries have to forward.
 const LARGE: usize = 60_000;
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -366,7 +366,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &["http", "json", "protobuf"],
         Strict,
         |request, answer| {
-            // What it would read is not known here: anything but a refusal.
+            // The event that it would read is not known here. Any answer but a refusal will do.
             if is_op(request, "decode") && answer.get("error").is_some() && request["strictness"] != "lenient"
             {
                 *answer = json!({"seq": answer["seq"], "result": {"events": [], "mode": "structured"}});

@@ -19,7 +19,7 @@ fn on<'a>(
     written(answer).filter(|_| writes_via(request) == via)
 }
 
-/// What was written to a carrier with percent-encoded values.
+/// The message that was written to a carrier with percent-encoded values.
 fn encoded<'a>(request: &Value, answer: &'a mut Value) -> Option<&'a mut serde_json::Map<String, Value>> {
     written(answer).filter(|_| writes_to(request).is_some_and(is_percent_encoded))
 }
@@ -35,7 +35,7 @@ fn is_binary(message: &serde_json::Map<String, Value>) -> bool {
     content_type(message).is_none_or(|text| !text.to_lowercase().starts_with("application/cloudevents"))
 }
 
-/// Gives what was written a time, where it has none.
+/// Adds a time to the written event, if it has none.
 fn add_time(request: &Value, answer: &mut Value) {
     let now = "2026-01-01T00:00:00Z";
     document(request, answer, |members| {
@@ -130,7 +130,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         },
     ),
     Mutant::of_answer("json-spliced", &["http", "json"], Base, |request, answer| {
-        // What is not JSON under a JSON content type is written into the document as it stands.
+        // Bytes that are not JSON under a JSON content type are written into the document unchanged.
         if let Some(message) =
             written(answer).filter(|message| is_json_document(writes_via(request), message))
         {

@@ -9,13 +9,17 @@ use crate::verdict::Verdict;
 
 /// The badge of a run, in the form that <https://shields.io/badges/endpoint-badge> reads: one object of JSON.
 ///
-/// It shows in short how many cases passed, of how many that were judged, of how many there are, the version of the implementation and what
-/// it was judged by; the reports say the rest. It is red for a run that fails, and for one without a result; yellow for one that passes
-/// with known failures, with a list of what its API cannot be given, with a selection of the cases or of packs, which leaves out what fails
-/// as well as a list does, or with other documents. Otherwise it is bright green where at least half of the suite was judged, green where a
-/// tenth was, and yellow-green where less was. It does not prove that the answers are those of the implementation: an adapter that was made
-/// for the suite has what it takes to be green. The pack `core` by itself is green: it is what release 1.0.2 requires of every
-/// implementation.
+/// The badge shows in short the number of cases that passed, that were judged and that there are. It shows the version of the
+/// implementation and the revisions, and the profile if it is not the base profile over the whole suite. The reports show the rest. The
+/// badge does not prove that the answers are answers of the implementation: an adapter that was made for the suite can get a green badge.
+///
+/// The color says how the run went:
+///
+/// - Red: the run fails, or has no result.
+/// - Yellow: the run passes with known failures, with a list of input that its API cannot be given, with other documents, or with a
+///   selection of the cases or of packs. A selection leaves out failing cases as well as a list does. The pack `core` by itself is no such
+///   selection, because release 1.0.2 requires it of every implementation.
+/// - Bright green: at least half of the suite was judged. Green: at least a tenth. Yellow-green: less.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, badge};
@@ -78,7 +82,7 @@ fn blemish(summary: &Summary) -> String {
     why.map(|why| format!(", but {}", shortened(&why))).unwrap_or_default()
 }
 
-/// The version, and by what it was judged where that is not the base profile over the whole suite.
+/// The version and the conditions. The base profile and the whole suite are left out.
 fn made_by(run: &Provenance) -> String {
     let who = &run.implementation;
     // Of a consumer or a producer as it runs, no version is known.
@@ -100,7 +104,7 @@ fn made_by(run: &Provenance) -> String {
     parts.join(", ")
 }
 
-/// The beginning of what has no place in a badge.
+/// The beginning of a text that is too long for a badge.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),

@@ -9,10 +9,10 @@ use super::{Reporter, Summary, cut};
 use crate::run::CaseReport;
 use crate::verdict::{Failure, Finding, Verdict};
 
-/// A report in the XML format of JUnit, as the test views of CI systems read it. It is written when the run is over.
+/// A report in the XML format of JUnit, as the test views of CI systems read it. It is written at the end of the run.
 ///
-/// A test suite is a topic, a test case is a case. The test suite `run` has properties that say what the result depends on. Failed,
-/// declined and stale cases are failures, whose message is the first difference; crashed ones are errors; known failures, skipped cases,
+/// A test suite is a topic, a test case is a case. The properties of the test suite `run` are the conditions of the result. Failed,
+/// declined and stale cases are failures, whose message is the first difference. Crashed cases are errors. Known failures, skipped cases,
 /// abstentions and warnings are skipped, with their reason.
 #[derive(Debug)]
 pub struct JunitReport<W> {

@@ -49,7 +49,7 @@ pub fn markdown(runs: &[RunRecord]) -> String {
     text
 }
 
-/// Text in a cell of a table, which it does not end: it may be an implementation's.
+/// Text in a cell of a table. It does not end the cell: it may be text of an implementation.
 fn in_cell(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().replace('|', "\\|")
 }

@@ -29,13 +29,13 @@ pub use terminal::TerminalReport;
 /// How many characters of an answer are in reports that are kept.
 const ANSWER: usize = 64 << 10;
 
-/// The beginning of an answer, which may be longer than a report should be.
+/// The beginning of an answer that is longer than a report should be.
 pub(crate) fn cut(answer: &str) -> Cow<'_, str> {
     let Some((end, _)) = answer.char_indices().nth(ANSWER) else { return answer.into() };
     format!("{}... ({} bytes)", answer.get(..end).unwrap_or_default(), answer.len()).into()
 }
 
-/// Receives the results of a run while it goes on.
+/// Receives the results of a run while it lasts.
 pub trait Reporter {
     /// The testee has started.
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
@@ -43,7 +43,7 @@ pub trait Reporter {
         Ok(())
     }
 
-    /// A case has been asked. It is reported when its turn comes.
+    /// A case was sent to the testee. It is reported when its turn comes.
     fn asked(&mut self) -> io::Result<()> {
         Ok(())
     }

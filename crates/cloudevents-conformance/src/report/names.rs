@@ -1,4 +1,4 @@
-//! What runs and areas are called in reports of several runs.
+//! The names of runs and areas in reports of several runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,10 @@ pub(super) fn sorted(runs: &[RunRecord]) -> Vec<&RunRecord> {
     runs
 }
 
-/// A title for each run. Runs of one implementation and version have what differs between them behind it, such as the profile, and a number
-/// if nothing does.
+/// A title for each run.
+///
+/// If an implementation and version has several runs, their titles end with the conditions that differ between them, such as the profile.
+/// Runs with equal conditions have a number.
 pub(super) fn titles(runs: &[&RunRecord]) -> Vec<String> {
     let mut same: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, run) in runs.iter().enumerate() {
@@ -82,7 +84,7 @@ pub(super) fn anchors(titles: &[String]) -> Vec<String> {
     titles.iter().map(&mut anchor).collect()
 }
 
-/// An area with what its document is, where that is no released document of CloudEvents.
+/// The name of an area, with the kind of its document unless this is a released document of CloudEvents.
 pub(super) fn marked(area: &str, is_draft: bool) -> String {
     let mut of_area = cloudevents_vectors::carriers().iter().filter(|carrier| carrier.area() == area);
     let publisher = of_area.find_map(|carrier| carrier.publisher.as_deref());

@@ -8,8 +8,9 @@ use super::{AreaTally, Reporter, Summary, Tally, cut, terminal::written};
 use crate::run::{CaseReport, Start};
 use crate::verdict::Finding;
 
-/// A report for programs: one JSON object a line. The first is of `type` `start`, the last of `type` `summary`, and
-/// those between them of `type` `case`.
+/// A report for programs: one JSON object a line.
+///
+/// The first object is of `type` `start`, the last of `type` `summary`, and the objects between them are of `type` `case`.
 #[derive(Debug)]
 pub struct NdjsonReport<W> {
     out: W,
@@ -130,7 +131,9 @@ impl<W: Write> Reporter for NdjsonReport<W> {
     }
 }
 
-/// The first outcomes that are allowed, for people to read: those of the run, whose cases may vary, be observed, or come from elsewhere.
+/// The first outcomes that are allowed, for people to read.
+///
+/// They are the outcomes of the run, because its cases may vary, be observed, or come from elsewhere.
 fn expected(report: &CaseReport<'_>) -> Value {
     report.allowed.iter().take(3).map(|outcome| written(outcome)).collect()
 }

@@ -1,6 +1,6 @@
 //! One HTML page of one or more runs side by side.
 
-// Reading a `Value` by a name that is not there gives null; counts are those of cases.
+// Reading a `Value` by a missing name gives null. Counts are counts of cases.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +59,7 @@ pub(super) fn page(runs: &[&RunRecord], part: &str, suite: &Suite) -> String {
     text + "</main>\n"
 }
 
-/// A bar for each kind of input, as whoever refuses everything is right about one of them.
+/// A bar for each kind of input, because an implementation that refuses all input answers correctly for one of them.
 fn cell(record: Option<&AreaRecord>, has_result: bool) -> String {
     let Some(record) = record else { return "<td class=none title=\"not run\">&ndash;".to_owned() };
     if record.answers() == 0 {
@@ -91,7 +91,7 @@ fn cell(record: Option<&AreaRecord>, has_result: bool) -> String {
 fn colour(record: &AreaRecord, share: Share) -> (&'static str, usize) {
     let Some(percent) = share.percent() else { return ("idle", 0) };
     if record.accepts_nothing() && share != record.accepted {
-        // Whoever accepts nothing refuses the invalid, too.
+        // An implementation that accepts nothing also refuses invalid input.
         return ("idle", 0);
     }
     let class = match percent {
@@ -104,7 +104,7 @@ fn colour(record: &AreaRecord, share: Share) -> (&'static str, usize) {
     (class, percent)
 }
 
-/// The cell of an area of which nothing was judged, with the reason.
+/// The cell of an area in which no case was judged, with the reason.
 fn nothing_judged(record: &AreaRecord) -> String {
     if record.declined > 0 {
         format!("<td class=none title=declined>&ndash;<small>{} declined</small>", record.declined)
@@ -175,7 +175,7 @@ fn place(anchor: &str, id: &str) -> String {
     format!("{anchor}/{}", escaped(id))
 }
 
-/// One case, folded: the rule, the clause, what was sent, what is expected, what came, and where the two differ.
+/// One case, folded: the rule, the clause, the request, the expected answer, the answer, and the differences.
 fn exchange(
     text: &mut String,
     (anchor, id): (&str, &str),

@@ -1,6 +1,6 @@
 //! Reads runs from NDJSON reports.
 
-// Reading a `Value` by a name that is not there gives null; counts are those of cases.
+// Reading a `Value` by a missing name gives null. Counts are counts of cases.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
@@ -14,11 +14,11 @@ use crate::{Provenance, Score};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunRecord {
-    /// What the result depends on.
+    /// The conditions of the result.
     pub provenance: Provenance,
     /// The cases, by their ids.
     pub cases: BTreeMap<String, CaseRecord>,
-    /// What is wrong with the run rather than with one of its cases.
+    /// The problems of the run itself. Failed cases are not among them.
     pub problems: Vec<String>,
     /// Why the run has no result, so that its numbers show nothing.
     pub no_result: Option<String>,
@@ -47,7 +47,7 @@ pub struct CaseRecord {
 }
 
 impl RunRecord {
-    /// Reads a run. The error says what is wrong with the text.
+    /// Reads a run. The error describes the problem of the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut record = None;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -91,7 +91,7 @@ impl RunRecord {
         record.ok_or_else(|| "there is no record of type `start`".to_owned())
     }
 
-    /// Adds what the summary says.
+    /// Adds the members of the summary.
     fn finish(&mut self, summary: &Value) {
         let problems = summary["problems"].as_array().into_iter().flatten();
         self.problems = problems.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -141,8 +141,9 @@ impl RunRecord {
         causes
     }
 
-    /// The cases whose verdicts differ between two runs: the id, the verdict before and the verdict after; a case that a run does
-    /// not have has none.
+    /// The cases whose verdicts differ between two runs: the id, the verdict before and the verdict after.
+    ///
+    /// A case that a run does not have has no verdict there.
     pub fn changes<'a>(&'a self, after: &'a RunRecord) -> Vec<(&'a str, Option<&'a str>, Option<&'a str>)> {
         let ids: std::collections::BTreeSet<&str> =
             self.cases.keys().chain(after.cases.keys()).map(String::as_str).collect();
@@ -165,7 +166,7 @@ impl CaseRecord {
         }
     }
 
-    /// Whether the implementation claims what the case needs and declined to answer.
+    /// Whether the implementation claims the features that the case needs, and declined to answer.
     pub fn is_declined(&self) -> bool {
         self.members.get("declined").is_some()
     }
@@ -193,7 +194,7 @@ pub struct AreaRecord {
     pub drafts: usize,
     /// All cases.
     pub cases: usize,
-    /// Those that the profile of the run judges.
+    /// The cases that the profile of the run judges.
     pub all: usize,
 }
 
@@ -205,8 +206,9 @@ pub struct Share {
     pub right: usize,
     /// All answers.
     pub judged: usize,
-    /// Cases that were declined and count as wrong answers: the testee claims what they need, and names no input that its API cannot be
-    /// given.
+    /// Cases that were declined and count as wrong answers.
+    ///
+    /// The testee claims the features that they need, and names no input that its API cannot be given.
     pub unanswered: usize,
 }
 
@@ -277,7 +279,7 @@ impl AreaRecord {
         [self.accepted, self.refused, self.either].iter().map(|share| share.judged + share.unanswered).sum()
     }
 
-    /// Whether less than half of what the profile judges in the area was judged.
+    /// Whether less than half of the cases that the profile judges in the area was judged.
     pub fn is_little_judged(&self) -> bool {
         self.judged() * 2 < self.all
     }

@@ -1,6 +1,6 @@
-//! The page of a site: the latest run of each implementation, and what came before.
+//! The page of a site: the latest run of each implementation, and its earlier runs.
 
-// Counts are those of cases.
+// Counts are counts of cases.
 #![allow(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;

@@ -19,19 +19,19 @@ pub struct Summary {
     pub counts: BTreeMap<Verdict, usize>,
     /// Why cases were skipped, and how many for each reason.
     pub skipped: BTreeMap<String, usize>,
-    /// Why the testee declined cases that need only what it claims, and how many for each reason.
+    /// Reasons for which the testee declined cases that need only claimed features, with the number of cases for each reason.
     pub declined: BTreeMap<String, usize>,
-    /// Why it declined others, where that is neither right nor wrong, and how many for each reason.
+    /// Reasons for which it declined other cases, where that is neither right nor wrong, with the number of cases for each reason.
     pub abstained: BTreeMap<String, usize>,
-    /// What became of the cases of each area.
+    /// The results of the cases of each area.
     pub areas: BTreeMap<String, AreaTally>,
     /// Failed cases by their cause, known failures included.
     pub causes: BTreeMap<String, Vec<String>>,
-    /// What is wrong with the run rather than with one of its cases.
+    /// The problems of the run itself. Failed cases are not among them.
     pub problems: Vec<Problem>,
     /// How much of the suite was judged, and how much of that passed.
     pub score: Score,
-    /// What the result depends on.
+    /// The conditions of the result.
     pub provenance: Provenance,
 }
 
@@ -41,9 +41,9 @@ pub struct Summary {
 pub struct Score {
     /// Cases whose answer is an allowed outcome.
     pub passed: usize,
-    /// Cases that the testee was asked and judged by: those that passed, failed, crashed or were declined, known or not.
+    /// Cases that were sent to the testee and judged: they passed, failed, crashed or were declined. Known failures count, too.
     pub judged: usize,
-    /// Cases whose input the API of the testee cannot be given, where declining is a failure unless it is listed. They are not judged.
+    /// Cases whose input the API of the testee cannot be given. They are not judged. Declining them is a failure, unless they are listed.
     pub inexpressible: usize,
     /// All cases of the suite that the profile judges, selected or not.
     pub all: usize,
@@ -71,7 +71,7 @@ pub struct AreaTally {
     pub invalid: Tally,
     /// Cases whose input may be accepted or refused.
     pub acceptable: Tally,
-    /// Cases that the testee declined although it claims what they need.
+    /// Cases that the testee declined although it claims the features that they need.
     pub declined: usize,
     /// Cases skipped because they need something that the testee does not claim.
     pub skipped: usize,
@@ -106,7 +106,7 @@ impl AreaTally {
             _ => &mut self.acceptable,
         };
         match &report.finding {
-            // What a profile does not judge is no merit either.
+            // An answer that a profile does not judge does not count as right either.
             Finding::Passed => tally.right += usize::from(report.judged),
             Finding::Failed(_) if !report.judged => tally.warnings += 1,
             Finding::Failed(_) | Finding::Crashed(_) => tally.wrong += 1,
@@ -133,7 +133,7 @@ impl AreaTally {
     }
 }
 
-/// What is wrong with a run rather than with one of its cases. Each fails the run.
+/// A problem of the run itself. Each problem fails the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
@@ -156,7 +156,7 @@ pub enum Problem {
     },
     /// No case was selected.
     NothingSelected {
-        /// What would select some, for people to read, where a revision or working drafts are the reason.
+        /// Options that would select cases, for people to read, if a revision or working drafts are the reason.
         why: Option<String>,
     },
     /// Every selected case was skipped or declined.
@@ -165,7 +165,7 @@ pub enum Problem {
     NothingInProfile {
         /// The profile.
         profile: String,
-        /// Those that judge some.
+        /// The profiles that judge some of them.
         others: Vec<&'static str>,
     },
     /// No case passed, and each that failed is listed as known to.
@@ -173,28 +173,33 @@ pub enum Problem {
         /// The number of cases that were judged.
         judged: usize,
     },
-    /// In an operation, input that must be refused was, and none of what must be accepted was judged, which was selected too: it was not
-    /// claimed or was declined. Or that is so of all operations together, and of input that may be refused. Whoever refuses everything
-    /// would pass.
+    /// In an operation, invalid input was refused, and no valid input was judged.
+    ///
+    /// Cases with input that must be accepted were selected, and the testee did not claim or declined them. The problem also exists if this
+    /// holds for all operations together, and for input that may be refused. Without it, an implementation that refuses everything would
+    /// pass.
     NothingAccepted {
         /// The operations.
         ops: Vec<String>,
     },
-    /// In an operation, input that must be accepted was understood, and none of what must be refused was judged, which was requested too:
-    /// it was declined. Whoever accepts everything would pass.
+    /// In an operation, valid input was understood, and no invalid input was judged.
+    ///
+    /// Cases with input that must be refused were sent, and the testee declined them. Without this problem, an implementation that accepts
+    /// everything would pass.
     NothingRefused {
         /// The operations.
         ops: Vec<String>,
     },
-    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or states no specversion that there is, which
-    /// hides what it left out.
+    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or its `specversions` do not have 1.0.
+    ///
+    /// This hides the features that it leaves out.
     NotStated {
         /// The lists that it omits.
         omitted: Vec<&'static str>,
     },
-    /// The testee did not start again after a breakdown, or broke down too often or for too long, and the rest was not asked.
+    /// The testee did not start again after a breakdown, or broke down too often or for too long. The remaining cases were not sent.
     GaveUp {
-        /// The number of cases that were not asked.
+        /// The number of cases that were not sent.
         unasked: usize,
         /// Why it was given up, for people to read.
         why: String,
@@ -279,7 +284,7 @@ impl Summary {
         total
     }
 
-    /// The number of cases that were asked and neither skipped nor declined, whether the profile judges them or not.
+    /// The number of cases that were sent and neither skipped nor declined, whether the profile judges them or not.
     pub fn answered(&self) -> usize {
         let declined = self.declined.values().chain(self.abstained.values()).sum();
         let unanswered = self.number(Verdict::Skipped).saturating_add(self.number(Verdict::Unasked));
@@ -287,12 +292,12 @@ impl Summary {
         self.counts.values().sum::<usize>().saturating_sub(not)
     }
 
-    /// What leaves the run without a result, so that its numbers show nothing.
+    /// The problem that leaves the run without a result. The numbers of such a run show nothing.
     pub fn no_result(&self) -> Option<&Problem> {
         self.problems.iter().find(|problem| problem.leaves_no_result())
     }
 
-    /// The result in a line: the [`Score`], or why there is none.
+    /// The result in a line: the [`Score`], or why there is no result.
     pub fn result(&self) -> String {
         match self.no_result() {
             Some(problem) => format!("no result: {problem}"),
@@ -300,7 +305,7 @@ impl Summary {
         }
     }
 
-    /// Causes of failures and the cases of each, those with the most cases first.
+    /// Causes of failures and the cases of each. Causes with the most cases come first.
     pub fn causes_by_size(&self) -> Vec<(&str, &[String])> {
         let mut causes: Vec<_> =
             self.causes.iter().map(|(cause, ids)| (cause.as_str(), ids.as_slice())).collect();

@@ -146,7 +146,7 @@ impl<W: Write> TerminalReport<W> {
         self.line(13, &format!("    {on}{name:<9}{off}"), text)
     }
 
-    /// Text after a head, which is as wide as the indent of further lines; without a head, all lines are indented.
+    /// Text after a head. The head is as wide as the indent of further lines. Without a head, all lines are indented.
     fn line(&mut self, indent: usize, head: &str, text: &str) -> io::Result<()> {
         let space = " ".repeat(indent);
         for (number, line) in wrapped(&plain(text), self.width.saturating_sub(indent)).iter().enumerate() {
@@ -231,8 +231,9 @@ impl<W: Write> Reporter for TerminalReport<W> {
     }
 }
 
-/// Breaks a text after spaces and commas, and words that are too long after brackets and colons, into lines of at most this number
-/// of characters where that is possible.
+/// Breaks a text into lines of at most this number of characters, if that is possible.
+///
+/// Lines end after spaces and commas. Words that are too long are broken after brackets and colons.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = 0;
@@ -255,7 +256,9 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// The outcome as vectors write it. A refusal without members is a weaker rule than the same with some, which may stand before it.
+/// The outcome as vectors write it.
+///
+/// A refusal without members is a weaker rule than a refusal with some members, which may stand before it.
 pub(super) fn written(outcome: &Outcome) -> String {
     let mut value = match &outcome.expected {
         Expected::Result(result) => json!({"result": result}),

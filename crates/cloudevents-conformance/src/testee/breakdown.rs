@@ -9,13 +9,13 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Breakdown {
-    /// What happened.
+    /// The kind of breakdown.
     pub kind: BreakdownKind,
     /// More about it, for people to read.
     pub detail: String,
 }
 
-/// What happened to a testee.
+/// The kind of a breakdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BreakdownKind {

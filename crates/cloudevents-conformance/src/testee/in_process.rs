@@ -20,7 +20,7 @@ use super::{Breakdown, BreakdownKind, Testee};
 pub struct InProcess<F>(F);
 
 impl<F: FnMut(&str) -> String> InProcess<F> {
-    /// A testee that answers with what the function returns.
+    /// A testee whose answers are the results of the function.
     pub fn new(function: F) -> Self {
         InProcess(function)
     }

@@ -1,5 +1,5 @@
-//! Avro: datums of the schemas that the specification publishes, and what two encodings of one may differ in: the order of entries
-//! of a map, and the blocks they are in.
+//! Avro: datums of the schemas that the specification publishes. Two encodings of one datum may differ in the order of entries of a map,
+//! and in the blocks of the entries.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +142,7 @@ fn value(input: &mut Input<'_>, of: &Type, levels: usize) -> Result<Node, String
     })
 }
 
-/// The items of a map or array: blocks, of which the last is empty.
+/// The items of a map or array: blocks. The last block is empty.
 fn blocks<'a>(
     input: &mut Input<'a>,
     mut item: impl FnMut(&mut Input<'a>) -> Result<(), String>,
@@ -153,7 +153,7 @@ fn blocks<'a>(
             return Ok(());
         }
         if count < 0 {
-            // Then the size in bytes comes first, for those who skip the block.
+            // Then the size in bytes comes first, for readers that skip the block.
             long(input)?;
             count = count.checked_neg().ok_or("a block of too many items")?;
         }

@@ -1,5 +1,5 @@
-//! CBOR: items of RFC 8949, and what two encodings of one may differ in: the order of the members of a map, lengths that are
-//! stated or not, and heads and floating-point numbers that take more bytes than they need.
+//! CBOR: items of RFC 8949. Two encodings of one item may differ in the order of the members of a map, in lengths that are stated or not,
+//! and in heads and floating-point numbers that take more bytes than they need.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::node::{Node, insert};
 /// Levels of items: trees are walked and freed level by level.
 const DEPTH: usize = 256;
 
-/// What ends an item of no stated length.
+/// Ends an item of no stated length.
 const BREAK: u8 = 0xff;
 
 /// One item.
@@ -52,7 +52,7 @@ fn item(input: &mut Input<'_>, levels: usize) -> Result<Node, String> {
     })
 }
 
-/// The number behind a first byte; `None` where the length is not stated.
+/// The number behind a first byte. `None` if the length is not stated.
 fn argument(info: u8, input: &mut Input<'_>) -> Result<Option<u64>, String> {
     Ok(Some(match info {
         0..24 => info.into(),

@@ -1,6 +1,6 @@
 //! Bytes that are read from the front.
 
-/// What is left of a document.
+/// The rest of a document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a>(&'a [u8]);
 

@@ -17,7 +17,7 @@ pub(crate) enum Node {
     Bytes(Vec<u8>),
     /// A simple value of CBOR without a meaning of its own.
     Simple(u8),
-    /// A tag of CBOR, or a branch of a union in Avro, and what is in it.
+    /// A tag of CBOR, or a branch of a union in Avro, with its content.
     Tagged(String, Box<Node>),
     List(Vec<Node>),
     /// In no order, each key once.
@@ -36,7 +36,7 @@ impl Node {
         Ok(Node::Text(text.to_owned()))
     }
 
-    /// What is in a map under this name.
+    /// The value of a map under this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Node> {
         match self {
             Node::Map(members) => members.get(&Node::Text(name.to_owned())),
@@ -52,7 +52,7 @@ impl Node {
         }
     }
 
-    /// Removes what is in a map under this name.
+    /// Removes the value of a map under this name.
     pub(crate) fn remove(&mut self, name: &str) {
         if let Node::Map(members) = self {
             members.remove(&Node::Text(name.to_owned()));

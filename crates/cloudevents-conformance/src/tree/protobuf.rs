@@ -1,5 +1,5 @@
-//! Protobuf: messages of the schema that the specification publishes, and what two encodings of one may differ in: the order of
-//! fields and of entries of a map, default values that are left out, and numbers that take more bytes than they need.
+//! Protobuf: messages of the schema that the specification publishes. Two encodings of one message may differ in the order of fields and of
+//! entries of a map, in default values that are left out, and in numbers that take more bytes than they need.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub(crate) fn parse_batch(document: &[u8]) -> Result<Node, String> {
     message(document, &BATCH)
 }
 
-/// The fields by name. Those that the schema does not have are kept. The schema bounds the depth.
+/// The fields by name. Fields that the schema does not have are kept. The schema bounds the depth.
 fn message(bytes: &[u8], schema: &[Field]) -> Result<Node, String> {
     let mut members = BTreeMap::new();
     let mut lists: BTreeMap<String, Vec<Node>> = BTreeMap::new();
@@ -109,7 +109,7 @@ fn message(bytes: &[u8], schema: &[Field]) -> Result<Node, String> {
     Ok(Node::Map(members))
 }
 
-/// An entry of a map: key and value, each of which may be left out.
+/// An entry of a map: key and value. Each of them may be left out.
 fn entry(content: Content<'_>, kind: &Kind) -> Result<(Node, Node), String> {
     let Content::Bytes(bytes) = content else { return Err("an entry that is not a message".into()) };
     let (mut key, mut value) = (Node::Text(String::new()), Content::Bytes(&[]).of(kind)?);

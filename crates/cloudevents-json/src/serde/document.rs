@@ -1,4 +1,4 @@
-//! The form of the JSON event format: its document where `serde_json` writes, and the document as text everywhere else.
+//! The form of the JSON event format: the document itself if `serde_json` writes, and the document as text for every other serialiser.
 
 use super::field::Form;
 use crate::{Json, codec::NUMBER};
@@ -29,7 +29,7 @@ impl Form for Document {
         if takes_documents::<S>() {
             RawValue::from_string(document).map_err(ser::Error::custom)?.serialize(serializer)
         } else if serializer.is_human_readable() {
-            // What is read is of this form, and some formats mark it.
+            // Reading expects this form, and some formats mark it.
             serializer.serialize_newtype_struct(RAW, &document)
         } else {
             serializer.serialize_str(&document)
@@ -47,8 +47,10 @@ impl Form for Document {
     }
 }
 
-/// Whether this is a serialiser of `serde_json` itself. All others write a raw value as a structure of its private name, and report
-/// success: those of other formats, and those that serde puts before one of `serde_json`, as for `flatten`.
+/// Whether this is a serialiser of `serde_json` itself.
+///
+/// All others write a raw value as a structure of its private name, and report success: serialisers of other formats, and serialisers that
+/// serde puts before one of `serde_json`, as for `flatten`.
 fn takes_documents<S>() -> bool {
     // Only a name can be compared, because `S` may borrow. A name that changes makes text of documents, which is read as well.
     let name = type_name::<S>();
@@ -90,7 +92,7 @@ impl<'de> de::Visitor<'de> for Text {
         }
         text.push(b'}');
         match raw {
-            // What a serialiser wrote that takes no documents, into JSON.
+            // A serialiser that takes no documents wrote this text into JSON.
             Some(raw) if raw.starts_with('"') => serde_json::from_str(&raw).map_err(A::Error::custom),
             Some(raw) => Ok(raw),
             None => String::from_utf8(text).map_err(A::Error::custom),

@@ -4,7 +4,7 @@ use cloudevents_core::Event;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::marker::PhantomData;
 
-/// What `#[serde(with = "...")]` of this module can be at: an [`Event`], and an `Option`, a `Vec` or a `Box` of what it can be at.
+/// A field that can have `#[serde(with = "...")]` of this module: an [`Event`], and an `Option`, a `Vec` or a `Box` of such a field.
 ///
 /// For another container, such as a map, use [`AsJson`](super::AsJson) or [`AsTyped`](super::AsTyped) in it.
 pub trait Field: Stored {}

@@ -1,7 +1,8 @@
 //! A form that keeps everything, for every serde format: `#[serde(with = "cloudevents_json::serde::typed")]`.
 //!
-//! What is read equals what was written: types of extensions, kinds and bytes of payloads, spellings. In JSON it looks like this. Members
-//! without a value are left out; what is read may have them as `null`, which is no payload in `data`, unlike in the JSON format:
+//! The event that is read equals the event that was written: types of extensions, kinds and bytes of payloads, spellings. The example shows
+//! the form in JSON. Members without a value are left out. A stored event may have them as `null`. In `data`, this is no payload, unlike in
+//! the JSON format:
 //!
 //! ```
 //! use cloudevents_core::{Event, Payload};
@@ -65,8 +66,9 @@ pub fn append_json(event: &Event, out: &mut Vec<u8>) {
     write::event(&stored(event), event, out);
 }
 
-/// Deserialises an event, or several. Each is checked like a received event: strictly. There are no limits besides those of the
-/// deserialiser, so that every event that was stored is read again.
+/// Deserialises an event, or several. Each is checked like a received event: strictly.
+///
+/// There are no limits besides the limits of the deserialiser, so that every event that was stored is read again.
 ///
 /// Members that this form does not have are refused, such as the extensions and `data_base64` of a document of the JSON format. Inside
 /// `flatten`, they belong to the other structure.

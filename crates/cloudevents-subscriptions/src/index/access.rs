@@ -38,7 +38,7 @@ type Requirement = Vec<Key>;
 /// With more alternatives than this, indexing costs more than it saves.
 const MOST: usize = 256;
 
-/// What has to hold for all filters to be true, and whether they are true when all of it holds.
+/// The conditions that must hold for all filters to be true, and whether the filters are true when all conditions hold.
 pub(super) fn requirements(filters: &Filters) -> (Vec<Requirement>, bool) {
     let mut found = Found { requirements: Vec::new(), complete: true };
     filters.iter().for_each(|filter| found.filter(filter));
@@ -80,7 +80,7 @@ fn of_filter(filter: &Filter) -> Vec<Requirement> {
     found.requirements
 }
 
-/// What the TRUE of an expression requires.
+/// The conditions that must hold for an expression to be TRUE.
 fn of_node(node: &Node) -> Vec<Requirement> {
     match node.kind() {
         Syntax::Binary { operator: BinaryOperator::And, left, right } => {
@@ -123,7 +123,9 @@ fn elements(name: &str, set: &[Node]) -> Option<Requirement> {
     (set.len() <= MOST).then(|| set.iter().map(text).collect::<Option<_>>()).flatten()
 }
 
-/// What is required when one of several is: something of each. The cheapest of each is that with the fewest alternatives.
+/// The requirement if one of several lists of requirements has to hold: one requirement of each list, joined.
+///
+/// It is the cheapest requirement of each list: the requirement with the fewest alternatives.
 fn any(each: impl Iterator<Item = Vec<Requirement>>) -> Option<Requirement> {
     let mut keys = Vec::new();
     for requirements in each {

@@ -65,7 +65,7 @@ impl AttributeIndex {
     }
 }
 
-/// Calls a function with the bytes of a text from the last to the first; those of short ones are on the stack.
+/// Calls a function with the bytes of a text from the last to the first. Bytes of a short text are on the stack.
 fn reversed<R>(text: &str, read: impl FnOnce(&[u8]) -> R) -> R {
     let mut short = [0; 256];
     match short.get_mut(..text.len()) {

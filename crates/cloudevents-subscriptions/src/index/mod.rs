@@ -151,7 +151,7 @@ impl<K: Clone + Eq + Hash> FilterIndex<K> {
 
     /// Calls a function with the key of every subscription whose filters the event passes, each once, in no particular order.
     pub fn for_each_match<'a>(&'a self, event: &Event, mut found: impl FnMut(&'a K)) {
-        // What waits at several conditions may be met several times.
+        // A subscription that waits at several conditions may be met several times.
         let mut several = Vec::new();
         let mut candidate = |at: usize| {
             let Some(entry) = self.entries.get(at).and_then(Option::as_ref) else { return };

@@ -99,8 +99,10 @@ impl Sql {
     }
 }
 
-/// The selector of a filter. In a message without a property, a comparison is neither true nor false; where that would matter, below
-/// `not`, `known` has it tested before.
+/// The selector of a filter.
+///
+/// In a message without a property, a comparison is neither true nor false. This matters below `not`: there, `known` requires a test for
+/// the property before the comparison.
 fn selector(filter: &Filter, properties: &AmqpProperties, known: bool) -> Option<Sql> {
     match filter {
         Filter::Exact(conditions) => {

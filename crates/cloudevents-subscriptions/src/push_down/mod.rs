@@ -1,8 +1,8 @@
 //! Splits filters into a part that a broker evaluates and the rest.
 //!
-//! A broker does not know CloudEvents. What it can filter by depends on how publishers send events. The program declares that with the
-//! function that it calls and its arguments. The pushed part passes every event that the filters pass, and often more: evaluate the rest
-//! on what arrives.
+//! A broker does not know CloudEvents. Its filters depend on how publishers send events. The program declares this with the function that
+//! it calls and its arguments. The pushed part passes every event that the filters pass, and often more: evaluate the rest on the events
+//! that arrive.
 
 mod amqp;
 mod template;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 /// Returns the topic filter to subscribe to, if every event is published to the topic that this template derives from it.
 ///
-/// By calling it, the program also declares that each attribute of the template fills exactly one topic level: publishers send no event
-/// whose value is empty or contains `/`, nor one whose topic begins with `$`, which no wildcard matches (MQTT 5.0, section 4.7.2): begin
-/// the template with a text if values may begin so. `exact` conditions on attributes of the template are pushed; every other attribute
-/// becomes a `+`.
+/// By calling it, the program also declares that each attribute of the template fills exactly one topic level. So publishers send no event
+/// whose value is empty or contains `/`. They also send no event whose topic begins with `$`, because no wildcard matches such a topic
+/// (MQTT 5.0, section 4.7.2). If values may begin with `$`, begin the template with a text. `exact` conditions on attributes of the
+/// template are pushed; every other attribute becomes a `+`.
 ///
 /// ```
 /// use cloudevents_subscriptions::{Filters, push_down};
@@ -29,7 +29,7 @@ pub fn mqtt(filters: &Filters, template: &Template) -> PushedDown<String> {
 
 /// Returns the subject to subscribe to, if every event is published to the subject that this template derives from it.
 ///
-/// By calling it, the program also declares that each attribute of the template fills exactly one token: publishers send no event whose
+/// By calling it, the program also declares that each attribute of the template fills exactly one token. So publishers send no event whose
 /// value is empty or contains `.` or white space. `exact` conditions on attributes of the template are pushed; every other attribute
 /// becomes a `*`.
 ///
@@ -83,7 +83,7 @@ fn push(
     PushedDown { pushed: levels.join(&separator.to_string()), rest }
 }
 
-/// What `exact` asks for where nothing else can make up for it.
+/// The conditions of `exact` that every matching event meets.
 fn collect<'f>(filter: &'f Filter, is_plain: &impl Fn(&str) -> bool, into: &mut BTreeMap<&'f str, &'f str>) {
     match filter {
         Filter::Exact(conditions) => {
@@ -97,7 +97,7 @@ fn collect<'f>(filter: &'f Filter, is_plain: &impl Fn(&str) -> bool, into: &mut 
     }
 }
 
-/// The filter without what is proven. `None`: nothing is left of it.
+/// The filter without the conditions that are proven. `None`: no condition is left.
 fn without(filter: &Filter, proven: &BTreeMap<String, String>) -> Option<Filter> {
     match filter {
         Filter::Exact(conditions) => {

@@ -163,6 +163,33 @@ fn a_receiver_behind_a_proxy_knows_the_uri_that_was_signed() {
     }
 }
 
+/// RFC 9421, section 4.3: intermediaries add signatures of their own.
+#[test]
+fn a_signature_that_cannot_be_read_says_nothing_of_another() {
+    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]);
+    for (input, signature) in [
+        ("proxy=1", "proxy=:AAAA:"),
+        ("proxy=(\"@method\");created=1618884473", "other=:AAAA:"),
+        ("proxy=(\"@method\");created=1618884473", "proxy=token"),
+        ("proxy=(\"@method\";tr);created=1618884473;keyid=\"p\"", "proxy=:AAAA:"),
+    ] {
+        let head = test_request(&format!("{input}, {B26_INPUT}"), &format!("{signature}, {B26}"));
+        assert!(verifier.verify(&head, BODY, now()).is_ok(), "{input} {signature}");
+        assert!(
+            verifier.verify(&test_request(input, signature), BODY, now()).is_err(),
+            "{input} {signature}"
+        );
+    }
+    // Section 2.3: `alg` and `keyid` are Strings.
+    for parameter in ["alg=ed25519", "alg=1", "alg"] {
+        let head = test_request(&format!("{B26_INPUT};{parameter}"), B26);
+        assert!(
+            matches!(verifier.verify(&head, BODY, now()), Err(SignatureError::Malformed(_))),
+            "{parameter}"
+        );
+    }
+}
+
 #[test]
 fn what_is_malformed_or_not_supported() {
     let verifier = MessageSignatures::new("example.com", "k", shared()).require([]);

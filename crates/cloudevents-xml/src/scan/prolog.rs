@@ -1,4 +1,4 @@
-//! What comes before and after the document element.
+//! The parts before and after the document element.
 
 use super::{
     Scanner,

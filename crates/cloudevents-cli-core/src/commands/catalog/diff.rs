@@ -13,11 +13,11 @@ use cloudevents_catalog::{Change, Severity};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Compare two versions of a catalog: report changes by which events that were valid are not valid any more.
+/// Compare two versions of a catalog: report changes that make valid events invalid.
 ///
 /// A breaking change, such as an attribute or a property that is required now, is an error. A possible one is a warning: it concerns events
-/// with something that the old version did not describe, or definitions that cannot be compared, such as Avro schemas that differ. What is
-/// allowed additionally is not reported. Both catalogs are read leniently: `ce catalog lint` names their mistakes.
+/// with parts that the old version did not describe, or definitions that cannot be compared, such as Avro schemas that differ. Changes that
+/// allow more events are not reported. Both catalogs are read leniently: `ce catalog lint` names their mistakes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -13,11 +13,11 @@ use cloudevents_catalog::{Judge, Message, Outcome};
 use cloudevents_kit::Event;
 use std::path::PathBuf;
 
-/// Make an example of an event for each message, or for those that are named.
+/// Make an example of an event for each message, or for the named messages.
 ///
-/// Placeholders of templates have their names as values. Payloads follow JSON Schemas, without a search: where a text must have a
-/// `pattern`, for example, no payload is found. Events with schemas of other formats, such as Avro, have no payload. Messages for which no
-/// valid event is found are reported. The catalog is read leniently.
+/// Placeholders of templates have their names as values. Payloads follow JSON Schemas, without a search: if a text must have a `pattern`,
+/// for example, no payload is found. Events with schemas of other formats, such as Avro, have no payload. Messages for which no valid event
+/// is found are reported. The catalog is read leniently.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

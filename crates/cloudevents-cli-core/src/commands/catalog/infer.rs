@@ -17,8 +17,8 @@ use std::path::PathBuf;
 /// Propose a catalog from events: their types, the attributes that they have, and a JSON Schema of their payloads.
 ///
 /// Every event that it reads is valid by the proposal. A constant value or a template is proposed for `source` and `subject`, after ten
-/// events of a type. Other attributes have a type, and are required if all events of the type have them. Read the result before you use
-/// it: what the events have in common may be more than what the contract is.
+/// events of a type. Other attributes have a type, and are required if all events of the type have them. Read the result before you use it:
+/// the events may have more in common than the contract requires.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

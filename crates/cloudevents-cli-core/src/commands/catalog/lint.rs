@@ -15,9 +15,9 @@ use std::path::PathBuf;
 
 /// Check catalogs, and report each mistake with its place.
 ///
-/// Mistakes are errors, allowed deviations are warnings, and advice is a note. A folder is one catalog: its files that end in .json,
-/// .yaml or .yml. So is what a registry at an `http` or `https` URL has. A catalog has 16 MiB
-/// and a million JSON values at most.
+/// Mistakes are errors, allowed deviations are warnings, and advice is a note. A folder is one catalog: its files that end in .json, .yaml
+/// or .yml. The content of a registry at an `http` or `https` URL is one catalog, too. A catalog has 16 MiB and a million JSON values at
+/// most.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -18,11 +18,11 @@ pub(super) const LARGEST: usize = 32 << 20;
 /// The most values of a message in JSON, and the names of members: each takes hundreds of bytes of memory.
 const MOST_VALUES: usize = 100_000;
 
-/// The messages of an input. Only one message, and what was read with it, is in memory.
+/// The messages of an input. Only one message, and the bytes that were read with it, are in memory.
 pub(super) struct Messages {
     reader: Box<dyn BufRead + Send>,
     name: String,
-    /// What was read, of which so many bytes belong to messages that were returned.
+    /// The bytes that were read. The first `at` of them belong to messages that were returned.
     text: Vec<u8>,
     at: usize,
     ended: bool,
@@ -44,7 +44,7 @@ pub(super) enum Message {
     Document(String),
 }
 
-/// A message or what is wrong with it, and its place.
+/// A message or the reason why there is none, and its place.
 pub(super) type Found = (Place, Result<Message, Broken>);
 
 /// Why there is no message, and where in it.
@@ -66,7 +66,7 @@ impl Messages {
         !self.ended && self.rest().trim_ascii_start().is_empty()
     }
 
-    /// Reads the next message, or what is wrong with it, which ends the input. `None` at the end.
+    /// Reads the next message. A broken message ends the input. `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Found>, Failure> {
         loop {
             let blank = self.rest().len().saturating_sub(self.rest().trim_ascii_start().len());
@@ -172,7 +172,7 @@ impl Messages {
         (self.object, self.wanted) = (Object::default(), 0);
     }
 
-    /// Reads what there is, at least one byte: more may come late.
+    /// Reads the bytes that are there, at least one: more may come late.
     fn read(&mut self) -> io::Result<()> {
         if self.at > 0 {
             self.text.drain(..self.at);
@@ -223,7 +223,7 @@ impl Object {
     }
 }
 
-/// Names of members that tell what an object is. The rest is skipped.
+/// Names of members that show the kind of an object. Other members are skipped.
 #[derive(Deserialize)]
 struct Names {
     specversion: Option<IgnoredAny>,
@@ -234,7 +234,7 @@ struct Names {
 }
 
 impl Names {
-    /// Whether it is a document with one event: neither a message that names its carrier, nor a line of `kcat -J`.
+    /// Whether it is a document with one event. A message that names its carrier is none, and neither is a line of `kcat -J`.
     fn is_document(&self) -> bool {
         let is_kcat = self.topic.is_some() && self.payload.is_some() && self.offset.is_some();
         self.specversion.is_some() && self.message.is_none() && !is_kcat

@@ -23,10 +23,10 @@ use std::path::PathBuf;
 
 /// Convert wire messages to events.
 ///
-/// Reads what `ce encode` writes: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses, the
-/// lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event. The input may have any length, a message 32
-/// MiB, and its body 16 MiB; other messages than documents may have 100,000 values and names of members, or 10,000 headers of HTTP. Bodies
-/// of raw HTTP are decoded from `Transfer-Encoding: chunked`, and no other transfer coding.
+/// Reads the output of `ce encode`: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses,
+/// the lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event. The input may have any length, a
+/// message 32 MiB, and its body 16 MiB. Messages that are not documents may have 100,000 values and names of members, or 10,000 headers of
+/// HTTP. Bodies of raw HTTP are decoded from `Transfer-Encoding: chunked`, and no other transfer coding.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -44,7 +44,7 @@ pub struct Decode {
     via: String,
     #[command(flatten)]
     lenient: Lenient,
-    /// Repair what messages of this implementation need, such as go-2 or python-2. A wrong name lists them.
+    /// Repair messages as messages of this implementation need it, such as go-2 or python-2. A wrong name lists the implementations.
     #[arg(long, value_name = "NAME", value_parser = lenient::peer)]
     peer: Option<Peer>,
     /// Write each attribute with its type.

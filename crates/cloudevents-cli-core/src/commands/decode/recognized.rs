@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-/// Returns the binding or format of a message, and the message as the testee protocol has it. `via` is used for a message that does not
-/// name its own. The error says what is wrong.
+/// Returns the binding or format of a message, and the message as the testee protocol has it.
+///
+/// `via` is used for a message that does not name its own. The error describes the problem.
 pub(super) fn message(mut value: Value, via: &str) -> Result<(String, Value), &'static str> {
     let Some(members) = value.as_object_mut() else { return Err("a message is an object") };
     if is_kcat(members) {
@@ -72,7 +73,7 @@ fn headers(members: &mut Map<String, Value>, via: &str) -> Result<(), &'static s
     Ok(())
 }
 
-/// Turns a body that is a text into bytes of the protocol: base64 where `isBase64Encoded` is true.
+/// Turns a body that is a text into bytes of the protocol. It is base64 if `isBase64Encoded` is true.
 fn body(members: &mut Map<String, Value>) -> Result<(), &'static str> {
     let base64 = members.get("isBase64Encoded").and_then(Value::as_bool) == Some(true);
     match members.get_mut("body") {

@@ -148,7 +148,7 @@ impl FromStr for Losses {
     }
 }
 
-/// What happens to events that the catalog does not allow.
+/// The treatment of events that the catalog does not allow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum CatalogPolicy {
     #[default]

@@ -14,13 +14,13 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// A catalog that events are judged by, and what happens to those that it does not allow.
+/// A catalog that judges events, and the treatment of events that it does not allow.
 pub(super) struct Contract {
     catalog: Arc<Catalog>,
     policy: CatalogPolicy,
     /// Reports that wait to be printed. More are left out.
     reports: mpsc::Sender<Report>,
-    /// What was said of a definition already.
+    /// Reports that were made already: a definition and the kind of report.
     told: Mutex<HashSet<(String, &'static str)>>,
 }
 
@@ -53,7 +53,7 @@ impl Contract {
         Ok(())
     }
 
-    /// Warns once of a definition by which events are not judged whole, or are valid only by a deviation.
+    /// Warns once of a definition that does not judge events as a whole, or by which they are valid only with a deviation.
     fn tell_once(&self, verdict: &Verdict) {
         let open = not_judged(verdict).map(|why| ("not-judged", format!("payloads are not judged: {why}")));
         let repairs = verdict.repairs().iter().map(|repair| {
@@ -71,7 +71,7 @@ impl Contract {
     }
 }
 
-/// Only a fault in the payload is reported as one of the payload.
+/// Only a fault in the payload is reported as a fault of the payload.
 fn error(fault: &Fault) -> Error {
     match is_attribute(fault) {
         true => Error::new(ErrorKind::Refused)

@@ -40,20 +40,23 @@ use tokio::{
 
 /// Move events from one URL to another, and lose none.
 ///
-/// A message is removed from FROM when TO has confirmed it. While TO is unavailable, none becomes a dead letter: a message that fails is
-/// tried again, and those behind it in its order wait for it. No more is read when 64 messages that failed wait (`parked` in a
-/// configuration file), or when as many are held as may be in flight (`in-flight`). Only a message that TO refuses becomes a dead letter:
-/// over HTTP, with status 400, 409, 413, 415, 422 or 431. After a crash, messages in flight are sent again.
-/// With --from, a message leaves FROM when TO has all of its events, and becomes a dead letter as it was received.
+/// When TO has confirmed a message, the bridge removes it from FROM. While TO is unavailable, no message becomes a dead letter: a failed
+/// message is tried again, and the messages behind it in its order wait. The bridge reads no more messages when 64 failed messages wait
+/// (`parked` in a configuration file), or when it holds as many as may be in flight (`in-flight`). Only a message that TO refuses becomes a
+/// dead letter: over HTTP, with status 400, 409, 413, 415, 422 or 431. After a crash, messages in flight are sent again. With --from, a
+/// message leaves FROM when TO has all of its events. It becomes a dead letter as it was received.
 ///
-/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. From Kafka and MQTT, those are all that were read before the
-/// last one that was sent or is on its way, as that would come again otherwise. What is not done in time (`drain`, 30 s) may be sent again:
-/// the number is reported, and the exit status is 3. With --config, SIGHUP reads the file again, does the same,
-/// and continues with its settings and credentials, unless FROM is a file. An end that is away then is tried again. Where FROM keeps no
-/// message, such as over WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
-/// The same applies to those that core NATS sends faster than TO takes them, beyond `prefetch`.
-/// What was read ahead of a pipe, 64 events at most and the buffer, is lost, too, and not in the number; what TO refuses of it has
-/// no dead letter without --dead-letter, as from a file: it is reported, and the exit status is 1.
+/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. From Kafka and MQTT, the messages in flight are all messages
+/// that were read before the last message that was sent or is under way. Otherwise that message would come again. Messages that are not
+/// done in time (`drain`, 30 s) may be sent again: their number is reported, and the exit status is 3.
+///
+/// With --config, SIGHUP reads the file again and waits in the same way. Then the bridge continues with the settings and credentials of the
+/// file, unless FROM is a file. An end that is away then is tried again.
+///
+/// If FROM keeps no message, such as over WebSockets, messages that TO has not confirmed by the end are lost: their number is reported, and
+/// the exit status is 3. The same applies to messages that core NATS sends faster than TO takes them, beyond `prefetch`. Events that were
+/// read ahead of a pipe are lost, too: 64 events at most and the buffer. The reported number does not include them. An event of a pipe or a
+/// file that TO refuses has no dead letter without --dead-letter: it is reported, and the exit status is 1.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -91,39 +94,38 @@ pub(crate) struct Bridge {
     /// Store refused messages at this URL instead of the `dead-letter` of FROM.
     #[arg(long, value_name = "URL")]
     dead_letter: Option<String>,
-    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM, and what cannot be read is refused. With
-    /// --redrive, both stay, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes. In a topic of Kafka
-    /// they stay, too, but the group goes past them: a redrive with another group reads them again.
+    /// Move only events for which this CESQL expression is TRUE. Other events are removed from FROM, and messages that cannot be read are
+    /// refused. With --redrive, both stay at FROM, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes.
+    /// They also stay in a topic of Kafka, but the group goes past them: a redrive with another group reads them again.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long)]
     drop_unmatched: bool,
     /// Send only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
-    /// URL of a registry. Messages with others become dead letters. A catalog with mistakes is refused.
+    /// URL of a registry. Messages with other events become dead letters. A catalog with mistakes is refused.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
     lenient_catalog: crate::catalog::LenientCatalog,
-    /// What to do with events that the catalog does not allow: `reject`, or `log` and send them [default: reject].
+    /// Treatment of events that the catalog does not allow: `reject`, or `log` and send them [default: reject].
     #[arg(long, value_name = "POLICY")]
     catalog_policy: Option<config::CatalogPolicy>,
     /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`). With `key`, messages with the same
-    /// key or `partitionkey` are in order, and those with neither keep that of their partition, topic or queue, one at a time [default:
-    /// key].
+    /// key or `partitionkey` are in order. With neither, they keep the order of their partition, topic or queue, one by one [default: key].
     #[arg(long, value_name = "ORDER")]
     order: Option<config::Order>,
-    /// What to do with parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
+    /// Treatment of parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
     #[arg(long, value_name = "POLICY")]
     losses: Option<config::Losses>,
     #[command(flatten)]
     systems: SystemOptions,
     #[command(flatten)]
     lenient: crate::lenient::Lenient,
-    /// Repair what messages of this implementation need at FROM, such as python-2. A wrong name lists them.
+    /// Repair messages at FROM as messages of this implementation need it, such as python-2. A wrong name lists the implementations.
     #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
     from_peer: Option<Peer>,
-    /// Write what this implementation reads at TO, such as java-4, where it differs from the specification.
+    /// Write messages for this implementation at TO, such as java-4, where it reads other messages than the specification states.
     #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
     to_peer: Option<Peer>,
     /// Maximum messages in flight to TO: there are fewer while TO takes long to answer [default: 256].
@@ -135,32 +137,31 @@ pub(crate) struct Bridge {
     /// Serve /live, /ready and /metrics at this address.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
-    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (see --idle). A letter leaves FROM when TO
-    /// has taken it. One that TO refuses again stays at FROM, whatever `reject` says there, or moves to `dead-letter` or --dead-letter
-    /// if that names another place; the exit status is 1 then.
+    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (see --idle). A dead letter leaves FROM
+    /// when TO has taken it. If TO refuses one again, the exit status is 1. Then it stays at FROM, even if FROM has `reject`, or moves to
+    /// `dead-letter` or --dead-letter if that names another destination.
     #[arg(long)]
     redrive: bool,
-    /// With --redrive: show what would be sent, and settle nothing. A consumer that is not there is created, and the broker may count a
-    /// delivery.
+    /// With --redrive: show the messages to send, and settle none. A missing consumer is created, and the broker may count a delivery.
     #[arg(long, requires = "redrive")]
     dry_run: bool,
     /// With --redrive: maximum number of times to replay a message [default: 3].
     #[arg(long, value_name = "NUMBER", requires = "redrive")]
     replays: Option<u32>,
-    /// With --redrive: exit after this number of messages. Those that are refused again count, stay, and come first in the next redrive:
-    /// with as many of them, it moves nothing else. A quorum queue of RabbitMQ may give the next redrive a later letter first.
+    /// With --redrive: exit after this number of messages. Messages that are refused again count, stay, and come first in the next redrive:
+    /// with as many of them, it moves no other message. A quorum queue of RabbitMQ may give the next redrive a later dead letter first.
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle, nor one with messages that wait for another
-    /// attempt, or refused ones that wait for their dead-letter place, nor while messages of JetStream come again that were lost with a
-    /// connection or that another receiver holds.
+    /// Exit after this number of idle seconds. A bridge is not idle while FROM or TO is away, while messages wait for another attempt, or
+    /// while refused messages wait for their dead-letter destination. It is not idle either while JetStream delivers messages again that
+    /// were lost with a connection or that another receiver holds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
     #[command(flatten)]
     certificates: Certificates,
 }
 
-/// The refused messages whose letters no place has stored yet, by name.
+/// The names of the refused messages whose dead letters are not stored yet.
 #[derive(Clone, Default)]
 struct Unstored(Arc<Mutex<HashSet<String>>>);
 
@@ -185,10 +186,10 @@ impl Unstored {
     }
 }
 
-/// Lines that wait to be printed. More are left out: printing must not hold up the bridge.
+/// Lines that wait to be printed. More lines are left out: printing must not hold up the bridge.
 const LINES: usize = 1024;
 
-/// Between two attempts to open both ends with settings that were read again: the first one, and the longest.
+/// The pauses between two attempts to open both ends with settings that were read again: the first pause, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure> {
@@ -198,7 +199,7 @@ pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure
         return Ok(Status::Done);
     }
     if command.dry_run {
-        // A person may read it, page by page. What it shows is wanted in whole, and is bounded by what the bridge may hold.
+        // A person may read the output page by page, and needs all of it. The bound on the messages that the bridge holds bounds it.
         console.write_all_aside();
     } else {
         console.write_aside();
@@ -228,7 +229,7 @@ async fn bridge(
     Ok(if state.refused { Status::No } else { Status::Done })
 }
 
-/// What stays when the settings are read again.
+/// The state that stays when the settings are read again.
 struct State {
     reread: Reread,
     serving: Option<operate::Serving>,
@@ -236,11 +237,11 @@ struct State {
     held: Option<Arc<Settings>>,
     /// How many messages may still be taken back.
     left: Option<u64>,
-    /// Whether letters were refused again, or events of a file or a pipe that have no dead letter.
+    /// Whether dead letters were refused again, or events of a file or a pipe, which have no dead letter.
     refused: bool,
 }
 
-/// Runs until the bridge ends. Returns the settings to go on with: those that were read again, or the ones that held before.
+/// Runs until the bridge ends. Returns the settings to continue with: settings that were read again, or the settings before them.
 async fn run_once(
     settings: &Arc<Settings>,
     interrupt: &Interrupt,
@@ -254,7 +255,7 @@ async fn run_once(
         console.say("the settings were read again");
     }
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
-    // What a dry run shows is held until its end, and so is bounded already.
+    // A dry run holds the messages that it shows until its end. So their number is bounded already.
     let (lines, mut printed) = mpsc::channel(if shows_all { Semaphore::MAX_PERMITS } else { LINES });
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
@@ -297,7 +298,7 @@ async fn run_once(
     let mut told = LastRefusal::default();
     let observer = Arc::new(observer);
     let open = || open::open(settings, *left, console, observer.clone(), on_refusal.clone(), reports.clone());
-    // What is away, or does not know a new password yet, may come back. Settings that held before have no other mistake.
+    // An end that is away, or does not know a new password yet, may come back. Settings that held before have no other mistake.
     let is_away = |status| held.is_some() && (status != Status::Usage || !is_new);
     let opened = tokio::select! {
         biased;
@@ -397,7 +398,7 @@ async fn run_once(
     if reloaded.is_none() {
         dropped::tell_unread(&from, console);
     }
-    // What is released or dropped from the stop on does not come again.
+    // A message that is released or dropped after the stop does not come again.
     let lost = at_end.released.saturating_sub(released);
     let lost = lost.saturating_add(at_end.dropped.saturating_sub(dropped));
     if lost > 0 && !opened.keeps {
@@ -412,7 +413,7 @@ async fn run_once(
         }
     }
     let letters = status.waiting_letters().max(unstored.len());
-    // What a dry run has shown is shown anew. What has no dead letter comes again.
+    // After a reload, a dry run shows its messages again. A message without a dead letter comes again.
     if !shows_all {
         let metrics = status.metrics();
         let ended = metrics.confirmed.saturating_add(metrics.all_refused());
@@ -439,7 +440,7 @@ async fn run_once(
     }
     match ended {
         Ok(()) => Ok(reloaded),
-        // What was not done in time, or before an end was lost, comes again.
+        // Messages that were not done in time, or before an end was lost, come again.
         Err(error) if reloaded.is_some() => {
             console.report(&Report::warning(words(&error)).kind(error.kind().code()));
             Ok(reloaded)
@@ -448,7 +449,7 @@ async fn run_once(
     }
 }
 
-/// The last refusal of a request that was reported. Others for the same reason are reported once a minute.
+/// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.
 #[derive(Default)]
 struct LastRefusal(Option<(String, Instant)>);
 
@@ -463,13 +464,11 @@ impl LastRefusal {
     }
 }
 
-/// Why messages failed last, or their dead letters, until one does not: what keeps all of them from being sent or stored is reported once,
-/// not for each message and attempt.
+/// The last reason for which messages or their dead letters failed. It is reported once, not for each message and attempt.
 #[derive(Default)]
 struct LastReason(Mutex<Option<String>>);
 
 impl LastReason {
-    /// Whether it is another one than before.
     fn is_news(&self, error: &Error) -> bool {
         let why = words(error);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -483,7 +482,7 @@ impl LastReason {
     }
 }
 
-/// Opens both ends. While that fails because one is away, it is tried again.
+/// Opens both ends. If that fails because an end is away, it is tried again.
 async fn patiently<F: Future<Output = Result<open::Both, Failure>>>(
     open: impl Fn() -> F,
     is_away: impl Fn(Status) -> bool,
@@ -527,7 +526,7 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
     }
 }
 
-/// The repairs of a message. Those of a document were found when it was moved, and are found again: documents that need any are few.
+/// The repairs of a message. The repairs of a document, which were found when it was moved, are found again: few need any.
 fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
     let Ok(message) = received.decoded_message() else { return Vec::new() };
     if decoding.leniency == Leniency::strict() || message.value.mode() == ContentMode::Binary {

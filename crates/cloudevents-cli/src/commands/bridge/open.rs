@@ -37,7 +37,7 @@ pub(super) struct Both {
     pub(super) links: [Connectivity; 2],
 }
 
-/// Settings that were checked as far as that needs no connection to an end, and what they name.
+/// Settings that were checked without a connection to an end, with the filter, the systems and the catalog that they name.
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) selection: Option<Arc<Selection>>,
@@ -45,7 +45,7 @@ pub(super) struct Settings {
     catalog: Option<Arc<Catalog>>,
 }
 
-/// Reads the settings and the catalog, and checks them. Takes a while where commands for secrets, or registries, do.
+/// Reads the settings and the catalog, and checks them. Commands for secrets and registries may take a while.
 pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Settings, Failure> {
     let config = Config::of(command)?;
     let urls = || [&config.from, &config.to].into_iter().chain(&config.dead_letter);
@@ -94,7 +94,7 @@ pub(super) async fn open(
     }
     options.in_flight = bounds(config, limit);
     if let (Some(most), None) = (most, &filter) {
-        // More would go back behind what comes next.
+        // If more messages were held, the surplus would go back behind the messages that come next.
         let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
         options.in_flight.messages = options.in_flight.messages.min(most);
     }
@@ -136,7 +136,7 @@ pub(super) async fn open(
         }
         policy.dead_letters = Some(letters);
     }
-    // Its notes are for a receiver that has no place for what it rejects.
+    // Its notes are for a receiver that has no destination for rejected messages.
     let Opened { mut receiver, url, .. } =
         connect::receiver_of(systems.as_ref(), how, &config.from, options, &config.certificates, on_refusal)
             .await?;
@@ -219,7 +219,7 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
     policy.redrive = config.redrive.as_ref().map(|rule| {
         let mut redrive = Redrive::default();
         redrive.dry_run = rule.dry_run;
-        // Where FROM has no such place, what is rejected may be dropped.
+        // If FROM has no dead-letter destination, rejected messages may be dropped.
         redrive.rejects = from.is_some_and(|from| from.option("dead-letter").is_some());
         redrive.replays = rule.replays.unwrap_or(redrive.replays);
         redrive
@@ -278,9 +278,9 @@ fn bounds(config: &Config, limit: usize) -> Bounds {
     }
 }
 
-/// Checks that refused messages have a place, and that a group keeps the position.
+/// Checks that refused messages have a destination, and that a group keeps the position.
 fn check_source(config: &Config) -> Result<(), Failure> {
-    // A file keeps what it has.
+    // A file keeps its events.
     let Some(from) = connect::endpoint(&config.from)? else { return Ok(()) };
     connect::check_source(&from)?;
     let is_http = matches!(from.scheme(), "http" | "https");
@@ -307,7 +307,7 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that dead letters have a place that takes messages of every kind.
+/// Checks that the dead-letter destination takes messages of every kind.
 fn check_letters(config: &Config) -> Result<(), Failure> {
     let Some(url) = &config.dead_letter else { return Ok(()) };
     if connect::endpoint(url)?.is_some() {
@@ -318,7 +318,7 @@ fn check_letters(config: &Config) -> Result<(), Failure> {
         .help("name a queue, a topic or an HTTP server for dead letters"))
 }
 
-/// Whether a place accepts letters that nothing gets, and may never report that. With QoS 2, Mosquitto does not.
+/// Whether a destination accepts dead letters that nothing stores, and may never report that. With QoS 2, Mosquitto does not.
 fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     let endpoint = connect::endpoint(url)?;
     let has = |name: &str, value: &str| endpoint.as_ref().and_then(|at| at.option(name)) == Some(value);
@@ -326,7 +326,7 @@ fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
 }
 
-/// Leaves out the keys of messages where the target has none, with a warning: that loses no event.
+/// Leaves out the keys of messages if the target has none, with a warning: that loses no event.
 fn leave_out_keys(
     config: &Config,
     sender: &Sender,
@@ -349,7 +349,7 @@ fn have_keys(url: &str) -> Result<bool, Failure> {
     Ok(family.is_some_and(|family| family.has_keys))
 }
 
-/// Notes that records have no key at the target, so that what is in order here has none there beyond a partition.
+/// Reports that records have no key at the target. Messages in order here have no order there beyond a partition.
 fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> {
     let Some(to) = connect::endpoint(&config.to)? else { return Ok(()) };
     let has_keys = config.key.is_some() || to.option("key").is_some() || have_keys(&config.from)?;
@@ -361,7 +361,7 @@ fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Checks what the target can do.
+/// Checks the capabilities of the target.
 fn check_target(config: &Config, sender: &Sender) -> Result<(), Failure> {
     let can = sender.capabilities();
     if can.confirms == Confirmed::Written && config.losses.0 == LossPolicy::Refuse {

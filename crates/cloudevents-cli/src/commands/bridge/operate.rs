@@ -57,7 +57,9 @@ impl Drop for Serving {
     }
 }
 
-/// Serves `/live`, `/ready` and `/metrics` at this address, or not at all. If that fails, what was served before still is, where it can be.
+/// Serves `/live`, `/ready` and `/metrics` at this address, or not at all.
+///
+/// If that fails, the server of the address before stays, if it can.
 pub(super) async fn serve_at(
     serving: &mut Option<Serving>,
     address: Option<SocketAddr>,
@@ -132,7 +134,7 @@ fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes
     response
 }
 
-/// Once the bridge was asked to end: ready when it does, with the number of messages that it finishes.
+/// Waits until the bridge is ending after a request to end. Returns the number of messages that it finishes.
 pub(super) async fn ending(is_asked: &Notify, status: &BridgeStatus) -> usize {
     is_asked.notified().await;
     while !matches!(status.activity().state(), RunState::Ending | RunState::NotRunning) {
@@ -141,9 +143,10 @@ pub(super) async fn ending(is_asked: &Notify, status: &BridgeStatus) -> usize {
     status.activity().finishing()
 }
 
-/// Ready when no message has come for this time, and none is to be waited for. While an end is away, messages may wait unread; what was
-/// lost with a connection comes again; a message that could not be sent waits for another attempt, unless its sender has to make that.
-/// What is held until the end is not waited for.
+/// Ready when no message has come for this time, and no message has to be waited for.
+///
+/// While an end is away, messages may wait unread. Messages that were lost with a connection come again. A message that could not be sent
+/// waits for another attempt, unless its sender has to make that attempt. Messages that are held until the end are not waited for.
 pub(super) async fn idle(
     status: &BridgeStatus,
     ends: &[Connectivity],
@@ -179,7 +182,7 @@ pub(super) async fn idle(
     }
 }
 
-/// What was read is held, and nothing more is read.
+/// The bridge holds the messages that it has read, and reads no more.
 fn at_the_bound(held: u64) -> Report {
     let held = messages(held);
     let words = format!("no more than {held} can be held at once; there may be others at FROM");
@@ -205,7 +208,7 @@ fn comes_again(end: &Connectivity) -> bool {
     end.missing() == Some(Missing::ComesAgain)
 }
 
-/// What a bridge waits for that moves nothing.
+/// Reports the reason for which a bridge waits and moves no message.
 fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<Report> {
     let activity = status.activity();
     let what = match (activity.running(), activity.waiting(), status.waiting_letters()) {

@@ -8,8 +8,9 @@ use crate::{connect, console::Console, failure::Failure, report::Report};
 use std::{future::pending, sync::Arc};
 use tokio::{sync::watch, task::spawn_blocking};
 
-/// The last valid settings that were read after SIGHUP. They are read beside all that the bridge does, which may be given up at any
-/// moment: no signal is lost with it.
+/// The last valid settings that were read after SIGHUP.
+///
+/// A task reads them beside the work of the bridge. That work may be given up at any moment, and no signal is lost with it.
 pub(super) struct Reread(watch::Receiver<Option<Arc<Settings>>>);
 
 impl Reread {
@@ -38,11 +39,11 @@ impl Reread {
         Self(seen)
     }
 
-    /// Waits for settings to go on with, instead of those of a bridge that runs. None are lost when this future is dropped.
+    /// Waits for settings to replace the settings of a bridge that runs. None are lost when this future is dropped.
     pub(super) async fn next(&mut self, running: Option<&Config>, console: &Console) -> Arc<Settings> {
         while self.0.changed().await.is_ok() {
             let Some(settings) = self.0.borrow_and_update().clone() else { continue };
-            // It would be read from its beginning, or standard input without what was read ahead.
+            // A file would be read from its beginning, and standard input without the events that were read ahead.
             if !running.is_some_and(|config| matches!(connect::endpoint(&config.from), Ok(None))) {
                 return settings;
             }
@@ -53,7 +54,7 @@ impl Reread {
     }
 }
 
-/// The bridge goes on with the settings that it has.
+/// The bridge continues with the settings that it has.
 fn refused(failure: Failure, console: &Console) {
     console.report(&Report::warning("the settings were not read again: the old ones stay"));
     failure.tell(console);
@@ -74,7 +75,7 @@ impl Hangup {
         Some(Self())
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     async fn next(&mut self) {
         #[cfg(unix)]
         if self.0.recv().await.is_some() {

@@ -1,4 +1,4 @@
-//! What a bridge has done, at its end.
+//! The summary of a bridge at its end.
 
 use crate::{console::Console, plain::count};
 use cloudevents_kit::transport::bridge::BridgeStatus;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// What differs from binding to binding.
+/// The differences between the bindings.
 #[derive(Clone, Copy)]
 pub(super) struct Binding {
     /// The name that the testee protocol has for it.
@@ -68,7 +68,7 @@ impl Binding {
     }
 }
 
-/// Messages as they stand, whatever they are.
+/// Messages exactly as stated, valid or not.
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]
 mod raw {
     use super::{Error, Outgoing, Value};
@@ -121,7 +121,7 @@ mod raw {
     }
 }
 
-/// The places of a consumer, or the one of a producer.
+/// The connections to a consumer, or to a producer.
 pub(super) struct Broker {
     /// To the consumer. A producer gets nothing.
     sender: Option<(Sender, Write)>,
@@ -131,14 +131,14 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// The place where a producer writes.
+    /// Receives from the URL that a producer writes to.
     pub(super) fn receiving(url: &str, certificates: &Certificates) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
         let receiver = runtime.block_on(receiver(url, certificates))?;
         Ok(Self { sender: None, receiver, runtime })
     }
 
-    /// The places where a consumer reads, and where it publishes what it has read.
+    /// Opens both: the consumer reads from the first, and publishes the events that it has read to the second.
     pub(super) fn open(
         url: &str,
         echo: &str,
@@ -200,7 +200,7 @@ pub(super) async fn next(receiver: &mut Receiver) -> Result<Arrived, ChannelErro
     }
 }
 
-/// Opens the place where messages of the implementation arrive.
+/// Opens the URL where messages of the implementation arrive.
 pub(super) async fn receiver(url: &str, certificates: &Certificates) -> Result<Receiver, Failure> {
     let options = ReceiverOptions::from(cloudevents_kit::decoding());
     Ok(connect::receiver(url, options, certificates, None).await?.receiver)

@@ -20,9 +20,8 @@ use std::{
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Consumers as they run")]
 pub(super) struct Consumer {
-    /// Test the consumer that reads here: http://HOST/PATH, kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS,
-    /// mqtt://BROKER/TOPIC or nats://SERVER/SUBJECT. It has to publish each event that it
-    /// has read, in any mode, where --echo says.
+    /// Test the consumer that reads here: http://HOST/PATH, kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC or
+    /// nats://SERVER/SUBJECT. It has to publish each event that it has read, in any mode, to the URL of --echo.
     #[arg(long, value_name = "URL", requires = "echo", conflicts_with_all = ["testee", "command", "smoke"])]
     consumer: Option<String>,
     /// Where the consumer publishes the events that it has read: a topic or queue of the same broker or another one. For HTTP, this
@@ -37,7 +36,7 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    /// The cases that such a consumer can be tested with; all of them if none is under test.
+    /// The cases that such a consumer can be tested with. All cases if no consumer is under test.
     pub(super) fn observed(&self, suite: Suite) -> Result<Suite, Failure> {
         match &self.consumer {
             Some(url) => Ok(suite.observed_through(Binding::of(url)?.name)),
@@ -97,7 +96,7 @@ impl Consumer {
     }
 }
 
-/// Whether two URLs of one protocol lead to the same place, whatever their options.
+/// Whether two URLs of one protocol lead to the same topic, queue, subject or address. Their options make no difference.
 fn are_one_place(one: &str, other: &str) -> Result<bool, Failure> {
     let parsed = |url| Endpoint::parse(url).map_err(connect::failed);
     let (one, other) = (parsed(one)?, parsed(other)?);

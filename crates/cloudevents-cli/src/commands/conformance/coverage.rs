@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 /// Show which clauses of the specification have a case.
 ///
-/// Counts the clauses that can be seen on the wire and have a case that can fail by them. A clause without one has a written waiver, or is
-/// missing.
+/// Counts the clauses that can be seen on the wire and have a case that can fail by them. A clause without such a case has a written
+/// waiver, or is missing.
 #[derive(Args, Debug)]
 #[command(after_help = "Exit status: 0 every MUST and SHOULD has a case or a waiver, 1 some have neither.")]
 pub(crate) struct Coverage {

@@ -1,4 +1,4 @@
-//! `ce conformance listen`: judges what a producer writes.
+//! `ce conformance listen`: judges the messages that a producer writes.
 
 use super::{
     broker::{Binding, Broker},
@@ -22,10 +22,10 @@ use std::{
     time::Duration,
 };
 
-/// Judge what a producer writes to a URL, a topic, a queue or a subject.
+/// Judge the messages that a producer writes to a URL, a topic, a queue or a subject.
 ///
-/// The producer has to send the events that --print writes, in any order and each in one mode or in several. Every message has to
-/// be a valid event, each event has to arrive unchanged, and no other may.
+/// The producer has to send the events that --print writes, in any order and each in one mode or in several. Every message has to be a
+/// valid event, each event has to arrive unchanged, and no other event may arrive.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -47,7 +47,7 @@ pub(crate) struct Listen {
     /// Expect the cases of this list, of 1 MiB at most, to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// How long to wait for a missing event after the last one that was missing, in seconds. Other messages do not count.
+    /// How long to wait for a missing event after the last one arrived, in seconds. Other messages do not count.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     time_limit: u64,
     /// How long to wait for the first message, in seconds.

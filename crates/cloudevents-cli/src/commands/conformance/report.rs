@@ -25,14 +25,14 @@ Examples:
   ce conformance report ours.ndjson theirs.ndjson --html matrix.html
   ce conformance report runs --site public")]
 pub(crate) struct Report {
-    /// Files that `ce conformance run --ndjson FILE` wrote, of 256 MiB at most each; a folder stands for those in it.
+    /// Files that `ce conformance run --ndjson FILE` wrote, of 256 MiB at most each. A folder stands for its files.
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// Write one HTML file instead, readable without a network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write a static site into this folder instead: the matrix and the causes of the latest run of each implementation, and the history of
-    /// all.
+    /// all runs.
     #[arg(long, value_name = "FOLDER", conflicts_with = "html")]
     site: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ pub(crate) fn run(command: &Report, console: &Console) -> Result<Status, Failure
         (None, None) => {
             let text = markdown(&runs);
             if console.requested().is_none() {
-                // A document, and no data: whoever writes it to a file has Markdown there.
+                // A document, not data: a user who writes it to a file has Markdown there.
                 let mut out = Shown(console.out());
                 out.write_all(text.as_bytes())?;
                 out.flush()?;

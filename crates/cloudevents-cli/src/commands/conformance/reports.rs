@@ -40,8 +40,9 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Begins what leads to a result. Where it fails, files of an earlier run would still be there, so those that were requested say that
-    /// there is no result, and why.
+    /// Begins the work that leads to a result.
+    ///
+    /// If it fails, files of an earlier run would stay. So the requested files state that there is no result, and why.
     pub(super) fn begin<T>(
         &self,
         console: &Console,
@@ -51,7 +52,7 @@ impl Reports {
         begun.inspect_err(|failure| self.write_failure(&failure.message()))
     }
 
-    /// Whether all that is requested can be written.
+    /// Whether all requested reports can be written.
     fn writable(&self, console: &Console) -> Result<(), Failure> {
         if console.output() == Output::Yaml {
             return Err(
@@ -65,7 +66,7 @@ impl Reports {
         Ok(())
     }
 
-    /// The files of a run that could not start. The failure itself is reported by the caller, so one to write is not.
+    /// The files of a run that could not start. The caller reports the failure itself, so a failure to write is not reported.
     fn write_failure(&self, why: &str) {
         // With the standard error of a testee, it may be long.
         let summary = Summary::not_started(why.chars().take(500).collect::<String>());
@@ -90,8 +91,9 @@ impl Reports {
         }
     }
 
-    /// Runs a suite. `more` gets every result as well. Fails only where the run could not start: a report that cannot be written takes
-    /// neither the verdict nor the other reports with it.
+    /// Runs a suite. `more` gets every result as well.
+    ///
+    /// Fails only if the run could not start. A report that cannot be written leaves the verdict and the other reports intact.
     pub(super) fn run(
         &self,
         suite: &Suite,
@@ -172,12 +174,12 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(named(path, error).to_string())
 }
 
-/// The error with the file in it that cannot be written.
+/// The error, with the name of the file that cannot be written.
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{}` cannot be written: {error}", path.display()))
 }
 
-/// Standard output. Where its reader leaves, such as `head`, the run goes on: the exit status and the files tell how it ends.
+/// Standard output. If its reader leaves, such as `head`, the run continues: the exit status and the files show how it ends.
 pub(super) struct Shown<W>(pub(super) W);
 
 impl<W: Write> Write for Shown<W> {
@@ -197,7 +199,7 @@ fn shown<T>(written: io::Result<T>, unread: T) -> io::Result<T> {
     })
 }
 
-/// A file that keeps what is in it until something is written: when the testee has started, or when the run is over.
+/// A file that keeps its content until the first write: when the testee has started, or when the run is over.
 struct Late<'a> {
     path: &'a Path,
     file: Option<BufWriter<File>>,
@@ -242,7 +244,7 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Gives every reporter what there is to report. One that cannot write gets nothing more.
+    /// Passes each report to every reporter. A reporter that cannot write gets nothing more.
     fn each(&mut self, mut report: impl FnMut(&mut dyn Reporter) -> io::Result<()>) {
         self.to.retain_mut(|reporter| match report(&mut **reporter) {
             Ok(()) => true,

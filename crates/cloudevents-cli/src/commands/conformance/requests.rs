@@ -13,19 +13,19 @@ use serde_json::Value;
 use std::{collections::VecDeque, error::Error, pin::pin, time::Duration};
 use tokio::select;
 
-/// The places of a consumer behind HTTP.
+/// The connections to a consumer behind HTTP.
 pub(super) struct Requests {
     client: Client,
     url: String,
     receiver: Receiver,
-    /// What arrived while a request waited for its response: a consumer may publish before it responds.
+    /// Messages that arrived while a request waited for its response: a consumer may publish before it responds.
     arrived: VecDeque<Arrived>,
     /// Dropped last: the client and the server need it.
     runtime: connect::Runtime,
 }
 
 impl Requests {
-    /// The URLs that the consumer serves, and where it publishes what it has read: a server is started there.
+    /// The URL that the consumer serves, and the URL where it publishes the events that it has read. A server is started there.
     pub(super) fn open(
         url: &str,
         echo: &str,
@@ -44,7 +44,7 @@ impl Requests {
 }
 
 impl Channel for Requests {
-    /// Whatever the status of the response is: no document prescribes one.
+    /// Sends the message. The status of the response makes no difference: no document prescribes one.
     fn send(&mut self, message: &Value) -> Result<(), ChannelError> {
         if message.get("status").is_some() {
             return Err(ChannelError::Unwritable("it is a response".to_owned()));
@@ -63,7 +63,7 @@ impl Channel for Requests {
                         Err(error) if error.is_connect() => {
                             Err(ChannelError::Lost(error.without_url().to_string()))
                         }
-                        // What has become of the consumer, the next message shows.
+                        // The next message shows the state of the consumer.
                         _ => Ok(()),
                     },
                 }

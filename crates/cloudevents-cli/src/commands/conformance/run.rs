@@ -33,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-/// What concerns the program under test, in the help text.
+/// The heading of the options about the program under test, in the help text.
 const TESTEE: &str = "Testing";
 
 /// Run the suite against this toolkit, the program that --testee names, or the consumer that --consumer names.
@@ -68,8 +68,8 @@ pub(crate) struct Run {
     /// Expect the cases of this list, of 1 MiB at most, to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, help_heading = TESTEE, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// Rewrite the list of --known-failing: drop what passes and what no longer exists, add what fails, keep comments, reasons and
-    /// what this run does not judge. What crashes, hangs or breaks the protocol is not added.
+    /// Rewrite the list of --known-failing: drop cases that pass or no longer exist, add cases that fail, keep comments, reasons and cases
+    /// that this run does not judge. Cases that crash, hang or break the protocol are not added.
     #[arg(long, help_heading = TESTEE, requires = "known_failing")]
     update_known_failing: bool,
     /// Response timeout in seconds, also for the start of the testee [default: 10, and 60 for the start].
@@ -78,10 +78,10 @@ pub(crate) struct Run {
     /// Timeout in seconds for the start of the testee, if it differs.
     #[arg(long, help_heading = TESTEE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     start_limit: Option<u64>,
-    /// Give events other ids and hosts other names, and ask in another order and by other numbers, so that looking up published requests
-    /// as they stand, or by their place, answers nothing: `SEED` for the names and the order of that number, `off` for the published ones.
-    /// It does not prove an adapter honest. Reports name the seed [default: a seed of its own for each run where the variable CI is set,
-    /// otherwise off].
+    /// Give events other ids and hosts other names, and send the cases in another order and with other numbers. A testee that looks up
+    /// published requests, or answers by their position, fails then. `SEED` stands for the names and the order of that number, `off` for
+    /// the published ones. A varied run does not prove an adapter honest. Reports name the seed [default: a seed of its own for each run
+    /// where the variable CI is set, otherwise off].
     #[arg(long, help_heading = TESTEE, value_name = "SEED|off", value_parser = vary)]
     vary: Option<Vary>,
     /// Only check that the testee follows the protocol. There is no result for a report.
@@ -114,7 +114,7 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     ended.status()
 }
 
-/// What a run of a suite yields.
+/// The results of the run of a suite.
 struct Ran {
     suite: Suite,
     /// The list of known failures as it was.
@@ -195,7 +195,7 @@ fn vary_in(ci: Option<OsString>) -> Vary {
 /// The id of each case that ran and was judged, and the cause of its failure, if it failed.
 type Judged = RefCell<Vec<(String, Option<String>)>>;
 
-/// Keeps what was judged.
+/// Keeps the cases that were judged.
 struct Failures<'a>(&'a Judged);
 
 impl Reporter for Failures<'_> {
@@ -208,7 +208,7 @@ impl Reporter for Failures<'_> {
             Finding::Passed | Finding::Failed(_) if !report.judged => return Ok(()),
             Finding::Passed => None,
             Finding::Failed(failure) => Some(failure.cause()),
-            // A line that is no answer is most likely the adapter's, which would fail most cases so. Who knows better lists it.
+            // A line that is no answer is most likely the adapter's, and most cases would fail in this way. A user can list the case.
             Finding::Crashed(_) if report.known_failing.is_none() => return Ok(()),
             Finding::Crashed(breakdown) => Some(breakdown.kind.as_str().to_owned()),
             Finding::Declined(reason) | Finding::Inexpressible(reason) => Some(format!("declined: {reason}")),

@@ -26,10 +26,10 @@ pub(crate) struct Select {
     /// Judge more than the base profile: several are separated by commas. Failures outside the profile are warnings.
     #[arg(long, value_enum, value_name = "PROFILE", value_delimiter = ',', default_value = "base")]
     profile: Vec<Profile>,
-    /// Judge by this revision of the specification instead of those that the testee claims.
+    /// Judge by this revision of the specification instead of the revisions that the testee claims.
     #[arg(long, value_name = "REVISION", value_parser = ["1.0.2", "main"])]
     revision: Vec<String>,
-    /// Select the cases of these packs: `core` is what release 1.0.2 requires of every implementation.
+    /// Select the cases of these packs: release 1.0.2 requires `core` of every implementation.
     #[arg(long, value_name = "PACK", value_delimiter = ',', value_parser = PossibleValuesParser::new(Pack::all().map(Pack::as_str)))]
     pack: Vec<String>,
     /// Select cases of working drafts as well.
@@ -43,18 +43,18 @@ pub(crate) struct Select {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Profile {
-    /// What the specification requires of the implementation.
+    /// The requirements of the specification.
     #[value(alias = "must")]
     Base,
-    /// What it recommends.
+    /// Its recommendations, too.
     Should,
-    /// What it permits.
+    /// Its permissions, too.
     May,
     /// Input that breaks a rule for producers, and hostile input, is refused.
     Strict,
     /// Times keep their text: the offset and every digit.
     Verbatim,
-    /// Lenient reading repairs what the cases of it say, and reports it.
+    /// Lenient reading repairs and reports faults as its cases state.
     Lenient,
 }
 

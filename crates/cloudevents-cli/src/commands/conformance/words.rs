@@ -1,7 +1,8 @@
 //! Command lines, split as a shell does.
 
-/// A command line as a shell splits it: words, quotation marks of both kinds, and, but for Windows paths, backslashes before what
-/// they protect.
+/// A command line as a shell splits it: words, with quotation marks of both kinds.
+///
+/// A backslash protects a backslash, a quotation mark or a space. Other backslashes stay, as Windows paths have them.
 pub(super) fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -55,7 +55,7 @@ pub(super) fn json(arrived: &Arrived<'_>, content: Content<'_>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// Bytes as a text, or, if they are none, as an object with `base64`.
+/// Bytes as a text. Bytes that are no text become an object with `base64`.
 fn text(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),

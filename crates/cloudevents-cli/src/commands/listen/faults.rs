@@ -31,7 +31,7 @@ pub(super) struct Faults {
     /// Refuse this percentage of messages, so that they are sent again: 503 over HTTP. They are not printed.
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]
     fail_rate: Option<f64>,
-    /// Answer each message this number of seconds later. Others are received meanwhile.
+    /// Answer each message this number of seconds later. Other messages are received meanwhile.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     delay: Option<Duration>,
     /// Answer each message with the event of this file.
@@ -47,7 +47,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Opens a server that answers as requested; `None` if any receiver does.
+    /// Opens a server that answers as requested. `None` if every receiver can answer so.
     pub(super) async fn target(
         &self,
         url: &str,

@@ -43,18 +43,18 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// How long the end may take. A queue that is asked ends its last request in five seconds.
+/// How long the end may take. A queue ends its last request in five seconds.
 const ENDING: Duration = Duration::from_secs(10);
 
 /// Receive events and print them.
 ///
-/// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that
-/// cannot be read. Listening continues; the exit status will be 1. --envelope and --format-string print it, too, unless there is a
+/// A message that is not an event is reported on standard error and refused. So is a message of a client of HTTP or WebSockets that cannot
+/// be read. Listening continues; the exit status will be 1. --envelope and --format-string print such messages, too, unless there is a
 /// --filter.
 ///
-/// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
-/// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time. What core NATS sends faster than it is
-/// printed, beyond `prefetch`, is dropped: the number is reported, and the exit status will be 3.
+/// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after ten failures in a row, which
+/// is about half a minute, it exits. --reconnect-for sets another time. Messages that core NATS sends faster than they are printed, beyond
+/// `prefetch`, are dropped: their number is reported, and the exit status will be 3.
 ///
 /// Printed messages are removed from an AMQP queue. A Kafka URL without a group reads the whole topic in its
 /// own group, or only new messages with offset=latest, and does not affect other consumers.
@@ -100,18 +100,18 @@ pub(crate) struct Listen {
     /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the
     /// configuration file.
     url: String,
-    /// Exit after this number of events; with --envelope or --format-string, of messages that are printed.
+    /// Exit after this number of events; with --envelope or --format-string, after this number of printed messages.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while messages of JetStream come again that
+    /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while JetStream delivers messages again that
     /// were lost with a connection or that another receiver holds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
-    /// Reconnect for this number of seconds after a connection is lost, however often that fails.
+    /// Reconnect for this number of seconds after a connection is lost, even if many attempts fail.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reconnect_for: Option<u64>,
     /// Begin with messages that are not older than this: 90s, 15m, 24h or 7d, or a time such as 2026-05-17T12:00:00Z, which sets the option
-    /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists goes on where it is.
+    /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists continues at its position.
     #[arg(long, value_name = "DURATION|TIME", value_parser = since::time)]
     since: Option<SystemTime>,
     #[command(flatten)]
@@ -122,15 +122,15 @@ pub(crate) struct Listen {
     #[arg(long, short)]
     verbose: bool,
     /// Print each message as one object: its time of arrival, place, topic, partition, offset, key, attempt and headers, as far as the
-    /// protocol has them, and its event under `event`. Of a batch, each event has one, with its `index`. A message that is no event has
-    /// `message`, with headers and body, and `error`. Bytes that are no text are `{"base64": ...}`.
+    /// protocol has them, and its event under `event`. Each event of a batch has an object of its own, with its `index`. A message that is
+    /// no event has `message`, with headers and body, and `error`. Bytes that are no text are `{"base64": ...}`.
     #[arg(long, conflicts_with = "format_string")]
     envelope: bool,
     /// Print this text for each message, in place of --output. The placeholders below stand for parts of the message. No
     /// line break is added: end it with `\n`. Messages that are no events are printed, too.
     #[arg(long, short = 'f', value_name = "TEMPLATE", value_parser = Template::parse)]
     format_string: Option<Template>,
-    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Others are
+    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Other events are
     /// accepted and not printed. May be repeated: all have to match.
     #[arg(long, value_name = "NAME=TEXT|EXPRESSION")]
     filter: Vec<String>,
@@ -138,7 +138,7 @@ pub(crate) struct Listen {
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
     /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
-    /// URL of a registry. Messages with others are reported and refused. A catalog with mistakes is refused, too.
+    /// URL of a registry. Messages with other events are reported and refused. A catalog with mistakes is refused, too.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     #[command(flatten)]
@@ -376,7 +376,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if unwritten.is_none() {
         printing.flush()?;
     }
-    // Before what is left is dropped, too, which is no error.
+    // Before the remaining messages are dropped, too, which is no error.
     dropped::tell(connectivity.dropped(), console);
     dropped::tell_unread(&connectivity, console);
     if let Some(server) = &server {
@@ -406,7 +406,7 @@ fn is_batch(delivery: &Delivery) -> bool {
     matches!(delivery.message(), Ok(Message::Batched(_)))
 }
 
-/// Reports what a contract does not allow in the events of a message. Returns the reason to reject it with: the first of them.
+/// Reports the breaches of a contract by the events of a message. Returns the reason to reject it with: the first breach.
 fn broken(
     terms: &Terms,
     events: &[Event],
@@ -428,7 +428,7 @@ fn broken(
     reason
 }
 
-/// Refuses to leave messages in a queue where there is none.
+/// Refuses to leave messages in a queue if the source is no queue.
 fn check_peek(command: &Listen) -> Result<(), Failure> {
     let is_queue = connect::endpoint(&command.url)?.is_some_and(|endpoint| {
         connect::binding(&endpoint)
@@ -444,7 +444,7 @@ fn check_peek(command: &Listen) -> Result<(), Failure> {
         .help(help))
 }
 
-/// Refuses a filter on messages that others consume, too.
+/// Refuses a filter on messages that other consumers read, too.
 fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
     if command.filter.is_empty() || command.drop_unmatched || !receiver.capabilities().shared {
         return Ok(());
@@ -501,7 +501,7 @@ fn tell_settled(settled: &Result<(), Error>, console: &Console) {
     }
 }
 
-/// Sends an answer, where one is given.
+/// Sends an answer, if one is given.
 async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
     if let Some(reply) = reply
         && let Err(error) = delivery.reply(reply).await

@@ -33,7 +33,9 @@ pub(super) fn origin(delivery: &Received) -> String {
     parts.join(", ")
 }
 
-/// The partition, where the protocol has some. In MQTT, the order of a subscription has the form of one, and is none of the broker's.
+/// The partition, if the protocol has partitions.
+///
+/// In MQTT, the order of a subscription has the form of a partition, and is no partition of the broker.
 pub(super) fn partition(delivery: &Received) -> Option<&Partition> {
     delivery.partition().filter(|_| retained(delivery).is_none())
 }
@@ -91,7 +93,7 @@ pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
 /// Headers with credentials.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
-/// The headers of a message. Values of those with credentials are `(not shown)`.
+/// The headers of a message. Values of headers with credentials are `(not shown)`.
 pub(super) fn headers(received: &Received) -> Vec<(&str, Option<Cow<'_, [u8]>>)> {
     let mut headers = received.headers();
     for (name, value) in &mut headers {
@@ -118,7 +120,9 @@ pub(super) fn how(adapter: &str) -> String {
     format!("`--from {adapter}` makes events of it")
 }
 
-/// Returns a report of the error with its place in the message, and what would read it, unless it is of what `converts` messages.
+/// Returns a report of the error with its place in the message, and names options that would read the message.
+///
+/// It names no adapter for documents of another system if `converts`: then an adapter converts messages already.
 pub(super) fn report(
     error: &Error,
     delivery: &Delivery,
@@ -153,7 +157,7 @@ pub(super) fn report(
     }
 }
 
-/// Returns the place of an event: its message, and which one it is.
+/// Returns the place of an event: its message, and its position in the message.
 pub(super) fn of_event(event: &Event, index: Option<usize>, delivery: &Delivery, number: u64) -> Place {
     let origin = origin(delivery);
     let space = if origin.is_empty() { "" } else { " " };

@@ -45,7 +45,7 @@ impl<'a> Printing<'a> {
         Self { form, emit }
     }
 
-    /// Whether messages are printed as they arrived, also those that are no events.
+    /// Whether messages are printed as they arrived, even if they are no events.
     pub(super) fn is_whole(&self) -> bool {
         !matches!(self.form, Form::Events)
     }

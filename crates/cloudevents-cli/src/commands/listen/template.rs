@@ -1,4 +1,4 @@
-//! Texts with placeholders for the parts of a message. The letters are those of kcat, where kcat has the part.
+//! Texts with placeholders for the parts of a message. The letters are the letters of kcat, where kcat has the part.
 
 use super::{
     place,

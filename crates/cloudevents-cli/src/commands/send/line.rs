@@ -94,6 +94,8 @@ pub(super) struct Attempts<'a> {
     /// Whether to go on after an error of the network.
     pub(super) keep_going: bool,
     pub(super) sent: Cell<usize>,
+    /// Sent events that the broker had already, and keeps once.
+    pub(super) duplicates: Cell<usize>,
     pub(super) failed: Cell<usize>,
     /// Until when the peer requested that nothing is sent.
     pub(super) paused: Cell<Option<Instant>>,
@@ -273,6 +275,9 @@ impl Attempts<'_> {
                 Ok(outcome) => match self.in_time(outcome).await {
                     Ok(receipt) => {
                         self.sent.set(self.sent.get().saturating_add(flight.events));
+                        if receipt.is_duplicate() == Some(true) {
+                            self.duplicates.set(self.duplicates.get().saturating_add(flight.events));
+                        }
                         if self.shown.is_some() {
                             self.console.say(&show::receipt(&receipt));
                         }

@@ -231,6 +231,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         patience: sending.timeout,
         keep_going: command.keep_going,
         sent: Cell::default(),
+        duplicates: Cell::default(),
         failed: Cell::default(),
         paused: Cell::default(),
         end: Cell::default(),
@@ -271,7 +272,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     if interrupt.is_asked() {
         console.remember(Status::No);
     }
-    let (sent, failed) = (attempts.sent.get(), attempts.failed.get());
+    let (sent, failed, duplicates) = (attempts.sent.get(), attempts.failed.get(), attempts.duplicates.get());
     let has_rest = line.rest && attempts.is_cut();
     drop(line);
     // Every outcome is known, so closing has nothing more to report.
@@ -283,7 +284,11 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     if has_rest {
         failed += "; the rest was not sent, --keep-going sends it";
     }
-    console.say(&format!("{} sent to {}{failed}", count(sent, "event"), connect::shown(&command.url)));
+    let kept = match duplicates {
+        0 => String::new(),
+        _ => format!(", of which the broker had {} already", thousands(duplicates)),
+    };
+    console.say(&format!("{} sent to {}{kept}{failed}", count(sent, "event"), connect::shown(&command.url)));
     Ok(Status::Done)
 }
 

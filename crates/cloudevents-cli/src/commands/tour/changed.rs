@@ -1,4 +1,4 @@
-//! Marks what changed between two texts.
+//! Marks the changes between two texts.
 
 use crate::console::{Paint, style};
 
@@ -50,7 +50,7 @@ fn marked(original: &str, shown: &str) -> Vec<(char, bool)> {
     let mut row = 0_usize;
     let mut marked = Vec::new();
     for (at, &character) in new.iter().enumerate() {
-        // Skip what is only in the original.
+        // Skip characters that are only in the original.
         while row < old.len()
             && old.get(row) != Some(&character)
             && rest(row.saturating_add(1), at) == rest(row, at)

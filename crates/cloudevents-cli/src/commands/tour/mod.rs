@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 
 /// Watch events go through every protocol and come back.
 ///
-/// Starts a server or broker for each protocol in this process, and sends events over real sockets. Shows one
-/// event in the form of each protocol. Then sends sample events in every content mode and format, compares
-/// what comes back attribute by attribute and byte by byte, and forwards messages from each protocol to the next.
+/// Starts a server or broker for each protocol in this process, and sends events over real sockets. Shows one event in the form of each
+/// protocol. Then sends sample events in every content mode and format, compares the events that come back attribute by attribute and byte
+/// by byte, and forwards messages from each protocol to the next.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

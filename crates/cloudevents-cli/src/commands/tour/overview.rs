@@ -1,4 +1,4 @@
-//! The tour on one screen: one event in the form of each protocol, a table, what was not carried, and what to try.
+//! The tour on one screen: one event in the form of each protocol, a table, the parts that were not carried, and commands to try.
 
 use super::{changed::changed, compare::Compared, guide::Guide, route::Route, samples, walk::Walked};
 use crate::{
@@ -27,15 +27,15 @@ const NARROW: [usize; 3] = [23, 16, 0];
 /// From this width, the table names the formats.
 const WIDE: usize = 122;
 
-/// From this width, the table names the modes, and what to try has its words beside it.
+/// From this width, the table names the modes, and commands to try have their descriptions beside them.
 const MEDIUM: usize = 78;
 
-/// What a protocol did with the event.
+/// The form that a protocol gave the event.
 pub(super) struct Worn {
     binding: &'static str,
     why: &'static str,
     cells: Vec<Cell>,
-    /// What did not come back as it was sent.
+    /// The parts that did not come back as they were sent.
     missing: Vec<String>,
     pub(super) differs: bool,
 }
@@ -96,7 +96,7 @@ pub(super) fn table(guide: &mut Guide, results: &[Walked]) -> Result<(), Failure
     })
 }
 
-/// Shows what was not carried and why, and what to try next.
+/// Shows the parts that were not carried and the reasons, and commands to try next.
 pub(super) fn end(
     guide: &mut Guide,
     worn: &[Worn],
@@ -137,7 +137,7 @@ pub(super) fn end(
     })
 }
 
-/// Sends the event over the route: in binary mode, or as a JSON document where there is none.
+/// Sends the event over the route: in binary mode, or as a JSON document if there is no binary mode.
 async fn wear(route: &mut Route, event: &Event) -> Result<Worn, Failure> {
     let formats = kit::formats();
     let json = formats.require(&FormatId::JSON).map_err(Route::failed)?;
@@ -241,7 +241,7 @@ fn named(columns: usize, modes: &str, formats: &str) -> String {
     }
 }
 
-/// What did not come back as it was sent, in words.
+/// Describes the parts that did not come back as they were sent.
 fn missing(compared: Compared) -> Vec<String> {
     let mut all = compared.differences.clone();
     if !compared.types.is_empty() {

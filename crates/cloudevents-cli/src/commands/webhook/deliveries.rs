@@ -71,13 +71,20 @@ async fn list(
     command: &Deliveries,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let mut query = command.selection.query()?.after(command.after).with_limit(command.limit.into());
+    let mut query = command
+        .selection
+        .query()?
+        .after(command.after)
+        .with_limit(usize::from(command.limit).saturating_add(1));
     query.state = command.state.map(|state| match state {
         Is::Pending => State::Pending,
         Is::Delivered => State::Delivered,
         Is::Dead => State::Dead,
     });
-    let found = outbox.find(query).await.map_err(connect::failed)?;
+    // One more than is shown, to know whether there are more.
+    let mut found = outbox.find(query).await.map_err(connect::failed)?;
+    let has_more = found.len() > command.limit.into();
+    found.truncate(command.limit.into());
     let mut emit = Emit::new(console);
     for record in &found {
         let attempts = outbox.attempts(record.number).await.map_err(connect::failed)?;
@@ -85,7 +92,11 @@ async fn list(
     }
     emit.flush()?;
     let what = if found.len() == 1 { "delivery" } else { "deliveries" };
-    console.say(&format!("{} {what}", thousands(found.len())));
+    let more = match found.last().filter(|_| has_more) {
+        Some(last) => format!("; there are more: --after {} shows them", last.number),
+        None => String::new(),
+    };
+    console.say(&format!("{} {what}{more}", thousands(found.len())));
     Ok(if found.is_empty() { Status::No } else { Status::Done })
 }
 

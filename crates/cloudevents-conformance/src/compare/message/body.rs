@@ -17,7 +17,7 @@ pub(super) enum Body<'a> {
     Other(&'a Json),
 }
 
-/// Returns the body of a message, or the reason why it has none that its carrier knows.
+/// Returns the body of a message, or the reason why it has no body that its carrier knows.
 pub(super) fn read<'a>(carrier: &Carrier, message: &'a Json) -> Result<Body<'a>, String> {
     let form = carrier.body.form;
     let Some(member) = message.get(&carrier.body.member).filter(|member| !member.is_null()) else {

@@ -13,7 +13,7 @@ use super::fields;
 /// The member that holds [`ContentType::Property`].
 pub(super) const PROPERTIES: &str = "properties";
 
-/// Notes where the content type is not the wanted one. One in a header was compared with the headers.
+/// Records a difference if the content type is not the wanted one. A content type in a header was compared with the headers.
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,
@@ -51,10 +51,11 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
     }
 }
 
-/// The headers of a message without the attribute `datacontenttype`, where it says what the content type says, or the document of
-/// an event in structured mode. The bindings of AMQP except it from the attributes that "MUST be individually mapped", which forbids
-/// nothing. The one of HTTP forbids it for binary mode, in which the content type is that of the payload. In Kafka and MQTT, the
-/// outcomes of a case say what stands beside a message in binary mode.
+/// The headers of a message without the attribute `datacontenttype`, if it repeats the content type.
+///
+/// In structured mode, the attribute is removed if it repeats the attribute in the document of the event. The bindings of AMQP except it
+/// from the attributes that "MUST be individually mapped", which forbids nothing. The binding of HTTP forbids it for binary mode, where the
+/// content type is that of the payload. In Kafka and MQTT, the outcomes of a case state the headers of a message in binary mode.
 pub(super) fn without_attribute(carrier: &Carrier, message: &Json, headers: Json) -> Json {
     let is_structured = is_structured(carrier, message);
     if !is_structured && !matches!(carrier.content_type, ContentType::Property(_)) {

@@ -7,8 +7,9 @@ use crate::compare::instant::Instant;
 use crate::compare::{Difference, How, MOST, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
 
-/// Notes where a list of headers is not the wanted one. A list that is not there is an empty one. With `may_mirror`, the headers of
-/// attributes say what the body says, too: each may be left out.
+/// Records a difference if a list of headers is not the wanted list. A missing list counts as an empty one.
+///
+/// With `may_mirror`, the headers of attributes repeat the body, and each of them may be left out.
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,
@@ -114,8 +115,8 @@ impl Field<'_> {
             return false;
         }
         if how.any_escapes && percent_encodes(carrier) && carrier.is_of_attribute(self.name) {
-            // Which characters are escaped without need is the writer's choice, in each spelling of a time.
-            // That a value is not quoted besides is a SHOULD NOT (`HTTP-3.1.3.2-d`), and whoever reads it takes the quotation marks away.
+            // The writer may escape characters without need, in each spelling of a time. That a value is not quoted as well is a SHOULD NOT
+            // (`HTTP-3.1.3.2-d`), and a reader removes the quotation marks.
             let plain = |value: &Json| text(value).map(unquoted).as_deref().and_then(unescaped);
             let is_timestamp = how.is_timestamp(&carrier.attribute(self.name));
             let same = plain(self.value).zip(plain(other.value)).is_some_and(|(wanted, got)| {
@@ -173,7 +174,7 @@ fn same_media_type(wanted: &Json, got: &Json) -> bool {
     }
 }
 
-/// Whether a field is the `time` of an event, named as the other attributes are, where those that are wanted have none.
+/// Whether a field is the `time` of an event, named like the other attributes, and no wanted field is a `time`.
 fn is_added_time(carrier: &Carrier, field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
     let Some((prefix, name)) =
         field.name.len().checked_sub(TIME.len()).and_then(|at| field.name.split_at_checked(at))
@@ -210,7 +211,7 @@ fn has_directives(text: &str, wanted: &str) -> bool {
     directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
 }
 
-/// Whether an `Allow` has all of these methods, whose letter case counts, among others.
+/// Whether an `Allow` has all of these methods. It may have more. Their letter case counts.
 fn has_methods(text: &str, wanted: &str) -> bool {
     let mut methods = wanted.split(',').map(str::trim);
     methods.all(|wanted| text.split(',').any(|method| method.trim() == wanted))
@@ -229,8 +230,9 @@ fn percent_encodes(carrier: &Carrier) -> bool {
     carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
 }
 
-/// A header value without the escapes that it need not have, of characters in the printable ASCII range but the quotation mark and the
-/// percent sign. That there are none is not said (HTTP, section 3.1.3.2); their digits should be in upper case, as those of others.
+/// A header value without needless escapes: escapes of printable ASCII characters other than the quotation mark and the percent sign.
+///
+/// The specification does not forbid them (HTTP, section 3.1.3.2). Their digits should be in upper case, as the digits of other escapes.
 fn without_needless(value: &str) -> String {
     let mut parts = value.split('%');
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -256,7 +258,7 @@ fn without_needless(value: &str) -> String {
     plain
 }
 
-/// A header value without its percent-escapes; `None` if it has something that needs an escape, or escapes that are none.
+/// A header value without its percent-escapes. `None` if a character of it needs an escape, or an escape is malformed.
 fn unescaped(value: &str) -> Option<String> {
     let mut octets = Vec::new();
     let mut rest = value.bytes();
@@ -274,8 +276,9 @@ fn unescaped(value: &str) -> Option<String> {
     String::from_utf8(octets).ok()
 }
 
-/// Whether a value of a native type came as the string that is its canonical text: each value "MUST either be represented using the native
-/// AMQP types above or the canonical string form" (AMQP, section 3.1.3.2).
+/// Whether a value of a native type came as the string that is its canonical text.
+///
+/// Each value "MUST either be represented using the native AMQP types above or the canonical string form" (AMQP, section 3.1.3.2).
 fn is_canonical_string(types: &Types, wanted: &Json, got: &Json) -> bool {
     let member = |value: &Json, name: &str| value.get(name).and_then(Json::as_str).map(str::to_owned);
     let (Some(native), Some(string), Some(text)) =

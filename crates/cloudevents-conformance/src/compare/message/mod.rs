@@ -22,15 +22,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) message: &'a Json,
     /// Names of headers that must not be there.
     pub(crate) absent: &'a [String],
-    /// Whether headers of attributes count that are not stated, where only some headers do.
+    /// Whether headers of attributes count that are not stated, in comparisons where only some headers count.
     pub(crate) counts_attributes: bool,
     pub(crate) how: &'a How,
 }
 
 /// Notes where a message is not the wanted one.
 ///
-/// Headers, content type and body are always compared: if the case states no body, the message must have none. Other
-/// members are compared only where the case states them.
+/// Headers, content type and body are always compared: if the case states no body, the message must have none. Other members are compared
+/// only if the case states them.
 pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let Some(carrier) = Carrier::of(wanted.via) else {
         return json::diff(path, wanted.message, got, differences);
@@ -77,8 +77,9 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
     body(path, carrier, notation, wanted, got, differences);
 }
 
-/// Notes where a response of a webhook's target, or a request of a sender, is not the wanted one: of its headers, those count that are
-/// stated, and those of events and of the handshake. A body counts where it is stated.
+/// Records the differences of a response of a webhook's target, or of a request of a sender.
+///
+/// The headers that count are the stated headers, and the headers of events and of the handshake. A body counts if it is stated.
 pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let Some(carrier) = Carrier::of("http") else { return };
     for name in ["status", "method", "target"] {
@@ -113,7 +114,7 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
     fields::absent(&path, carrier, wanted.absent, headers, differences);
 }
 
-/// The response to a delivery without the headers of consent, which no sentence forbids there.
+/// The response to a delivery without the headers of consent. No sentence forbids them there.
 pub(crate) fn without_consent(response: &Json) -> Json {
     let is_consent = |name: &str, _: &Json| {
         ["webhook-allowed-origin", "webhook-allowed-rate"]
@@ -130,8 +131,10 @@ pub(crate) fn without_consent(response: &Json) -> Json {
     Json { kind: Kind::Object(members), span: response.span.clone() }
 }
 
-/// Whether a header is one that a sender may add to its validation request unasked: `WebHook-Request-Callback` "is OPTIONAL", and
-/// `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections 4.1.3 and 4.1.4).
+/// Whether a sender may add this header to its validation request without being required to.
+///
+/// `WebHook-Request-Callback` "is OPTIONAL", and `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections
+/// 4.1.3 and 4.1.4).
 fn is_optional(name: &str, value: &Json) -> bool {
     let is_rate =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0');
@@ -142,7 +145,7 @@ fn is_optional(name: &str, value: &Json) -> bool {
     }
 }
 
-/// Notes where the requests of a sender are not the wanted ones, in their order.
+/// Records the differences between the requests of a sender and the wanted requests, in their order.
 pub(crate) fn diff_requests(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let (Some(items), Some(got_items)) = (wanted.message.items(), got.items()) else {
         differences.push(path.differs(wanted.message, got));
@@ -167,7 +170,7 @@ fn is_of_class(class: &Json, status: &Json) -> bool {
     class.is_some_and(|class| class.len() == 1 && status.len() == 3 && status.starts_with(class))
 }
 
-/// An object of members that count where they are stated, when it is left out.
+/// An object of members that count if they are stated, for a message that leaves it out.
 const EMPTY: Json = Json { kind: Kind::Object(Vec::new()), span: 0..0 };
 
 /// The object without the member of this name.
@@ -176,7 +179,7 @@ fn without(object: &Json, name: &str) -> Json {
     Json { kind: Kind::Object(others.cloned().collect()), span: 0..0 }
 }
 
-/// Compares a member that is neither headers nor content type nor body.
+/// Compares a member other than headers, content type and body.
 fn stated(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
     match got {
         None if wanted.is_null() => (),

@@ -1,6 +1,6 @@
 //! Gherkin features of bindings.
 
-// Reading a `Value` by a name that is not there gives null; counts are those of characters.
+// Reading a `Value` by a missing name gives null. Counts are counts of characters.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use serde_json::{Map, Value, json};
@@ -69,7 +69,7 @@ fn scenario_case(title: &str, steps: &str, binding: &str) -> Result<Value, Strin
         };
         attributes.insert(name.clone(), json!({"type": ty, "value": value}));
     }
-    // The feature compares the data as JSON: whatever an implementation calls it, these are its bytes.
+    // The feature compares the data as JSON. These are its bytes, under each name that an implementation gives it.
     let data: Value = serde_json::from_str(&wanted).map_err(|error| format!("{title}: {error}"))?;
     let event = |data: Value| json!({"specversion": version, "attributes": attributes, "data": data});
     let body = if title.starts_with("Binary") {

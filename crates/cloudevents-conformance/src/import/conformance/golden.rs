@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-/// The outcomes of a valid test of a single event: the sample, or anything accepted where the test names none.
+/// The outcomes of a valid test of a single event: the sample. If the test names no sample, any accepting outcome is right.
 pub(super) fn of_event(sample: Option<&str>) -> Result<Vec<Value>, String> {
     match sample {
         None => Ok(vec![json!({"result": {"mode": "structured"}})]),

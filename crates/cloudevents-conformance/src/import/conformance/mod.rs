@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use crate::compare::bytes::encode;
 
-/// The cases of a checkout of the conformance repository, as far as the checkout has them: its branches differ. The error names the file
-/// and says what is wrong with it.
+/// The cases of a checkout of the conformance repository. Branches of the repository have different files, and missing files have no cases.
+///
+/// The error names the file and the problem.
 pub(super) fn documents(directory: &Path) -> Result<Vec<Document>, (String, String)> {
     let mut documents = Vec::new();
     for name in ["valid-events", "invalid-events", "valid-batches", "invalid-batches"] {
@@ -47,7 +48,7 @@ pub(super) fn documents(directory: &Path) -> Result<Vec<Document>, (String, Stri
     Ok(documents)
 }
 
-/// The YAML files in a folder and in the folders directly below, in order of their paths; none where there is no such folder.
+/// The YAML files in a folder and in the folders directly below, in order of their paths. None if there is no such folder.
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     let entries = |folder: &Path| -> Vec<PathBuf> {
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
@@ -105,7 +106,7 @@ fn case(name: &str, title: &str, request: Value, outcomes: Vec<Value>) -> Value 
     })
 }
 
-/// What the payload of a message may be presented as: JSON, text or bytes.
+/// The forms in which the payload of a message may be presented: JSON, text or bytes.
 fn presented(body: &str, json: Option<String>) -> Vec<Value> {
     let json = json.map(|json| json!({"json": json}));
     let plain = [json!({"text": body}), json!({"binary": encode(body.as_bytes())})];

@@ -64,7 +64,7 @@ fn event(value: &Value) -> Result<Vec<u8>, String> {
                 }
             }
             ("binaryData" | "binary_data", Value::String(text)) => bytes(&mut message, 6, &base64(text)?),
-            // One that is set and empty is written: it is a member of a oneof.
+            // A member that is set and empty is written, because it is a member of a oneof.
             ("textData" | "text_data", Value::String(text)) => bytes(&mut message, 7, text.as_bytes()),
             _ => return Err(format!("an event has no `{name}` of this type")),
         }

@@ -11,7 +11,7 @@ use super::{case, golden};
 /// The tests refer to the types of XML Schema with this prefix, and do not declare it.
 const SCHEMA: &str = r#" xmlns:xs="http://www.w3.org/2001/XMLSchema""#;
 
-/// What the attributes of `test` say.
+/// The values of the attributes of `test`.
 #[derive(Default)]
 struct Test {
     id: String,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{case, presented};
 use crate::import::yaml::Yaml;
 
-/// The events of a file, each in a document of its own: what reads the request of the sender has the event.
+/// The events of a file, each in a document of its own. A receiver that reads the sender's request has the event.
 pub(super) fn events(text: &str) -> Result<Vec<Value>, String> {
     let documents = text.split("\n---").filter(|document| !document.trim().is_empty());
     documents

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-/// What was read.
+/// The result of reading.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A line without its end. The last one need not have an end.

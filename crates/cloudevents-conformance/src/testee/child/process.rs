@@ -14,7 +14,7 @@ use crate::compare::shortened;
 /// How long a process that has closed its standard output may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What a testee is held to.
+/// The limits of a testee.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// The time of a request.
@@ -25,8 +25,7 @@ pub(super) struct Limits {
     pub(super) diagnostics: usize,
 }
 
-/// A running process. Reading and writing are done by threads, so that neither can outlast a time limit. They end
-/// with the process, and none is waited for.
+/// A running process. Threads read and write, so that neither can outlast a time limit. They end with the process, without a wait.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -133,7 +132,7 @@ impl Process {
         Breakdown::new(BreakdownKind::Crashed, detail)
     }
 
-    /// The status of a process that has closed its standard output. One that does not end by itself is killed, and has none.
+    /// The status of a process that has closed its standard output. If it does not end by itself, it is killed, and has no status.
     fn status(&mut self) -> io::Result<Option<ExitStatus>> {
         let begin = Instant::now();
         // A process closes standard error when it ends, if not before.
@@ -163,7 +162,7 @@ impl Drop for Process {
     }
 }
 
-/// Whoever has read a request has emptied the place where the next one waits to be written.
+/// The next request waits to be written. A testee that has read the request before it has made room for it.
 fn unread() -> Breakdown {
     Breakdown::garbage("it answered a request that it has not read")
 }
@@ -172,7 +171,7 @@ fn writer(mut stdin: ChildStdin) -> SyncSender<String> {
     let (requests, queue) = sync_channel::<String>(1);
     thread::spawn(move || {
         for request in queue {
-            // What is not read is not answered either, and that is seen at the other end.
+            // A request that is not read has no answer either. The other end notices that.
             if stdin.write_all(request.as_bytes()).and_then(|()| stdin.flush()).is_err() {
                 return;
             }

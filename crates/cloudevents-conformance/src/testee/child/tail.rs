@@ -47,7 +47,7 @@ impl Tail {
         }
     }
 
-    /// What was written before this call, and is kept since this was last asked.
+    /// The kept text that was written before this call and after the last call.
     pub(super) fn take(&self) -> String {
         let mut kept = lock(&self.kept);
         self.source.read_what_is_there(&mut kept);
@@ -71,8 +71,9 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A stream from which each takes what is there, without waiting, while it holds the lock. So no bytes are between the stream and what is
-/// kept when somebody else looks.
+/// A stream whose readers hold the lock while they read the bytes that are there, without waiting.
+///
+/// So no bytes are between the stream and the kept bytes when another thread looks.
 #[cfg(unix)]
 mod source {
     use std::fs::File;
@@ -108,7 +109,7 @@ mod source {
         /// False at the end.
         pub(super) fn read_what_is_there(&self, kept: &mut Kept) -> bool {
             let mut buffer = [0; 4096];
-            // No more than a pipe holds, so that one that writes without end is not read without end.
+            // At most as many bytes as a pipe holds, so that reading ends even if the testee writes without end.
             for _ in 0..256 {
                 match (&self.0).read(&mut buffer) {
                     Ok(0) => return false,

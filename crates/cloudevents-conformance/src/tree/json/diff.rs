@@ -6,7 +6,7 @@ use crate::compare::{Difference, MOST, Path};
 
 use super::{Json, Kind, Text};
 
-/// Notes where `got` is not `wanted`: numbers by their text, members by their names in any order.
+/// Records the differences between `got` and `wanted`: numbers compare by their text, members by their names in any order.
 pub(crate) fn diff(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     match (&wanted.kind, &got.kind) {
         (Kind::Object(wanted), Kind::Object(got)) => objects(path, wanted, got, differences),

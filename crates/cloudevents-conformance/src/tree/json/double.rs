@@ -2,13 +2,15 @@
 
 use super::{Json, Kind};
 
-/// Gives each number of `got` the text of the wanted one, where one double comes closest to both.
+/// Gives each number of `got` the text of the wanted number, if one double comes closest to both.
 pub(crate) fn spell_doubles_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| double(one) == double(other));
 }
 
-/// Gives each number of `got` the text of the wanted one, where the two are the same number to the last digit, such as `1`, `1.0`
-/// and `1e0`, or the wanted one is a fraction and one double comes closest to both, such as `1.10` and `1.1000000000000001`.
+/// Gives each number of `got` the text of the wanted number, if the two are equal.
+///
+/// They are equal if they are the same number to the last digit, such as `1`, `1.0` and `1e0`. They are also equal if the wanted number is
+/// a fraction and one double comes closest to both, such as `1.10` and `1.1000000000000001`.
 pub(crate) fn spell_numbers_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| match decimal(one) {
         Some(decimals) => {
@@ -51,7 +53,7 @@ fn decimal(number: &str) -> Option<(bool, String, i64)> {
     Some((number.starts_with('-'), digits.trim_start_matches('0').to_owned(), exponent))
 }
 
-/// Whether the power of ten that the digits count is one of those behind the point.
+/// Whether the power of ten that the digits count is a power behind the point.
 fn is_fraction((_, _, exponent): &(bool, String, i64)) -> bool {
     *exponent < 0
 }

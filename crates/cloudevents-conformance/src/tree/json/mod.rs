@@ -19,11 +19,11 @@ pub(crate) use text::Text;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Json {
     pub(crate) kind: Kind,
-    /// Where the value stands in the text it was parsed from; empty for one that was not.
+    /// The position of the value in the text that it was parsed from. Empty for a value that was not parsed.
     pub(crate) span: Range<usize>,
 }
 
-/// What a JSON value is.
+/// The kind of a JSON value, with its content.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     Null,

@@ -1,4 +1,4 @@
-//! Integers, whatever features of `serde_json` are on.
+//! Integers. Features of `serde_json` make no difference.
 
 use crate::codec::NUMBER;
 use serde::{
@@ -7,10 +7,12 @@ use serde::{
 };
 use std::fmt;
 
-/// Reads an Integer. With the feature `arbitrary_precision`, which any crate of a program can enable, `serde_json` puts numbers into the
-/// buffers of `flatten` and of untagged enums as maps, which the `Deserialize` of `i32` does not know.
+/// Reads an Integer.
+///
+/// With the feature `arbitrary_precision`, which any crate of a program can enable, `serde_json` puts numbers as maps into the buffers of
+/// `flatten` and of untagged enums. The `Deserialize` of `i32` does not know these maps.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-    // Formats that are not text may not know what comes next.
+    // Formats that are not text may not know the type of the next value.
     if deserializer.is_human_readable() {
         deserializer.deserialize_any(Number)
     } else {

@@ -140,7 +140,7 @@ impl MessageSignatures {
                 return Err(SignatureError::NotCovered(required.to_string().into()));
             }
         }
-        let (id, algorithm) = (text(&covered.params, "keyid"), text(&covered.params, "alg"));
+        let (id, algorithm) = (text(&covered.params, "keyid")?, text(&covered.params, "alg")?);
         let is_named = |(known, key): &(Box<str>, VerifyingKey)| {
             id.is_some_and(|id| *id == **known)
                 && algorithm.is_none_or(|algorithm| algorithm == key.algorithm())
@@ -194,22 +194,32 @@ impl Verify for MessageSignatures {
         let inputs = dictionary(request, INPUT)?;
         let signatures = dictionary(request, SIGNATURE)?;
         let mut refused = None;
+        // A proxy may add signatures of its own. One that cannot be read says nothing of the others.
         for (label, input) in inputs.iter().take(SIGNATURES) {
-            let ListEntry::InnerList(covered) = input else {
-                return Err(SignatureError::Malformed(INPUT));
-            };
-            let Some(ListEntry::Item(signature)) = signatures.get(label) else {
-                return Err(SignatureError::Malformed(SIGNATURE));
-            };
-            let signature =
-                signature.bare_item.as_byte_sequence().ok_or(SignatureError::Malformed(SIGNATURE))?;
-            match self.check(request, body, now, covered, signature) {
+            let checked = read(input, signatures.get(label))
+                .and_then(|(covered, signature)| self.check(request, body, now, covered, signature));
+            match checked {
                 Ok(verified) => return Ok(verified),
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
         Err(refused.unwrap_or(SignatureError::Missing(SIGNATURE)))
     }
+}
+
+/// The covered components and the bytes of a signature.
+fn read<'a>(
+    input: &'a ListEntry,
+    signature: Option<&'a ListEntry>,
+) -> Result<(&'a InnerList, &'a [u8]), SignatureError> {
+    let ListEntry::InnerList(covered) = input else {
+        return Err(SignatureError::Malformed(INPUT));
+    };
+    let Some(ListEntry::Item(signature)) = signature else {
+        return Err(SignatureError::Malformed(SIGNATURE));
+    };
+    let signature = signature.bare_item.as_byte_sequence().ok_or(SignatureError::Malformed(SIGNATURE))?;
+    Ok((covered, signature))
 }
 
 fn dictionary(request: &Parts, name: &'static str) -> Result<Dictionary, SignatureError> {
@@ -231,8 +241,10 @@ fn integer(parameters: &Parameters, name: &str) -> Result<Option<u64>, Signature
     }
 }
 
-fn text<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
-    parameters.get(name).and_then(BareItem::as_string).map(|text| text.as_str())
+/// A parameter that has to be a String (RFC 9421, section 2.3).
+fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str>, SignatureError> {
+    let Some(value) = parameters.get(name) else { return Ok(None) };
+    value.as_string().map(|text| Some(text.as_str())).ok_or(SignatureError::Malformed(INPUT))
 }
 
 /// As the signer wrote it: what is signed is the text of the parameters.

@@ -22,7 +22,7 @@ use std::pin::Pin;
 /// A protocol binding.
 pub(super) struct Binding {
     pub(super) name: &'static str,
-    /// What runs in this process: a server or a broker.
+    /// The part that runs in this process: a server or a broker.
     pub(super) server: &'static str,
     /// A description of binary mode, if there is one.
     pub(super) binary: Option<&'static str>,
