@@ -1,4 +1,4 @@
-//! What counted against the rate lately.
+//! The deliveries that counted against the rate lately.
 
 use crate::DeliveryKey;
 use std::{
@@ -15,8 +15,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How often senders repeat a delivery in a minute.
 const FEW: u32 = 3;
 
-/// How often the same content came in a minute. The rate holds for each of these by itself: whoever sends again what it has captured uses
-/// up neither the rate of new deliveries nor, with few captured ones, that of repeated ones.
+/// How often the same content came in a minute. The rate holds for each of these by itself. So a peer that sends captured content again
+/// does not use up the rate of new deliveries. With few captured deliveries, it does not use up the rate of repeated ones either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Times {
     /// For the first time.
@@ -27,7 +27,7 @@ pub(super) enum Times {
     Often,
 }
 
-/// Remembers for a minute the signed content of what counted against the rate. Only what the rate allowed comes in here.
+/// Remembers for a minute the signed content of deliveries that counted against the rate. Only deliveries within the rate come in here.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     /// How often each one came.

@@ -7,7 +7,7 @@ use cloudevents_core::{Error, ErrorKind, Event, Payload, Timestamp};
 use http::request::Parts;
 use serde_json::Value;
 
-/// Events whose types end with the event, whatever the action.
+/// Events whose types end with the event, with any action.
 const WITHOUT_ACTION: [&str; 8] = [
     "deployment",
     "github_app_authorization",
@@ -93,20 +93,20 @@ const EVENTS: &[Row] = &[
     ("workflow_run", "", "workflow.name", &[]),
 ];
 
-/// Makes an event of a delivery of GitHub, by the
-/// [adapter](https://github.com/cloudevents/spec/blob/main/cloudevents/adapters/github.md) of the CloudEvents specification: for
-/// [`WebhookOptions::convert`](super::WebhookOptions::convert), with [`GitHub`](crate::signature::GitHub) as the signature and
-/// `application/json` as the content type of the hook.
+/// Makes an event of a delivery of GitHub, for [`WebhookOptions::convert`](super::WebhookOptions::convert).
+///
+/// It follows the [adapter](https://github.com/cloudevents/spec/blob/main/cloudevents/adapters/github.md) of the CloudEvents specification.
+/// Use it with [`GitHub`](crate::signature::GitHub) as the signature and `application/json` as the content type of the hook.
 ///
 /// It differs from the adapter in two points. The id is the digest of the body, in hexadecimal digits: `X-GitHub-Delivery` is not signed,
-/// so whoever sends a delivery again could give it another id, and it would be handled again. And where the adapter has the current time,
-/// there is none. The event's name, which begins the type, comes from `X-GitHub-Event`, which is not signed either: check the payload
-/// before acting on it.
+/// so a peer that sends a delivery again could give it another id, and it would be handled again. And there is no time, where the adapter
+/// has the current time. The event's name, which begins the type, comes from `X-GitHub-Event`, which is not signed either: check the
+/// payload before acting on it.
 ///
-/// So deliveries with equal bodies are one event. GitHub sends such where nothing in a payload is of its time: a `workflow_dispatch` or
-/// `repository_dispatch` with the inputs of the one before, for example. An [idempotency store](super::WebhookOptions::idempotency) takes
-/// the second one for a duplicate, for as long as it remembers the first. Put something into the inputs that differs, or subscribe a hook
-/// without a store to such events.
+/// So deliveries with equal bodies are one event. GitHub sends equal bodies if nothing in a payload is of its time: a `workflow_dispatch`
+/// or `repository_dispatch` with the inputs of the one before, for example. An [idempotency store](super::WebhookOptions::idempotency)
+/// takes the second one for a duplicate, for as long as it remembers the first. Put something into the inputs that differs, or subscribe a
+/// hook without a store to such events.
 ///
 /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData): the body is not an object of JSON, or the header is not the name of an
 /// event.

@@ -1,4 +1,4 @@
-//! What can be refused before the body is read.
+//! Refusals before the body is read.
 
 use super::WebhookOptions;
 use cloudevents_core::{Error, ErrorKind, codec::Detected, codec::detect};

@@ -9,11 +9,11 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
 use std::{fmt, pin::Pin, sync::Arc};
 
-/// What a store knows of a delivery.
+/// The state of a delivery in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Begun {
-    /// Nothing: it is this caller's to process. The claim goes back to the store.
+    /// The store does not know it: this caller has to process it. The claim goes back to the store.
     Claimed(Claim),
     /// It is being processed. The response is 503, never 2xx: it may still fail.
     Unfinished,
@@ -106,7 +106,8 @@ pub(super) fn key(
     }
 }
 
-/// What a signature shows to be its sender's, for the rate: the same for a delivery that is sent again, and another for each other one.
+/// The content that a signature shows to be its sender's, for the rate. It is the same for a delivery that is sent again, and differs
+/// between deliveries.
 pub(super) fn signed_content(
     verified: &Verified,
     decoded: Option<&Decoded<Message>>,
@@ -114,7 +115,7 @@ pub(super) fn signed_content(
 ) -> DeliveryKey {
     match (&verified.id, decoded.map(|decoded| &decoded.value)) {
         (Some(id), _) => DeliveryKey::of_id(id),
-        // Events whose attributes are signed headers may have equal bodies. What a program converts may be made of other headers.
+        // Events whose attributes are signed headers may have equal bodies. An event that a program converts may be made of other headers.
         (None, Some(Message::Binary(event)))
             if verified.coverage == Coverage::Attributes && is_binary(read.parts()) =>
         {

@@ -17,11 +17,11 @@ const SOURCE: &str = "webhook";
 
 /// Remembers deliveries in an [`Inbox`], in SQLite or PostgreSQL: after a restart, and among all processes of a target.
 ///
-/// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends; until then, they get 503. Give the inbox a
-/// lease that is longer than handling a delivery takes, because after it another attempt is handled. A store that is away when a delivery
-/// was processed is asked again for as long as a lease; the response waits for a second at most. What was processed is remembered for a
-/// week, or the time of [`with_retention`](Self::with_retention); older keys are deleted while deliveries arrive, a few at a time. Targets
-/// that share a store need inboxes with distinct names.
+/// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends. Until then, they get 503. Give the inbox a
+/// lease that is longer than handling a delivery takes, because after it another attempt is handled. If the store is away when a delivery
+/// was processed, it is asked again for as long as a lease. The response waits for a second at most. Processed deliveries are remembered
+/// for a week, or the time of [`with_retention`](Self::with_retention). Older keys are deleted while deliveries arrive, a few at a time.
+/// Targets that share a store need inboxes with distinct names.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -87,7 +87,7 @@ impl<S: InboxStore> DurableStore<S> {
         }
     }
 
-    /// Remembers what was processed for this long. It should be longer than senders spend on their attempts: five days by Standard
+    /// Remembers processed deliveries for this long. It should be longer than senders spend on their attempts: five days by Standard
     /// Webhooks.
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = retention;

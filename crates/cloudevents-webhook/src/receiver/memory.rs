@@ -11,10 +11,10 @@ use std::{
 
 /// Remembers deliveries in the memory of this process: some 100 bytes for each.
 ///
-/// What was processed is remembered for a day, or until there are `capacity` later ones. What is being processed is never forgotten:
-/// with `capacity` of those, new deliveries get 503. Clones share the memory.
+/// Processed deliveries are remembered for a day, or until there are `capacity` later ones. Deliveries that are being processed are never
+/// forgotten: with `capacity` of them, new deliveries get 503. Clones share the memory.
 ///
-/// After a restart nothing is remembered. The windows of signatures then bound what can be replayed.
+/// After a restart nothing is remembered. Then only the windows of signatures bound which deliveries can be replayed.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -55,7 +55,7 @@ impl MemoryStore {
         Self { capacity, retention: Duration::from_secs(24 * 3600), state: Arc::default() }
     }
 
-    /// Remembers what was processed for this long.
+    /// Remembers processed deliveries for this long.
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self

@@ -1,6 +1,6 @@
 //! A target of deliveries, for any server.
 //!
-//! A [`Webhook`] takes requests of the `http` crate and gives responses; what it accepts comes out of a
+//! A [`Webhook`] takes requests of the `http` crate and gives responses. Accepted deliveries come out of a
 //! [`Receiver`](cloudevents_transport::Receiver), so that a handler that was written for a broker works for webhooks. The response to a
 //! delivery is sent when its message is settled.
 //!

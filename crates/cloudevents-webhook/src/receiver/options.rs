@@ -1,4 +1,4 @@
-//! What a target accepts.
+//! The rules of a target.
 
 use super::{IdempotencyStore, VerifyToken, event_grid::Subscriptions, idempotency::Store, token::Tokens};
 use crate::{
@@ -15,14 +15,14 @@ use std::{fmt, sync::Arc, time::Duration};
 /// The largest body, unless the program sets another limit.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// What a [`Webhook`](super::Webhook) accepts, and how it responds.
+/// The deliveries that a [`Webhook`](super::Webhook) accepts, and how it responds.
 ///
 /// A delivery has to prove who sends it, by an access token, a signature or both. Opening a webhook without either fails, unless
 /// [`unauthenticated`](Self::unauthenticated) says that this is meant.
 #[derive(Clone)]
 pub struct WebhookOptions {
-    /// How messages are read: limits of size and time, formats, and what may be in flight. The options of connections do not apply.
-    /// Default: as [`HttpReceiverOptions`], with bodies of at most 1 MiB, because anyone may send to a webhook.
+    /// How messages are read: limits of size and time, formats, and messages in flight. The options of connections do not apply. Default:
+    /// as [`HttpReceiverOptions`], with bodies of at most 1 MiB, because anyone may send to a webhook.
     pub http: HttpReceiverOptions,
     pub(super) consent: Option<Consent>,
     pub(super) highest_rate: Rate,
@@ -44,7 +44,7 @@ pub struct WebhookOptions {
 
 type ConvertBy = dyn Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync;
 
-/// What makes events of requests that are not CloudEvents.
+/// The converter that makes events of requests that are not CloudEvents.
 #[derive(Clone)]
 pub(super) enum Convert {
     By(Arc<ConvertBy>),
@@ -154,12 +154,12 @@ impl WebhookOptions {
         self
     }
 
-    /// Recognises deliveries that come again: one that was processed gets 2xx without coming to the handler, one that is being
-    /// processed gets 503.
+    /// Recognises deliveries that come again. A delivery that was processed gets 2xx without coming to the handler. A delivery that is
+    /// being processed gets 503.
     ///
-    /// They are recognised by the id that is signed, such as `webhook-id` of Standard Webhooks, whatever event they carry; without one, by
-    /// source and id of the event; batches, by a digest of the body ([`DeliveryKey`](crate::DeliveryKey)). For an event that may come under
-    /// several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
+    /// Deliveries are recognised by the signed id, such as `webhook-id` of Standard Webhooks, with any event. Without a signed id, they are
+    /// recognised by source and id of the event. Batches are recognised by a digest of the body ([`DeliveryKey`](crate::DeliveryKey)). For
+    /// an event that may come under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self
@@ -178,17 +178,19 @@ impl WebhookOptions {
     /// Chooses status codes that these senders interpret correctly. If senders would retry after the status of a permanent refusal, but not
     /// after 400, the response is 400. For example, Event Grid retries after 404, 415 and 422. Default: [`Practice::CloudEvents`].
     ///
-    /// [`Practice::EventGrid`] also takes the sender of a delivery from `Origin` where `WebHook-Request-Origin` is absent, as releases 1.0
-    /// and 1.0.1 of the webhook specification had it, because Event Grid does so. What its services write into events needs a leniency
-    /// beside it: [`Peer::EventGrid`](cloudevents_core::Peer::EventGrid).
+    /// If `WebHook-Request-Origin` is absent, [`Practice::EventGrid`] takes the sender of a delivery from `Origin`, because Event Grid
+    /// sends it so. Releases 1.0 and 1.0.1 of the webhook specification had it, too. Events of its services also need a leniency:
+    /// [`Peer::EventGrid`](cloudevents_core::Peer::EventGrid).
     pub fn senders(mut self, practice: Practice) -> Self {
         self.practice = practice;
         self
     }
 
-    /// Receives Event Grid's own schema, of subscriptions with one of these names: the response to their validation repeats the code of the
-    /// request, and no request of theirs needs an origin, because Event Grid sends none with them; [`convert`](Self::convert) makes events
-    /// of what follows. Event Grid's subscriptions with the CloudEvents schema use the handshake and do not need it.
+    /// Receives Event Grid's own schema, of subscriptions with one of these names.
+    ///
+    /// The response to their validation repeats the code of the request. No request of theirs needs an origin, because Event Grid sends
+    /// none with them. [`convert`](Self::convert) makes events of the requests that follow. Event Grid's subscriptions with the CloudEvents
+    /// schema use the handshake and do not need it.
     ///
     /// A request needs a token as any delivery does. Event Grid does not sign.
     pub fn event_grid_validation<T: Into<Box<str>>>(
@@ -199,13 +201,14 @@ impl WebhookOptions {
         self
     }
 
-    /// Makes events of requests that are not CloudEvents, such as GitHub's. An error of the function gets the response of
-    /// [`Problem::of_request`](cloudevents_http::Problem::of_request): 415 if it is of kind
+    /// Makes events of requests that are not CloudEvents, such as GitHub's.
+    ///
+    /// An error of the function gets the response of [`Problem::of_request`](cloudevents_http::Problem::of_request): 415 if it is of kind
     /// [`NotACloudEvent`](ErrorKind::NotACloudEvent), and 400 for most others.
     ///
-    /// What the function reads from headers is unsigned under a signature of the body. Where it makes the id or the source of that, a
-    /// captured delivery with other headers is handled again, also with an idempotency store: take both from the body, or make the id of
-    /// its [`DeliveryKey::of_body`](crate::DeliveryKey::of_body), which then identifies the delivery by itself.
+    /// Under a signature of the body, the headers are unsigned. If the function makes the id or the source of headers, a captured delivery
+    /// with other headers is handled again, also with an idempotency store. So take both from the body. Or make the id of its
+    /// [`DeliveryKey::of_body`](crate::DeliveryKey::of_body), which then identifies the delivery by itself.
     pub fn convert(
         mut self,
         convert: impl Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync + 'static,
@@ -214,12 +217,13 @@ impl WebhookOptions {
         self
     }
 
-    /// Makes events of requests whose bodies are documents of other systems, by these adapters, in place of [`convert`](Self::convert). The
-    /// events of a document are a batch, and settled together. A body that no adapter fits gets 415, and one that an adapter cannot
-    /// convert 400.
+    /// Makes events of requests whose bodies are documents of other systems, by these adapters, in place of [`convert`](Self::convert).
     ///
-    /// Under a signature, adapters see no headers, which it may not cover: what they take from headers otherwise comes from the body, such
-    /// as the id of a delivery of GitLab.
+    /// The events of a document are a batch, and settled together. A body that no adapter fits gets 415, and a body that an adapter cannot
+    /// convert gets 400.
+    ///
+    /// Under a signature, adapters see no headers, because it may not cover them. Then values that adapters take from headers otherwise
+    /// come from the body, such as the id of a delivery of GitLab.
     ///
     /// ```
     /// use cloudevents_adapters::Adapters;

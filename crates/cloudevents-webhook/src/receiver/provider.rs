@@ -1,4 +1,4 @@
-//! What conversions of payloads that are not CloudEvents share.
+//! Functions that conversions of payloads that are not CloudEvents share.
 
 use cloudevents_core::{Error, ErrorKind};
 use serde_json::Value;

@@ -20,7 +20,7 @@ pub(super) fn busy(detail: &'static str, after: Duration) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(after)
 }
 
-/// The response to what is not accepted, with a status that means the same to the sender.
+/// The response to a refused request, with a status that means the same to the sender.
 #[cold]
 pub(super) fn problem(problem: Problem, practice: Practice) -> Response<Bytes> {
     let status = problem.status();
@@ -62,7 +62,7 @@ pub(super) fn reply(mut response: Response<Bytes>) -> Response<Bytes> {
     if response.body().is_empty() {
         *response.status_mut() = StatusCode::NO_CONTENT;
     } else {
-        // What the payload is without a type (RFC 9110, section 8.3).
+        // A payload without a type is this (RFC 9110, section 8.3).
         response
             .headers_mut()
             .entry(header::CONTENT_TYPE)

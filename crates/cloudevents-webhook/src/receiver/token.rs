@@ -35,7 +35,7 @@ pub trait VerifyToken: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
-/// What deliveries need.
+/// The tokens that deliveries need.
 #[derive(Clone, Default)]
 pub(super) struct Tokens {
     bearers: Vec<Box<str>>,

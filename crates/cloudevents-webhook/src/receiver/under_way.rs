@@ -8,7 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 use tracing::Instrument as _;
 
-/// How long the response waits until a store has recorded what became of the delivery.
+/// How long the response waits until a store has recorded the result of the delivery.
 const RECORDED: Duration = Duration::from_secs(1);
 
 /// A delivery that is under way.
@@ -19,7 +19,7 @@ pub(super) enum UnderWay {
 }
 
 impl UnderWay {
-    /// Delivers what the store does not know, if it `may_come`. The settlement counts even when the sender has hung up.
+    /// Delivers the message if the store does not know it and it `may_come`. The settlement counts even when the sender has hung up.
     pub(super) fn once(
         Store(store): Store,
         (key, may_come): (DeliveryKey, impl FnOnce() -> Result<(), Problem> + Send + 'static),
@@ -51,7 +51,7 @@ impl UnderWay {
                     false => store.abandon(key, claim).await,
                 };
                 if let Err(error) = recorded {
-                    // It was processed or not, whatever the store says.
+                    // The store does not change whether it was processed.
                     tracing::warn!(%error, %key, "the idempotency store failed");
                 }
             });

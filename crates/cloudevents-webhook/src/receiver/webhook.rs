@@ -46,26 +46,29 @@ const ACCOUNTS: usize = 3 * 1024;
 ///
 /// | request | response |
 /// |---|---|
-/// | `OPTIONS` of an allowed origin | 200 with the headers of consent; 202 where consent is given by callback |
-/// | `OPTIONS` of another origin | 403; 405 without `WebHook-Request-Origin`, and where there is no handshake |
-/// | a delivery that the handler accepts | 204, or 201 or 202 by the options; 200 with the handler's reply |
-/// | one that was processed before | the same, without the reply |
-/// | one that is being processed, is retried or released, or has no room; a handler that takes too long | 503 with `Retry-After` |
-/// | one that the handler rejects | 422 |
+/// | `OPTIONS` of an allowed origin | 200 with the headers of consent. 202 if consent is given by callback |
+/// | `OPTIONS` of another origin | 403. 405 without `WebHook-Request-Origin`, and if there is no handshake |
+/// | a delivery that the handler accepts | 204, or 201 or 202 by the options. 200 with the handler's reply |
+/// | a delivery that was processed before | the same, without the reply |
+/// | a delivery that is being processed, is retried or released, or finds no permit; a handler that takes too long | 503 with `Retry-After` |
+/// | a delivery that the handler rejects | 422 |
 /// | beyond the rate | 429 with `Retry-After` |
 /// | of an origin that is not allowed, or with a signature that does not fit | 403 |
-/// | without a token, or with one that is not accepted | 401; with two, 400 |
+/// | without a token, or with a token that is not accepted | 401. 400 with two tokens |
 /// | no content type, no payload, or a malformed event | 400 |
 /// | of another content type; in binary mode, under a signature of the body | 415 with `Accept` |
 /// | too large, too slow | 413, 408 |
 /// | once the target has retired | 410 |
 ///
-/// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
-/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. It holds for new deliveries, for those that
-/// come up to three times more in a minute, and for those that come more often, each apart from the rest. A handler sees neither the token
-/// nor the header `Authorization`; of the native form of a delivery, which is the [`Parts`] of its request, the extensions have a
-/// [`Verified`](crate::signature::Verified) where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
-/// idempotency store.
+/// The cheapest checks come first: the head of a request is checked before its body is read, and the body before it is decompressed and
+/// decoded.
+///
+/// If there is a signature, the rate counts only signed deliveries. It holds for three kinds of deliveries, each apart from the rest: new
+/// deliveries, deliveries that come up to three times more in a minute, and deliveries that come more often.
+///
+/// A handler sees neither the token nor the header `Authorization`. The native form of a delivery is the [`Parts`] of its request. Its
+/// extensions have a [`Verified`](crate::signature::Verified) if a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) if
+/// there is an idempotency store.
 #[derive(Clone)]
 pub struct Webhook(pub(super) Arc<Inner>);
 
@@ -73,7 +76,7 @@ pub(super) struct Inner {
     exchange: Exchange,
     options: WebhookOptions,
     consent: Option<Consent>,
-    /// By origin, and what is repeated apart from the rest.
+    /// By origin, and repeated deliveries apart from the rest.
     pace: Mutex<Pace<(Option<Origin>, Times)>>,
     counted: Mutex<Counted>,
     pending: Pending,
@@ -83,8 +86,8 @@ pub(super) struct Inner {
 impl Webhook {
     /// Opens a target, and the receiver that its deliveries come from.
     ///
-    /// Errors, of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), say what is missing among the options: how senders are
-    /// recognised, for example.
+    /// Errors, of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), name the missing option: how senders are recognised, for
+    /// example.
     pub fn open(options: WebhookOptions) -> Result<(Self, Receiver), Error> {
         options.check()?;
         let (exchange, receiver) = Exchange::new(options.http.clone());
@@ -179,7 +182,7 @@ impl Inner {
             Checked::Answered(response) => return Ok(Taken::Answered(response)),
             Checked::Head(head) => head,
         };
-        // The exchange shows what it refuses.
+        // The exchange shows its own refusals.
         let read = self.exchange.read_body(&mut parts.headers, body).await?;
         Ok(Taken::Read(read, head))
     }
@@ -284,7 +287,7 @@ impl Inner {
         written?.parse().ok().filter(|origin| consent.allows(origin))
     }
 
-    /// Counts a delivery. Somebody may send again what was `signed`: what is repeated has the same rate, of its own.
+    /// Counts a delivery. A peer may send a `signed` delivery again. Repeated deliveries have the same rate, of their own.
     fn check_rate_of(&self, origin: Option<Origin>, signed: Option<DeliveryKey>) -> Result<(), Problem> {
         let rate = self.options.highest_rate;
         let Some(burst) = rate.limit() else { return Ok(()) };
@@ -292,7 +295,7 @@ impl Inner {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let times = signed.map_or(Times::New, |signed| counted.times(signed, now));
-        // Whoever repeats what is signed may invent an origin for each repeat.
+        // A peer that repeats a signed delivery may invent an origin for each repeat.
         let origin = origin.filter(|_| times != Times::Often);
         pace.take((origin, times), rate, burst.get(), now).map_err(|after| {
             let status = StatusCode::TOO_MANY_REQUESTS;
@@ -359,7 +362,7 @@ impl Inner {
             let with = &self.exchange.options().receiver.decoding;
             key(verified.as_ref(), &decoded, &mut read, with)
         });
-        // Not before, and not where it may be a replay: what anybody can send must not use up the rate of those who sign.
+        // Not before, and not for a possible replay: deliveries that anybody can send must not use up the rate of senders that sign.
         let origin = self.origin(read.parts());
         if signed.is_some() && key.is_none() {
             self.check_rate_of(origin.clone(), signed)?;
@@ -413,20 +416,20 @@ fn marked(mut response: Response<Bytes>, place: Option<TokenPlace>) -> Response<
     response
 }
 
-/// What a head says.
+/// The result of checking a head.
 enum Checked<'a> {
     /// It is a handshake.
     Answered(Response<Bytes>),
     Head(Head<'a>),
 }
 
-/// What became of a request by its head.
+/// The result of checking the head and reading the body.
 enum Taken<'a> {
     Answered(Response<Bytes>),
     Read(ReadBody, Head<'a>),
 }
 
-/// What the head of a request says.
+/// The results of the checks that later steps need.
 struct Head<'a> {
     /// Of a validation event.
     validation: Option<&'a Subscriptions>,
@@ -436,7 +439,7 @@ struct Head<'a> {
     coding: Vec<HeaderValue>,
 }
 
-/// What became of a request that was read.
+/// The result of a request that was read.
 enum Admitted {
     Answered(Response<Bytes>),
     UnderWay(UnderWay),

@@ -12,7 +12,7 @@ const SIGNATURE: &str = "x-hub-signature-256";
 /// `X-Hub-Signature-256: sha256=...`, the HMAC-SHA256 of the body in hexadecimal digits
 /// ([GitHub](https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries)).
 ///
-/// It signs neither an id nor a time: whoever has seen a delivery can send it again for as long as the secret is the same.
+/// It signs neither an id nor a time. A peer that has seen a delivery can send it again for as long as the secret is the same.
 /// `X-GitHub-Delivery` is not signed. Remember the [key](cloudevents_core::EventKey) of the event where that matters.
 ///
 /// ```

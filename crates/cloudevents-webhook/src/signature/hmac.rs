@@ -8,7 +8,7 @@ use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use http::{HeaderName, request::Parts};
 use std::time::{Duration, SystemTime};
 
-/// A header with the HMAC-SHA256 of the body, or of a time and the body: the scheme of many senders, of which each has its own names.
+/// A header with the HMAC-SHA256 of the body, or of a time and the body. Many senders use this scheme, each with its own names.
 ///
 /// | sender | options |
 /// |---|---|
@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime};
 /// | [Shopify](https://shopify.dev/docs/apps/build/webhooks/subscribe/https) | [`shopify`](Self::shopify) |
 /// | others | [`new`](Self::new), and [`prefixed`](Self::prefixed), [`base64`](Self::base64), [`timed`](Self::timed) as their documents have it |
 ///
-/// It signs no id, and without [`timed`](Self::timed) no time either: whoever has seen a delivery can send it again for as long as the
-/// secret is the same.
+/// It signs no id, and without [`timed`](Self::timed) no time either. Without a time, a peer that has seen a delivery can send it again for
+/// as long as the secret is the same.
 ///
 /// ```
 /// use cloudevents_webhook::signature::{HmacSignature, Sign, Verify};
@@ -41,7 +41,7 @@ pub struct HmacSignature {
     keys: Vec<VerifyingKey>,
 }
 
-/// Where the time is, and what surrounds it before the body.
+/// The header with the time, and the texts around the time before the body.
 #[derive(Clone, Copy, Debug)]
 struct Timed {
     header: &'static str,
@@ -90,8 +90,8 @@ impl HmacSignature {
         self
     }
 
-    /// What is signed is this text, the time of the header in seconds since 1970, this text, and the body. A header whose name is not one
-    /// is never there, so that every signature is refused.
+    /// Also signs a time: the signed text is `before`, the time of the header in seconds since 1970, `after`, and the body. If `header` is
+    /// not a header name, the header is never there, so every signature is refused.
     pub fn timed(mut self, header: &'static str, before: &'static str, after: &'static str) -> Self {
         self.timed = Some(Timed { header, before, after });
         self

@@ -9,10 +9,10 @@
 //! | [Slack](HmacSignature::slack), and others with a time | yes | yes | time, body | yes |
 //! | [Shopify](HmacSignature::shopify), and others without | yes | yes | body | no |
 //! | [Azure Web PubSub](WebPubSub) | yes | no | the connection's id | no |
-//! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | what the verifier requires; attributes and an id, too | yes |
+//! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | the components that the verifier requires; attributes and an id, too | yes |
 //!
-//! A signature over the body alone leaves the attributes of a binary-mode message unsigned: whoever can resend a delivery can change its
-//! type or source. [`Verified::coverage`] says what a signature covers.
+//! A signature over the body alone leaves the attributes of a binary-mode message unsigned. A peer that can resend a delivery can change
+//! its type or source. [`Verified::coverage`] names the signed parts.
 
 mod github;
 mod hmac;
@@ -35,14 +35,14 @@ pub use web_pubsub::WebPubSub;
 use http::request::Parts;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How far the time of a signature may be from now, either way: what Standard Webhooks' and Stripe's own libraries allow.
+/// How far the time of a signature may be from now, either way. Standard Webhooks' and Stripe's own libraries have the same limit.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// Checks the signature of a request.
 ///
 /// `body` is the body as it came, before any decoding of its content. `now` is the time to hold the signature's against.
 pub trait Verify: Send + Sync {
-    /// Says what the signature covers, or why there is none to rely on.
+    /// Returns the coverage of the signature, or the reason why there is no signature to rely on.
     fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError>;
 }
 
@@ -50,12 +50,12 @@ pub trait Verify: Send + Sync {
 pub trait Sign: Send + Sync {
     /// Adds the headers of a signature.
     ///
-    /// `id` identifies the delivery and stays the same over its retries; `now` is the time of this attempt. Errors say what about the
-    /// request cannot be signed.
+    /// `id` identifies the delivery and stays the same over its retries. `now` is the time of this attempt. Errors name the part of the
+    /// request that cannot be signed.
     fn sign(&self, request: &mut Parts, body: &[u8], id: &str, now: SystemTime)
     -> Result<(), SignatureError>;
 
-    /// What the signature covers. Senders write structured mode where it does not cover attributes. The default is the body.
+    /// The coverage of the signature. If it does not cover attributes, senders write structured mode. The default is the body.
     fn coverage(&self) -> Coverage {
         Coverage::Body
     }

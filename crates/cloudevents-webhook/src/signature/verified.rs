@@ -1,15 +1,15 @@
-//! What verifying a signature results in.
+//! Results of verifying a signature.
 
 use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, time::SystemTime};
 
-/// What a signature covers.
+/// The parts of a request that a signature covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Coverage {
     /// The body, the headers that hold attributes, the content type and the content coding: binary mode can be relied on.
     Attributes,
-    /// The body: structured mode can be relied on; in binary mode the attributes are whatever the network made of them.
+    /// The body: structured mode can be relied on. In binary mode the network may have changed the attributes.
     Body,
     /// Neither: the signature shows only that the sender once knew the secret.
     Nothing,
@@ -19,7 +19,7 @@ pub enum Coverage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// What it covers.
+    /// The parts that it covers.
     pub coverage: Coverage,
     /// The signed id of the delivery, for an idempotency store; `None` where the scheme signs none.
     pub id: Option<Box<str>>,

@@ -5,7 +5,7 @@ use http::{HeaderMap, header, request::Parts};
 use sfv::InnerList;
 use std::fmt::Write;
 
-/// What is signed: a line for each component, and one for the parameters. The authority is that of the request unless it is given.
+/// The signed text: a line for each component, and one for the parameters. The authority is that of the request unless it is given.
 pub(super) fn base(
     request: &Parts,
     authority: Option<&str>,
@@ -56,7 +56,7 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     value.to_str().ok().map(str::trim)
 }
 
-/// A receiver takes it to be that of deliveries: what it sees may be that of a proxy's request.
+/// A receiver assumes the scheme of deliveries, `https`, because the request that it sees may be that of a proxy.
 fn scheme<'a>(request: &'a Parts, expected: Option<&str>) -> &'a str {
     request.uri.scheme_str().filter(|_| expected.is_none()).unwrap_or("https")
 }

@@ -23,21 +23,22 @@ const ID: &str = "webhook-id";
 /// Signatures that a request may have.
 const SIGNATURES: usize = 8;
 
-/// Checks [HTTP message signatures](https://www.rfc-editor.org/rfc/rfc9421) made with HMAC-SHA256, Ed25519, ECDSA on P-256, or RSA-PSS
-/// with SHA-512.
+/// Checks [HTTP message signatures](https://www.rfc-editor.org/rfc/rfc9421).
 ///
-/// A signature counts when it covers every required component (unless set otherwise: the method, the authority, the path and the digest
-/// of the body), names a time that is near enough, and fits a key. A covered `content-digest` is compared with the body. The coverage
-/// is [`Coverage::Attributes`] when each `ce-` header, the content type and the content coding are covered, too.
+/// They are made with HMAC-SHA256, Ed25519, ECDSA on P-256, or RSA-PSS with SHA-512.
 ///
-/// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to
-/// this one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
+/// A signature counts when it covers every required component, names a time that is near enough, and fits a key. Unless set otherwise, the
+/// method, the authority, the path and the digest of the body are required. A covered `content-digest` is compared with the body. The
+/// coverage is [`Coverage::Attributes`] when each `ce-` header, the content type and the content coding are covered, too.
 ///
-/// The id of the delivery is in a header ([`id_in`](Self::id_in)) and counts if the signature covers it; there has to be one. A nonce is no
-/// id: a sender may use a fresh one for each attempt.
+/// The authority is the one that the program names, and `Host` does not count. Otherwise another receiver with the same key could send its
+/// deliveries to this one, with the `Host` that they were signed for. So a proxy that changes `Host` changes nothing.
 ///
-/// Not supported are components with parameters, and those of responses and of the request that a response belongs to: a signature that
-/// covers one is refused.
+/// The id of the delivery is in a header ([`id_in`](Self::id_in)), and counts if the signature covers it. Then the header has to be there
+/// once. A nonce is no id: a sender may use a fresh one for each attempt.
+///
+/// Not supported are components with parameters, components of responses, and components of the request that a response belongs to. A
+/// signature that covers one is refused.
 ///
 /// ```
 /// use cloudevents_webhook::signature::{Coverage, MessageSignatures, MessageSigner, Sign, SigningKey, Verify};
@@ -104,8 +105,8 @@ impl MessageSignatures {
         self
     }
 
-    /// Sets what a signature has to cover. The target URI counts as authority, path and query. A header that a signer leaves unsigned can
-    /// be taken away: require those that the signer always sends, such as `content-encoding` where it always compresses.
+    /// Sets the components that a signature has to cover. The target URI counts as authority, path and query. A header that a signer leaves
+    /// unsigned can be taken away. So require the headers that the signer always sends, such as `content-encoding` if it always compresses.
     pub fn require(mut self, components: impl IntoIterator<Item = Component>) -> Self {
         self.required = components.into_iter().collect();
         self
@@ -183,7 +184,7 @@ impl MessageSignatures {
     }
 }
 
-/// Whether a header is part of an event in binary mode: the content coding decides what the data are.
+/// Whether a header is part of an event in binary mode. The content coding is, because it decides how the data are read.
 fn makes_event(name: &HeaderName) -> bool {
     let content = [http::header::CONTENT_TYPE, http::header::CONTENT_ENCODING];
     content.contains(name) || name.as_str().starts_with("ce-")
@@ -247,7 +248,7 @@ fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str>, S
     value.as_string().map(|text| Some(text.as_str())).ok_or(SignatureError::Malformed(INPUT))
 }
 
-/// As the signer wrote it: what is signed is the text of the parameters.
+/// As the signer wrote it, because the text of the parameters is signed.
 fn serialize(covered: &InnerList) -> Option<String> {
     vec![ListEntry::InnerList(covered.clone())].serialize()
 }
