@@ -42,7 +42,7 @@ impl<'a> Batch<'a> {
         self.owned.iter().chain(self.borrowed.iter().copied())
     }
 
-    /// Returns the specversion that all events have; `None` for an empty batch.
+    /// Returns the specversion that all events have. `None` for an empty batch.
     ///
     /// Errors are of kind [`MixedSpecversions`](ErrorKind::MixedSpecversions) and carry the index of the first event with another one
     /// (clause CE-Message-a).

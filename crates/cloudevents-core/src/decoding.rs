@@ -3,7 +3,7 @@
 use crate::{Error, Formats, Leniency, Repair};
 use alloc::vec::Vec;
 
-/// Options for decoding: formats, limits and leniency. The default is strict, with the default limits and no formats; bindings always
+/// Options for decoding: formats, limits and leniency. The default is strict, with the default limits and no formats. Bindings always
 /// decode JSON.
 ///
 /// Programs that use `cloudevents-kit` begin with its function `decoding()`: these options, with every format that the build has.
@@ -58,7 +58,7 @@ impl DecodeOptions {
 
 /// Upper bounds enforced while decoding. Exceeding one is an error of kind `too-large`, `too-many` or `too-deep`.
 ///
-/// The specification requires consumers to accept events of 64 KiB; the defaults are well above.
+/// The specification requires consumers to accept events of 64 KiB. The defaults are well above.
 ///
 /// ```
 /// let limits = cloudevents_core::Limits::default();

@@ -113,8 +113,8 @@ impl Error {
         self
     }
 
-    /// The longest wait that a peer can request: one day. A peer that requests more, by an absolute time in place of a number of seconds
-    /// for example, is tried again after a day.
+    /// The longest wait that a peer can request: one day. If a peer requests a longer wait, by an absolute time in place of a number of
+    /// seconds for example, it is tried again after a day.
     pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
     /// How long the peer asks to wait before the next attempt, at most [`LONGEST_RETRY_AFTER`](Self::LONGEST_RETRY_AFTER). The error is
@@ -174,10 +174,11 @@ impl Error {
         self.0.help.as_deref()
     }
 
-    /// Whether the same attempt may succeed later, unchanged: after a lost connection or a deadline, or when a peer is busy. The default is
-    /// `true` only for [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) and
-    /// [`Unreachable`](ErrorKind::Unreachable). A binding says otherwise where it knows better: a peer that refuses because it has no room,
-    /// or because a stream or a queue is missing that can be made, may not refuse later.
+    /// Whether the same attempt may succeed later, unchanged: after a lost connection or a deadline, or when a peer is busy.
+    ///
+    /// The default is `true` only for [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) and
+    /// [`Unreachable`](ErrorKind::Unreachable). A binding that knows better sets another value: a peer that refuses because it is full, or
+    /// because a stream or a queue is missing that can be made, may not refuse later.
     ///
     /// ```
     /// use cloudevents_core::{Error, ErrorKind};
@@ -211,7 +212,7 @@ impl Error {
         &self.0.others
     }
 
-    /// This mistake, and then those that were found together with it, each alone.
+    /// This mistake, and then the mistakes that were found together with it, each alone.
     ///
     /// ```
     /// use cloudevents_core::{Error, Event};
@@ -323,7 +324,7 @@ macro_rules! kinds {
                 match self { $(Self::$kind => $code,)* }
             }
 
-            /// The kind with this code; `None` if the code is unknown.
+            /// The kind with this code. `None` if the code is unknown.
             ///
             /// ```
             /// use cloudevents_core::ErrorKind;

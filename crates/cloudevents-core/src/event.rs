@@ -77,7 +77,8 @@ impl Event {
         self.core_text(Core::Type)
     }
 
-    /// The media type of the payload, as stated in the event. See [`content_type`](Self::content_type) for one that the payload implies.
+    /// The media type of the payload, as stated in the event. [`content_type`](Self::content_type) also returns a type that the payload
+    /// implies.
     #[inline]
     pub fn datacontenttype(&self) -> Option<MediaType<'_>> {
         self.optional(Core::DataContentType).map(MediaType::known)
@@ -131,7 +132,7 @@ impl Event {
         self.optional(Core::Time).map(Timestamp::known)
     }
 
-    /// The attribute of this name, core or extension; `specversion` included.
+    /// The attribute of this name, core or extension. `specversion` is included.
     pub fn attribute(&self, name: &str) -> Option<Value<'_>> {
         if name == "specversion" {
             return Some(Value::String(self.specversion.as_str()));
@@ -151,11 +152,11 @@ impl Event {
         if is_core { None } else { self.attribute(name) }
     }
 
-    /// The extension attribute of this name as a Rust type; `None` when it is absent.
+    /// The extension attribute of this name as a Rust type. `None` when it is absent.
     ///
     /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer again. The
-    /// rules are those of [`FromValue`]. Errors name the attribute; one is of kind [`InvalidName`](ErrorKind::InvalidName) for the name of
-    /// a core attribute, which has its own function.
+    /// rules are the rules of [`FromValue`]. Errors name the attribute. The name of a core attribute, which has its own function, is an
+    /// error of kind [`InvalidName`](ErrorKind::InvalidName).
     ///
     /// ```
     /// use cloudevents_core::Event;

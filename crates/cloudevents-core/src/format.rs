@@ -22,7 +22,7 @@ pub trait Format: Send + Sync + fmt::Debug {
     fn id(&self) -> FormatId;
 
     /// Returns the format as a `'static` reference, so that [documents](Document) can remember it at no cost. A format without settings
-    /// returns a constant; the default returns `None`.
+    /// returns a constant. The default returns `None`.
     #[doc(hidden)]
     fn as_static(&self) -> Option<&'static dyn Format> {
         None
@@ -36,7 +36,7 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// The media type of a document with one event: `application/cloudevents+json`.
     fn media_type(&self) -> MediaType<'static>;
 
-    /// The media type of a document with a batch of events; `None` if the format has no batches.
+    /// The media type of a document with a batch of events. `None` if the format has no batches.
     fn batch_media_type(&self) -> Option<MediaType<'static>> {
         None
     }
@@ -44,7 +44,7 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// Reads a document with one event. The event shares the document's buffer.
     fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error>;
 
-    /// Reads a document with a batch. An invalid event fails the whole batch; the error carries its index.
+    /// Reads a document with a batch. An invalid event fails the whole batch. The error carries its index.
     fn decode_batch(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
         let _ = (document, with);
         Err(no_batches(self.id()))
@@ -199,7 +199,7 @@ impl FormatId {
         Self(Cow::Owned(suffix.to_ascii_lowercase()))
     }
 
-    /// The suffix; for a media type without a suffix, the whole media type.
+    /// The suffix. For a media type without a suffix, this is the whole media type.
     pub fn as_str(&self) -> &str {
         &self.0
     }

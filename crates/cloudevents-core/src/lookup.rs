@@ -78,7 +78,7 @@ impl core::str::FromStr for ResolvedName {
     }
 }
 
-/// The values that a look-up found, by the position of their names. They borrow from the event or document; nothing is allocated.
+/// The values that a look-up found, by the position of their names. They borrow from the event or document. Nothing is allocated.
 ///
 /// See [`Message::look_up`] for an example.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ impl<'a> FoundAttributes<'a> {
         Self { names, values: Values::Picked(picker) }
     }
 
-    /// The value of the attribute with the name at this position; `None` if the event has no such attribute or the position is out of
+    /// The value of the attribute with the name at this position. `None` if the event has no such attribute or the position is out of
     /// range.
     #[inline]
     pub fn get(self, position: usize) -> Option<Value<'a>> {
@@ -114,9 +114,9 @@ impl<'a> FoundAttributes<'a> {
         }
     }
 
-    /// The value of the attribute with this name; `None` if the event has no such attribute or the name was not looked up.
+    /// The value of the attribute with this name. `None` if the event has no such attribute or the name was not looked up.
     ///
-    /// Compares names, so [`get`](Self::get) is faster where the position is known. Of many names, those in alphabetical order are found
+    /// Compares names, so [`get`](Self::get) is faster if the position is known. Of many names, names in alphabetical order are found
     /// fastest.
     pub fn named(self, name: &str) -> Option<Value<'a>> {
         let sorted = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok();
@@ -152,8 +152,8 @@ impl Event {
 impl Message {
     /// Reads the attributes of resolved names, typed as [`Event::attribute`] returns them, without decoding the rest.
     ///
-    /// A document is read in one pass, which stops once all names have been found; the rest is not checked. Attributes of up to 512
-    /// bytes in total need no allocation. A batch is an error of kind [`Batched`](crate::ErrorKind::Batched).
+    /// A document is read in one pass, which stops once all names have been found. The rest is not checked. Attributes of up to 512 bytes
+    /// in total need no allocation. A batch is an error of kind [`Batched`](crate::ErrorKind::Batched).
     ///
     /// ```
     /// use cloudevents_core::{DecodeOptions, Event, Message, ResolvedName, Value};

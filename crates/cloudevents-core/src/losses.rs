@@ -109,7 +109,7 @@ impl<'a> IntoIterator for &'a Losses {
     }
 }
 
-/// How much a loss matters. The order is that of weight.
+/// How much a loss matters. The order is by weight.
 ///
 /// ```
 /// use cloudevents_core::LossClass;

@@ -9,11 +9,11 @@ use core::{
 
 /// A media type with its parameters. It keeps its spelling.
 ///
-/// The grammar is that of RFC 2045, section 5.1, to which RFC 2046 refers: `type/subtype`, then parameters `; name=value`. Spaces
-/// may stand around the semicolon. A value is a token or a quoted string of printable ASCII.
+/// RFC 2045, section 5.1, has the grammar, and RFC 2046 refers to it: `type/subtype`, then parameters `; name=value`. Spaces may stand
+/// around the semicolon. A value is a token or a quoted string of printable ASCII.
 ///
-/// Comparison with `==` follows the specification: type, subtype and parameter names ignore case, parameter values do not (except
-/// those of `charset`, which RFC 2046 defines to ignore it). The order of parameters does not matter.
+/// Comparison with `==` follows the specification. Type, subtype and parameter names ignore case. Parameter values do not, except the
+/// values of `charset`, which RFC 2046 defines to ignore it. The order of parameters does not matter.
 ///
 /// ```
 /// use cloudevents_core::MediaType;

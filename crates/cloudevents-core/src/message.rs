@@ -64,7 +64,7 @@ impl Message {
         }
     }
 
-    /// Returns one attribute as its canonical string, without decoding the rest; `None` if the event has no such attribute. The
+    /// Returns one attribute as its canonical string, without decoding the rest. `None` if the event has no such attribute. The
     /// attribute may be `specversion`.
     ///
     /// A document is read in its own format (see [`Document`]). A batch is an error of kind [`Batched`](ErrorKind::Batched), because its
@@ -79,7 +79,7 @@ impl Message {
 
     /// Decodes the event. A batch is an error of kind [`Batched`](ErrorKind::Batched).
     ///
-    /// A document is read in its own format (see [`Document`]); an unknown format is an error of kind
+    /// A document is read in its own format (see [`Document`]). An unknown format is an error of kind
     /// [`UnknownFormat`](ErrorKind::UnknownFormat).
     pub fn event(&self, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
         match self {
@@ -184,7 +184,7 @@ impl<'a> Mode<'a> {
 
     /// Returns the event as a message in this mode, and the losses. Errors are those of the format.
     ///
-    /// A message in binary mode holds the whole event. Its losses are those that every protocol will have.
+    /// A message in binary mode holds the whole event. Its losses are the losses that every protocol will have.
     pub fn message(self, event: &Event) -> Result<(Message, Losses), Error> {
         match self {
             Self::Binary => Ok((Message::Binary(event.clone()), binary_mode_meaning_losses(event))),

@@ -42,8 +42,8 @@ pub enum Data<'a> {
 impl<'a> Data<'a> {
     /// The bytes of the payload, of any kind, for digests and signatures.
     ///
-    /// They are the bytes of the message: the body in binary mode; of a document, the JSON value or the element as it is written there,
-    /// and the decoded bytes of base64 or of a string. White space, digits and the order of members stay.
+    /// They are the bytes of the message. In binary mode, that is the body. Of a document, it is the JSON value or the element as it is
+    /// written there, or the decoded bytes of base64 or of a string. White space, digits and the order of members stay.
     ///
     /// ```
     /// use cloudevents_core::{Event, Payload};
@@ -76,8 +76,8 @@ impl<'a> Data<'a> {
 /// | [`cbor`](Self::cbor) | binary | CBOR | CBOR | binary |
 /// | [`proto`](Self::proto) | `Any` | `Any` | `Any` | `Any` |
 ///
-/// The bytes never change. A `body` is scanned when [`Event::data`](crate::Event::data) is first called. Decoders create payloads by
-/// the rules of their format; for character data, these are the rules of [`characters`](crate::codec::characters).
+/// The bytes never change. A `body` is scanned when [`Event::data`](crate::Event::data) is first called. Decoders create payloads by the
+/// rules of their format. For character data, these are the rules of [`characters`](crate::codec::characters).
 ///
 /// ```
 /// use cloudevents_core::Payload;
@@ -145,7 +145,7 @@ impl Payload {
         Self::of(Content::Bytes(bytes.into()), Kind::Body)
     }
 
-    /// One XML element. Formats that embed it check it; this constructor does not.
+    /// One XML element. This constructor does not check it. Formats that embed it do.
     pub fn xml(element: impl Into<TextBuffer>) -> Self {
         Self::of(Content::Text(element.into()), Kind::Xml)
     }

@@ -18,22 +18,22 @@ pub enum RepairKind {
     AssumedJson,
     /// A byte order mark before the document was skipped.
     ByteOrderMark,
-    /// The content type was read from a header with another spelling of the name: `Content-Type` or `contentType` for `content-type`,
-    /// where names are case-sensitive. The right name takes precedence; without it, others have to agree. Not in [`Leniency::all`].
+    /// The content type was read from a header with another spelling of the name: `Content-Type` or `contentType` for `content-type`, where
+    /// names are case-sensitive. The right name takes precedence. Without it, all spellings have to agree. Not in [`Leniency::all`].
     ContentTypeName,
     /// `data` of the JSON format that is not a string, under a content type that is not JSON, was read as text, and so was `null`. In the
     /// CBOR format, an item that is no string, under a content type that is not CBOR, was read as its bytes.
     DataAsText,
     /// An optional attribute whose value is invalid was left out.
     DroppedAttribute,
-    /// An attribute whose name is not valid was left out. One that [`LowerCasedName`](Self::LowerCasedName) would make a duplicate is
-    /// left out, too, where both are allowed.
+    /// An attribute whose name is not valid was left out. If both repairs are allowed, an attribute that
+    /// [`LowerCasedName`](Self::LowerCasedName) would make a duplicate is left out, too.
     DroppedName,
     /// Empty parameters of a media type (`application/json;`) were left out, and tabs between parameters became spaces. HTTP allows both
     /// (RFC 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
     EmptyParameter,
-    /// Attributes were read from properties or headers with the prefix of another protocol: `ce-` over MQTT, which has none; `ce-` or
-    /// `cloudEvents:` over Kafka, whose own is `ce_`. There, the content type may be in `Content-Type` or `contentType`. Not in
+    /// Attributes were read from properties or headers with the prefix of another protocol: `ce-` over MQTT, which has no prefix, and `ce-`
+    /// or `cloudEvents:` over Kafka, whose own prefix is `ce_`. There, the content type may be in `Content-Type` or `contentType`. Not in
     /// [`Leniency::all`].
     ForeignPrefix,
     /// A header that must not be there (`ce-datacontenttype`), or that contradicts the content type, was ignored. In RabbitMQ, the property
@@ -100,9 +100,10 @@ impl RepairKind {
         }
     }
 
-    /// The id of the clause that the repaired input breaks, or that allows reading it, as listed in the requirement inventory of the
-    /// test vectors. Of a rule that several bindings or formats have, this is the first; the [cause](Repair::cause) of a repair has
-    /// its own.
+    /// The id of the clause that the repaired input breaks, or that allows reading it. The requirement inventory of the test vectors lists
+    /// it.
+    ///
+    /// If several bindings or formats have the rule, this is the first clause. The [cause](Repair::cause) of a repair has its own.
     pub const fn clause(self) -> &'static str {
         match self {
             Self::AssumedJson | Self::ByteOrderMark => "JSON-3-a",
@@ -122,7 +123,7 @@ impl RepairKind {
         }
     }
 
-    /// The repair with this code; `None` if the code is unknown.
+    /// The repair with this code. `None` if the code is unknown.
     ///
     /// ```
     /// use cloudevents_core::RepairKind;
@@ -164,8 +165,8 @@ impl RepairKind {
 
 /// The repairs that are allowed: none by default.
 ///
-/// As text, it is a list of [codes](RepairKind::code) with commas, `all` or `none`; that is also the URL option `lenient` of senders and
-/// receivers.
+/// As text, it is a list of [codes](RepairKind::code) with commas, `all` or `none`. The URL option `lenient` of senders and receivers is
+/// the same text.
 ///
 /// ```
 /// use cloudevents_core::{Leniency, RepairKind};

@@ -18,7 +18,7 @@ pub(crate) trait Side {
     /// The length of the text.
     fn length(&self) -> usize;
 
-    /// A part of the text; empty if the range is out of bounds.
+    /// A part of the text. Empty if the range is out of bounds.
     fn part(&self, range: Range<usize>) -> &[u8];
 
     /// Appends a text.
@@ -147,7 +147,7 @@ impl NearSide {
         Ok(Piece::new(side_span(start, bytes.len())?, text::is_plain(bytes)))
     }
 
-    /// Appends a text of at most `LONGEST` bytes that a function writes in place; `None` if the function returns `None`.
+    /// Appends a text of at most `LONGEST` bytes that a function writes in place. `None` if the function returns `None`.
     #[inline]
     pub(crate) fn append_written<const LONGEST: usize>(
         &mut self,

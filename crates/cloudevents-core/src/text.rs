@@ -80,7 +80,7 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     }
 }
 
-/// Copies the first `N` and the last `N` bytes and returns them; `None` if there are fewer than `N`.
+/// Copies the first `N` and the last `N` bytes and returns them. `None` if there are fewer than `N`.
 #[inline(always)]
 fn copy_halves<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<([u8; N], [u8; N])> {
     let (first, last) = (*from.first_chunk()?, *from.last_chunk()?);

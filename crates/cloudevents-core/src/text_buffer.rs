@@ -50,7 +50,7 @@ impl TextBuffer {
         self.0.as_bytes()
     }
 
-    /// Returns a part that shares this buffer; `None` if the range is out of bounds or cuts a character.
+    /// Returns a part that shares this buffer. `None` if the range is out of bounds or cuts a character.
     #[inline]
     pub fn slice(&self, range: core::ops::Range<usize>) -> Option<Self> {
         let part = self.0.get(range)?;

@@ -71,7 +71,7 @@ impl<'a> Timestamp<'a> {
         Instant::new(seconds, self.digits(fields), fields.second == 60)
     }
 
-    /// The digits after the decimal point, as written; empty without a decimal point.
+    /// The digits after the decimal point, as written. Empty without a decimal point.
     pub fn fraction(self) -> &'a str {
         self.digits(self.fields())
     }

@@ -15,11 +15,11 @@ pub trait Codec {
         content_type.is(Self::CONTENT_TYPE)
     }
 
-    /// Whether this content type describes the payloads that the codec writes. One that a builder states stays then, and is replaced by
-    /// [`CONTENT_TYPE`](Self::CONTENT_TYPE) otherwise. A codec may read more than it writes: see [`accepts`](Self::accepts).
+    /// Whether this content type describes the payloads that the codec writes. If so, a content type that a builder states stays. Otherwise
+    /// [`CONTENT_TYPE`](Self::CONTENT_TYPE) replaces it. A codec may read more than it writes: see [`accepts`](Self::accepts).
     ///
-    /// The default is [`CONTENT_TYPE`](Self::CONTENT_TYPE) with any parameters, but for JSON with a `charset` other than UTF-8: JSON is
-    /// written as UTF-8 (RFC 8259, section 8.1).
+    /// The default is [`CONTENT_TYPE`](Self::CONTENT_TYPE) with any parameters. JSON with a `charset` other than UTF-8 is an exception,
+    /// because JSON is written as UTF-8 (RFC 8259, section 8.1).
     fn writes(content_type: MediaType<'_>) -> bool {
         content_type.is(Self::CONTENT_TYPE) && (!content_type.is_json() || takes_utf8(content_type))
     }
@@ -58,7 +58,7 @@ pub trait Decode<T>: Codec {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct CodecContext<'a> {
-    /// The event that is being decoded; `None` while one is being built.
+    /// The event that is being decoded. `None` while one is being built.
     pub event: Option<&'a Event>,
     /// The content type, stated or implied.
     pub content_type: Option<MediaType<'a>>,
@@ -86,8 +86,7 @@ pub trait EventData: Sized {
     /// The `type` attribute of events with this payload.
     const TYPE: &'static str;
 
-    /// The codec that reads the payload. It also writes it, if it can [`Encode`] the type; a type that is only received need not
-    /// serialise.
+    /// The codec that reads the payload. It also writes it, if it can [`Encode`] the type. A type that is only received need not serialise.
     type Codec: Decode<Self>;
 }
 

@@ -29,7 +29,7 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// The length of the text without its fragment; `None` if it has none, or is no URI.
+    /// The length of the text without its fragment. `None` if it has none, or is no URI.
     pub(crate) fn length_without_fragment(text: &str) -> Option<usize> {
         let uri = fluent_uri::Uri::parse(text).ok()?;
         let fragment = uri.fragment()?.as_str();
@@ -75,7 +75,7 @@ impl<'a> UriReference<'a> {
         self.0
     }
 
-    /// The reference as an absolute URI; `None` if it is not one.
+    /// The reference as an absolute URI. `None` if it is not one.
     pub fn as_uri(self) -> Option<Uri<'a>> {
         Uri::parse(self.0).ok()
     }

@@ -147,7 +147,7 @@ impl AttributeType {
         }
     }
 
-    /// The type with this name; `None` if the name is unknown.
+    /// The type with this name. `None` if the name is unknown.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name() == name)
     }

@@ -54,8 +54,9 @@ impl Entry {
         self
     }
 
-    /// Sends the message no earlier than this. The deadline of its retries begins then; it [expires](Outgoing::expires_after) as if it had
-    /// been due at once. A replay gives it as long as was left then, or all of that time if nothing was.
+    /// Sends the message no earlier than this. The deadline of its retries begins then. It [expires](Outgoing::expires_after) as if it had
+    /// been due at once. After a replay, it expires after the time that was left when it was due. If no time was left, it expires after the
+    /// whole time.
     pub fn not_before(mut self, time: SystemTime) -> Self {
         self.not_before = Some(time);
         self
@@ -114,7 +115,7 @@ fn identity(outgoing: &Outgoing) -> [Option<Box<str>>; 3] {
 pub struct NewMessage {
     /// The target: 1 to 1,024 bytes, without U+0000.
     pub target: Box<str>,
-    /// The source of the event; `None` for batches and for documents of other formats than JSON.
+    /// The source of the event. `None` for batches and for documents of other formats than JSON.
     pub source: Option<Box<str>>,
     /// The id of the event, with the same exceptions.
     pub id: Option<Box<str>>,

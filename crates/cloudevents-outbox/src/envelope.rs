@@ -13,7 +13,7 @@ use std::{fmt, time::Duration};
 /// The form of the text, for later versions to recognise.
 const VERSION: u32 = 1;
 
-/// Room for the names of members.
+/// Bytes for the names of members.
 const NAMES: usize = 256;
 
 #[derive(Serialize, Deserialize)]
@@ -135,7 +135,7 @@ pub(crate) fn read(text: &str, expires_after: Option<Duration>) -> Result<Outgoi
     })
 }
 
-/// The error for a text of another version: temporary for that of a later release, whose workers read it.
+/// The error for a text of another version. It is temporary for a later release, because workers of that release read the text.
 fn unknown(version: u32) -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_detail(format!("in the store: version {version} of the text is not known here"))

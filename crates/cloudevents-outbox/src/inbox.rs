@@ -24,11 +24,11 @@ pub trait InboxStore: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Begun, Error>> + Send;
 
-    /// Records that the event is handled. Returns whether the lease still was this one's; otherwise nothing changed.
+    /// Records that the event is handled. Returns whether this delivery still had the lease. Otherwise nothing changed.
     fn complete(&self, started: Started, now: SystemTime)
     -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// Ends the lease now. Returns whether it still was this one's; otherwise nothing changed.
+    /// Ends the lease now. Returns whether this delivery still had it. Otherwise nothing changed.
     fn abandon(&self, started: Started, now: SystemTime) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Deletes the keys of at most `limit` events of this consumer that were completed before this time, or whose lease ended before it,

@@ -62,7 +62,7 @@ impl MemoryInbox {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls the function with the event, if it is still that of this beginning.
+    /// Calls the function with the event, if it is not completed and no other delivery has begun with it since.
     fn of(&self, started: &Started, change: impl FnOnce(&mut Row)) -> bool {
         let mut kept = self.kept();
         let name = (Arc::clone(&started.consumer), started.key.clone());

@@ -65,7 +65,7 @@ impl<S: Store> Outbox<S> {
 
     /// Stores a message, durably, and returns its number.
     ///
-    /// Errors: those of [`Entry::encode`], and of the store. After an error of the store, the message may be stored or not.
+    /// Errors are the errors of [`Entry::encode`], and of the store. After an error of the store, the message may be stored or not.
     pub async fn enqueue(&self, entry: Entry) -> Result<u64, Error> {
         let numbers = self.enqueue_all([entry]).await?;
         Ok(numbers.first().copied().unwrap_or_default())
@@ -163,7 +163,7 @@ impl<S: Store> Outbox<S> {
         Ok(replayed)
     }
 
-    /// Returns the targets that failed since their last success, and those that are disabled: at most 1,000 after this name.
+    /// Returns the targets that failed since their last success, and the disabled targets: at most 1,000 after this name.
     pub async fn targets(&self, after: &str) -> Result<Vec<Target>, Error> {
         self.store.targets(after.into()).await
     }
@@ -174,9 +174,9 @@ impl<S: Store> Outbox<S> {
         self.store.set_health(target.into(), health).await
     }
 
-    /// Ends the pause of a target, or enables it: its messages are due again, except those that wait for an attempt of their own.
+    /// Ends the pause of a target, or enables it. Its messages are due again, except for messages that wait for an attempt of their own.
     ///
-    /// A sender that remembers the pause by itself would request it again: resume the target there first, in each process.
+    /// A sender that remembers the pause by itself would request it again. So resume the target there first, in each process.
     pub async fn resume(&self, target: &str) -> Result<(), Error> {
         self.store.set_health(target.into(), Health::default()).await?;
         self.wake();

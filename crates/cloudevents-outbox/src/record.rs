@@ -153,7 +153,7 @@ pub struct Record {
     pub attempts: u32,
     /// When it was enqueued.
     pub enqueued: SystemTime,
-    /// When the next attempt may begin; while one is under way, when its lease ends.
+    /// When the next attempt may begin. While an attempt is under way, when its lease ends.
     pub due: SystemTime,
     /// When it was delivered or became dead.
     pub ended: Option<SystemTime>,
@@ -183,11 +183,11 @@ pub struct Attempt {
     pub detail: Box<str>,
 }
 
-/// How a target did lately. Stores keep it for targets that failed; a target without failures has none.
+/// How a target did lately. Stores keep it for targets that failed. A target without failures has none.
 ///
-/// The messages of a target are not rejected for failing while the target is unavailable, which is after three failures in a row: see
-/// [`Outbox::run`](crate::Outbox::run). Then one message is tried at a time, with growing pauses. If it is in order and is refused, so are
-/// those behind it that are, until one shows whose fault that is.
+/// A target is unavailable after three failures in a row: see [`Outbox::run`](crate::Outbox::run). While it is unavailable, its messages
+/// are not rejected for failing. One message is tried at a time, with growing pauses. If it is in order and is refused, messages behind it
+/// are tried, until one shows whose fault that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {

@@ -11,10 +11,9 @@ use std::{
 
 /// Where an outbox keeps its messages. Several workers, in one process or in several, may share a store.
 ///
-/// Each call is one transaction: when it returns `Ok`, its effect is durable; when it returns an error, it may have happened or not,
-/// and calling it again is safe, except for [`enqueue`](Self::enqueue), which may then store messages twice. Dropping a future does
-/// not undo its call. Errors that may pass are [temporary](Error::is_temporary): a worker tries again after those and ends with
-/// others.
+/// Each call is one transaction. When it returns `Ok`, its effect is durable. When it returns an error, it may have happened or not, and
+/// calling it again is safe. The exception is [`enqueue`](Self::enqueue), which may then store messages twice. Dropping a future does not
+/// undo its call. Errors that may pass are [temporary](Error::is_temporary): a worker tries again after them. It ends with other errors.
 pub trait Store: Send + Sync + 'static {
     /// Stores messages, all or none, and returns their numbers, which grow.
     fn enqueue(&self, messages: Vec<NewMessage>) -> impl Future<Output = Result<Vec<u64>, Error>> + Send;
@@ -22,7 +21,7 @@ pub trait Store: Send + Sync + 'static {
     /// Takes messages that are due, and leases them: see [`Claim`].
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<Claimed, Error>> + Send;
 
-    /// Extends leases until this time. Returns those that were extended; others have passed to another worker.
+    /// Extends leases until this time. Returns the tickets whose lease was extended. The other messages have passed to another worker.
     fn renew(
         &self,
         tickets: Vec<Ticket>,
@@ -73,11 +72,10 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<usize, Error>> + Send;
 
-    /// Returns the targets that failed since their last success, and those that are disabled, sorted by name: at most 1,000 after
-    /// this name.
+    /// Returns the targets that failed since their last success, and the disabled targets, sorted by name: at most 1,000 after this name.
     fn targets(&self, after: Box<str>) -> impl Future<Output = Result<Vec<Target>, Error>> + Send;
 
-    /// Sets the health of a target, in place of all that the store has. [`Health::default`] makes it active.
+    /// Sets the health of a target, in place of the health that the store has. [`Health::default`] makes it active.
     fn set_health(&self, target: Box<str>, health: Health) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Counts the messages. May read all of them.
@@ -115,7 +113,7 @@ pub struct Claim {
     pub together: usize,
     /// The maximum numbers of messages of single targets, sorted by target.
     pub rooms: Vec<(Arc<str>, usize)>,
-    /// The target after which to begin; the first one, if `None`.
+    /// The target after which to begin. If `None`, the claim begins with the first target.
     pub after: Option<Arc<str>>,
 }
 
@@ -216,7 +214,7 @@ impl Share {
         }
     }
 
-    /// How many messages to take of those in order that are due, and of the others.
+    /// How many of the due messages in order to take, and how many of the others.
     pub(crate) fn take(&self, in_order: usize, others: usize) -> (usize, usize) {
         match self.outage {
             _ if self.room == 0 => (0, 0),
@@ -234,7 +232,7 @@ impl Share {
         rest.min(self.left.saturating_sub(in_order))
     }
 
-    /// Whether so many messages in order, or so many others, are as many as there is room for, so that more may be due.
+    /// Whether so many messages in order, or so many others, reach the limit, so that more may be due.
     pub(crate) fn is_full(&self, in_order: usize, others: usize) -> bool {
         if self.room == 0 || self.outage.is_some() {
             return in_order.saturating_add(others) >= self.room.min(1);
@@ -248,8 +246,8 @@ impl Share {
 pub(crate) const IN_ORDER: usize = Health::OUTAGE;
 
 /// The most messages in order that are tried one after the other, while they are refused, after this number of pauses. It doubles with each
-/// one: if all are refused because of the sender, such as for its token, and that is corrected meanwhile, those that were refused before
-/// pass for faulty.
+/// pause. The sender may be at fault for all refusals, with its token for example. If that is corrected meanwhile, the messages that were
+/// refused before are taken for faulty.
 pub(crate) fn most_refused(pauses: u32) -> usize {
     1 << pauses.saturating_sub(1).min(5)
 }
@@ -257,7 +255,7 @@ pub(crate) fn most_refused(pauses: u32) -> usize {
 /// Messages that were claimed.
 #[derive(Clone, Debug, Default)]
 pub struct Claimed {
-    /// The messages; those of a target in the order of sending.
+    /// The messages. The messages of a target are in the order of sending.
     pub messages: Vec<ClaimedMessage>,
     /// Where to begin the next claim. `None` after the last target.
     pub next: Option<Arc<str>>,
@@ -318,7 +316,7 @@ impl Ticket {
 #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
 pub(crate) const LOOKED_AT: usize = 10_000;
 
-/// How far such calls have come: the place of a message in the index of pending ones.
+/// How far such calls have come: the position of a message in the index of pending ones.
 #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
 #[derive(Clone)]
 pub(crate) struct Reached {

@@ -27,10 +27,10 @@ pub struct AccessToken<'a> {
 }
 
 impl<'a> AccessToken<'a> {
-    /// Reads the token of a request: `None` where it has none.
+    /// Reads the token of a request: `None` if it has none.
     ///
-    /// The error says that it has more than one, by header and by query or in either twice (RFC 6750, section 2), or one that cannot
-    /// be read: respond with 400.
+    /// It is an error if the request has more than one token, by header and by query or in either twice (RFC 6750, section 2), or a token
+    /// that cannot be read. Respond with 400.
     pub fn from_request(request: &'a Parts) -> Result<Option<Self>, Error> {
         let several = || invalid("the request has more than one access token");
         let mut headers = request.headers.get_all(header::AUTHORIZATION).iter();

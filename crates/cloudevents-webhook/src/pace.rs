@@ -9,7 +9,7 @@ use std::{
 
 /// Counts deliveries against a rate for each of many keys, in bounded memory.
 ///
-/// A key that has not delivered for long takes no memory. When `capacity` keys deliver at once, the others share one account.
+/// A key that has not delivered for long takes no memory. When `capacity` keys deliver at once, the other keys share one limit.
 #[derive(Debug)]
 pub(crate) struct Pace<K> {
     capacity: usize,

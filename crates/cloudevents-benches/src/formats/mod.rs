@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Format, Payload};
 use std::{hint::black_box, rc::Rc};
 
-/// The row of this input in this direction; `None` if there is no such row.
+/// The row of this input in this direction. `None` if there is no such row.
 pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Result<Row, Failure>> {
     let (name, size) = match input.strip_suffix("-batch-1000") {
         Some(name) => (name, "batch-1000"),

@@ -143,7 +143,7 @@ impl<'d> Assembler<'d> {
         Ok(Piece::new(side_span(start, length)?, false))
     }
 
-    /// Writes a point in time in UTC, as [`Timestamp::format_utc`](crate::Timestamp::format_utc) does; `None` if that returns `None`.
+    /// Writes a point in time in UTC, as [`Timestamp::format_utc`](crate::Timestamp::format_utc) does. `None` if that returns `None`.
     #[inline]
     pub fn push_utc(&mut self, seconds: i64, nanosecond: u32) -> Result<Option<Piece>, Error> {
         let start = self.parts.side.length();
@@ -169,7 +169,7 @@ impl<'d> Assembler<'d> {
         }
     }
 
-    /// Takes an attribute whose name is not in the document. The name of an extension is copied, that of a core attribute is not.
+    /// Takes an attribute whose name is not in the document. The name of an extension is copied. The name of a core attribute is not.
     #[inline]
     pub fn named(&mut self, name: &(impl AsRef<[u8]> + ?Sized), value: Given<'_>) -> Result<(), Error> {
         let name = name.as_ref();
@@ -264,8 +264,8 @@ impl<'d> Assembler<'d> {
         if core.is_required() { self.drop_or_wait(core.as_str(), true, missing()) } else { Ok(()) }
     }
 
-    /// Takes an attribute whose value has none of the seven types. Strict decoding returns the error; lenient decoding drops an
-    /// optional attribute.
+    /// Takes an attribute whose value has none of the seven types. Strict decoding returns the error. Lenient decoding drops an optional
+    /// attribute.
     #[cold]
     pub fn invalid(&mut self, name: Piece, error: Error) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
@@ -376,8 +376,8 @@ impl<'d> Assembler<'d> {
 
     /// Returns the event with this payload.
     ///
-    /// Errors are those of [`complete`](Self::complete), which is called unless it was called after the last attribute, and
-    /// [`TooLarge`](ErrorKind::TooLarge) for a type URL that does not fit. A second call fails, because no attributes are left.
+    /// Calls [`complete`](Self::complete), unless it was called after the last attribute, and returns its errors. A type URL that does not
+    /// fit is an error of kind [`TooLarge`](ErrorKind::TooLarge). A second call fails, because no attributes are left.
     #[inline]
     pub fn finish(&mut self, payload: Option<Payload>) -> Result<Decoded<Event>, Error> {
         // A complete event has at least four attributes.

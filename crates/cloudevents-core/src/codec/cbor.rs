@@ -77,7 +77,7 @@ pub struct Head {
     pub major: u8,
     /// The five low bits of the initial byte.
     info: u8,
-    /// The number, length, tag or bits; `None` for an indefinite length.
+    /// The number, length, tag or bits. `None` for an indefinite length.
     pub argument: Option<u64>,
     /// The offset in the document.
     pub at: usize,
@@ -96,7 +96,7 @@ impl Head {
     }
 }
 
-/// How many items are left in an array, or pairs in a map; `None`: until a break.
+/// How many items are left in an array, or pairs in a map. With `None`, items follow until a break.
 #[derive(Clone, Copy, Debug)]
 pub struct Left(Option<u64>);
 

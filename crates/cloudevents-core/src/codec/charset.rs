@@ -53,7 +53,7 @@ fn has_charset(content_type: MediaType<'_>, names: &[&str]) -> bool {
 /// A text as bytes of a charset.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Encoded {
-    /// The bytes are those of UTF-8.
+    /// The bytes are the same as in UTF-8.
     Same,
     Bytes(Vec<u8>),
     /// The charset lacks a character, or is not known.

@@ -28,7 +28,7 @@ pub enum Detected {
 
 /// Detects the content mode of a message by its content type (clause HTTP-3-c, and the same clause of other bindings).
 ///
-/// Case and parameters do not matter; a parameter may be empty (RFC 9110, section 5.6.6). A `charset` other than UTF-8 is an error of kind
+/// Case and parameters do not matter. A parameter may be empty (RFC 9110, section 5.6.6). A `charset` other than UTF-8 is an error of kind
 /// [`Unsupported`](ErrorKind::Unsupported).
 ///
 /// ```

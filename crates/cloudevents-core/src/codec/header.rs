@@ -26,14 +26,14 @@ pub struct Clauses {
 }
 
 impl Clauses {
-    /// Those of the HTTP binding.
+    /// The clauses of the HTTP binding.
     pub const HTTP: Self = Self {
         quotes: "HTTP-3.1.3.2-e",
         octets: "HTTP-3.1.3.2-b",
         escapes: "HTTP-3.1.3.2-f",
         utf8: "HTTP-3.1.3.2-r",
     };
-    /// Those of the NATS binding.
+    /// The clauses of the NATS binding.
     pub const NATS: Self = Self {
         quotes: "NATS-3.1.3.2-e",
         octets: "NATS-3.1.3.2-b",

@@ -1,4 +1,4 @@
-//! The losses that formats and bindings have in common, and all those of binary mode.
+//! The losses that formats and bindings have in common, and all losses of binary mode.
 
 use super::charset::{self, Encoded};
 use crate::{
@@ -61,8 +61,8 @@ pub fn binary_mode_losses(event: &Event, mode: BinaryMode) -> Losses {
     inexact(event, mode)
 }
 
-/// Returns the losses of binary mode that [change the meaning](LossClass::Meaning), which are those of every protocol: the type URL of a
-/// protobuf payload, and text that the charset of its content type does not have.
+/// Returns the losses of binary mode that [change the meaning](LossClass::Meaning). Every protocol has these: the type URL of a protobuf
+/// payload, and text that the charset of its content type does not have.
 ///
 /// ```
 /// use cloudevents_core::{Event, Payload, codec::binary_mode_meaning_losses};
@@ -99,7 +99,7 @@ pub fn binary_mode_body(event: &Event) -> Option<Bytes> {
     other_charset(event).or_else(|| event.data_bytes().cloned())
 }
 
-/// The payload in the charset of its content type, where its bytes differ from those of [`Event::data_bytes`].
+/// The payload in the charset of its content type, if its bytes differ from the bytes of [`Event::data_bytes`].
 #[inline]
 pub fn other_charset(event: &Event) -> Option<Bytes> {
     match &event.body {

@@ -34,7 +34,7 @@ impl Extension {
     }
 }
 
-/// The text of an attribute of the specification as bytes, which are cheaper to get than text; empty if it is absent.
+/// The text of an attribute of the specification as bytes, which are cheaper to get than text. Empty if it is absent.
 ///
 /// ```
 /// use cloudevents_core::{Event, codec::{CoreName, core_bytes}};
@@ -120,7 +120,7 @@ pub fn attributes_size(event: &Event) -> usize {
     size
 }
 
-/// Returns a text of this event, such as an attribute, as bytes that share the event's buffer; `None` if the text is not in that
+/// Returns a text of this event, such as an attribute, as bytes that share the event's buffer. `None` if the text is not in that
 /// buffer.
 ///
 /// Encoders use it to pass attributes on without copying them.

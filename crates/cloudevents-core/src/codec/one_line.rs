@@ -24,9 +24,9 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Whether a character does something on a terminal, or cannot be seen: control characters, those that change the writing direction
-/// (Unicode Standard Annex 9), and others without width. Joiners, variation selectors and marks, which scripts and emoji need, are not
-/// among them.
+/// Whether a character does something on a terminal, or cannot be seen. These are control characters, characters that change the writing
+/// direction (Unicode Standard Annex 9), and other characters without width. Joiners, variation selectors and marks, which scripts and
+/// emoji need, are not among them.
 pub fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -247,9 +247,8 @@ impl<'a> Scanner<'a> {
         Ok(RawString { start, end, escaped, plain: false })
     }
 
-    /// Reads a string and finds only its end; the caller checks the contents. Control characters, and escapes other
-    /// than that of a quotation mark, are accepted with `escaped` unset. A caller that finds a backslash in the contents has to
-    /// read the string again.
+    /// Reads a string and finds only its end. The caller checks the contents. Control characters, and all escapes but the escape of a
+    /// quotation mark, are accepted with `escaped` unset. A caller that finds a backslash in the contents has to read the string again.
     #[inline]
     pub fn unchecked_string(&mut self) -> Result<RawString, Problem> {
         let start = self.at.wrapping_add(1);
@@ -294,7 +293,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips one value of any kind and returns its range, without surrounding white space.
     ///
-    /// Nesting is tracked in bits, not on the stack; `depth` is the number of levels allowed.
+    /// Nesting is tracked in bits, not on the stack. `depth` is the number of levels allowed.
     #[inline(never)]
     pub fn value(&mut self, depth: u32) -> Result<Range<usize>, Problem> {
         self.white_space();

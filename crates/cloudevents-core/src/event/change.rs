@@ -224,7 +224,7 @@ pub(crate) fn checked(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Err
     Ok(value)
 }
 
-/// Checks that a name is valid, and not that of a core attribute.
+/// Checks that a name is valid, and not the name of a core attribute.
 fn check_extension_name(specversion: SpecVersion, name: &str) -> Result<(), Error> {
     if v03::is_reserved(specversion, name) {
         return Err(reserved(name));

@@ -143,7 +143,7 @@ fn integer<T: TryFrom<i32> + core::str::FromStr>(value: Value<'_>) -> Result<T, 
     })
 }
 
-/// A value of another type than the one that was requested.
+/// A value of another type than the requested one.
 #[cold]
 fn unexpected(expected: AttributeType, value: Value<'_>) -> Error {
     Error::new(ErrorKind::InvalidType)

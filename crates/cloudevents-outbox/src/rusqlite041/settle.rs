@@ -222,7 +222,8 @@ const NEXT: &str = "
     FROM ce_outbox INDEXED BY ce_outbox_pending
     WHERE state = 0 AND target = ?3 AND (ordered, due, number) > (?4, ?5, ?6) ORDER BY ordered, due, number LIMIT ?7";
 
-/// Gives messages up: those that have been due since before the deadline, and some of the others. Changes how far it has come with these.
+/// Gives messages up: all that have been due since before the deadline, and some of the others. Changes how far it has come with the
+/// others.
 pub(super) fn give_up(
     connection: &Connection,
     held_back: &[Arc<str>],

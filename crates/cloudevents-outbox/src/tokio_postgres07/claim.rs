@@ -92,7 +92,7 @@ impl Group {
     }
 }
 
-/// The first messages that a claim found of a target, for its [mark](super::marks), and the number of those that it took.
+/// The first messages that a claim found of a target, for its [mark](super::marks), and the number of messages that it took.
 pub(super) struct Found {
     pub(super) target: Arc<str>,
     pub(super) apart: Option<(i64, i64)>,

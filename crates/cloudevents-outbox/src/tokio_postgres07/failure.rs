@@ -2,7 +2,7 @@
 
 use cloudevents_core::{Error, ErrorKind};
 
-/// Errors that pass by themselves: deadlocks, statements that took too long or were canceled, and those of a server that restarts, fails
+/// Errors that pass by themselves: deadlocks, statements that took too long or were canceled, and errors of a server that restarts, fails
 /// over or is out of resources.
 const PASSES: &[&str] = &["08", "40", "53", "57", "58", "55P03", "25006", "25P03", "25P04"];
 

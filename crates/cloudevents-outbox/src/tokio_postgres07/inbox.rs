@@ -15,8 +15,9 @@ use tokio_postgres::{Client, GenericClient, types::Type};
 /// When to ask again about an event whose lease has ended, and which a transaction still has.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Source and id as the table has them, of the parameters 2 and 3. An index takes rows of up to 2,704 bytes, so an id beside which there is
-/// no room is its digest, under a source that no event has: with a length, so that no other key is the same text.
+/// Source and id as the table has them, of the parameters 2 and 3. An index takes rows of up to 2,704 bytes. If source and id are too long
+/// for that, the digest of both takes the place of the id, under a source that no event has. The digest covers a length, so that no other
+/// key is the same text.
 const SOURCE: &str = "CASE WHEN octet_length($2) + octet_length($3) > 1024 THEN '' ELSE $2 END";
 const ID: &str = "CASE WHEN octet_length($2) + octet_length($3) > 1024
     THEN encode(sha256(convert_to(octet_length($2) || ' ' || $2 || $3, 'UTF8')), 'hex') ELSE $3 END";

@@ -35,7 +35,7 @@ pub(super) struct Mark {
     /// Of the messages without an order: when they are due, and their number.
     pub(super) due: i64,
     pub(super) number: i64,
-    /// Of those in order: the number.
+    /// The number of the messages in order.
     pub(super) in_order: i64,
 }
 
@@ -46,7 +46,7 @@ impl Mark {
 struct Known {
     mark: Mark,
     claimed: usize,
-    /// When to look from the first entry; `None` while somebody does.
+    /// When to look from the first entry. `None` while a look is under way.
     look_at: Option<Instant>,
 }
 
@@ -56,8 +56,8 @@ impl Known {
     }
 }
 
-/// The entries that a look has passed; of the first message without an order, when it is due and its number; the number of the first in
-/// order.
+/// The number of entries that a look has passed. Then the due time and number of the first message without an order. Then the number of the
+/// first message in order.
 pub(super) type Found = (u64, Option<(i64, i64)>, Option<i64>);
 
 #[derive(Default)]

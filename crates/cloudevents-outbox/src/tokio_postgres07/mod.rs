@@ -19,8 +19,8 @@
 //! ([`OutboxOptions::poll`](crate::OutboxOptions::poll)), or at once after [`Outbox::wake`](crate::Outbox::wake). Enqueuing changes no row
 //! but its own, so transactions do not wait for each other.
 //!
-//! Durability is that of the database: with `synchronous_commit = on`, the default, enqueued messages survive a crash. The server may be of
-//! version 12 or newer.
+//! The database decides about durability: with `synchronous_commit = on`, the default, enqueued messages survive a crash. The server may be
+//! of version 12 or newer.
 
 mod claim;
 mod failure;
@@ -75,8 +75,8 @@ pub struct PostgresStore(Arc<Pool>, Arc<Memory>);
 impl PostgresStore {
     /// Connects, and creates the tables as needed: see [`create_tables`].
     ///
-    /// Errors: [`Unreachable`](cloudevents_core::ErrorKind::Unreachable) and [`Refused`](cloudevents_core::ErrorKind::Refused), and those
-    /// of [`create_tables`].
+    /// Errors are of kind [`Unreachable`](cloudevents_core::ErrorKind::Unreachable) and [`Refused`](cloudevents_core::ErrorKind::Refused),
+    /// and the errors of [`create_tables`].
     pub async fn connect<T>(config: Config, tls: T) -> Result<Self, Error>
     where
         T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
@@ -137,10 +137,10 @@ impl PostgresStore {
 
 /// Enqueues a message in a transaction of the program, and returns its number. Errors are those of [`Entry::encode`] and of Postgres.
 ///
-/// In a handler with a limit of attempts, `?` counts one, also where the server only restarts. So that it does not, write
-/// `map_err(|error| if error.is_temporary() { Failure::unavailable(error) } else { error.into() })`, here and for [`complete`]. The
-/// program decides about a `tokio_postgres::Error` of its own statements: `is_closed`, and codes of the classes 08, 53, 57 and 58, are
-/// about the server, and 40 is a deadlock or a conflict.
+/// In a handler with a limit of attempts, `?` counts an attempt, also if the server only restarts. To avoid that, write `map_err(|error| if
+/// error.is_temporary() { Failure::unavailable(error) } else { error.into() })`, here and for [`complete`]. The program decides about a
+/// `tokio_postgres::Error` of its own statements. `is_closed`, and codes of the classes 08, 53, 57 and 58, are about the server. Class 40
+/// is a deadlock or a conflict.
 pub async fn enqueue(transaction: &impl GenericClient, entry: &Entry) -> Result<u64, Error> {
     let numbers = insert(transaction, &[entry.encode(SystemTime::now())?]).await?;
     Ok(numbers.first().copied().unwrap_or_default())

@@ -150,7 +150,7 @@ impl Pool {
     }
 }
 
-/// A call. Dropping it in the middle has the server cancel it; its place is free when the session has ended.
+/// A call. If it is dropped in the middle, the server cancels it. Its permit is free when the session has ended.
 struct Call {
     under_way: Option<(Connection, OwnedSemaphorePermit)>,
     cancel: Cancel,

@@ -100,7 +100,7 @@ async fn check_encoding(client: &impl GenericClient) -> Result<(), Error> {
     }
 }
 
-/// Whether there are all tables: `ce_outbox_pauses` is the one that those of earlier releases lack.
+/// Whether there are all tables. Databases of earlier releases lack only `ce_outbox_pauses`.
 async fn exist(client: &impl GenericClient) -> Result<bool, Error> {
     let sql =
         "SELECT to_regclass('ce_outbox_schema') IS NOT NULL AND to_regclass('ce_outbox_pauses') IS NOT NULL";

@@ -282,7 +282,8 @@ const STOPPED: &str = r#"
     UNION SELECT target COLLATE "C" FROM ce_outbox_pauses WHERE until > $1
     UNION SELECT target COLLATE "C" FROM unnest($2::text[]) AS s (target)"#;
 
-/// Gives messages up: those that have been due since before the deadline, and some of the others. Returns how far it has come with these.
+/// Gives messages up: all that have been due since before the deadline, and some of the others. Returns how far it has come with the
+/// others.
 pub(super) async fn give_up(
     client: &Client,
     held_back: &[Arc<str>],

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::SystemTime};
 use tokio::time::Instant;
 
 /// The most messages of a target at a time, before one was delivered. Each delivery adds one, so that a target that hangs from the
-/// beginning takes few places.
+/// beginning takes few permits.
 pub(super) const FIRST: usize = 4;
 
 /// A target with leased messages, or that had some.
@@ -60,8 +60,8 @@ impl Busy {
         }
     }
 
-    /// Whether nothing is to be sent now: the target requested a pause of one of the messages that are held (of others, the store knows),
-    /// or the sender holds back.
+    /// Whether nothing is to be sent now. Either the target requested a pause of one of the messages that are held (the store knows about
+    /// others), or the sender holds back.
     pub(super) fn is_resting(&self, now: SystemTime) -> bool {
         (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back()
     }

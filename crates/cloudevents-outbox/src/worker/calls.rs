@@ -62,7 +62,7 @@ struct Kind {
 struct Pass {
     after: Option<Arc<str>>,
     has_claimed: bool,
-    /// Whether a target had more messages than there was room, in this pass or in the last one.
+    /// Whether a target had more messages than its limit, in this pass or in the last one.
     is_limited: bool,
     was_limited: bool,
 }

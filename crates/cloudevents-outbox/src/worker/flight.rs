@@ -26,7 +26,7 @@ pub(super) struct Flight {
     pub(super) ordered: bool,
     /// The health of the target, if the store lets this message try it, and if it is refused those in order behind it.
     pub(super) probes: Option<Health>,
-    /// The place at the target, once the attempt begins.
+    /// The destination at the target, once the attempt begins.
     pub(super) destination: Option<Box<str>>,
     pub(super) attempt: u32,
     pub(super) started: SystemTime,
@@ -38,7 +38,7 @@ pub(super) struct Landed {
     pub(super) result: Result<Receipt, Error>,
     /// Whether an error is the fault of this message. Otherwise, it may concern all messages.
     pub(super) is_own_fault: bool,
-    /// When it was begun, by the clock of the store, and by one that is never set.
+    /// When it was begun, by the clock of the store. `begun` is by a clock that is never set.
     pub(super) at: SystemTime,
     pub(super) begun: Instant,
     pub(super) latency: Duration,
@@ -80,7 +80,7 @@ impl Flight {
         Ok(outgoing)
     }
 
-    /// Whether this message, whose attempt has not begun, goes to this place.
+    /// Whether this message, whose attempt has not begun, goes to this destination.
     pub(super) fn goes_to(&self, destination: Option<&str>, now: SystemTime) -> bool {
         // A message that cannot be sent is dead for any destination.
         self.message.outgoing(now).ok().is_none_or(|outgoing| outgoing.destination() == destination)

@@ -51,7 +51,7 @@ struct Worker<S, R> {
     targets: HashMap<Arc<str>, Busy>,
     /// When to try the next message in order of these targets, behind refused ones: its sender held it back.
     resumes: HashMap<Arc<str>, Instant>,
-    /// The number of targets at which to forget those that are idle.
+    /// The number of targets at which to forget idle targets.
     forget_at: usize,
     suspects: Suspects,
     calls: Calls<S>,
@@ -61,7 +61,7 @@ struct Worker<S, R> {
     fatal: Option<Error>,
 }
 
-/// The places that targets hold together which have delivered nothing yet: an eighth of all, and a few. Beyond that, each of them has one.
+/// The part of the permits that targets that have delivered nothing yet hold together: an eighth, and a few. Beyond that, each holds one.
 const UNPROVEN: usize = 8;
 const FEW: usize = 16;
 
@@ -184,7 +184,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         self.resumes.values().copied().chain(self.drain_until).fold(next, Instant::min)
     }
 
-    /// Takes no more messages, and returns those that wait for others.
+    /// Takes no more messages, and returns the messages that wait for others.
     fn stop(&mut self, fatal: Option<Error>) {
         self.fatal = self.fatal.take().or(fatal);
         if self.drain_until.is_some() {
@@ -312,8 +312,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         lines.into_iter().for_each(|first| self.start(first));
     }
 
-    /// Starts an attempt, and for messages in order that cannot be tried the next one. After the end of its lease, another worker may have
-    /// the message, and those behind it.
+    /// Starts an attempt. If a message in order cannot be tried, starts the next one. After the end of its lease, another worker may have
+    /// the message, and the messages behind it.
     fn start(&mut self, flight: Flight) {
         let mut next = Some(flight);
         while let Some(mut flight) = next.take() {
@@ -350,8 +350,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// The next message in order. `None` also where it would go to another place than those that were refused before it, or these are
-    /// enough or have taken too long.
+    /// The next message in order. `None` also if it would go to another destination than the messages that were refused before it, or if
+    /// enough were refused, or if they have taken too long.
     fn next_in_order(&mut self, target: &str) -> Option<Flight> {
         let now = self.options.clock.now();
         let busy = self.targets.get_mut(target)?;

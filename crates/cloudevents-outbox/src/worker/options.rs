@@ -23,24 +23,27 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutboxOptions {
-    /// When a message is tried again, and when it is a dead letter. With a limit of attempts and no deadline, temporary errors use up the
-    /// attempts of messages in order also in an outage of their target, since one that is at fault would hold up those behind it for ever.
-    /// Default: doubles from a second to an hour, for three days.
+    /// When a message is tried again, and when it is a dead letter. Default: doubles from a second to an hour, for three days.
+    ///
+    /// With a limit of attempts and no deadline, temporary errors use up the attempts of messages in order also in an outage of their
+    /// target. Otherwise a faulty message would block the messages behind it for ever.
     pub retry: RetrySchedule,
     /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
     pub pauses: Backoff,
-    /// The maximum number of messages that the worker holds at a time, and their maximum size. With fewer than three, those in order behind
-    /// one that is refused wait for its deadline. Default: 1,024, and 64 MiB.
+    /// The maximum number of messages that the worker holds at a time, and their maximum size. Default: 1,024, and 64 MiB. With fewer than
+    /// three, messages in order behind a refused message wait for its deadline.
     pub in_flight: Bounds,
-    /// The maximum number of messages of one target that the worker holds. It begins with four, and adds one for each delivery, so that
-    /// many targets that hang leave room for the others. Of messages in order, which are sent one after the other, it may hold three, and
-    /// up to 32 in an outage of the target that lasts: the next ones show whose fault it is if the first is refused. Default: 64.
+    /// The maximum number of messages of one target that the worker holds. Default: 64.
+    ///
+    /// It begins with four, and adds one for each delivery, so that many targets that hang leave permits for the others. Messages in order
+    /// are sent one after the other. Of these it may hold three, and up to 32 in an outage of the target that lasts, because the next ones
+    /// show whose fault it is if the first is refused.
     pub per_target: usize,
     /// How long an attempt may take. The sender may still deliver a message after that, so this is longer than its own limits. Default:
     /// 45 seconds.
     pub attempt_timeout: Duration,
-    /// How long the store reserves a message for this worker. The worker renews it; after a crash, others have the message after this
-    /// time. Default: one minute.
+    /// How long the store reserves a message for this worker. Default: one minute. The worker renews it. After a crash, other workers have
+    /// the message after this time.
     pub lease: Duration,
     /// How often to look for messages that are due, when there were none. Messages enqueued through this [`Outbox`](crate::Outbox) are
     /// found at once. Other messages wait for the next look: retries, messages that other programs enqueue, and messages of a worker that
@@ -49,8 +52,8 @@ pub struct OutboxOptions {
     /// How long to wait for attempts under way at the end, and for a store that fails. Calls of the store that are under way then are
     /// waited for. Default: 30 seconds.
     pub drain: Duration,
-    /// How long messages are kept after they ended; `None`: for ever. Default: [`Retention::default`], a day for those that were delivered
-    /// and 30 days for dead letters.
+    /// How long messages are kept after they ended. With `None`, they are kept for ever. Default: [`Retention::default`], a day for
+    /// delivered messages and 30 days for dead letters.
     pub retention: Option<Retention>,
     /// Where the time comes from.
     pub clock: Clock,

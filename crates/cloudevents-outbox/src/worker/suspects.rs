@@ -28,7 +28,7 @@ struct Suspect {
     /// When the message was due at first. Another one may get its number, where the store has lost its last transactions.
     started: SystemTime,
     destination: Option<Box<str>>,
-    /// The last refusal at the place, of this message or of another one.
+    /// The last refusal at the destination, of this message or of another one.
     refused: Instant,
     /// When messages were accepted that were begun later: the first and the last one.
     accepted: Option<(Instant, Instant)>,
@@ -39,15 +39,16 @@ struct Suspect {
 #[derive(PartialEq, Eq)]
 enum Evidence {
     Refused,
-    /// Again, and the place had accepted another one between, which may be long ago.
+    /// Again, and the destination had accepted another one in between, perhaps long ago.
     RefusedAgain,
     /// And after that it accepted another one, before it refused any.
     RefusedAlone,
 }
 
 impl Suspects {
-    /// Whether a refusal of this message now, in an attempt that was begun at this time, is its own fault, because its place had accepted a
-    /// message then, which was begun after the last refusal: a moment ago, or also after this one was refused before that.
+    /// Whether a refusal of this message now, in an attempt that was begun at this time, is its own fault. It is if the destination had
+    /// accepted a message by then that was begun after the last refusal. That acceptance has to be fresh, unless this message was already
+    /// refused alone.
     pub(super) fn is_proven(&self, flight: &Flight, begun: Instant, now: Instant) -> bool {
         let suspect = self.targets.get(&flight.target).and_then(|target| target.get(&flight.ticket.number));
         suspect.filter(|suspect| suspect.started == flight.started).is_some_and(|suspect| {

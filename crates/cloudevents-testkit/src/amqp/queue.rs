@@ -92,7 +92,7 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The concatenated data sections; `None` for another kind of body.
+    /// The concatenated data sections. `None` for another kind of body.
     pub body: Option<Bytes>,
     /// The condition of the rejection.
     pub condition: Option<String>,
@@ -120,7 +120,7 @@ impl Queue {
         lock(&self.0.state).unsettled
     }
 
-    /// The bodies of ready messages that do not wait for credit: the concatenated data sections; `None` for other kinds of bodies.
+    /// The bodies of ready messages that do not wait for credit: the concatenated data sections. `None` for other kinds of bodies.
     pub fn bodies(&self) -> Vec<Option<Bytes>> {
         lock(&self.0.state).ready.iter().map(|stored| data(&stored.message)).collect()
     }

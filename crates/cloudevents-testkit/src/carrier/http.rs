@@ -20,7 +20,7 @@ pub(super) fn body(event: &Event, data: Data<'_>) -> Vec<u8> {
     in_charset(event, data).unwrap_or_else(|| data.as_bytes().to_vec())
 }
 
-/// The payload as bytes; `None` for text that its charset lacks.
+/// The payload as bytes. `None` for text that its charset lacks.
 pub(super) fn in_charset(event: &Event, data: Data<'_>) -> Option<Vec<u8>> {
     let (Data::Text(text) | Data::Xml(text)) = data else { return Some(data.as_bytes().to_vec()) };
     let stated = event.datacontenttype().filter(|content_type| !content_type.is_json());

@@ -30,7 +30,7 @@ pub(super) struct Scene {
     receiving: Connectivity,
     /// How often each number came.
     came: watch::Receiver<Came>,
-    /// How long handling a message takes; `None` while the handler stands still.
+    /// How long handling a message takes. `None` while the handler stands still.
     pace: watch::Sender<Option<Duration>>,
     receiver: JoinHandle<()>,
     /// The counters of the receiver.

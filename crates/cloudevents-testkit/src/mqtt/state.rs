@@ -137,7 +137,7 @@ impl Retained {
         Self { publish: publish.clone(), expires }
     }
 
-    /// The message with the time that is left; `None` when it has expired.
+    /// The message with the time that is left. `None` when it has expired.
     fn now(&self) -> Option<Publish> {
         let mut publish = self.publish.clone();
         if let Some(expires) = self.expires {

@@ -148,7 +148,7 @@ fn parse(buffer: &mut BytesMut, old: &mut Option<bool>, limit: usize) -> Result<
     }
 }
 
-/// The protocol level of CONNECT, the first packet; `None` if it has not arrived.
+/// The protocol level of CONNECT, the first packet. `None` if it has not arrived.
 fn level(buffer: &[u8]) -> Result<Option<u8>, Fault> {
     let Some((first, rest)) = buffer.split_first() else { return Ok(None) };
     if *first != 0x10 {

@@ -31,7 +31,7 @@ pub enum Attack {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attacked {
-    /// The status of its response; `None` if it closed the connection without one.
+    /// The status of its response. `None` if it closed the connection without one.
     pub status: Option<u16>,
     /// The number of bytes that it read before that.
     pub sent: u64,

@@ -35,9 +35,9 @@ pub enum Conclusion {
     Retry {
         /// The wait that the target requested.
         not_before: Option<Duration>,
-        /// The wait is the target's (429, 5xx), or that of the sender (401, 403, 407): other deliveries to it should wait, too. After other
-        /// statuses it is about this delivery: a payload that is too large for now (413), a request that was too slow or too early (408,
-        /// 425).
+        /// The wait is about the target (429, 5xx), or about the sender (401, 403, 407): other deliveries to the target should wait, too.
+        /// After other statuses it is about this delivery: a payload that is too large for now (413), a request that was too slow or too
+        /// early (408, 425).
         throttled: bool,
     },
     /// The target is retired (410): nothing is to be sent to it any more (WEBHOOK-2.2-i).

@@ -15,7 +15,7 @@ pub enum TargetState {
     Active,
     /// Deliveries wait: until this time, or until the target is resumed.
     Paused {
-        /// When the next delivery may be sent; `None` if only [`resume`](Health::resume) ends the pause.
+        /// When the next delivery may be sent. `None` if only [`resume`](Health::resume) ends the pause.
         until: Option<Instant>,
         /// Why.
         reason: Reason,
@@ -58,7 +58,7 @@ impl fmt::Display for Reason {
 pub enum Admission {
     /// Send it, and record the result.
     Send,
-    /// Wait until this time; with `None`, until the state changes.
+    /// Wait until this time. With `None`, wait until the state changes.
     Wait(Option<Instant>),
     /// Give it up, for this reason.
     Refuse(Reason),
@@ -66,8 +66,8 @@ pub enum Admission {
 
 /// The health of one target: a circuit breaker, pauses that the target requests, and its end.
 ///
-/// After `threshold` failures in a row the target is paused. When the pause ends, one delivery goes as a probe; if it fails, the next
-/// pause is twice as long. Where the target requests another wait, the longer one counts.
+/// After `threshold` failures in a row the target is paused. When the pause ends, one delivery goes as a probe. If it fails, the next pause
+/// is twice as long. If the target requests another wait, the longer one counts.
 ///
 /// ```
 /// use cloudevents_webhook::deliver::{Admission, Conclusion, Health, Reason, TargetState};

@@ -170,7 +170,7 @@ impl Target<'_> {
         self.url.as_str()
     }
 
-    /// The name to resolve; `None` where the host is an address, which is checked already.
+    /// The name to resolve. `None` if the host is an address, which is checked already.
     pub fn host_name(&self) -> Option<&str> {
         self.url.host_str().filter(|_| self.address.is_none())
     }
@@ -178,7 +178,7 @@ impl Target<'_> {
     /// Checks every address that the name resolves to, and keeps them. If one of them is not allowed, the URL is refused: a name that
     /// resolves to both public and private addresses cannot be trusted.
     ///
-    /// If the host is an address, only that address is kept; `addresses` are checked, too.
+    /// If the host is an address, only that address is kept. `addresses` are checked, too.
     pub fn pin(self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<PinnedTarget, Refusal> {
         let mut pinned = Vec::new();
         for address in self.address.into_iter().chain(addresses) {

@@ -8,8 +8,8 @@ const MAPPED: u32 = 96;
 
 /// A block of addresses, such as `10.1.0.0/16`, `fd00::/8`, or one address.
 ///
-/// IPv4 and IPv6 are apart: a block of IPv6 has no address of IPv4. One that is mapped into IPv6, such as `::ffff:10.1.0.0/112`, is read as
-/// the one of IPv4 that it means.
+/// IPv4 and IPv6 are apart: a block of IPv6 has no address of IPv4. A block that is mapped into IPv6, such as `::ffff:10.1.0.0/112`, is
+/// read as the block of IPv4 that it means.
 ///
 /// ```
 /// use cloudevents_webhook::guard::Network;

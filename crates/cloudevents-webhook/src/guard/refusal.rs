@@ -56,7 +56,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Of kind [`Refused`](ErrorKind::Refused); [`Unreachable`](ErrorKind::Unreachable) where resolving failed.
+/// Of kind [`Refused`](ErrorKind::Refused). If resolving failed, of kind [`Unreachable`](ErrorKind::Unreachable).
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let kind = if refusal.is_temporary() { ErrorKind::Unreachable } else { ErrorKind::Refused };

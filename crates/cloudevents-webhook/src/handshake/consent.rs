@@ -51,7 +51,7 @@ impl Consent {
         response.unwrap_or_default()
     }
 
-    /// Returns a validation request to decide on later, by its callback; `None` if it is malformed, comes from an origin that is not
+    /// Returns a validation request to decide on later, by its callback. `None` if it is malformed, comes from an origin that is not
     /// allowed, or has no callback. Respond to it with [`PendingConsent::response`].
     pub fn pending(&self, request: &Parts) -> Option<PendingConsent> {
         let (origin, _, requested) = read(request).ok().flatten()?;

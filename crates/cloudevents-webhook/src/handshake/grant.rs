@@ -12,11 +12,11 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Reads the response to a validation request: `None` where the target has not agreed, or may agree later by callback.
+    /// Reads the response to a validation request: `None` if the target has not agreed, or may agree later by callback.
     ///
     /// The status is ignored. `WebHook-Allowed-Origin` must be the requested origin, in any letter case, or `*`. Without
-    /// `WebHook-Allowed-Rate`, the rate is the requested one; without a requested rate, there is no limit. An error names the malformed
-    /// header; it means that the target has not agreed.
+    /// `WebHook-Allowed-Rate`, the rate is the requested rate. Without a requested rate, there is no limit. An error names the malformed
+    /// header. It means that the target has not agreed.
     pub fn from_response<T>(
         response: &Response<T>,
         registration: &Registration,

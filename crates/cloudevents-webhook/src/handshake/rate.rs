@@ -34,12 +34,12 @@ impl Rate {
         Self(Self::UNLIMITED)
     }
 
-    /// The number of deliveries a minute; `None` where there is no limit.
+    /// The number of deliveries a minute. `None` if there is no limit.
     pub fn limit(self) -> Option<NonZeroU32> {
         NonZeroU32::new(self.0).filter(|rate| rate.get() != Self::UNLIMITED)
     }
 
-    /// The time between two deliveries that are spread evenly; zero where there is no limit.
+    /// The time between two deliveries that are spread evenly. Zero if there is no limit.
     pub fn interval(self) -> Duration {
         const MINUTE: Duration = Duration::from_secs(60);
         self.limit().and_then(|rate| MINUTE.checked_div(rate.get())).unwrap_or_default()

@@ -26,7 +26,7 @@ impl Subscriptions {
             && name.is_some_and(|name| self.0.iter().any(|known| known.eq_ignore_ascii_case(name)))
     }
 
-    /// Whether the headers are those of a validation event for one of the subscriptions.
+    /// Whether the headers belong to a validation event for one of the subscriptions.
     pub(super) fn validates(&self, request: &Parts) -> bool {
         let kind = text(request, "aeg-event-type");
         kind.is_some_and(|kind| kind.eq_ignore_ascii_case("SubscriptionValidation"))

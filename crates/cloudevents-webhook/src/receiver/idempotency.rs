@@ -84,7 +84,7 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The key of a delivery; `None` for one that is malformed. If its event has to be decoded for that, the request keeps it for the handler.
+/// The key of a delivery. `None` for a malformed delivery. If its event has to be decoded for that, the request keeps it for the handler.
 pub(super) fn key(
     verified: Option<&Verified>,
     decoded: &Result<Decoded<Message>, Error>,

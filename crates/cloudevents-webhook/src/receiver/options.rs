@@ -86,16 +86,15 @@ impl WebhookOptions {
     /// Grants at most this rate to each origin, and enforces it: deliveries beyond it get 429 with `Retry-After`. Without handshake, the
     /// limit is for all senders together. Default: no limit.
     ///
-    /// A burst may be as large as the rate of one minute. 1,024 origins are counted separately at a time; many more share one limit. Where
-    /// there is a signature, deliveries that come again have the same rate, apart from the rest: see [`Webhook`](super::Webhook).
+    /// A burst may be as large as the rate of one minute. 1,024 origins are counted separately at a time. Further origins share one limit.
+    /// If there is a signature, deliveries that come again have the same rate, apart from the rest: see [`Webhook`](super::Webhook).
     pub fn highest_rate(mut self, rate: Rate) -> Self {
         self.highest_rate = rate;
         self
     }
 
-    /// Agrees later, by callback: validation requests get 202 without consent and wait in a queue of this many, from which the application
-    /// takes them with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503. A queue of 0 has room
-    /// for one.
+    /// Agrees later, by callback: validation requests get 202 without consent and wait in a queue of this many. The application takes them
+    /// with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503. A queue of 0 holds one request.
     pub fn by_callback(mut self, queue: usize) -> Self {
         self.by_callback = Some(queue.max(1));
         self

@@ -15,7 +15,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Whether there was room. One that waits already is not added again.
+    /// Whether the queue had a free place. A sender that waits already is not added again.
     pub(super) fn push(&self, pending: PendingConsent, bound: usize) -> bool {
         let mut queue = self.queue();
         if !queue.contains(&pending) {

@@ -9,8 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Makes an event of a delivery of [Stripe](https://docs.stripe.com/api/events/object): for
 /// [`WebhookOptions::convert`](super::WebhookOptions::convert), with [`Stripe`](crate::signature::Stripe) as the signature.
 ///
-/// All attributes come from the signed body: the id, `com.stripe.` and the type, the time of creation, and as the source
-/// `https://api.stripe.com`, with `/v1/accounts/` and the account where the event has one.
+/// All attributes come from the signed body: the id, `com.stripe.` and the type, the time of creation, and the source
+/// `https://api.stripe.com`. If the event has an account, the source goes on with `/v1/accounts/` and the account.
 ///
 /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData): the body is not an event of Stripe.
 ///

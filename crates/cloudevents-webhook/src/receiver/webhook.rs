@@ -39,7 +39,7 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// The accounts of deliveries that are counted separately: three for each of 1,024 origins.
+/// The counters of deliveries: three for each of 1,024 origins.
 const ACCOUNTS: usize = 3 * 1024;
 
 /// A target of deliveries. Clones are the same target.
@@ -435,7 +435,7 @@ struct Head<'a> {
     validation: Option<&'a Subscriptions>,
     /// Where the token was.
     place: Option<TokenPlace>,
-    /// That of a body which is not decompressed yet.
+    /// The content coding of a body that is not decompressed yet.
     coding: Vec<HeaderValue>,
 }
 

@@ -23,11 +23,15 @@ const LONGEST: usize = 64 << 10;
 /// Requests access tokens from an authorization server with the credentials of a client (RFC 6749, section 4.4), for
 /// [`Target::token_from`](super::Target::token_from).
 ///
-/// A token is renewed shortly before it expires: a fifth of its life, at most a minute, and not within a second, also where the server says
-/// that it lives for less. One request serves all deliveries, and goes on when an attempt ends that waits for it, so that a later one has
-/// the token. No attempt waits while the token before is valid. A token that a target refuses with 401 is renewed once, and the delivery is
-/// tried again at once. After a failure, the server is requested again after a second, or when it allows by `Retry-After`; until then,
-/// attempts fail with the same error. It is temporary: the message is not at fault.
+/// A token is renewed shortly before it expires. That is a fifth of its life earlier, a minute at most. It is not renewed within a second,
+/// even if the server says that it lives for less.
+///
+/// One request serves all deliveries. If an attempt that waits for it ends, the request goes on, so that a later attempt has the token. No
+/// attempt waits while the token before is valid.
+///
+/// A token that a target refuses with 401 is renewed once, and the delivery is tried again at once. After a failure, the server is
+/// requested again after a second, or when it allows by `Retry-After`. Until then, attempts fail with the same error. It is temporary: the
+/// message is not at fault.
 ///
 /// Requests go through the guard of the client. Clones share the token, so targets with the same credentials can share a source.
 ///

@@ -54,7 +54,8 @@ impl fmt::Debug for Offer {
 }
 
 impl Callbacks {
-    /// A URL with a key: the one that the target was offered before at its URL, which somebody may have there, or a fresh one.
+    /// A URL with a key. If the target was offered a key before at its URL, this is the same key, because somebody may have it. Otherwise
+    /// it is a fresh key.
     fn offer(
         &self,
         base: &str,

@@ -431,7 +431,7 @@ impl InHand {
     }
 }
 
-/// A delivery that may be sent. Dropped without a result, it leaves its place to another one.
+/// A delivery that may be sent. If it is dropped without a result, another delivery may probe the target.
 struct Admitted<'a> {
     entry: &'a Entry,
     admission: Option<Admission>,
@@ -475,7 +475,7 @@ fn within(time: Duration, latest: Instant) -> Instant {
     Instant::now().checked_add(time).map_or(latest, |until| until.min(latest))
 }
 
-/// The error of a delivery that is given up before another attempt: with that of the last one, if there was one.
+/// The error of a delivery that is given up before another attempt. It has the error of the last attempt, if there was one.
 #[cold]
 fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>, retry: &RetrySchedule) -> Error {
     let last = attempts.back().map(|attempt| attempt.error.clone());

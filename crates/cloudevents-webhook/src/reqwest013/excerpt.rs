@@ -14,7 +14,7 @@ pub(super) fn reads(secrets: &Secrets) -> usize {
     EXCERPT.saturating_add(secrets.longest()).min(LONGEST)
 }
 
-/// The beginning of a response, in one line; a note instead where it repeats a secret. `None` if there is none.
+/// The beginning of a response, in one line. If it repeats a secret, a note instead. `None` if there is none.
 pub(super) fn excerpt(body: &[u8], secrets: &Secrets) -> Option<Cow<'static, str>> {
     let text = String::from_utf8_lossy(body);
     if text.trim().is_empty() {

@@ -20,7 +20,7 @@ const CALLBACK: Duration = Duration::from_secs(30);
 /// A client that sends only requests that a [`UrlGuard`] allows.
 ///
 /// Each name is resolved once per connection, every address is checked, and the connection goes to one of the checked addresses. It follows
-/// no redirects, and uses no proxy but the one of [`through_proxy`](Self::through_proxy). `Debug` does not show the client, whose headers
+/// no redirects. It uses no proxy but the proxy of [`through_proxy`](Self::through_proxy). `Debug` does not show the client, whose headers
 /// may be secret.
 ///
 /// ```

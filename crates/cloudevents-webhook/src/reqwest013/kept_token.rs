@@ -14,7 +14,7 @@ const SETTLED: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Token {
     token: Box<str>,
-    /// `None` where it is good until it is refused.
+    /// `None` if it is good until it is refused.
     times: Option<Times>,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// The token to use, or the error that counts for now; `None` where a token is to be requested.
+    /// The token to use, or the error that counts for now. `None` if a token is to be requested.
     pub(super) fn token(&self, now: Instant) -> Option<Result<Box<str>, Error>> {
         if let Some(token) = self.token.as_ref().filter(|token| token.is_fresh(now)) {
             return Some(Ok(token.token.clone()));

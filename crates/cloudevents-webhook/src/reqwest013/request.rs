@@ -101,8 +101,8 @@ impl Prepared {
     }
 }
 
-/// Removes headers of the message that servers may take for one of the sender's: those that pass headers as variables make no difference
-/// between `-` and `_` (RFC 3875, section 4.1.18).
+/// Removes headers of the message that servers may take for headers of the sender. Servers that pass headers as variables make no
+/// difference between `-` and `_` (RFC 3875, section 4.1.18).
 fn drop_doubles(headers: &mut HeaderMap, of_message: &HeaderMap) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let is_own = |name: &&HeaderName| headers.get(*name) != of_message.get(*name);

@@ -36,10 +36,10 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 
 /// Delivers events to targets. Clones share the targets.
 ///
-/// Before its first delivery, a target has to consent (webhook specification, 4), and deliveries keep to the rate it grants.
-/// A delivery is tried again by the [`RetrySchedule`](crate::deliver::RetrySchedule), never earlier than the target requests, with the same
-/// `webhook-id` where it is signed. The outcome of a delivery is known when the target has it, or when it is given up: then it goes to the
-/// [sink](WebhookSenderOptions::with_undelivered) first.
+/// Before its first delivery, a target has to consent (webhook specification, 4), and deliveries keep to the rate it grants. A delivery is
+/// tried again by the [`RetrySchedule`](crate::deliver::RetrySchedule), never earlier than the target requests. If it is signed, it keeps
+/// its `webhook-id`. The outcome of a delivery is known when the target has it, or when it is given up. A delivery that is given up goes to
+/// the [sink](WebhookSenderOptions::with_undelivered) first.
 ///
 /// | response | next step |
 /// |---|---|
@@ -61,8 +61,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// or if it names an unknown target, it is an error of kind [`Unsupported`](ErrorKind::Unsupported). The error is temporary and logged at
 /// WARN.
 ///
-/// Headers of an [`Outgoing`] become headers of the requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the
-/// target's credentials nor signatures.
+/// Headers of an [`Outgoing`] become headers of the requests, except the headers that [`MessageHeaders`] leaves out: a producer sets
+/// neither the target's credentials nor signatures.
 ///
 /// An outbox with two targets:
 ///
@@ -123,10 +123,12 @@ impl WebhookSender {
         Self(Arc::new(Inner { shared, targets: Targets::new(), in_flight, closed: AtomicBool::new(false) }))
     }
 
-    /// Adds a target, in place of one of the same name. Its consent is requested with the first delivery, or by
-    /// [`register`](Self::register). At the URL of the one before, its [state](Self::state) and rate hold, and a callback that it was
-    /// offered; at another one it is active, unless the application paused or disabled it: [`resume`](Self::resume) ends that. The next
-    /// attempts of deliveries under way go to the new target, with its credentials.
+    /// Adds a target, or replaces the target of the same name. Its consent is requested with the first delivery, or by
+    /// [`register`](Self::register).
+    ///
+    /// If the URL stays the same, the target's [state](Self::state), its rate and an offered callback hold. At another URL the target is
+    /// active, unless the application paused or disabled it: [`resume`](Self::resume) ends that. The next attempts of deliveries under way
+    /// go to the new target, with its credentials.
     ///
     /// Errors are of kind [`Refused`](ErrorKind::Refused): the guard does not allow the URL.
     pub fn add(&self, target: Target) -> Result<(), Error> {
@@ -145,8 +147,8 @@ impl WebhookSender {
 
     /// Asks a target for consent now, unless it has given it.
     ///
-    /// Errors: [`Refused`](ErrorKind::Refused) where it does not agree, and those of sending. With
-    /// [`is_temporary`](Error::is_temporary), a later attempt may succeed.
+    /// A target that does not agree is an error of kind [`Refused`](ErrorKind::Refused). Other errors are errors of sending. If an error
+    /// [is temporary](Error::is_temporary), a later attempt may succeed.
     pub async fn register(&self, target: &str) -> Result<Registered, Error> {
         let entry = self.entry(target)?;
         entry.ask_again();
@@ -159,13 +161,13 @@ impl WebhookSender {
         })
     }
 
-    /// Responds to a request to the URL of [callbacks](WebhookSenderOptions::callback): by GET or POST, a target that was offered one
-    /// agrees, once (webhook specification, 4.1.3). 404 for keys that are unknown, used or expired; 400 for a rate that is none.
+    /// Responds to a request to the URL of [callbacks](WebhookSenderOptions::callback). By GET or POST, a target that was offered a
+    /// callback agrees, once (webhook specification, 4.1.3). Keys that are unknown, used or expired get 404. A malformed rate gets 400.
     pub fn callback(&self, request: &Parts) -> Response<()> {
         self.0.shared.callbacks.respond(request, &self.0.shared.options)
     }
 
-    /// Returns the state of a target; `None` if it does not exist.
+    /// Returns the state of a target. `None` if it does not exist.
     pub fn state(&self, target: &str) -> Option<TargetState> {
         self.0.targets.get(target).map(|entry| entry.state())
     }

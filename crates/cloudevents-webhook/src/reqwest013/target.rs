@@ -135,14 +135,15 @@ impl fmt::Debug for Target {
 
 /// Gives the access tokens of deliveries. Implement it with `async fn`.
 pub trait TokenSource: Send + Sync + 'static {
-    /// The token for the next attempt. Keep it until it expires; this is called for each attempt, when the rate of the target allows it.
-    /// Under a rate, that is for one attempt at a time: where each call takes long, deliveries are slower than the rate. The future is
-    /// dropped after half of the attempt's [time](super::WebhookSenderOptions::timeout): a source that may take longer goes on by itself,
-    /// and has the token for a later one.
+    /// The token for the next attempt. Keep it until it expires. This is called for each attempt, when the rate of the target allows it.
     ///
-    /// An error makes the attempt fail, which is about the sender and not about the event: the delivery is tried again after errors that
-    /// are [temporary](Error::is_temporary), and after others until another delivery is accepted. A wait that the error requests is not
-    /// taken for one of the target.
+    /// Under a rate, it is called for one attempt at a time. If each call takes long, deliveries are slower than the rate. The future is
+    /// dropped after half of the attempt's [time](super::WebhookSenderOptions::timeout). A source that may take longer has to go on by
+    /// itself, so that a later attempt has the token.
+    ///
+    /// An error makes the attempt fail, which is about the sender and not about the event. After errors that are
+    /// [temporary](Error::is_temporary), the delivery is tried again. After other errors, it is tried again until another delivery is
+    /// accepted. A wait that the error requests is not taken for a wait of the target.
     fn token(&self) -> impl Future<Output = Result<Box<str>, Error>> + Send;
 
     /// The target refused this token with 401. Returns whether the next one may be another: the delivery is then tried again as soon as the

@@ -38,12 +38,12 @@ pub struct TargetChange {
     pub state: TargetState,
 }
 
-/// Observes the states of targets; see [`WebhookSender::changes`](super::WebhookSender::changes).
+/// Observes the states of targets. See [`WebhookSender::changes`](super::WebhookSender::changes).
 #[derive(Debug)]
 pub struct Changes(broadcast::Receiver<TargetChange>);
 
 impl Changes {
-    /// Waits for the next change; `None` when the sender is gone. An observer that is more than 1,024 changes behind misses the oldest.
+    /// Waits for the next change. `None` when the sender is gone. An observer that is more than 1,024 changes behind misses the oldest.
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<TargetChange> {
@@ -252,8 +252,8 @@ impl Entry {
         self.live().accepted.is_some_and(|accepted| accepted.shows(then, Instant::now()))
     }
 
-    /// Waits until a delivery may be sent; then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or
-    /// how long it would have to wait beyond `latest`.
+    /// Waits until a delivery may be sent. Then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or how
+    /// long it would have to wait beyond `latest`.
     pub(super) async fn admitted(&self, latest: Instant) -> Result<Admission, NotAdmitted> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -356,7 +356,8 @@ impl Entry {
         });
     }
 
-    /// Waits until those before it have been sent, or were given up. The error: its own time under the rate would be after `latest`.
+    /// Waits until the deliveries before it have been sent, or were given up. The error: its own time under the rate would be after
+    /// `latest`.
     pub(super) async fn turn(&self, interval: Duration, latest: Instant) -> Result<Turn<'_>, NotAdmitted> {
         let ahead = self.waiting.fetch_add(1, Ordering::Relaxed);
         let waiting = Waiting(&self.waiting);
@@ -419,8 +420,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The part of the room that one target may take: large deliveries to one that is down must not take all bytes. However few of the messages
-/// it may take, it has a sixteenth of the bytes.
+/// The part of the permits that one target may take: large deliveries to a target that is down must not take all bytes. A target has at
+/// least a sixteenth of the bytes, even if it may take few messages.
 fn share(WebhookSenderOptions { per_target, in_flight, .. }: &WebhookSenderOptions) -> Bounds {
     let (messages, all) = ((*per_target).max(1), in_flight.messages.max(1));
     let (bytes, part) = (in_flight.bytes as u128, messages.min(all) as u128);

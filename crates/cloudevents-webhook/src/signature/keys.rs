@@ -84,7 +84,7 @@ impl VerifyingKey {
     }
 
     /// Whether one of these is the signature of these parts, one after the other. Shared secrets hash the parts where they are, once for
-    /// all signatures, and compare in constant time; public keys need them in one piece, and hash it for each signature.
+    /// all signatures, and compare in constant time. Public keys need the parts in one piece, and hash it for each signature.
     pub(super) fn fits_any(&self, parts: &[&[u8]], signatures: &[impl AsRef<[u8]>]) -> bool {
         match &self.0 {
             Inner::Hmac(key) => {
@@ -153,8 +153,8 @@ impl SigningKey {
         Ok(format!("whsec_{}", BASE64.encode(&random()?)))
     }
 
-    /// A new key of Ed25519 as Standard Webhooks writes it: the private key for [`parse`](Self::parse), which begins with `whsk_`, and the
-    /// public one to hand out, which begins with `whpk_`. The error is that of [`random_secret`](Self::random_secret).
+    /// A new key pair of Ed25519 as Standard Webhooks writes it. The private key begins with `whsk_`, for [`parse`](Self::parse). The
+    /// public key begins with `whpk_`, to hand out. Errors are the errors of [`random_secret`](Self::random_secret).
     pub fn random_pair() -> Result<(String, String), InvalidKey> {
         let seed = random()?;
         let pair =

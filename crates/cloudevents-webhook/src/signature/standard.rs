@@ -27,8 +27,8 @@ const STANDARD: Names =
 const SVIX: Names = Names { id: "svix-id", timestamp: "svix-timestamp", signature: "svix-signature" };
 
 /// Checks signatures of [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
-/// HMAC-SHA256 (`v1`) and Ed25519 (`v1a`) over id, time and body. Of the signatures of a request, the first 16 count, and of those by
-/// Ed25519 the first four.
+/// HMAC-SHA256 (`v1`) and Ed25519 (`v1a`) over id, time and body. Of the signatures of a request, the first 16 count. Of the Ed25519
+/// signatures among them, the first four count.
 ///
 /// ```
 /// use cloudevents_webhook::signature::{StandardWebhooks, Verify};

@@ -21,12 +21,12 @@ pub enum Coverage {
 pub struct Verified {
     /// The parts that it covers.
     pub coverage: Coverage,
-    /// The signed id of the delivery, for an idempotency store; `None` where the scheme signs none.
+    /// The signed id of the delivery, for an idempotency store. `None` if the scheme signs none.
     pub id: Option<Box<str>>,
-    /// The signed time of the attempt; `None` where the scheme signs none, so that an old delivery can be replayed.
+    /// The signed time of the attempt. `None` if the scheme signs none, so that an old delivery can be replayed.
     pub signed_at: Option<SystemTime>,
     /// Which of the verifier's keys it fits, counted from 0 in the order in which they were given: while keys change, it shows which one a
-    /// sender still has. `None` where the verifier does not say.
+    /// sender still has. `None` if the verifier does not say.
     pub key: Option<usize>,
 }
 

@@ -124,8 +124,8 @@ impl<'a> AttributeName<'a> {
 /// A placeholder for a known name that is in no buffer.
 pub(super) const NO_NAME: Piece = Piece::new(Span::new(SIDE, 0), true);
 
-/// The value of an attribute as a carrier provides it. Text-only carriers provide [`Text`](Self::Text) for everything; typed carriers
-/// name the type. Core attributes are read as their own type in either case.
+/// The value of an attribute as a carrier provides it. Text-only carriers provide [`Text`](Self::Text) for everything. Typed carriers name
+/// the type. Core attributes are read as their own type in either case.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, codec::{Assembler, Given}};

@@ -155,7 +155,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// The attribute of the specification that a name names, and the name, repaired where that is allowed; `None` if the attribute is
+    /// The attribute of the specification that a name names, and the name, repaired where that is allowed. `None` if the attribute is
     /// left out.
     pub(super) fn resolve(&mut self, name: Piece) -> Result<Option<(Piece, Option<CoreName>)>, Error> {
         let core = CoreName::of(self.parts.bytes(name.span()));
@@ -167,7 +167,7 @@ impl Assembler<'_> {
         Ok(Some((found.piece, CoreName::of(self.parts.bytes(found.piece.span())))))
     }
 
-    /// Returns a valid name, repaired where that is allowed; `None` if the attribute is left out.
+    /// Returns a valid name, repaired where that is allowed. `None` if the attribute is left out.
     #[inline]
     pub(super) fn extension_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
         if is_name(self.parts.bytes(name.span())) {
@@ -257,8 +257,8 @@ impl Assembler<'_> {
         }
     }
 
-    /// Whether the attribute that is there has its name from lower-casing, and is left out for one that is named so. The order of the
-    /// two makes no difference.
+    /// Whether the present attribute has its name from lower-casing, and is left out for an attribute with exactly this name. The order of
+    /// the two makes no difference.
     #[cold]
     fn gives_way(&mut self, name: &str) -> bool {
         let gives_way = self.decoding.leniency.allows(RepairKind::DroppedName)

@@ -40,7 +40,7 @@ impl Nesting {
         }
     }
 
-    /// Whether the innermost open bracket is a brace; `None` when all are closed.
+    /// Whether the innermost open bracket is a brace. `None` when all are closed.
     #[inline(always)]
     pub(super) fn innermost(&self) -> Option<bool> {
         if self.depth == 0 { None } else { Some(self.bits & 1 == 1) }

@@ -74,8 +74,8 @@ pub fn plain_length(text: &[u8]) -> usize {
     end_of_run(text, blocks.saturating_mul(Marks::BLOCK), &mut 0)
 }
 
-/// Whether one of eight bytes is a quotation mark, a backslash or a control character. A byte is zero exactly when it borrows from
-/// a subtraction of one and had no top bit; the first such byte is always found correctly.
+/// Whether one of eight bytes is a quotation mark, a backslash or a control character. A byte is zero exactly when it borrows from a
+/// subtraction of one and had no top bit. The first such byte is always found correctly.
 #[inline(always)]
 fn has_special(eight: u64) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);

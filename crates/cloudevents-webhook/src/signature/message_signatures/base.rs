@@ -40,7 +40,7 @@ fn value(request: &Parts, expected: Option<&str>, component: &Component) -> Opti
     }
 }
 
-/// The values of a field, each without white space around it, joined as section 2.1 says. `None` where it is absent or not ASCII.
+/// The values of a field, each without white space around it, joined as section 2.1 says. `None` if it is absent or not ASCII.
 pub(super) fn field(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter().peekable();
     values.peek()?;

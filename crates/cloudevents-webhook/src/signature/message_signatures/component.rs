@@ -11,9 +11,9 @@ use std::{collections::HashSet, fmt};
 pub enum Component {
     /// The method: `@method`.
     Method,
-    /// The whole URI, scheme included: `@target-uri`. A receiver behind a proxy may not know the scheme; it is taken to be `https`.
+    /// The whole URI, scheme included: `@target-uri`. A receiver behind a proxy may not know the scheme, and assumes `https`.
     TargetUri,
-    /// The host, and the port unless it is that of the scheme: `@authority`.
+    /// The host, and the port unless it is the usual port of the scheme: `@authority`.
     Authority,
     /// The path: `@path`.
     Path,

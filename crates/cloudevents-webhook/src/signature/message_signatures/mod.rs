@@ -31,8 +31,8 @@ const SIGNATURES: usize = 8;
 /// method, the authority, the path and the digest of the body are required. A covered `content-digest` is compared with the body. The
 /// coverage is [`Coverage::Attributes`] when each `ce-` header, the content type and the content coding are covered, too.
 ///
-/// The authority is the one that the program names, and `Host` does not count. Otherwise another receiver with the same key could send its
-/// deliveries to this one, with the `Host` that they were signed for. So a proxy that changes `Host` changes nothing.
+/// The program names the authority, and `Host` does not count. Otherwise another receiver with the same key could send its deliveries to
+/// this one, with the `Host` that they were signed for. So a proxy that changes `Host` changes nothing.
 ///
 /// The id of the delivery is in a header ([`id_in`](Self::id_in)), and counts if the signature covers it. Then the header has to be there
 /// once. A nonce is no id: a sender may use a fresh one for each attempt.
