@@ -318,7 +318,7 @@ impl Dice {
         self.characters(b"abcdefghijklmnopqrstuvwxyz", 3, 9)
     }
 
-    /// One to eight words; in one text of 25 something to escape, in one of 50 something beyond ASCII.
+    /// One to eight words. One text in 25 has something to escape, and one in 50 has something beyond ASCII.
     fn words(&mut self) -> String {
         let words: Vec<String> = (0..self.between(1, 8)).map(|_| self.word()).collect();
         let end = match self.below(100) {

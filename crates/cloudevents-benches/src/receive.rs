@@ -1,4 +1,4 @@
-//! Receiving over HTTP with axum: a handler that takes an event, relative to one that takes only the body.
+//! Receiving over HTTP with axum: a handler that takes an event, relative to a handler that takes only the body.
 //!
 //! The server has its own thread. Only the processor time of that thread counts, which a route of the server reports. So the load
 //! generator and other programs are excluded.

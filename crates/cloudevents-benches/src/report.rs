@@ -36,7 +36,7 @@ pub(crate) fn print_time(names: &[&str], source: &Source, style: Style, effort: 
     Ok(())
 }
 
-/// The times of a row: ours, the peer's, those of its floors.
+/// The times of a row: ours, the peer's, and the times of its floors.
 fn times(row: &Row, effort: Effort) -> (Times, Times, Vec<Times>) {
     let mut runs: Vec<&Run> = vec![&row.ours, &row.peer];
     runs.extend(row.floors.iter().map(|(_, run)| run));

@@ -70,7 +70,7 @@ fn parse() -> Result<Row, Failure> {
     })
 }
 
-/// A filter on a structured message that is not decoded; the peer decodes it.
+/// A filter on a structured message that is not decoded. The peer decodes it.
 fn look_up(source: &Source) -> Result<Row, Failure> {
     let document = source.document("json-medium")?;
     let event = cloudevents_json::decode(document.clone())?;
@@ -88,8 +88,8 @@ fn look_up(source: &Source) -> Result<Row, Failure> {
     })
 }
 
-/// Of 100,000 subscriptions, those that an event passes: half of them with an exact type, the others with two exact attributes, a prefix,
-/// a suffix or an expression. The peer evaluates all.
+/// The subscriptions, of 100,000, that an event passes. Half of them have an exact type. The others have two exact attributes, a prefix, a
+/// suffix or an expression. The peer evaluates all.
 fn index() -> Result<Row, Failure> {
     let mut index = FilterIndex::new();
     let mut naive = Vec::new();

@@ -19,7 +19,7 @@ pub(crate) struct Work {
 
 /// Takes messages from a bare client, and acknowledges them.
 pub(crate) enum Hand {
-    /// They have arrived, as those that `ce listen` prints.
+    /// They have arrived, like messages that `ce listen` prints.
     Take(Arc<Judge>),
     /// They are sent to a URL, in order by key, and acknowledged when it has responded, as `ce bridge` does.
     Forward(Load, Vec<mpsc::Sender<Work>>),

@@ -5,7 +5,7 @@
 //! scale report ROWS       prints the table; exit status 1 if a row is below a floor
 //! ```
 //!
-//! `CE` names the program. Brokers are those that the scripts in `.ci/brokers` start. With `CE_SCALE=short`, loads are smaller.
+//! `CE` names the program. The scripts in `.ci/brokers` start the brokers. With `CE_SCALE=short`, loads are smaller.
 
 mod backlog;
 mod brokers;

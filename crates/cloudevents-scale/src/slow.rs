@@ -12,7 +12,7 @@ use crate::{
 use std::{env, fs, process, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
-/// The places of the target.
+/// The permits of the target.
 const PLACES: usize = 16;
 /// The lowest part of the target's capacity that is new events.
 const FLOOR: f64 = 0.8;

@@ -11,11 +11,11 @@ use std::{
 /// The environment variable with the number of events after which the process waits to be killed.
 const MOST: &str = "CE_KILL_MOST";
 
-/// How many events may be handled between the one that has the process killed and the kill.
+/// How many events may be handled after the event that has the process killed, and before the kill.
 const MEANWHILE: usize = 10;
 
-/// Prints `handled ID`, for [`handled_until_killed`]. Somewhat later than the kill is wanted, it waits for it and does not return, so that
-/// something is left however late it comes.
+/// Prints `handled ID`, for [`handled_until_killed`]. After somewhat more events than the kill needs, it waits for the kill and does not
+/// return, so that some events are left even if the kill comes late.
 pub fn handled(id: &str) {
     static HANDLED: AtomicUsize = AtomicUsize::new(0);
     println!("handled {id}");

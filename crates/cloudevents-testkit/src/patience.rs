@@ -7,8 +7,8 @@ const USUAL: Duration = Duration::from_secs(30);
 
 /// How long a test waits for something that must happen: 30 seconds, times the number that `CE_SLOWNESS` has, such as `4` or `0.5`.
 ///
-/// A test that passes does not wait that long. So the limit is the same everywhere, and a machine that is slower than most has a larger
-/// number in place of other tests.
+/// A test that passes does not wait that long. So the limit is the same everywhere. A slow machine sets a larger number, and needs no other
+/// tests.
 ///
 /// ```
 /// use cloudevents_testkit::patience;

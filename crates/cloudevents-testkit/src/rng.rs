@@ -23,7 +23,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Returns a number below this one; 0 below 0.
+    /// Returns a number below this one. If this is 0, returns 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }

@@ -55,9 +55,9 @@ pub struct Run {
 pub struct Cost {
     /// Events per second.
     pub rate: f64,
-    /// Microseconds of processor time of all threads of this process, for each event; 0 where there is no `/proc`.
+    /// Microseconds of processor time of all threads of this process, for each event. 0 if there is no `/proc`.
     pub cpu: f64,
-    /// Allocations of all threads for each event, including reallocations; 0 without [`CountingAll`].
+    /// Allocations of all threads for each event, including reallocations. 0 without [`CountingAll`].
     pub allocations: f64,
 }
 

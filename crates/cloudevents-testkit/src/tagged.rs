@@ -32,8 +32,8 @@ pub fn from_event(event: &Event) -> Json {
 
 /// Returns the event that type-tagged JSON describes, by the rules of strict decoding. The stated kind of payload is trusted.
 ///
-/// An error of kind [`InvalidDocument`](ErrorKind::InvalidDocument) means that the JSON is not a type-tagged event; other kinds mean
-/// that the event violates the specification.
+/// An error of kind [`InvalidDocument`](ErrorKind::InvalidDocument) means that the JSON is not a type-tagged event. Other kinds mean that
+/// the event violates the specification.
 pub fn to_event(tagged: &Json) -> Result<Event, Error> {
     let members = tagged.as_object().ok_or_else(|| malformed("an event is an object"))?;
     let decoding = DecodeOptions::strict();

@@ -1,5 +1,5 @@
-//! quick-xml: its events, names and texts borrowed from the document; and its writer, given the same tags, and the texts as they
-//! are before escaping.
+//! quick-xml: its events, names and texts borrowed from the document. Its writer gets the same tags, and the texts as they are before
+//! escaping.
 
 use super::{Input, Side, Sides};
 use crate::rows::{Failure, run};

@@ -30,13 +30,13 @@ use tokio::sync::broadcast;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Users and passwords of SASL PLAIN. Default: none. Without users, SASL ANONYMOUS is accepted; with users, it is accepted only if
+    /// Users and passwords of SASL PLAIN. Default: none. Without users, SASL ANONYMOUS is accepted. With users, it is accepted only if
     /// [`tokens`](Self::tokens) are required.
     pub users: Vec<(String, String)>,
     /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
     pub external: bool,
-    /// The credit of a sender: how many messages it may send before one is answered. Default: 500. A sender learns of a credit below
-    /// 200 when its first message is answered; sending more messages before that detaches the link.
+    /// The credit of a sender: how many messages it may send before one is answered. Default: 500. A sender learns of a credit below 200
+    /// when its first message is answered. Sending more messages before that detaches the link.
     pub credit: u32,
     /// The maximum message size in bytes. Default: none.
     pub max_message_size: Option<u64>,
@@ -49,9 +49,12 @@ pub struct BrokerOptions {
     /// How long a receiver may hold a message, like the lock of Azure Service Bus: then it is delivered again, unless its lock was renewed
     /// over the node `$management`. Default: no limit. The token of the lock is an annotation, not the tag of the delivery.
     pub locks: Option<Duration>,
-    /// How long a receiver may hold a message of a link that does not name another time (the property `rabbitmq:consumer-timeout`), like
-    /// the `consumer_timeout` of RabbitMQ 4.3 for quorum queues: then it is delivered again, and the link gets nothing more until it is
-    /// settled there. The receiver is not told; RabbitMQ tells it with a disposition that client libraries leave unread. Default: no limit.
+    /// How long a receiver may hold a message of a link that does not name another time (the property `rabbitmq:consumer-timeout`).
+    /// Default: no limit.
+    ///
+    /// After this time the message is delivered again, and the link gets nothing more until it is settled there. RabbitMQ 4.3 does so for
+    /// quorum queues after its `consumer_timeout`. This broker sends nothing about it. RabbitMQ sends a disposition that client libraries
+    /// leave unread.
     pub hold: Option<Duration>,
     /// How long a receiver's link may be idle, like links of Azure Service Bus: then it ends with `amqp:link:detach-forced`. Messages and
     /// settlements over it are activity, and so is a renewal of locks whose `associated-link-name` is its name. (Credit is, too. The
@@ -170,18 +173,18 @@ impl Broker {
         }
     }
 
-    /// Ends the links of this address with `amqp:link:detach-forced`, and keeps their connections, as a broker does with links that are
-    /// idle, or whose queue has moved. So it does with those of the nodes `$cbs` and `orders/$management`.
+    /// Ends the links of this address with `amqp:link:detach-forced`, and keeps their connections. Brokers do so with links that are idle,
+    /// or whose queue has moved. It also works for links of the nodes `$cbs` and `orders/$management`.
     pub fn detach(&self, address: &str) {
         let _ = self.shared.detached.send(address.to_owned()); // an error: there are no links
     }
 
-    /// Whether there is an address with this name: one that was used, and did not end with a link.
+    /// Whether there is an address with this name: it was used, and did not end with a link.
     pub fn has_queue(&self, address: &str) -> bool {
         lock(&self.shared.queues).contains_key(address)
     }
 
-    /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
+    /// Stops listening and closes every connection, like a crash. Keeps the queues. Unsettled messages are ready again. Returns when no
     /// task runs any more.
     pub fn stop(&mut self) {
         self.serving.stop();

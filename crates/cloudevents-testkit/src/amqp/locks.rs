@@ -1,4 +1,4 @@
-//! Locks, as those of Azure Service Bus: a message that a receiver holds for too long is delivered again.
+//! Locks, like the locks of Azure Service Bus: a message that a receiver holds for too long is delivered again.
 
 use super::{
     broker::{Shared, lock},

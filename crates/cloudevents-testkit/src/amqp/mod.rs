@@ -19,7 +19,7 @@
 //! It behaves as ActiveMQ Artemis does: `tests/real/behaves` of `cloudevents-amqp` runs the same behaviours against both.
 //!
 //! Each address has a queue. Each message goes to one receiver, by priority and then in order, as credit allows. An accepted message is
-//! removed. A released or modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A
+//! removed. A released or modified message returns to its position. If it is modified as failed, its `delivery-count` increases by one. A
 //! rejected or undeliverable message becomes a [dead letter](Queue::dead_letters). A message whose `ttl` or `absolute-expiry-time` has
 //! passed is dropped. When a receiver leaves, its unsettled messages return to the queue. A receiver that requests a dynamic node gets a
 //! new address, which ends with its link.

@@ -103,7 +103,7 @@ pub struct DeadLetter {
 }
 
 impl Queue {
-    /// The number of messages ready for a receiver, including those that wait for a receiver's credit.
+    /// The number of messages ready for a receiver, including messages that wait for a receiver's credit.
     pub fn len(&self) -> usize {
         let mut state = lock(&self.0.state);
         state.expire();

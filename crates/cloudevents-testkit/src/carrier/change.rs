@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 /// Returns the names of the attributes that changed, and `data` if the payload changed, each with the class of the loss.
 ///
-/// - [`Spelling`](LossClass::Spelling): a timestamp with the same instant, offset, and leap second; a content type that the payload
-///   implied and that is stated; an XML element with the namespace declarations of the document that it was in, or without white space
-///   around it; JSON with other white space.
+/// - [`Spelling`](LossClass::Spelling): a timestamp with the same instant, offset, and leap second. A content type that the payload implied
+///   and that is stated. An XML element with the namespace declarations of the document that it was in, or without white space around it.
+///   JSON with other white space.
 /// - [`Type`](LossClass::Type): a value of the same canonical string.
-/// - [`PayloadForm`](LossClass::PayloadForm): a payload of the same bytes, or of the same text in the charset of the content type; no
-///   payload instead of one without bytes.
+/// - [`PayloadForm`](LossClass::PayloadForm): a payload of the same bytes, or of the same text in the charset of the content type. No
+///   payload instead of a payload without bytes.
 /// - [`Meaning`](LossClass::Meaning): all else.
 ///
 /// ```
@@ -43,7 +43,7 @@ pub fn changes(before: &Event, after: &Event) -> BTreeMap<String, LossClass> {
     changed
 }
 
-/// Returns the names in a report of losses: those of attributes, and `data`, each with the weightiest class.
+/// Returns the names in a report of losses: names of attributes, and `data`, each with the weightiest class.
 pub fn told(losses: &Losses) -> BTreeMap<String, LossClass> {
     let mut named = BTreeMap::new();
     for loss in losses {
@@ -53,7 +53,7 @@ pub fn told(losses: &Losses) -> BTreeMap<String, LossClass> {
     named
 }
 
-/// Whether the content type that is stated now is the one that the payload implied.
+/// Whether the payload implied the content type that is stated now.
 fn is_implied(before: &Event, after: &Event) -> bool {
     let text = |event: &Event| event.content_type().map(|content_type| content_type.as_str().to_owned());
     text(before) == text(after)

@@ -55,7 +55,7 @@ impl Carrier {
 
 /// Returns the event as decoded from the carrier. Formats except JSON support specversion 1.0 only.
 ///
-/// Attributes; those not named here are kept:
+/// Attributes that are not named here are kept:
 ///
 /// | | JSON | Protobuf | Avro | Avro compact | XML | CBOR | HTTP, binary mode |
 /// |---|---|---|---|---|---|---|---|
@@ -71,8 +71,8 @@ impl Carrier {
 /// "Else" is outside of the years that the native type has: 0001 to 9999 for Protobuf, 0000 to 9999 for Avro compact. A leap second
 /// is there the first second of the next minute.
 ///
-/// Payloads; "read" means JSON or CBOR where the content type names it and the bytes are valid, else bytes. Text that is read is in the
-/// charset of its content type where that has its characters, else in UTF-8:
+/// Payloads: "read" means JSON or CBOR if the content type names it and the bytes are valid, else bytes. Text that is read is in the
+/// charset of its content type if the charset has its characters, else in UTF-8:
 ///
 /// | | JSON | Protobuf | Avro | Avro compact | XML | CBOR | HTTP, binary mode |
 /// |---|---|---|---|---|---|---|---|

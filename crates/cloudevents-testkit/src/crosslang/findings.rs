@@ -1,4 +1,4 @@
-//! The differences that were found, and those that are known.
+//! The differences that were found, and the known differences.
 
 use super::Differing;
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -37,8 +37,8 @@ impl Findings {
     /// Returns the table of differences, if they equal the known ones of these peers. The error lists new differences, missing
     /// differences, and unknown clauses.
     ///
-    /// `known` has a line for each difference: `peer | writer | mode | events | difference | clause | verdict`. `*` means all; several
-    /// modes or events are separated by spaces. Lines that begin with `#` are comments.
+    /// `known` has a line for each difference: `peer | writer | mode | events | difference | clause | verdict`. `*` means all. Spaces
+    /// separate several modes or events. Lines that begin with `#` are comments.
     pub fn compare(&self, known: &str) -> Result<String, String> {
         let lines: Vec<Known<'_>> =
             known.lines().filter_map(Known::read).filter(|line| self.peers.contains(line.who)).collect();

@@ -37,7 +37,7 @@ pub fn attributes(event: &Event) -> BTreeMap<String, String> {
     all.chain([("specversion".to_owned(), event.specversion().as_str().to_owned())]).collect()
 }
 
-/// Returns how an event differs from the one that a peer sent, or how it was refused. `is_other_mode` is whether its message was in
+/// Returns how an event differs from the event that a peer sent, or how it was refused. `is_other_mode` is whether its message was in
 /// another mode than the peer's, which is a difference.
 ///
 /// ```

@@ -56,7 +56,7 @@ pub enum End {
 pub struct Counts {
     /// Connections of clients that were accepted.
     pub accepted: u64,
-    /// Connections that are open; those that are half-open do not count.
+    /// Connections that are open. Half-open connections do not count.
     pub open: u64,
     /// Bytes that were passed on to the server.
     pub to_server: u64,
@@ -159,7 +159,8 @@ impl FaultProxy {
         self.shared.plan.send_modify(|plan| plan.rate = Some((flow, bytes_per_second)));
     }
 
-    /// Each connection, also a new one, ends when so many more bytes have passed in this direction; with [`Flow::Both`], in either one.
+    /// Each connection, also a new one, ends when so many more bytes have passed in this direction. With [`Flow::Both`], the bytes pass in
+    /// either direction.
     ///
     /// ```
     /// # use cloudevents_testkit::fault_proxy::{End, FaultProxy, Flow};
@@ -181,7 +182,7 @@ impl FaultProxy {
         });
     }
 
-    /// From now on, new connections are refused, as by a host without a server. Those that are open stay. Returns when it holds.
+    /// From now on, new connections are refused, as by a host without a server. Open connections stay. Returns when it holds.
     ///
     /// ```
     /// # use cloudevents_testkit::fault_proxy::FaultProxy;
@@ -229,7 +230,7 @@ impl FaultProxy {
         self.shared.plan.send_modify(|plan| plan.acts.push(Act::HalfOpen));
     }
 
-    /// Forwards new connections to this server from now on, as if it had taken the address of the first one. Those that are open stay.
+    /// Forwards new connections to this server from now on, as if it had taken the address of the first one. Open connections stay.
     ///
     /// ```
     /// # use cloudevents_testkit::fault_proxy::{End, FaultProxy};

@@ -264,7 +264,7 @@ async fn an_end_for_handlers(venue: &impl Proxied) -> Result<Verdict, Failure> {
     scene.works_again().await
 }
 
-/// Connections, also new ones, end at a byte for a moment, at another one for each venue.
+/// Connections, also new ones, end for a moment at a byte. The byte differs from venue to venue.
 async fn cuts<V: Proxied>(
     open: &impl AsyncFn(Patience) -> Result<V, Error>,
     patience: Patience,

@@ -321,7 +321,7 @@ impl Scene {
         self.sees(limit, |came| numbers.iter().all(|number| came.times.contains_key(number))).await
     }
 
-    /// Waits until the receiver has this to show; `false` if it has not in time. An error if it has ended, or panicked.
+    /// Waits until the receiver shows this. `false` if it does not in time. An error if it has ended, or panicked.
     async fn sees(&self, limit: Duration, wanted: impl Fn(&Came) -> bool) -> Result<bool, Failure> {
         let mut watched = self.came.clone();
         // It returns a lock, which would stop this for ever if another message came now.

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// - Admin clients get no answer. Topics are created by [`create_topic`](Self::create_topic). A producer that may create topics gets one of
 ///   four partitions for every name that it sends to, although Kafka refuses names with other characters than `a-zA-Z0-9._-`.
 /// - Messages that an idempotent producer sends again, because the response was lost, are stored again.
-/// - A partition keeps 5 MiB or 100,000 messages; the older ones are dropped. Nothing expires or is compacted.
+/// - A partition keeps 5 MiB or 100,000 messages. Older messages are dropped. Nothing expires or is compacted.
 /// - The size of messages is not checked.
 /// - An offset that is looked up by a time is the end of the partition.
 /// - There are no users, no TLS, no quotas and no access control. There is one broker, so that no leader changes.
@@ -82,7 +82,7 @@ impl Broker {
         format!("kafka://{}/{topic}", self.servers)
     }
 
-    /// Creates a topic with this many partitions, at least one. Errors are those of Kafka (`INVALID_TOPIC_EXCEPTION`, `INVALID_PARTITIONS`,
+    /// Creates a topic with this many partitions, at least one. Errors are Kafka's (`INVALID_TOPIC_EXCEPTION`, `INVALID_PARTITIONS`,
     /// `TOPIC_ALREADY_EXISTS`), as rdkafka's `KafkaError` in the source of an error of kind [`Transport`](ErrorKind::Transport).
     pub fn create_topic(&self, topic: &str, partitions: u16) -> Result<(), Error> {
         if !is_topic(topic) {
@@ -266,11 +266,11 @@ pub struct Kept {
     pub partition: i32,
     /// The offset in the partition.
     pub offset: i64,
-    /// The key; `None` is null.
+    /// The key. `None` is null.
     pub key: Option<Vec<u8>>,
-    /// The headers in order; a value of `None` is null.
+    /// The headers in order. A value of `None` is null.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// The value; `None` is null.
+    /// The value. `None` is null.
     pub value: Option<Vec<u8>>,
 }
 

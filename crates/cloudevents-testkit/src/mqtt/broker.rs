@@ -108,7 +108,7 @@ impl Broker {
         self.shared.state().published.clone()
     }
 
-    /// Waits until the session of this client meets a condition; `None` means that it has no session. Use it with a timeout.
+    /// Waits until the session of this client meets a condition. `None` means that it has no session. Use it with a timeout.
     pub async fn until(&self, client: &str, wanted: impl Fn(Option<SessionView>) -> bool) {
         loop {
             let changed = self.shared.changed.notified();
@@ -152,7 +152,7 @@ impl Broker {
         self.shared.state().sessions.values_mut().for_each(|session| session.cut());
     }
 
-    /// Forgets all sessions and retained messages, as a broker that takes the place of this one. For one that is stopped.
+    /// Forgets all sessions and retained messages, as if another broker took the place of this one. For a stopped broker.
     pub fn forget(&self) {
         *self.shared.state() = State::default();
     }

@@ -186,7 +186,7 @@ impl State {
         is_wanted
     }
 
-    /// Gives a message to one member of a group, those that are connected first.
+    /// Gives a message to one member of a group, connected members first.
     fn share(&mut self, publish: &Publish, filter: String, mut members: Vec<(String, QoS)>) {
         let connected =
             |name: &String, state: &Self| state.sessions.get(name).is_some_and(Session::is_connected);

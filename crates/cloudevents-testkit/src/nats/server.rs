@@ -34,7 +34,7 @@ pub struct ServerOptions {
     /// Whether messages may have headers. Default: yes.
     pub headers: bool,
     /// How many bytes may wait for a client that does not read. One more ends its connection at once, without an error, as nats-server ends
-    /// that of a slow consumer. Default: 64 MiB.
+    /// the connection of a slow consumer. Default: 64 MiB.
     pub max_pending: usize,
 }
 
@@ -96,7 +96,7 @@ impl Server {
         self.serving.address().port()
     }
 
-    /// How many subscriptions would get a message to this subject; members of a queue group count one by one.
+    /// How many subscriptions would get a message to this subject. Members of a queue group count one by one.
     pub fn subscriptions(&self, subject: &str) -> usize {
         self.shared.routes().matching(subject)
     }

@@ -32,7 +32,7 @@ pub struct BrokerOptions {
     /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
     pub external: bool,
     /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: 134,217,728 (128 MiB), as in
-    /// RabbitMQ 3; RabbitMQ 4 has 16 MiB.
+    /// RabbitMQ 3. RabbitMQ 4 has 16 MiB.
     pub max_message_size: Option<u64>,
     /// The maximum size of a frame in bytes, which a client may lower to 4,096. Default: 131,072, as in RabbitMQ.
     pub frame_max: u32,
@@ -122,7 +122,7 @@ impl Broker {
         Queue::new(&self.shared, name)
     }
 
-    /// All queues, those that clients have declared among them.
+    /// All queues, also the queues that clients have declared.
     pub fn queues(&self) -> Vec<Queue> {
         let names: Vec<String> = self.shared.with(|state| state.queues.keys().cloned().collect());
         names.iter().map(|name| Queue::new(&self.shared, name)).collect()
@@ -165,7 +165,7 @@ impl Broker {
         self.shared.change(|state| state.expired = state.number());
     }
 
-    /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
+    /// Stops listening and closes every connection, like a crash. Keeps the queues. Unsettled messages are ready again. Returns when no
     /// task runs any more.
     pub fn stop(&mut self) {
         self.serving.stop();

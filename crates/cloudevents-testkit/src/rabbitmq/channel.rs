@@ -355,7 +355,7 @@ impl Channel {
         }
     }
 
-    /// The key of a binding: where neither it nor the queue has a name, that of the queue.
+    /// The key of a binding. If neither it nor the queue is named, it is the name of the current queue.
     fn keyed(&self, queue: &str, key: &str) -> String {
         if queue.is_empty() && key.is_empty() { self.current.clone() } else { key.to_owned() }
     }

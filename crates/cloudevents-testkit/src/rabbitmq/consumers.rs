@@ -1,4 +1,4 @@
-//! Who gets the messages of a queue: consumers in turns, each as far as it has room.
+//! Who gets the messages of a queue: consumers in turns, each up to its prefetch.
 
 use super::{
     channel::TIMEOUT,

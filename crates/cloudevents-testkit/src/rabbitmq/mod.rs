@@ -20,23 +20,24 @@
 //! features that it does not have, mostly with the error 540 (not implemented), which ends the connection.
 //!
 //! It has
-//! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones; bindings; the headers `CC` and
-//!   `BCC`;
+//!
+//! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones;
+//! - bindings, and the headers `CC` and `BCC`;
 //! - limits of frames and channels, and heartbeats, as client and broker agree when they connect;
 //! - mandatory messages, publisher confirms, checks of `user-id` and `expiration`;
 //! - consumers that take turns, prefetch of each consumer and of the channel, exclusive consumers and queues, `basic.get`, purging,
 //!   `basic.recover`, queues and exchanges that delete themselves, `x-expires`;
 //! - expiry of messages, `x-message-ttl`, dead letters with `x-death` and `x-first-death-*`. A message that expires towards a queue in
 //!   which it died before, and was not rejected since, is dropped;
-//! - queues of the types `classic` and `quorum`; the latter count deliveries in `x-delivery-count`. A message that returns to its queue
+//! - queues of the types `classic` and `quorum`. Quorum queues count deliveries in `x-delivery-count`. A message that returns to its queue
 //!   keeps its position.
 //!
 //! It refuses transactions, immediate messages, bindings between exchanges, alternate exchanges, replies without a queue
-//! (`amq.rabbitmq.reply-to`), streams, arguments of consumers that begin with `x-` but `x-consumer-timeout` and an `x-priority` of 0, and
-//! all arguments of queues but `x-message-ttl`, `x-expires`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`,
-//! `x-dead-letter-strategy`, `x-overflow` (without a limit), `x-queue-mode` and `x-queue-type`: limits of length, priorities, limits of
-//! deliveries and single active consumers are among these. An argument that the type of the queue does not take is 406, as in RabbitMQ.
-//! Types of exchanges of plugins are unknown (503), and so is `connection.update-secret`.
+//! (`amq.rabbitmq.reply-to`), and streams. It refuses arguments of consumers that begin with `x-`, except `x-consumer-timeout` and an
+//! `x-priority` of 0. It refuses all arguments of queues except `x-message-ttl`, `x-expires`, `x-dead-letter-exchange`,
+//! `x-dead-letter-routing-key`, `x-dead-letter-strategy`, `x-overflow` (without a limit), `x-queue-mode` and `x-queue-type`. So it refuses
+//! limits of length, priorities, limits of deliveries and single active consumers. An argument that the type of the queue does not take is
+//! 406, as in RabbitMQ. Types of exchanges of plugins are unknown (503), and so is `connection.update-secret`.
 //!
 //! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything. After
 //! [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still

@@ -55,8 +55,8 @@ impl Comparison {
         Self { count, rounds, part: arguments.next().unwrap_or_default() }
     }
 
-    /// Measures each row once per round and prints the cost. `measure` gets its name, and a name for a queue or topic that has not
-    /// been used. The order rotates, so that no row is always first; the first round is a warm-up.
+    /// Measures each row once per round and prints the cost. `measure` gets its name, and a name for a queue or topic that has not been
+    /// used. The order rotates, so that no row is always first. The first round is a warm-up.
     ///
     /// Prints the table, relative to the row `relative_to`, unless that row is left out.
     pub async fn of<'r>(

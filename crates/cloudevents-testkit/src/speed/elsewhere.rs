@@ -1,4 +1,4 @@
-//! A broker in another process, so that processor time and allocations are those of the client alone.
+//! A broker in another process, so that only the client counts in processor time and allocations.
 
 use std::{
     env,

@@ -71,7 +71,7 @@ pub fn answer(request: &str) -> Option<String> {
     Some(answer.to_string())
 }
 
-/// The operations. Those of webhooks over HTTP need a runtime and sockets.
+/// The operations. The operations of webhooks over HTTP need a runtime and sockets.
 const OPS: &[&str] = &[
     "decode",
     "encode",

@@ -39,7 +39,7 @@ pub struct Attacked {
     pub took: Duration,
 }
 
-/// Attacks a target until it responds or hangs up. `headers` are those of a delivery that it would accept: lines that end in `\r\n`.
+/// Attacks a target until it responds or hangs up. `headers` are the headers of a delivery that it would accept: lines that end in `\r\n`.
 ///
 /// Returns `None` if the target does neither within the limit, so that the attack succeeds.
 ///

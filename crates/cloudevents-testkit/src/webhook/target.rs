@@ -20,7 +20,7 @@ const LONGEST: usize = 1 << 20;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Respond {
-    /// These bytes; then the connection stays open.
+    /// These bytes. Then the connection stays open.
     Raw(String),
     /// A status of 200 and a body without end.
     EndlessBody,
@@ -90,7 +90,7 @@ struct Shared {
 }
 
 impl TestTarget {
-    /// Responds to `OPTIONS` with the first response, and to other requests with the rest in order; the last one is repeated for ever.
+    /// Responds to `OPTIONS` with the first response, and to other requests with the rest in order. The last response is repeated for ever.
     ///
     /// Panics if this machine has no free port.
     #[expect(clippy::expect_used, reason = "a test without a port cannot go on")]
@@ -204,7 +204,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads one request with a declared length; `None` at the end of the connection.
+/// Reads one request with a declared length. `None` at the end of the connection.
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<TargetRequest>> {
     loop {
         if let Some((request, length)) = parse(buffer) {
