@@ -37,7 +37,7 @@ pub enum RepairKind {
     /// [`Leniency::all`].
     ForeignPrefix,
     /// A header that must not be there (`ce-datacontenttype`), or that contradicts the content type, was ignored. In RabbitMQ, the property
-    /// was ignored where it contradicts the header of the attribute: frameworks set the property by themselves.
+    /// was ignored if it contradicts the header of the attribute: frameworks set the property by themselves.
     IgnoredHeader,
     /// A header value that is not UTF-8 was read as ISO-8859-1, without undoing escapes. Not in [`Leniency::all`].
     Latin1Text,
@@ -48,8 +48,7 @@ pub enum RepairKind {
     LowerCasedName,
     /// `time`, or an extension beyond the range of Integer, was a number: milliseconds since 1970. Not in [`Leniency::all`].
     NumericTime,
-    /// Header text was read as it is, also where escapes or quotes are correct: for peers that never escape. Not in
-    /// [`Leniency::all`].
+    /// Header text was read as it is, even if escapes or quotes are correct: for peers that never escape. Not in [`Leniency::all`].
     RawText,
     /// Extensions were read from properties without the prefix of attributes. Not in [`Leniency::all`].
     UnprefixedExtension,

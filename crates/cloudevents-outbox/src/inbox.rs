@@ -47,8 +47,8 @@ pub trait InboxStore: Send + Sync + 'static {
 pub enum Begun {
     /// The event is new. Handle it, then [complete](Inbox::complete) or [abandon](Inbox::abandon) it.
     First(Started),
-    /// Another delivery of it is being handled, and its lease ends then. Do not accept this one: try again later. Where the lease has ended
-    /// and the transaction of its handler in Postgres has not, this is a second from now.
+    /// Another delivery of it is being handled, and its lease ends then. Do not accept this delivery: try again later. If the lease has
+    /// ended and the transaction of its handler in Postgres has not, this is a second from now.
     UnderWay(SystemTime),
     /// It was handled. Accept the delivery without handling it.
     Done,

@@ -21,7 +21,7 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
 impl<S: InboxStore + Clone> Inbox<S> {
-    /// Handles an event, unless another delivery of it was handled, and returns what settles this delivery.
+    /// Handles an event, unless another delivery of it was handled, and returns the settlement of this delivery.
     ///
     /// | the event | this delivery |
     /// |---|---|

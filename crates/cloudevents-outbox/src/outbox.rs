@@ -135,7 +135,7 @@ impl<S: Store> Outbox<S> {
     }
 
     /// Whether the workers of this outbox reach the store: the last claim, settlement and renewal of each has succeeded. A worker waits for
-    /// a store that fails, also where an operator has to repair it, such as a login that is refused. Targets that fail do not count: see
+    /// a store that fails, even if an operator has to repair it, such as a login that is refused. Targets that fail do not count: see
     /// [`targets`](Self::targets).
     pub fn is_ready(&self) -> bool {
         self.tally.away.load(Ordering::Relaxed) == 0

@@ -139,7 +139,7 @@ impl SqliteStore {
     }
 }
 
-/// Sets the journal mode. Where several do that at once to a new file, SQLite does not wait for the others by itself.
+/// Sets the journal mode. If several connections do that at once to a new file, SQLite does not wait for the others by itself.
 fn write_ahead(connection: &Connection) -> Result<(), Error> {
     let begun = Instant::now();
     loop {

@@ -31,7 +31,7 @@ pub async fn complete(transaction: &impl GenericClient, started: &Started) -> Re
     change(transaction, started, &set, "").await
 }
 
-/// Changes the row for a store, which has few connections: where a transaction of the program has the row, which may hang, this is an error
+/// Changes the row for a store, which has few connections. If a transaction of the program has the row, which may hang, this is an error
 /// that passes.
 async fn change_at_once(client: &Client, started: &Started, set: &str) -> Result<bool, Error> {
     let free = format!(

@@ -1,4 +1,4 @@
-//! Decides what happens to a message and its target after an attempt.
+//! Decides about a message and its target after an attempt.
 
 use crate::{
     Attempt, Health, OutboxOptions, Step,

@@ -25,7 +25,7 @@ pub(super) struct Suspects {
 }
 
 struct Suspect {
-    /// When the message was due at first. Another one may get its number, where the store has lost its last transactions.
+    /// When the message was due at first. If the store has lost its last transactions, another message may get its number.
     started: SystemTime,
     destination: Option<Box<str>>,
     /// The last refusal at the destination, of this message or of another one.

@@ -35,8 +35,8 @@ pub trait Proxied: Venue {
         false
     }
 
-    /// Whether a lost connection shows although another one is made at once. Not where a library connects by itself, and reports only that
-    /// no broker can be reached. Default: yes.
+    /// Whether a lost connection shows although another one is made at once. Default: yes. It does not if a library connects by itself, and
+    /// reports only that no broker can be reached.
     fn shows_each_loss(&self) -> bool {
         true
     }

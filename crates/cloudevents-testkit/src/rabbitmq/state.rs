@@ -156,7 +156,7 @@ impl State {
         queue.ready.insert(place, stored);
     }
 
-    /// Removes a settled message; if it was rejected, it goes where the queue's dead letters go.
+    /// Removes a settled message. If it was rejected, it goes to the destination of the queue's dead letters.
     pub(super) fn settle(&mut self, name: &str, stored: Stored, rejected: bool) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         queue.unsettled = queue.unsettled.saturating_sub(1);

@@ -4,10 +4,11 @@ use super::retry_after;
 use http::{HeaderMap, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 
-/// The rules that decide after which responses a delivery is tried again. With all of them, 2xx means delivered, and 410 that the target is
-/// retired. After 401, 403 and 407 that are not tried again by these rules, the target is taken to refuse the sender: see
-/// [`Conclusion::Denied`]. With `Retry-After`, which says that a refusal ends (RFC 9110, sections 10.2.3 and 15.5.14), these and 413 are
-/// tried again.
+/// The rules that decide after which responses a delivery is tried again.
+///
+/// With all of them, 2xx means delivered, and 410 means that the target is retired. If 401, 403 or 407 is not tried again by these rules,
+/// the target is taken to refuse the sender: see [`Conclusion::Denied`]. `Retry-After` says that a refusal ends (RFC 9110, sections 10.2.3
+/// and 15.5.14). So with it, these and 413 are tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Practice {

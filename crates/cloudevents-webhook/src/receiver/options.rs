@@ -115,8 +115,8 @@ impl WebhookOptions {
 
     /// Accepts deliveries with a valid signature only.
     ///
-    /// Where the signature covers the body and not the attributes or the content coding of binary mode, messages in binary mode get 415:
-    /// anyone on the way could have changed their type, source or data.
+    /// If the signature covers the body and not the attributes or the content coding of binary mode, messages in binary mode get 415.
+    /// Anyone on the way could have changed their type, source or data.
     pub fn signature(mut self, verifier: impl Verify + 'static) -> Self {
         self.signature = Some(Arc::new(verifier));
         self

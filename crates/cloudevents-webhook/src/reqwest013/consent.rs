@@ -98,7 +98,7 @@ impl Callbacks {
             .retain(|_, offer| offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry)));
     }
 
-    /// Responds to a call: 200 where it is consent, which it can be once.
+    /// Responds to a call: 200 if it is consent, which it can be once.
     pub(super) fn respond(&self, request: &Parts, options: &WebhookSenderOptions) -> Response<()> {
         let mut response = Response::new(());
         *response.status_mut() = match request.method {

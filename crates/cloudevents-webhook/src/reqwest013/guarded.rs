@@ -99,9 +99,9 @@ impl GuardedClient {
 
     /// Agrees to a sender by its callback: a POST with the rate in `WebHook-Allowed-Rate` (webhook specification, 4.1.3).
     ///
-    /// Errors are of kind [`Refused`](ErrorKind::Refused) where the guard or the sender refuses, and
-    /// [`Unreachable`](ErrorKind::Unreachable), [`Timeout`](ErrorKind::Timeout) or [`Disconnected`](ErrorKind::Disconnected) where the
-    /// sender cannot be reached, does not respond in 30 seconds or hangs up. They do not contain the URL, which is secret.
+    /// Errors are of kind [`Refused`](ErrorKind::Refused) if the guard or the sender refuses. If the sender cannot be reached, does not
+    /// respond in 30 seconds or hangs up, they are of kind [`Unreachable`](ErrorKind::Unreachable), [`Timeout`](ErrorKind::Timeout) or
+    /// [`Disconnected`](ErrorKind::Disconnected). They do not contain the URL, which is secret.
     pub async fn agree(&self, pending: &PendingConsent) -> Result<(), Error> {
         let response = self
             .request(Method::POST, pending.callback())?

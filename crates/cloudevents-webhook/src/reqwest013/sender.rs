@@ -147,8 +147,8 @@ impl WebhookSender {
 
     /// Asks a target for consent now, unless it has given it.
     ///
-    /// A target that does not agree is an error of kind [`Refused`](ErrorKind::Refused). Other errors are errors of sending. If an error
-    /// [is temporary](Error::is_temporary), a later attempt may succeed.
+    /// A target that does not agree is an error of kind [`Refused`](ErrorKind::Refused). Other errors are errors of sending. After an error
+    /// for which [`is_temporary`](Error::is_temporary) holds, a later attempt may succeed.
     pub async fn register(&self, target: &str) -> Result<Registered, Error> {
         let entry = self.entry(target)?;
         entry.ask_again();

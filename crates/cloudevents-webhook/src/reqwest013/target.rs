@@ -96,14 +96,16 @@ impl Target {
         self
     }
 
-    /// Signs each attempt. Events are written in structured mode where the signature does not cover attributes in headers.
+    /// Signs each attempt. If the signature does not cover attributes in headers, events are written in structured mode.
     pub fn sign(mut self, signer: impl Sign + 'static) -> Self {
         self.signer = Some(Arc::new(signer));
         self
     }
 
-    /// Writes events in structured mode, in this format. Without it, events go in binary mode where they have a payload with a content
-    /// type and no signature keeps them from it, and otherwise as JSON: a delivery needs both (WEBHOOK-2.1-c, WEBHOOK-2.1-d).
+    /// Writes events in structured mode, in this format.
+    ///
+    /// Without it, events go in binary mode if they have a payload with a content type, which a delivery needs (WEBHOOK-2.1-c,
+    /// WEBHOOK-2.1-d), and if the signature allows it. Otherwise they go as JSON.
     pub fn format(mut self, format: Arc<dyn Format>) -> Self {
         self.format = Some(format);
         self

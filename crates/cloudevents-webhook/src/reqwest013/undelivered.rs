@@ -17,7 +17,7 @@ pub struct Undelivered {
     pub outgoing: Outgoing,
     /// Why it was given up.
     pub reason: Error,
-    /// The last attempts, at most 16, oldest first. Empty where it was never sent.
+    /// The last attempts, at most 16, oldest first. Empty if it was never sent.
     pub attempts: Vec<Attempt>,
 }
 

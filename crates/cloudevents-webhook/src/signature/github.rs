@@ -13,7 +13,7 @@ const SIGNATURE: &str = "x-hub-signature-256";
 /// ([GitHub](https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries)).
 ///
 /// It signs neither an id nor a time. A peer that has seen a delivery can send it again for as long as the secret is the same.
-/// `X-GitHub-Delivery` is not signed. Remember the [key](cloudevents_core::EventKey) of the event where that matters.
+/// `X-GitHub-Delivery` is not signed. If a second handling matters, remember the [key](cloudevents_core::EventKey) of the event.
 ///
 /// ```
 /// use cloudevents_webhook::signature::{GitHub, Verify};
