@@ -86,7 +86,7 @@ async fn a_number_of_messages_is_handled() {
     let mut handled = handled.into_inner().unwrap();
     handled.sort();
     assert_eq!((handled, queue.len()), (vec!["0".to_owned(), "1".to_owned(), "2".to_owned()], 2));
-    let none = async |event: Event| -> () { panic!("none was asked for: {}", event.id()) };
+    let none = async |event: Event| -> () { panic!("no message is to come: {}", event.id()) };
     queue.receiver(options()).run(none).count(0).await.unwrap();
     assert_eq!(queue.len(), 2);
 }
