@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 /// Applies a rule to the headers of a message that is no event, and in a redrive removes the headers of the dead letter.
 ///
-/// If nothing changes, the message stays the client's own, with all properties that only its protocol has. So does a message whose body is
-/// not bytes: no other protocol carries that body. A header that is not forwarded from events stays as it is: the content type, for
-/// example.
+/// If nothing changes, the message stays the client's own, with all properties that only its protocol has. A redrive removes no header from
+/// a message whose body is not bytes: no other protocol carries that body. With a rule, such a message has no body that a sender can write,
+/// and the sender refuses it. A header that is not forwarded from events stays as it is: the content type, for example.
 pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) -> Received {
     let origin = received.origin();
     let mut is_letter = false;

@@ -200,7 +200,7 @@ impl Ledger {
     /// The partitions of which no more messages should be taken now.
     ///
     /// These are the partitions that are as far ahead as [`LogOptions::max_lead`] allows. [`Receiver::run`](crate::Receiver::run) or a
-    /// bridge (in no dry run) may receive from several partitions. Meanwhile, these are also the partitions with as many unsettled
+    /// bridge (in no redrive) may receive from several partitions. Meanwhile, these are also the partitions with as many unsettled
     /// deliveries as there are permits left for others. They stay until they are at half of that.
     ///
     /// So if some partitions are blocked, there are permits for the others: *n* blocked ones share *n*/(*n* + 1) of them.
