@@ -87,10 +87,10 @@ def write_page(cells, bridges, reasons):
         "",
         "Written by [`spec-tests/crosslang/matrix/run.sh`](../spec-tests/crosslang/matrix/run.sh), which `.ci/long peers-matrix` runs: the transports of",
         f"these SDKs and `ce` sent each other {total} events over real brokers (Apache Kafka, ActiveMQ Artemis, Mosquitto, nats-server) and over HTTP, strictly",
-        "and with the peer's name. A number is how many arrived the same: attributes by their canonical strings, times by their instant, JSON by its",
-        "value. What remains is explained below, by its number. [Other implementations](peers.md) says what the names do.",
+        "and with the peer's name. A number counts the events that arrived the same: attributes by their canonical strings, times by their instant, JSON by its",
+        "value. The remaining differences are explained below, by their numbers. [Other implementations](peers.md) explains the names.",
         "",
-        "| peer | over | mode | who writes | strictly | with its name | what remains |",
+        "| peer | over | mode | writer | strictly | with its name | remaining differences |",
         "|---|---|---|---|---|---|---|",
     ]
     for peer, carrier, mode, way, strict in sorted(counts, key=lambda cell: (cell[0], list(CARRIERS).index(cell[1]), cell[2:])):
@@ -106,7 +106,7 @@ def write_page(cells, bridges, reasons):
         lines.append(f"| {peer} | {CARRIERS[carrier]} | {mode} | {who} | {counts[*key, True]} | {same(counts[*key, False], total)} | {', '.join(numbers)} |")
     lines += ["", "`ce bridge` from the Python SDK to the Java SDK over AMQP, with the names of both:", ""]
     lines += [f"- {one['bridge']} mode: {one['moved']} of {one['sent']} events that the Python SDK writes arrive, and the Java SDK reads {one['read']}." for one in bridges]
-    lines += ["", "## What cannot be repaired, and why", "", "| | peer | who writes | events | clause | why |", "|---|---|---|---|---|---|"]
+    lines += ["", "## Differences without a repair", "", "| | peer | writer | events | clause | reason |", "|---|---|---|---|---|---|"]
     for number, reason in enumerate(left, 1):
         events = sorted({cell["event"] for cell, _ in reason.found if not cell["strict"]})
         shown = ", ".join(events[:6]) + (f" and {len(events) - 6} more" if len(events) > 6 else "")

@@ -258,44 +258,44 @@ fn the_page_is_what_the_formats_do() {
 }
 
 const HEAD: &str = "\
-# What formats hold
+# Formats and losses
 
-Every event is written to every format. What a format cannot hold exactly is reported: `Format::encode` returns the losses,
-`ce convert` prints those that are more than spelling, and `ce convert --exact` refuses to go on. No losses means that what is decoded
-equals the event. Each loss has a class (`LossClass`). Senders refuse a loss of meaning, unless their `LossPolicy` allows it, and so do shortcuts
-without a place for losses, such as `.event(&event)`. With the others they send: no receipt lists them, `encode` returns them. This page is
-written by a test (`crates/cloudevents-testkit/tests/it/losses.rs`), which runs one event for each kind of content through the codecs.
-It fails when the page is not right any more.
+Every event is written to every format. If a format cannot hold a part exactly, this is reported: `Format::encode` returns the losses,
+`ce convert` prints all losses but losses of spelling, and `ce convert --exact` refuses to go on. Without losses, the decoded event equals the
+event that was encoded. Each loss has a class (`LossClass`). Senders refuse a loss of meaning, unless their `LossPolicy` allows it. Shortcuts
+that cannot return losses, such as `.event(&event)`, refuse it, too. With losses of other classes they send: no receipt lists these losses, and
+`encode` returns them. A test writes this page (`crates/cloudevents-testkit/tests/it/losses.rs`). It runs one event for each kind of content
+through the codecs, and fails when the page is not right any more.
 
-- **exact**: what comes out is equal to what went in.
-- **spelling**: it is the same, written in another way: a content type that was implied is stated, a timestamp has other letters or
+- **exact**: the decoded part equals the part that was encoded.
+- **spelling**: the part is the same, written in another way: a content type that was implied is stated, a timestamp has other letters or
   zeros, an XML element has the namespace declarations of the document, JSON has no white space around it.
 - **type**: the value of an attribute is carried as text, and its type is not.
 - **form**: the payload has the same bytes under the same content type, and is of another kind, such as text instead of XML.
-- **meaning**: something is not carried, or has another value. The report names it: an attribute, or `data`.
+- **meaning**: a part is not carried, or has another value. The report names it: an attribute, or `data`.
 
-Binary mode of the protocols has the losses of text and bytes: extensions become Strings (AMQP has most types), text and XML become
-bytes, and a payload of no bytes becomes no payload, except in Kafka. It loses the meaning of a protobuf `Any`, and of text that the
-charset of its content type lacks: text is written in US-ASCII, ISO-8859-1 and UTF-16 where `charset` names one of these, and else as
+Binary mode of the protocols has the losses of text and bytes. Extensions become Strings (AMQP has most types), text and XML become
+bytes, and a payload of no bytes becomes no payload, except in Kafka. Binary mode loses the meaning of a protobuf `Any`, and of text that the
+charset of its content type lacks. Text is written in US-ASCII, ISO-8859-1 and UTF-16 if `charset` names one of these, and else as
 UTF-8. A test (`crates/cloudevents-testkit/tests/it/contract.rs`) holds every format and protocol to this, with any event.
 
-Events of specversion 0.3 are for the JSON format alone; others refuse them, and `ce convert --upgrade` makes them 1.0. Types
-without a name of an attribute are those of an extension.
+Only the JSON format has events of specversion 0.3. Other formats refuse them, and `ce convert --upgrade` makes them 1.0. In the tables, a type
+without a name of an attribute is the type of an extension.
 
 ## Each format
 
 ";
 
 const BECOMES: &str = "
-## What becomes what
+## Changed contents
 
-What is not listed comes out as it went in.
+Contents that are not listed are decoded as they were encoded.
 ";
 
 const PAIRS: &str = "
 ## From format to format
 
-What has come out of one format and cannot go into another without a loss of meaning, by the numbers of the first table. Contents that the
-first format does not hold stand for what it makes of them.
+This table has contents that were decoded from one format and cannot go into another without a loss of meaning, by the numbers of the first table.
+If the first format does not hold a content, the number stands for the content that the format makes of it.
 
 ";
