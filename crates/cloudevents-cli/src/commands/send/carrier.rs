@@ -1,4 +1,4 @@
-//! What the protocol of a URL carries, and where it puts a message: what is shown is what is sent.
+//! The parts of a message that the protocol of a URL carries, and where it puts the message. A shown message is the sent message.
 
 use super::{ContentMode, Send};
 use crate::{connect, failure::Failure, report::Report};
@@ -19,7 +19,7 @@ pub(super) fn binding(endpoint: &Endpoint) -> Option<&'static str> {
     })
 }
 
-/// What differs from the specification's default, as options of the testee protocol: those of the URL, and the peer's.
+/// The differences from the specification's default, as options of the testee protocol: the options of the URL, and the peer's.
 pub(super) fn dialect(endpoint: &Endpoint, peer: Option<Peer>) -> Map<String, Value> {
     let option = |name: &str| endpoint.option(name);
     let mut options = Map::new();
@@ -124,7 +124,7 @@ pub(super) fn subformat(endpoint: &Endpoint) -> Option<&str> {
     names.and_then(|names| names.split(',').next())
 }
 
-/// Where the protocol puts a message, and what else it says of it.
+/// Where the protocol puts a message, and the other properties that it gives it.
 pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<String, Value>, Error> {
     let option = |name: &str| endpoint.option(name);
     let with = cloudevents_kit::decoding();
@@ -183,7 +183,7 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
     Ok(to)
 }
 
-/// Says what the broker drops without an error.
+/// Names the messages that the broker drops without an error.
 pub(super) fn may_lose(endpoint: &Endpoint) -> Option<Report> {
     let may = binding(endpoint) == Some("rabbitmq") && endpoint.option("mandatory") == Some("false");
     let note =

@@ -47,7 +47,7 @@ impl Retries {
     }
 }
 
-/// Returns events as a message in a content mode, and reports what the format cannot hold.
+/// Returns events as a message in a content mode, and reports the values that the format cannot hold.
 pub(super) fn message(
     mode: ContentMode,
     format: &dyn Format,
@@ -230,7 +230,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// What is left of the pause that the peer requested.
+    /// The rest of the pause that the peer requested.
     fn pause(&self) -> Option<Duration> {
         self.paused.get().map(|until| until.saturating_duration_since(Instant::now()))
     }

@@ -81,10 +81,11 @@ pub(crate) struct Send {
     /// Format of structured and batched messages [default: json].
     #[arg(long, value_name = "FORMAT", value_parser = input::format_names())]
     format: Option<String>,
-    /// Write what this implementation reads, such as go-2 or java-4, where it differs from the specification. A wrong name lists them.
+    /// Write messages for this implementation, such as go-2 or java-4, where it reads other messages than the specification states. A wrong
+    /// name lists the names.
     #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
     peer: Option<Peer>,
-    /// Show what goes over the wire and what comes back, on standard error.
+    /// Show the messages on the wire and the responses, on standard error.
     #[arg(long, short)]
     verbose: bool,
     /// Print the messages instead of sending them.

@@ -1,4 +1,4 @@
-//! What goes over the wire, and what comes back.
+//! The messages on the wire, and the responses.
 
 use super::{ContentMode, Send, carrier};
 use crate::{
@@ -81,7 +81,7 @@ impl Shown {
         console.say(&text);
     }
 
-    /// Returns the message as a line of JSON, with reports of what it cannot hold.
+    /// Returns the message as a line of JSON, with reports of values that it cannot hold.
     fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
         let to = carrier::destination(&self.endpoint, message).map_err(refused)?;
         self.line.clear();

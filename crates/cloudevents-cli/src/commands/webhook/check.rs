@@ -367,7 +367,7 @@ async fn deliveries(
     Ok(())
 }
 
-/// What is wrong with an acceptance (WEBHOOK-2.2-d to WEBHOOK-2.2-g).
+/// The mistakes of an acceptance (WEBHOOK-2.2-d to WEBHOOK-2.2-g).
 fn wrong_acceptance(response: &Response) -> Option<String> {
     let typed = response.headers.contains_key(header::CONTENT_TYPE);
     match (response.status, response.payload) {

@@ -25,11 +25,11 @@ use std::{
 };
 use tokio::time::{Sleep, sleep, sleep_until, timeout_at};
 
-/// What a check may use, at most.
+/// The bounds of a check.
 const REQUESTS: u32 = 100;
 const BYTES: usize = 5 << 20;
 const TIME: Duration = Duration::from_secs(120);
-/// What rates are counted in.
+/// The unit of rates.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long one request may take.
 const EXCHANGE: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ const EXCHANGE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a request is repeated where the target is overloaded.
 const REPEATS: u32 = 3;
-/// What is read of a response.
+/// The bytes of a response that are read.
 const READ: usize = 64 << 10;
 
 /// Where a delivery has its token.
@@ -84,7 +84,7 @@ pub(super) struct Draft {
     pub(super) slow: bool,
 }
 
-/// What came of a request: a response, or how the connection ended.
+/// The result of a request: a response, or how the connection ended.
 pub(super) type Answer = Result<Response, String>;
 
 /// A response.

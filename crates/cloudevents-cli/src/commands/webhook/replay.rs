@@ -82,7 +82,7 @@ async fn replay(outbox: &Outbox<impl Store>, command: &Replay, console: &Console
     Ok(if replayed == 0 { Status::No } else { Status::Done })
 }
 
-/// Shows what would be replayed, and counts it.
+/// Shows the deliveries that would be replayed, and counts them.
 async fn list(outbox: &Outbox<impl Store>, query: Query, emit: &mut Emit) -> Result<u64, Failure> {
     let (mut query, mut total) = (query.with_limit(PAGE), 0_u64);
     loop {

@@ -1,4 +1,4 @@
-//! The rules for deliveries: what is sent, and what a target does with it.
+//! The rules for deliveries: the requests, and how a target treats them.
 
 use super::{
     probe::{Answer, Draft, Signing, Token},
@@ -7,7 +7,7 @@ use super::{
 use bytes::Bytes;
 use http::Method;
 
-/// What a target has to do.
+/// The duty of a target.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Expect {
     /// Accept the delivery.
@@ -20,7 +20,7 @@ pub(super) enum Expect {
     RefuseOrHangUp(&'static [u16]),
 }
 
-/// What is needed to judge a rule.
+/// The conditions for judging a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
     Nothing,
@@ -373,7 +373,7 @@ fn binary(draft: &mut Draft, id: &str) {
 }
 
 impl Expect {
-    /// How the target did, and what it did.
+    /// How the target did, and its behaviour.
     pub(super) fn judge(self, answer: &Answer) -> (Verdict, String) {
         let status = match answer {
             Ok(response) => response.status,

@@ -1,4 +1,4 @@
-//! What a check found, rule by rule.
+//! The findings of a check, rule by rule.
 
 use crate::console::{Paint, style};
 use crate::plain::plain;
@@ -12,7 +12,7 @@ pub(super) struct Rule {
     pub(super) id: &'static str,
     /// The clause of the specification; empty where the rule is practice.
     pub(super) clause: &'static str,
-    /// What the target does.
+    /// The behaviour of the target.
     pub(super) title: &'static str,
     /// How to make it do so.
     pub(super) fix: &'static str,
@@ -40,7 +40,7 @@ impl Verdict {
     }
 }
 
-/// A rule, how the target did, and what was seen.
+/// A rule, how the target did, and the observation.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
     pub(super) rule: Rule,
