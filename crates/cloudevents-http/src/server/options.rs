@@ -33,10 +33,15 @@ pub struct HttpReceiverOptions {
     /// How long a client may take to read a response. Then its connection ends, and others have its place. After a response to a body that
     /// was not read, the rest of the body is discarded for as long. Default: 30 seconds.
     pub response_deadline: Duration,
-    /// Connections at once. Default: 1,024. When more clients connect, a connection that waits for its client ends, the one that has waited
-    /// longest: for a request, or for a second or more for the rest of a body or to have its response read. While all of them serve a
-    /// request, others wait to be accepted. Besides what is in flight, each may hold a head of some 400 KiB.
+    /// Connections at once. Default: 1,024. When more clients connect, a connection that waits for its client ends: the oldest of those
+    /// that have never sent anything, else the one that has waited longest for a request, else for a second or more for the rest of a body
+    /// or to have its response read. While all of them serve a request, others wait to be accepted. Besides what is in flight, each may
+    /// hold a head of some 400 KiB.
     pub connections: usize,
+    /// File descriptors that connections leave to the rest of the process, of those that it may have (`RLIMIT_NOFILE` when the server
+    /// starts). Where the limit is lower than `connections` and these, there are fewer connections, but as many as a quarter of the limit.
+    /// Set it to what a handler opens for all messages in flight, such as connections of its own. Default: 64. Without effect on Windows.
+    pub spare_descriptors: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,
     /// The status of acceptance. Default: 204. In its place, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
@@ -60,6 +65,7 @@ impl fmt::Debug for HttpReceiverOptions {
             .field("header_deadline", &self.header_deadline)
             .field("response_deadline", &self.response_deadline)
             .field("connections", &self.connections)
+            .field("spare_descriptors", &self.spare_descriptors)
             .field("retry_after", &self.retry_after)
             .field("accepted", &self.accepted)
             .field("raw", &self.raw)
@@ -68,6 +74,13 @@ impl fmt::Debug for HttpReceiverOptions {
 }
 
 impl HttpReceiverOptions {
+    /// Connections at once in a process that may have so many descriptors.
+    #[cfg(feature = "server")]
+    pub(super) fn places(&self, descriptors: Option<usize>) -> usize {
+        let most = descriptors.map_or(usize::MAX, |all| all.saturating_sub(self.spare_descriptors).max(all / 4));
+        self.connections.min(most).max(1)
+    }
+
     /// A request is refused for this reason.
     #[cold]
     pub(super) fn refused(&self, error: &Error) {
@@ -87,6 +100,7 @@ impl Default for HttpReceiverOptions {
             header_deadline: Duration::from_secs(30),
             response_deadline: Duration::from_secs(30),
             connections: 1024,
+            spare_descriptors: 64,
             retry_after: Duration::from_secs(1),
             accepted: StatusCode::NO_CONTENT,
             raw: false,
@@ -104,5 +118,19 @@ impl From<ReceiverOptions> for HttpReceiverOptions {
 impl From<DecodeOptions> for HttpReceiverOptions {
     fn from(decoding: DecodeOptions) -> Self {
         ReceiverOptions::from(decoding).into()
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_others() {
+        let options = HttpReceiverOptions { connections: 1000, spare_descriptors: 100, ..Default::default() };
+        let places = [(None, 1000), (Some(4096), 1000), (Some(1024), 924), (Some(120), 30), (Some(1), 1)];
+        for (descriptors, expected) in places {
+            assert_eq!(options.places(descriptors), expected, "{descriptors:?}");
+        }
     }
 }
