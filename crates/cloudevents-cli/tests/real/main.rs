@@ -127,4 +127,8 @@ mod urls;
 mod waiting;
 mod webhook;
 mod webhook_gate;
+mod webhook_schemes;
+#[cfg(all(feature = "outbox", unix))]
+mod webhook_store;
+mod webhook_verify;
 mod wire;

@@ -77,7 +77,8 @@ impl HttpReceiverOptions {
     /// Connections at once in a process that may have so many descriptors.
     #[cfg(feature = "server")]
     pub(super) fn places(&self, descriptors: Option<usize>) -> usize {
-        let most = descriptors.map_or(usize::MAX, |all| all.saturating_sub(self.spare_descriptors).max(all / 4));
+        let most =
+            descriptors.map_or(usize::MAX, |all| all.saturating_sub(self.spare_descriptors).max(all / 4));
         self.connections.min(most).max(1)
     }
 
