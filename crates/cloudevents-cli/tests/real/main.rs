@@ -128,6 +128,7 @@ mod waiting;
 mod webhook;
 mod webhook_gate;
 mod webhook_schemes;
+mod webhook_services;
 #[cfg(all(feature = "outbox", unix))]
 mod webhook_store;
 mod webhook_verify;
