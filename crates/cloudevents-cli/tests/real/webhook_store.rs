@@ -62,7 +62,7 @@ fn processes_share_a_database_of_postgres() {
     let again = ["msg_1", "msg_2"].map(|id| post(&gate.url, &standard(id, b"{}"), b"{}").status);
     assert_eq!((again, service.seen().len()), ([204; 2], 3));
     // Without the database, senders keep their deliveries.
-    let away = ["--remember", "postgres://nobody@127.0.0.1:1/none"];
+    let away = ["--remember", "postgres://ci@127.0.0.1:1/none"];
     let mut command = crate::program::command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--to"]);
     command.arg(service.url()).args(WITH_SECRET).args(away).env("HOOK_SECRET", STANDARD);
     let output = command.output().unwrap();

@@ -28,9 +28,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// where the process has no more file descriptors. A response to a body that was not read has `Connection: close`, and the rest of the body
 /// is discarded, for a limited time, so that the client reads the response.
 ///
-/// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline), [`response_deadline`](HttpReceiverOptions::response_deadline),
-/// [`connections`](HttpReceiverOptions::connections) and [`spare_descriptors`](HttpReceiverOptions::spare_descriptors) apply. Dropping the
-/// future closes all connections.
+/// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline),
+/// [`response_deadline`](HttpReceiverOptions::response_deadline), [`connections`](HttpReceiverOptions::connections) and
+/// [`spare_descriptors`](HttpReceiverOptions::spare_descriptors) apply. Dropping the future closes all connections.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
