@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut() {
-        let console = |detail: &str| warning(&Error::new(ErrorKind::Refused).with_detail(detail)).one_line();
+        let console =
+            |detail: &str| warning(&Error::new(ErrorKind::Refused).with_detail(detail.to_owned())).one_line();
         let path = "x".repeat(300);
         let line = console(&format!("404 Not Found of POST /{path}"));
         assert!(line.ends_with("xxx…") && line.chars().count() < 250, "{line}");
