@@ -4,7 +4,7 @@ use crate::{
     clause,
     console::{Paint, style},
     logs,
-    plain::{plain, plain_columns},
+    plain::{plain, plain_columns, shortened},
     source::Place,
 };
 use cloudevents_kit::{Error, Loss, Repair};
@@ -138,6 +138,14 @@ impl Report {
     pub(crate) fn about(mut self, what: &str) -> Self {
         let separator = if self.detail.is_empty() { "" } else { ": " };
         self.detail = format!("{what}{separator}{}", self.detail);
+        self
+    }
+
+    /// Cuts texts that a peer may have made long. The cut has a mark.
+    pub fn bounded(mut self) -> Self {
+        for text in [&mut self.message, &mut self.detail].into_iter().chain(&mut self.attribute) {
+            *text = shortened(text, BOUND);
+        }
         self
     }
 
@@ -394,6 +402,9 @@ impl Report {
 
 /// The width of text without a terminal.
 const WIDTH: usize = 100;
+
+/// The most characters of a text from a peer.
+const BOUND: usize = 200;
 
 /// Escapes each line of a text.
 fn plain_lines(text: &str) -> String {

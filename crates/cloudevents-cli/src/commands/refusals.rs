@@ -118,16 +118,28 @@ pub(super) fn warning(error: &Error) -> Report {
 
 fn described(report: Report, error: &Error) -> Report {
     let report = report.kind(error.kind().code());
-    match error.detail() {
+    let report = match error.detail() {
         "" => report.detail(error.message().to_string()),
         detail => report.detail(detail),
-    }
+    };
+    // A path may be long.
+    report.bounded()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::global::Global;
+
+    #[test]
+    fn a_long_reason_is_cut() {
+        let console =
+            |detail: &str| warning(&Error::new(ErrorKind::Refused).with_detail(detail.to_owned())).one_line();
+        let path = "x".repeat(300);
+        let line = console(&format!("404 Not Found of POST /{path}"));
+        assert!(line.ends_with("xxx…") && line.chars().count() < 250, "{line}");
+        assert!(console(&path[..200]).ends_with(&path[..200]));
+    }
 
     /// Whatever comes before it.
     #[test]

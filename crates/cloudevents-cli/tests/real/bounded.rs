@@ -219,6 +219,7 @@ fn other_files_have_a_limit_that_the_help_states() {
     for (arguments, limit, described) in [
         (&["webhook", "sign", path][..], "256 MiB", &["webhook", "sign", "--help"][..]),
         (&["webhook", "verify", path, "-H", "a: b"], "256 MiB", &["webhook", "verify", "--help"]),
+        (&["webhook", "verify", "-", "-H", &at], "1 MiB", &["webhook", "verify", "--help"]),
         (&["send", "http://127.0.0.1:9/", "--header", &at], "1 MiB", &["send", "--help"]),
         (&["send", "http://me@127.0.0.1:9/", "--password-file", path], "1 MiB", &["send", "--help"]),
         (&["filter", path], "1 MiB", &["filter", "--help"]),

@@ -128,4 +128,9 @@ mod urls;
 mod waiting;
 mod webhook;
 mod webhook_gate;
+mod webhook_schemes;
+mod webhook_services;
+#[cfg(all(feature = "outbox", unix))]
+mod webhook_store;
+mod webhook_verify;
 mod wire;

@@ -404,7 +404,7 @@ fn deliveries_of_providers_are_printed_as_events() {
         let mut child =
             command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--provider", provider, "-n", "1"])
                 .args(["--secret-env", "HOOK_SECRET", "--output", "json"])
-                .env("HOOK_SECRET", "old new")
+                .env("HOOK_SECRET", "old\nnew")
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())

@@ -10,26 +10,26 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-const TOKEN: &str = "a long random token";
-const STANDARD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const TOKEN: &str = "a long random token";
+pub(crate) const STANDARD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A request that a service got.
 #[derive(Clone, Debug)]
-struct Seen {
-    line: String,
+pub(crate) struct Seen {
+    pub(crate) line: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Seen {
-    fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let is_it = |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_it).map(|(_, value)| value.as_str()).collect()
     }
 }
 
 /// A service that records its requests, and responds as it was last set to.
-struct Service {
+pub(crate) struct Service {
     address: SocketAddr,
     state: Arc<(Mutex<State>, Condvar)>,
 }
@@ -39,10 +39,12 @@ struct State {
     seen: Vec<Seen>,
     /// Status line, headers and body, as a response has them. Without one, it responds never.
     response: Option<String>,
+    /// It responds to none before it has so many requests.
+    least: usize,
 }
 
 impl Service {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap())
     }
 
@@ -59,33 +61,38 @@ impl Service {
         service
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/app/hook", self.address)
     }
 
     /// Responds so from now on, without a body.
-    fn responds(&self, head: &str) {
+    pub(crate) fn responds(&self, head: &str) {
         self.replies(head, "");
     }
 
-    fn replies(&self, head: &str, body: &str) {
+    pub(crate) fn replies(&self, head: &str, body: &str) {
         let length = body.len();
         let response =
             format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
         self.state.0.lock().unwrap().response = Some(response);
     }
 
+    /// Responds once it has so many requests.
+    pub(crate) fn responds_to_all(&self, number: usize) {
+        self.state.0.lock().unwrap().least = number;
+    }
+
     /// Responds no more.
-    fn hangs(&self) {
+    pub(crate) fn hangs(&self) {
         self.state.0.lock().unwrap().response = None;
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.0.lock().unwrap().seen.clone()
     }
 
     /// Waits until it has so many requests.
-    fn wait_for(&self, number: usize) {
+    pub(crate) fn wait_for(&self, number: usize) {
         let (state, changed) = &*self.state;
         let few = |state: &mut State| state.seen.len() < number;
         let (_state, waited) =
@@ -118,9 +125,11 @@ fn serve(stream: TcpStream, (state, changed): &(Mutex<State>, Condvar)) {
     (&mut stream).take(length).read_to_end(&mut seen.body).unwrap();
     let mut state = state.lock().unwrap();
     state.seen.push(seen);
+    changed.notify_all();
+    let few = |state: &mut State| state.seen.len() < state.least;
+    let (state, _) = changed.wait_timeout_while(state, Duration::from_secs(30), few).unwrap();
     let response = state.response.clone();
     drop(state);
-    changed.notify_all();
     match response {
         Some(response) => {
             let _ = stream.get_mut().write_all(response.as_bytes());
@@ -131,21 +140,21 @@ fn serve(stream: TcpStream, (state, changed): &(Mutex<State>, Condvar)) {
 }
 
 /// Starts `ce webhook serve --to`.
-fn in_front_of(service: &str, secret: &str, arguments: &[&str]) -> Served {
+pub(crate) fn in_front_of(service: &str, secret: &str, arguments: &[&str]) -> Served {
     let arguments = [&["webhook", "serve", "http://127.0.0.1:0/hook", "--to", service], arguments].concat();
     Served::of(command(&arguments).envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)]))
 }
 
 /// A response to a sender.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 /// Posts a body with these headers.
-fn post(url: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
+pub(crate) fn post(url: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -163,12 +172,17 @@ fn post(url: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
     Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
-fn headers(given: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn headers(given: &[(&str, &str)]) -> Vec<(String, String)> {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// These headers, and those of a signature.
-fn signed(signer: &dyn Sign, id: &str, given: &[(&str, &str)], body: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn signed(
+    signer: &dyn Sign,
+    id: &str,
+    given: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<(String, String)> {
     let (mut parts, ()) = http::Request::post("/hook").body(()).unwrap().into_parts();
     signer.sign(&mut parts, body, id, SystemTime::now()).unwrap();
     let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
@@ -178,18 +192,18 @@ fn signed(signer: &dyn Sign, id: &str, given: &[(&str, &str)], body: &[u8]) -> V
 }
 
 /// A signed delivery of Standard Webhooks that is no CloudEvent.
-fn standard(id: &str, body: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn standard(id: &str, body: &[u8]) -> Vec<(String, String)> {
     signed(&StandardSigner::new(STANDARD).unwrap(), id, &[("content-type", "application/json")], body)
 }
 
-const WITH_SECRET: &[&str] = &["--secret-env", "HOOK_SECRET"];
+pub(crate) const WITH_SECRET: &[&str] = &["--secret-env", "HOOK_SECRET"];
 
 #[test]
 fn a_delivery_of_github_arrives_byte_for_byte_with_who_sent_it() {
     let service = Service::start();
     service.replies("200 OK\r\ncontent-type: text/x-reply", "taken");
     let gate =
-        in_front_of(&service.url(), "old new", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
+        in_front_of(&service.url(), "old\nnew", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
     // Spaces, escapes and a last line end are not those of a serializer.
     let body = b"{ \"action\":\"opened\",\n\t\"issue\": {\"number\": 7.0, \"title\":\"\\u00fcber\"} }\r\n";
     let given = [
@@ -433,7 +447,8 @@ fn a_body_that_is_too_large_is_refused() {
 #[test]
 fn slack_and_svix() {
     let service = Service::start();
-    let gate = in_front_of(&service.url(), "other slack", &[&["--provider", "slack"], WITH_SECRET].concat());
+    let gate =
+        in_front_of(&service.url(), "other\nslack\n", &[&["--provider", "slack"], WITH_SECRET].concat());
     let slack = HmacSignature::slack("slack").unwrap();
     let json = ("content-type", "application/json");
     // Slack registers a URL once its challenge comes back.
@@ -524,9 +539,12 @@ fn wrong_usage_is_named() {
         (&["--in-flight", "3"], "--to"),
         (&["--to", "http://127.0.0.1:9/", "--in-flight", "0"], "--in-flight"),
         #[cfg(feature = "outbox")]
-        (&["--to", "http://127.0.0.1:9/", "--remember", "hook.db"], "--remember is not `sqlite:`"),
+        (&["--to", "http://127.0.0.1:9/", "--remember", "hook.db"], "--remember is neither `sqlite:`"),
         #[cfg(feature = "outbox")]
-        (&["--to", "http://127.0.0.1:9/", "--remember", "sqlite::memory:"], "--remember is not `sqlite:`"),
+        (
+            &["--to", "http://127.0.0.1:9/", "--remember", "sqlite::memory:"],
+            "--remember is neither `sqlite:`",
+        ),
     ] {
         let ran = ce_with(&[&serve, arguments].concat(), "");
         assert!(ran.status == 2 && ran.err.contains(words), "{arguments:?}: {}", ran.err);

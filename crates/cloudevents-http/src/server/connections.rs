@@ -2,7 +2,7 @@
 
 use super::body::RequestBody;
 use super::{
-    HttpReceiverOptions, connection,
+    HttpReceiverOptions, connection, descriptors,
     line::{Awaited, Crowd, Line},
     patience::Patience,
 };
@@ -24,13 +24,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver).
 ///
-/// When more clients connect than [`connections`](HttpReceiverOptions::connections) allows, a connection that waits for its client ends. It
-/// waits for a request, or for a second or more for the rest of a body or to have its response read. The same holds if the process has no
-/// more file descriptors. A response to a body that was not read has `Connection: close`. The rest of the body is discarded, for a limited
-/// time, so that the client reads the response.
+/// When more clients connect than [`connections`](HttpReceiverOptions::connections) allows, a connection that waits for its client ends.
+/// The first such connection is the oldest one that has never sent anything. Then come connections that wait for a request, and connections
+/// that wait for a second or more for the rest of a body or to have its response read. The same holds if the process has no more file
+/// descriptors. A response to a body that was not read has `Connection: close`. The rest of the body is discarded, for a limited time, so
+/// that the client reads the response.
 ///
-/// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline), [`response_deadline`](HttpReceiverOptions::response_deadline)
-/// and [`connections`](HttpReceiverOptions::connections) apply. Dropping the future closes all connections.
+/// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline),
+/// [`response_deadline`](HttpReceiverOptions::response_deadline), [`connections`](HttpReceiverOptions::connections) and
+/// [`spare_descriptors`](HttpReceiverOptions::spare_descriptors) apply. Dropping the future closes all connections.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -77,19 +79,20 @@ pub(super) async fn serve_until<F, R>(
     let crowd = Arc::<Crowd>::default();
     let shared = Arc::new(options.clone());
     let mut places = Places::default();
+    let most = options.places(descriptors::limit());
     let mut stop = pin!(stop);
     // A connection that was accepted over the limit: the connection that was to give way began a request meanwhile.
     let mut newcomer = None;
     loop {
         while connections.try_join_next().is_some() {}
-        let full = connections.len() >= options.connections.max(1);
+        let full = connections.len() >= most;
         crowd.set(full);
         let now = Instant::now();
         // When a connection may give way.
-        let way = if full { places.first().map(|(way, _)| way) } else { None };
+        let way = if full { places.first() } else { None };
         let room = !full || way.is_some_and(|way| way <= now);
         if room && let Some((stream, peer)) = newcomer.take() {
-            match full.then(|| places.evict()) {
+            match full.then(|| places.evict(now)) {
                 Some(Evicted::None) => {
                     newcomer = Some((stream, peer));
                     continue;
@@ -116,8 +119,8 @@ pub(super) async fn serve_until<F, R>(
             taken = listener.accept(), if room => match taken {
                 Ok(accepted) => newcomer = Some(accepted),
                 // The system allows fewer connections than the options.
-                Err(error) if is_exhausted(&error) && places.first().is_some_and(|(way, _)| way <= now) => {
-                    let evicted = places.evict();
+                Err(error) if is_exhausted(&error) && places.first().is_some_and(|way| way <= Instant::now()) => {
+                    let evicted = places.evict(Instant::now());
                     if let Evicted::Request(why) = &evicted {
                         options.refused(why);
                     }
@@ -164,10 +167,15 @@ impl Places {
         self.0.push((task, line));
     }
 
-    /// When the first connection gives way, and which one.
-    fn first(&self) -> Option<(Instant, usize)> {
+    /// When the first connection gives way.
+    fn first(&self) -> Option<Instant> {
+        self.waiting().map(|(way, ..)| way).min()
+    }
+
+    /// Connections that wait for their clients: when each gives way, which it is, and its line.
+    fn waiting(&self) -> impl Iterator<Item = (Instant, usize, &Line)> {
         let all = self.0.iter().enumerate().filter(|(_, (task, _))| !task.is_finished());
-        all.filter_map(|(index, (_, line))| Some((line.gives_way()?, index))).min()
+        all.filter_map(|(index, (_, line))| Some((line.gives_way()?, index, &**line)))
     }
 
     /// Ends connections whose request has not arrived completely: nothing is owed to them.
@@ -175,9 +183,12 @@ impl Places {
         self.0.iter().filter(|(_, line)| line.is_incomplete()).for_each(|(task, _)| task.abort());
     }
 
-    /// Ends that connection.
-    fn evict(&mut self) -> Evicted {
-        let Some((_, first)) = self.first() else { return Evicted::None };
+    /// Ends a connection that gives way now: the oldest of those that have never sent anything, then of those that wait for another
+    /// request, then of all.
+    fn evict(&mut self, now: Instant) -> Evicted {
+        let due = self.waiting().filter(|(way, ..)| *way <= now);
+        let first = due.map(|(way, index, line)| (line.rank(), way, index)).min();
+        let Some((.., first)) = first else { return Evicted::None };
         let (task, line) = self.0.swap_remove(first);
         let what = match line.awaits() {
             Some(Awaited::Body) => "the body takes long",

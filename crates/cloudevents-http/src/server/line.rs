@@ -39,6 +39,8 @@ struct State {
     body: Option<Instant>,
     /// Whether there is a response that is not written.
     responded: bool,
+    /// Whether there was a request.
+    known: bool,
     reader: Option<Waker>,
     /// A body that nothing reads any more, if its rest is small.
     rest: Option<Incoming>,
@@ -68,7 +70,7 @@ impl Awaited {
 impl Line {
     pub(super) fn new(crowd: Arc<Crowd>) -> Self {
         let awaits = Some((Instant::now(), Awaited::Head));
-        let state = State { awaits, body: None, responded: false, reader: None, rest: None };
+        let state = State { awaits, body: None, responded: false, known: false, reader: None, rest: None };
         Self {
             crowd,
             unread: AtomicBool::new(false),
@@ -87,6 +89,15 @@ impl Line {
     /// The step of the client that the connection waits for. `None` while the server is at work.
     pub(super) fn awaits(&self) -> Option<Awaited> {
         self.state().awaits.map(|(_, awaited)| awaited)
+    }
+
+    /// Which connections give way first: those that have never sent anything, then those without another request, then all others.
+    pub(super) fn rank(&self) -> u8 {
+        let state = self.state();
+        match state.awaits {
+            Some((_, Awaited::Head)) if !self.heard.load(Ordering::Acquire) => u8::from(state.known),
+            _ => 2,
+        }
     }
 
     /// Something was read.
@@ -109,7 +120,7 @@ impl Line {
     /// A request was read up to its body.
     pub(super) fn begin(&self) {
         let mut state = self.state();
-        (state.awaits, state.body) = (None, None);
+        (state.awaits, state.body, state.known) = (None, None, true);
     }
 
     /// The awaited bytes of the body have come.

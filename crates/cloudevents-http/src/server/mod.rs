@@ -8,6 +8,8 @@ mod connection;
 #[cfg(feature = "server")]
 mod connections;
 mod delivering;
+#[cfg(feature = "server")]
+mod descriptors;
 mod exchange;
 #[cfg(feature = "server")]
 mod framing;

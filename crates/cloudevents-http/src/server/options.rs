@@ -36,10 +36,17 @@ pub struct HttpReceiverOptions {
     pub response_deadline: Duration,
     /// Connections at once. Default: 1,024.
     ///
-    /// When more clients connect, a connection that waits for its client ends. It is the connection that has waited longest: for a request,
-    /// or for a second or more for the rest of a body or to have its response read. While all connections serve a request, new ones wait to
-    /// be accepted. Besides the messages in flight, each may hold a head of some 400 KiB.
+    /// When more clients connect, a connection that waits for its client ends: the oldest one that has never sent anything. If there is
+    /// none, it is the connection that has waited longest for a request. If there is none, it is one that has waited for a second or more
+    /// for the rest of a body or to have its response read. While all connections serve a request, new ones wait to be accepted. Besides
+    /// the messages in flight, each may hold a head of some 400 KiB.
     pub connections: usize,
+    /// File descriptors that connections leave to the rest of the process. Default: 64. Without effect on Windows.
+    ///
+    /// The limit of the process (`RLIMIT_NOFILE` when the server starts) may be lower than the sum of `connections` and this number. Then
+    /// there are fewer connections, but at least a quarter of the limit. Set it to the number of descriptors that a handler opens for all
+    /// messages in flight, such as connections of its own.
+    pub spare_descriptors: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,
     /// The status of acceptance. Default: 204. Instead, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
@@ -65,6 +72,7 @@ impl fmt::Debug for HttpReceiverOptions {
             .field("header_deadline", &self.header_deadline)
             .field("response_deadline", &self.response_deadline)
             .field("connections", &self.connections)
+            .field("spare_descriptors", &self.spare_descriptors)
             .field("retry_after", &self.retry_after)
             .field("accepted", &self.accepted)
             .field("raw", &self.raw)
@@ -73,6 +81,14 @@ impl fmt::Debug for HttpReceiverOptions {
 }
 
 impl HttpReceiverOptions {
+    /// Connections at once in a process that may have so many descriptors.
+    #[cfg(feature = "server")]
+    pub(super) fn places(&self, descriptors: Option<usize>) -> usize {
+        let most =
+            descriptors.map_or(usize::MAX, |all| all.saturating_sub(self.spare_descriptors).max(all / 4));
+        self.connections.min(most).max(1)
+    }
+
     /// A request is refused for this reason.
     #[cold]
     pub(super) fn refused(&self, error: &Error) {
@@ -92,6 +108,7 @@ impl Default for HttpReceiverOptions {
             header_deadline: Duration::from_secs(30),
             response_deadline: Duration::from_secs(30),
             connections: 1024,
+            spare_descriptors: 64,
             retry_after: Duration::from_secs(1),
             accepted: StatusCode::NO_CONTENT,
             raw: false,
@@ -109,5 +126,19 @@ impl From<ReceiverOptions> for HttpReceiverOptions {
 impl From<DecodeOptions> for HttpReceiverOptions {
     fn from(decoding: DecodeOptions) -> Self {
         ReceiverOptions::from(decoding).into()
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_others() {
+        let options = HttpReceiverOptions { connections: 1000, spare_descriptors: 100, ..Default::default() };
+        let places = [(None, 1000), (Some(4096), 1000), (Some(1024), 924), (Some(120), 30), (Some(1), 1)];
+        for (descriptors, expected) in places {
+            assert_eq!(options.places(descriptors), expected, "{descriptors:?}");
+        }
     }
 }

@@ -296,6 +296,37 @@ async fn connections_that_say_nothing_give_way() {
     assert_eq!(served.answer().await.unwrap().status, StatusCode::NO_CONTENT);
 }
 
+/// However long a connection waits whose client has sent something.
+#[tokio::test]
+async fn those_that_have_sent_nothing_give_way_first_and_the_oldest_of_them() {
+    let mut options = HttpReceiverOptions::default();
+    options.connections = 4;
+    let (address, mut deliveries) = receiver(options).await;
+    let elsewhere = GOOD.replace("/events", "/other");
+    let mut known = Wire::connect(address).await;
+    known.write(&elsewhere).await;
+    assert_eq!(known.answer().await.unwrap().status, StatusCode::NOT_FOUND);
+    let mut stalled = Wire::connect(address).await;
+    stalled.write(GOOD.strip_suffix("oad").unwrap()).await;
+    let mut strangers = [Wire::connect(address).await, Wire::connect(address).await];
+    // Until each of them may give way.
+    sleep(Duration::from_millis(1500)).await;
+    let mut newcomers = Vec::new();
+    for stranger in &mut strangers {
+        let mut newcomer = Wire::connect(address).await;
+        newcomer.write(&elsewhere).await;
+        assert_eq!(newcomer.answer().await.unwrap().status, StatusCode::NOT_FOUND);
+        newcomers.push(newcomer);
+        assert!(stranger.answer().await.is_none());
+    }
+    // The others have kept their places.
+    known.write(&elsewhere).await;
+    assert_eq!(known.answer().await.unwrap().status, StatusCode::NOT_FOUND);
+    stalled.write("oad").await;
+    soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+    assert_eq!(stalled.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+}
+
 /// What a thousand clients can do at no cost: bodies that stall or drip, and responses that are not read. The deadlines are far away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_wait_for_their_clients_give_way() {

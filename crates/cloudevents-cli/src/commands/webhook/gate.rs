@@ -36,6 +36,9 @@ const REMEMBERED: usize = 100_000;
 /// How much longer than the service a response may take: to check the delivery, and to remember it.
 const BESIDE: Duration = Duration::from_secs(5);
 
+/// Descriptors that are neither connections of senders nor of the service: standard streams, the store, lookups of names.
+const DESCRIPTORS: usize = 64;
+
 /// Options of the service behind the target.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "In front of a service")]
@@ -50,7 +53,8 @@ pub(super) struct GateOptions {
     /// Maximum deliveries that the service has at once. Others get 503.
     #[arg(long, value_name = "NUMBER", default_value = "64", requires = "to")]
     in_flight: NonZeroUsize,
-    /// Remember accepted deliveries in this file of SQLite, across restarts: `sqlite:FILE`. Without it, in memory.
+    /// Remember accepted deliveries across restarts, in a file of SQLite or a database of Postgres: `sqlite:FILE`, or a URL
+    /// `postgres://USER@HOST/DATABASE`, without TLS. Without it, in memory.
     #[cfg(feature = "outbox")]
     #[arg(long, value_name = "STORE", requires = "to")]
     remember: Option<String>,
@@ -77,25 +81,12 @@ impl GateOptions {
     }
 
     /// Adds the store of accepted deliveries.
-    fn remembering(&self, options: WebhookOptions, _target: &str) -> Result<WebhookOptions, Failure> {
+    async fn remembering(&self, options: WebhookOptions, _target: &str) -> Result<WebhookOptions, Failure> {
         #[cfg(feature = "outbox")]
-        if let Some(place) = &self.remember {
-            use cloudevents_kit::{
-                outbox::{Inbox, rusqlite041::SqliteStore},
-                webhook::receiver::DurableStore,
-            };
-            // SQLite takes such a name for a database in memory, or for a URI with parameters.
-            let is_file =
-                |file: &&str| !file.is_empty() && !file.starts_with([':', '?']) && !file.starts_with("file:");
-            let file = place.strip_prefix("sqlite:").filter(is_file);
-            let file =
-                file.ok_or_else(|| Failure::usage("--remember is not `sqlite:` and the name of a file"))?;
-            let store = SqliteStore::open(file)
-                .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
+        if let Some(to) = &self.remember {
             // Twice as long as handling takes at most.
             let lease = self.timeout().saturating_add(BESIDE).saturating_mul(2);
-            let inbox = Inbox::new(store, format!("ce webhook serve {_target}")).with_lease(lease);
-            return Ok(options.idempotency(DurableStore::new(inbox)));
+            return super::remember::remembering(options, to, _target, lease).await;
         }
         Ok(options.idempotency(MemoryStore::new(REMEMBERED)))
     }
@@ -114,8 +105,10 @@ pub(super) async fn run(
     let service = Service::new(to, gate.timeout(), checks)?;
     let target = format!("{path} {}", service.name());
     let service = Arc::new(service);
-    let mut options =
-        gate.remembering(options, &target)?.respond_within(gate.timeout().saturating_add(BESIDE));
+    let options = gate.remembering(options, &target).await?;
+    let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
+    // Each delivery has a connection to the service. Without one, the sender of a genuine delivery would get 503.
+    options.http.spare_descriptors = gate.in_flight.get().saturating_add(DESCRIPTORS);
     let (on_refusal, mut refusals) = refusals::channel();
     options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) = open(url, options).await?;
@@ -248,8 +241,8 @@ fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u64, console:
     };
     match done {
         Done::Accepted => *accepted = accepted.saturating_add(1),
-        Done::Refused(report) => console.report(&report),
-        Done::Malformed(error) => console.error(Status::No, &Report::of(&error)),
+        Done::Refused(report) => console.report(&report.bounded()),
+        Done::Malformed(error) => console.error(Status::No, &Report::of(&error).bounded()),
         Done::Late(_) => {}
     }
 }

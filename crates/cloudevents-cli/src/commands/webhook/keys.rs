@@ -1,55 +1,80 @@
-//! Secrets, which come from the environment and never from the command line.
+//! Secrets, which come from the environment or from files and never from the command line.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, input};
 use cloudevents_kit::webhook::signature::{
     InvalidKey, SigningKey, StandardSigner, StandardWebhooks, VerifyingKey,
 };
+use std::path::Path;
 
-/// The value of an environment variable. It is not white space alone, which would be no secret.
-pub(super) fn secret(variable: &str) -> Result<String, Failure> {
-    std::env::var(variable).ok().filter(|value| !value.trim().is_empty()).ok_or_else(|| {
-        Failure::usage(format!("the environment variable `{variable}` is not set, is empty, or is not text"))
+/// The value of an environment variable, or the text of a file (`@FILE`). It is not white space alone, which would be no secret.
+pub(super) fn secret(place: &str) -> Result<String, Failure> {
+    let is_secret = |value: &String| !value.trim().is_empty();
+    if let Some(path) = place.strip_prefix('@') {
+        let text = input::text(Path::new(path), input::SMALL)?;
+        return Some(text).filter(is_secret).ok_or_else(|| Failure::usage(format!("`{path}` is empty")));
+    }
+    std::env::var(place).ok().filter(is_secret).ok_or_else(|| {
+        // What is no name may be the secret itself.
+        let is_name = |name: &str| name.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+        let name = if is_name(place) { format!("`{place}`") } else { "of a secret".to_owned() };
+        let words = format!("the environment variable {name} is not set, is empty, or is not text");
+        Failure::usage(words).help("name a variable, or a file as `@FILE`")
     })
 }
 
-/// The token in an environment variable, as senders send it: without the white space that a file may have at its end.
-pub(super) fn token(variable: &str) -> Result<String, Failure> {
-    let value = secret(variable)?;
+/// The secrets in a place, one a line: those of most schemes may have any characters. White space around each does not count.
+pub(super) fn secrets(place: &str) -> Result<Vec<String>, Failure> {
+    let value = secret(place)?;
+    let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(str::to_owned).collect())
+}
+
+/// The token in a place, as senders send it: without the line end that a file has.
+pub(super) fn token(place: &str) -> Result<String, Failure> {
+    let mut value = secret(place)?;
+    if place.starts_with('@') {
+        value.truncate(value.trim_end_matches(['\r', '\n']).len());
+    }
     if value.trim() != value {
-        return Err(Failure::usage(format!("the value of `{variable}` begins or ends with white space")));
+        return Err(Failure::usage(format!("the value of `{place}` begins or ends with white space")));
     }
     Ok(value)
 }
 
-/// A verifier with the keys in this variable, which white space separates while they are rotated.
-pub(super) fn verifier(variable: &str) -> Result<StandardWebhooks, Failure> {
-    let value = secret(variable)?;
+/// The keys of Standard Webhooks in a place, which white space separates while they are rotated. There is one at least.
+pub(super) fn verifying_keys(place: &str) -> Result<(VerifyingKey, Vec<VerifyingKey>), Failure> {
+    let value = secret(place)?;
     let parse = |key: &str| {
         VerifyingKey::parse(key).or_else(|_| SigningKey::parse(key).map(|key| key.verifying_key()))
     };
     let mut keys = value.split_whitespace().map(parse);
-    let not_a_key = |error| not_a_key(variable, error);
-    let first = keys.next().unwrap_or_else(|| parse("")).map_err(not_a_key)?;
-    keys.try_fold(StandardWebhooks::with_key(first), |verifier, key| key.map(|key| verifier.or_key(key)))
-        .map_err(not_a_key)
+    let first = keys.next().unwrap_or_else(|| parse(""));
+    let more = keys.collect::<Result<_, _>>();
+    first.and_then(|first| Ok((first, more?))).map_err(|error| not_a_key(place, error))
 }
 
-/// A signer with each of the keys in this variable.
-pub(crate) fn signer(variable: &str) -> Result<StandardSigner, Failure> {
-    let value = secret(variable)?;
+/// A verifier with the keys in this place.
+pub(super) fn verifier(place: &str) -> Result<StandardWebhooks, Failure> {
+    let (first, more) = verifying_keys(place)?;
+    Ok(more.into_iter().fold(StandardWebhooks::with_key(first), StandardWebhooks::or_key))
+}
+
+/// A signer with each of the keys in this place.
+pub(crate) fn signer(place: &str) -> Result<StandardSigner, Failure> {
+    let value = secret(place)?;
     let mut keys = value.split_whitespace();
     let first = StandardSigner::new(keys.next().unwrap_or_default());
     keys.try_fold(first, |signer, key| Ok(signer?.and(key)))
         .and_then(|signer| signer)
-        .map_err(|error| not_a_key(variable, error))
+        .map_err(|error| not_a_key(place, error))
 }
 
-/// The only key in this variable.
-pub(crate) fn signing_key(variable: &str) -> Result<SigningKey, Failure> {
-    SigningKey::parse(secret(variable)?.trim()).map_err(|error| not_a_key(variable, error))
+/// The only key in this place.
+pub(crate) fn signing_key(place: &str) -> Result<SigningKey, Failure> {
+    SigningKey::parse(secret(place)?.trim()).map_err(|error| not_a_key(place, error))
 }
 
-fn not_a_key(variable: &str, error: InvalidKey) -> Failure {
-    Failure::usage(format!("the value of `{variable}` is not a key: {error}"))
+fn not_a_key(place: &str, error: InvalidKey) -> Failure {
+    Failure::usage(format!("the value of `{place}` is not a key: {error}"))
         .help("`ce webhook secret` makes one")
 }

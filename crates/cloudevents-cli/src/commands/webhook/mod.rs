@@ -3,6 +3,7 @@
 mod check;
 #[cfg(feature = "outbox")]
 mod deliveries;
+mod delivery;
 mod fault;
 mod gate;
 pub(crate) mod keys;
@@ -10,8 +11,11 @@ mod new_secret;
 mod probe;
 mod provided;
 #[cfg(feature = "outbox")]
+mod remember;
+#[cfg(feature = "outbox")]
 mod replay;
 mod rules;
+mod scheme;
 #[cfg(feature = "outbox")]
 mod selection;
 mod serve;
@@ -19,6 +23,7 @@ mod service;
 mod sign;
 pub(crate) mod target;
 mod verdict;
+mod verify;
 
 use crate::{
     console::Console,
@@ -32,8 +37,8 @@ pub(crate) enum Webhook {
     Serve(Box<serve::Serve>),
     Check(Box<check::Check>),
     Secret(new_secret::Secret),
-    Sign(sign::Sign),
-    Verify(sign::Verify),
+    Sign(Box<sign::Sign>),
+    Verify(Box<verify::Verify>),
     #[cfg(feature = "outbox")]
     Deliveries(deliveries::Deliveries),
     #[cfg(feature = "outbox")]
@@ -46,7 +51,7 @@ pub(crate) fn run(command: &Webhook, console: &Console) -> Result<Status, Failur
         Webhook::Check(command) => check::run(command, console),
         Webhook::Secret(command) => new_secret::run(command, console),
         Webhook::Sign(command) => sign::sign(command, console),
-        Webhook::Verify(command) => sign::verify(command, console),
+        Webhook::Verify(command) => verify::verify(command, console),
         #[cfg(feature = "outbox")]
         Webhook::Deliveries(command) => deliveries::run(command, console),
         #[cfg(feature = "outbox")]

@@ -1,94 +1,58 @@
-//! Whose deliveries are received: their signatures, and the events that are made of them.
+//! The events that are made of the deliveries of providers.
 
-use super::keys::{secret, verifier};
-use crate::failure::Failure;
+use super::scheme::Provider;
+use crate::{commands::systems::SystemOptions, failure::Failure};
 use bytes::Bytes;
-use clap::ValueEnum;
 use cloudevents_kit::{
-    BuilderConveniences as _, Error, ErrorKind, Event, EventBuilder, Payload,
+    BuilderConveniences as _, Error, ErrorKind, Event, EventBuilder, Payload, Peer,
     adapters::recognize,
     webhook::{
         DeliveryKey,
         deliver::Practice,
         receiver::{WebhookOptions, github_event, stripe_event},
-        signature::{GitHub, HmacSignature, InvalidKey, Stripe},
     },
 };
 use http::{header::CONTENT_TYPE, request::Parts};
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Whose deliveries are received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Provider {
-    /// GitHub: its signatures, and events by the adapter of the specification.
-    Github,
-    /// Stripe: its signatures, and its events as CloudEvents.
-    Stripe,
-    /// Svix: Standard Webhooks with the headers `svix-id`, `svix-timestamp` and `svix-signature`, with any payload.
-    Svix,
-    /// Slack: its signatures, of the Events API, commands and interactions.
-    Slack,
-    /// Azure Event Grid with the CloudEvents schema: its origin in the handshake, and statuses that it does not try again.
-    EventGrid,
-}
-
-/// The name of the scheme of signatures, for people and for services.
-pub(super) fn scheme(provider: Option<Provider>) -> &'static str {
-    match provider {
-        Some(Provider::Github) => "github",
-        Some(Provider::Stripe) => "stripe",
-        Some(Provider::Svix) => "svix",
-        Some(Provider::Slack) => "slack",
-        Some(Provider::EventGrid) | None => "standard-webhooks",
-    }
-}
-
-/// Adds the signatures and conversions of the provider, with the keys in this environment variable. A delivery that is handed on needs an
-/// event for its key alone.
+/// Adds the conversions and habits of the provider, and the documents of these systems. A delivery that is handed on needs an event for its
+/// key alone.
 pub(super) fn provided(
-    options: WebhookOptions,
+    mut options: WebhookOptions,
     provider: Option<Provider>,
-    variable: Option<&str>,
+    systems: &SystemOptions,
     is_handed_on: bool,
 ) -> Result<WebhookOptions, Failure> {
-    let keys = variable.map(secret).transpose()?;
-    let mut keys = keys.as_deref().unwrap_or_default().split_whitespace();
-    let refused = |error: InvalidKey| Failure::usage(format!("--secret-env: {error}"));
-    let first = keys.next();
-    Ok(match (provider, first, variable) {
-        (Some(Provider::Github), Some(first), _) => {
-            let verifier = keys.try_fold(GitHub::new(first).map_err(refused)?, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(or_key(github_event, is_handed_on))
+    options.http.receiver.decoding = cloudevents_kit::decoding();
+    let systems = systems.systems()?;
+    if systems.is_some() && provider.is_some_and(Provider::makes_events) {
+        return Err(Failure::usage(
+            "--provider says of which system deliveries are, and so do --from and --map",
+        ));
+    }
+    if let Some(systems) = systems {
+        return Ok(options.adapters(systems.adapters()));
+    }
+    Ok(match provider {
+        Some(Provider::Github) => options.convert(or_key(github_event, is_handed_on)),
+        Some(Provider::Stripe) => options.convert(or_key(stripe_event, is_handed_on)),
+        Some(Provider::Slack) => options.convert(or_key(slack_event, is_handed_on)),
+        Some(Provider::Svix) => options.convert(or_key(svix_event, is_handed_on)),
+        Some(Provider::EventGrid) => {
+            options.http.receiver.decoding.leniency = Peer::EventGrid.leniency();
+            options.senders(Practice::EventGrid)
         }
-        (Some(Provider::Github), None, _) => options.convert(or_key(github_event, is_handed_on)),
-        (Some(Provider::Stripe), Some(first), _) => {
-            let verifier = keys.try_fold(Stripe::new(first).map_err(refused)?, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(or_key(stripe_event, is_handed_on))
-        }
-        (Some(Provider::Stripe), None, _) => options.convert(or_key(stripe_event, is_handed_on)),
-        (Some(Provider::Slack), Some(first), _) => {
-            let first = HmacSignature::slack(first).map_err(refused)?;
-            let verifier = keys.try_fold(first, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(or_key(slack_event, is_handed_on))
-        }
-        (Some(Provider::Slack), None, _) => options.convert(or_key(slack_event, is_handed_on)),
-        (Some(Provider::Svix), _, Some(variable)) => {
-            options.signature(verifier(variable)?.svix()).convert(or_key(svix_event, is_handed_on))
-        }
-        (Some(Provider::Svix), _, None) => options.convert(or_key(svix_event, is_handed_on)),
-        (Some(Provider::EventGrid), _, None) => options.senders(Practice::EventGrid),
-        (Some(Provider::EventGrid), _, Some(_)) => {
-            return Err(Failure::usage("Event Grid does not sign: --secret-env has no effect")
-                .help("give its subscription a token in the query of the URL, and set --token-env"));
-        }
-        (None, _, Some(variable)) => options.signature(verifier(variable)?),
-        (None, _, None) => options,
+        // Its events of connections have no payload.
+        Some(Provider::WebPubsub) => options.unsigned_content().header_only(),
+        Some(Provider::Hmac | Provider::MessageSignatures) => options.convert(or_key(named, is_handed_on)),
+        Some(Provider::StandardWebhooks) | None if is_handed_on => options.convert(anything),
+        Some(Provider::StandardWebhooks) | None => options.convert(named),
     })
 }
 
 /// The refusal of a body that is no event. It names the system of the document.
-pub(super) fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
+fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
     let known = recognize(body)
         .map(|adapter| adapter.unread(body, &format!("`--from {}` makes events of it", adapter.name())));
     let unknown = || {
@@ -100,7 +64,7 @@ pub(super) fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
 
 /// An event in place of a delivery of any kind, for a service that gets the delivery itself. Its id is another one each time: the payload
 /// alone does not show that a delivery comes again.
-pub(super) fn anything(_: &Parts, _: &Bytes) -> Result<Event, Error> {
+fn anything(_: &Parts, _: &Bytes) -> Result<Event, Error> {
     Ok(Event::builder().random_id().source("/").ty("webhook.delivery").build()?)
 }
 

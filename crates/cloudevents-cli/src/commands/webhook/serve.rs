@@ -4,7 +4,8 @@ use super::{
     fault::Fault,
     gate::{self, GateOptions},
     keys::token,
-    provided::{Provider, anything, named, provided, scheme},
+    provided::provided,
+    scheme::{Provider, SchemeOptions, Shared},
     service::Checks,
     target,
 };
@@ -20,12 +21,9 @@ use crate::{
     show,
 };
 use clap::Args;
-use cloudevents_kit::{
-    Peer,
-    webhook::{
-        handshake::{AllowedOrigins, Rate},
-        receiver::{MemoryStore, WebhookOptions},
-    },
+use cloudevents_kit::webhook::{
+    handshake::{AllowedOrigins, Rate},
+    receiver::{MemoryStore, WebhookOptions},
 };
 use serde_json::json;
 use std::{num::NonZeroUsize, time::Duration};
@@ -43,6 +41,8 @@ Examples:
   ce webhook serve http://127.0.0.1:8080/ --unauthenticated --misbehave 204=503
   HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
       --provider github --secret-env HOOK_SECRET
+  HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook --scheme hmac \\
+      --secret HOOK_SECRET --hmac 'X-Partner-Signature: sha256={hex}'
   ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --from aws-sns
   HOOK_SECRET=... ce webhook serve http://0.0.0.0:8080/hook \\
       --provider github --secret-env HOOK_SECRET --to http://127.0.0.1:3000/hook
@@ -64,9 +64,10 @@ In front of a service (--to):
 
   A delivery that the service accepted and that comes again gets success, and is not handed on: by
   its signed id (Standard Webhooks, Svix), the id of its event (Stripe, Slack, CloudEvents), or its
-  body (GitHub, whose X-GitHub-Delivery is not signed, and forms of Slack). What is not a CloudEvent
-  and has only a token is always handed on. Accepted deliveries are remembered in memory, for a day,
-  up to 100,000; with --remember for a week, in a file.
+  body (GitHub, whose X-GitHub-Delivery is not signed, forms of Slack, an HMAC, and message signatures
+  without an id). What is not a CloudEvent and has only a token is always handed on. Accepted
+  deliveries are remembered in memory, for a day, up to 100,000; with --remember for a week, in a file
+  or a database. While such a file is deleted or replaced, or the database is away, senders get 503.
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -84,19 +85,19 @@ pub(crate) struct Serve {
     /// Agree to this sender: a DNS name, or `*.` and a name. May be repeated. Without it, there is no handshake.
     #[arg(long = "origin", value_name = "NAME")]
     origins: Vec<String>,
-    /// Maximum deliveries per minute to grant.
+    /// Maximum deliveries per minute: of each origin, or without --origin of all senders together. Others get 429. Where there is a secret,
+    /// only deliveries with a valid signature count.
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
-    /// The environment variable with the access token of deliveries.
-    #[arg(long, value_name = "VARIABLE")]
+    /// The environment variable with the access token of deliveries, or `@FILE`.
+    #[arg(long, visible_alias = "token", value_name = "VARIABLE")]
     token_env: Option<String>,
-    /// The environment variable with the key of signatures: of Standard Webhooks, or the provider's. Several, separated by spaces, are
-    /// valid.
-    #[arg(long, value_name = "VARIABLE")]
+    /// The environment variable with the secret of signatures, or `@FILE`. Several, each on its line, are valid; keys of Standard Webhooks
+    /// may also have spaces between them.
+    #[arg(long, visible_alias = "secret", value_name = "VARIABLE")]
     secret_env: Option<String>,
-    /// Receive deliveries of this provider, as events.
-    #[arg(long)]
-    provider: Option<Provider>,
+    #[command(flatten)]
+    scheme: SchemeOptions,
     #[command(flatten)]
     systems: SystemOptions,
     /// Accept deliveries from anyone.
@@ -123,7 +124,7 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure>
 }
 
 async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
-    let mut options = options(command)?;
+    let mut options = options(command, console)?;
     if let Some(to) = &command.gate.to {
         let gate = (command.url.as_str(), to.as_str(), &command.gate);
         return gate::run(gate, checks(command), command.count, options, console).await;
@@ -161,7 +162,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
                 delivery.accept()
             }
             Err(error) => {
-                console.error(Status::No, &Report::of(&error));
+                console.error(Status::No, &Report::of(&error).bounded());
                 delivery.reject(&error)
             }
         };
@@ -183,23 +184,26 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
 
 /// The checks of deliveries, for the header that a service gets.
 fn checks(command: &Serve) -> Checks {
-    let origin: &[&str] = match (command.provider, command.origins.is_empty()) {
+    let origin: &[&str] = match (command.scheme.provider, command.origins.is_empty()) {
         (Some(Provider::EventGrid), _) => &["webhook-request-origin", "origin"],
-        (_, false) => &["webhook-request-origin"],
+        (Some(Provider::WebPubsub), _) | (_, false) => &["webhook-request-origin"],
         (_, true) => &[],
     };
-    let signature = command.secret_env.clone().map(|variable| (scheme(command.provider), variable));
+    let signature = command.secret_env.clone().map(|place| (command.scheme.name(), place));
     Checks { signature, token: command.token_env.clone(), origin }
 }
 
-fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
+fn options(command: &Serve, console: &Console) -> Result<WebhookOptions, Failure> {
     let allowing = |origins: &[&str]| {
         let origins = AllowedOrigins::new(origins.iter().copied());
         origins.map(WebhookOptions::allowing).map_err(|error| Failure::usage(format!("--origin: {error}")))
     };
+    let (scheme, provider) = (&command.scheme, command.scheme.provider);
+    scheme.check()?;
     let origins: Vec<&str> = command.origins.iter().map(String::as_str).collect();
-    let mut options = match (origins.as_slice(), command.provider) {
+    let mut options = match (origins.as_slice(), provider) {
         ([], Some(Provider::EventGrid)) => allowing(&["eventgrid.azure.net"])?,
+        ([], Some(Provider::WebPubsub)) => allowing(&["*.webpubsub.azure.com"])?,
         ([], _) => WebhookOptions::without_handshake(),
         (origins, _) => allowing(origins)?,
     };
@@ -207,31 +211,19 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
         let rate = Rate::per_minute(rate).map_err(|error| Failure::usage(format!("--rate: {error}")))?;
         options = options.highest_rate(rate);
     }
-    if let Some(variable) = &command.token_env {
-        options = options.token(token(variable)?);
+    if let Some(place) = &command.token_env {
+        options = options.token(token(place)?);
     }
-    options = provided(options, command.provider, command.secret_env.as_deref(), command.gate.to.is_some())?;
-    options = match (command.systems.systems()?, command.provider) {
-        (None, None) if command.gate.to.is_some() => options.convert(anything),
-        (None, None) => options.convert(named),
-        (None, Some(_)) => options,
-        (Some(systems), None) => options.adapters(systems.adapters()),
-        (Some(_), Some(_)) => {
-            return Err(Failure::usage(
-                "--provider says of which system deliveries are, and so do --from and --map",
-            ));
-        }
-    };
+    if let Some(place) = &command.secret_env {
+        options = options.signature(Shared { verifier: scheme.verifier(place, console)?, at: None });
+    }
+    options = provided(options, provider, &command.systems, command.gate.to.is_some())?;
     if command.unauthenticated {
         options = options.unauthenticated();
-    } else if command.token_env.is_none() && command.secret_env.is_none() && command.provider.is_none() {
+    } else if command.token_env.is_none() && command.secret_env.is_none() {
         let words = "anyone could send: there is neither a token nor a secret to check";
         return Err(Failure::usage(words)
             .help("add --token-env or --secret-env; --unauthenticated accepts deliveries from anyone"));
-    }
-    options.http.receiver.decoding = cloudevents_kit::decoding();
-    if command.provider == Some(Provider::EventGrid) {
-        options.http.receiver.decoding.leniency = Peer::EventGrid.leniency();
     }
     options.http.receiver.decoding.limits.bytes = command.max_body.get();
     options.http.body_deadline = Duration::from_secs(command.body_deadline);

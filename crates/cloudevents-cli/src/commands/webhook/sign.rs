@@ -1,27 +1,22 @@
-//! `ce webhook sign` and `ce webhook verify`.
+//! `ce webhook sign`.
 
-use super::keys::{signer, verifier};
+use super::scheme::SchemeOptions;
 use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
     input,
-    plain::plain,
-    report::Report,
 };
 use clap::Args;
-use cloudevents_kit::webhook::{
-    DeliveryKey,
-    signature::{Sign as _, Verify as _},
-};
+use cloudevents_kit::webhook::DeliveryKey;
 use http::Request;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Sign a body as Standard Webhooks defines, and print the headers.
+/// Sign a body as Standard Webhooks or a provider defines, and print the headers.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -29,14 +24,19 @@ Examples:
   HOOK_SECRET=whsec_... ce webhook sign --id msg_1 - < order.json
   HOOK_SECRET=whsec_... ce webhook sign --headers order.json > headers.txt
   curl -H @headers.txt --data-binary @order.json https://example.com/hook
+  GITHUB_SECRET=... ce webhook sign --provider github \\
+      --secret GITHUB_SECRET order.json
 
-The key is read from the environment: `whsec_...` for HMAC-SHA256, `whsk_...` for Ed25519.")]
+The key is read from the environment or from a file. Keys of Standard Webhooks are `whsec_...` for HMAC-SHA256
+and `whsk_...` for Ed25519. Of several secrets of a provider, the first one signs.")]
 pub(crate) struct Sign {
     /// The body, of 256 MiB at most. `-`: standard input.
     file: PathBuf,
-    /// The environment variable with the key.
-    #[arg(long, value_name = "VARIABLE", default_value = "HOOK_SECRET")]
+    /// The environment variable with the key, or `@FILE`.
+    #[arg(long, visible_alias = "secret", value_name = "VARIABLE", default_value = "HOOK_SECRET")]
     secret_env: String,
+    #[command(flatten)]
+    scheme: SchemeOptions,
     /// The id of the delivery [default: a digest of the body].
     #[arg(long)]
     id: Option<String>,
@@ -48,34 +48,12 @@ pub(crate) struct Sign {
     headers: bool,
 }
 
-/// Check the Standard Webhooks signature of a delivery.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Example:
-  HOOK_SECRET=whsec_... ce webhook verify order.json \\
-      -H 'webhook-id: msg_1' -H 'webhook-timestamp: 1614265330' \\
-      -H 'webhook-signature: v1,...'
-
-Exit status: 0 the signature is valid, 1 it is invalid.")]
-pub(crate) struct Verify {
-    /// The body, of 256 MiB at most. `-`: standard input.
-    file: PathBuf,
-    /// A header of the delivery: `Name: value`.
-    #[arg(long = "header", short = 'H', value_name = "HEADER", required = true)]
-    headers: Vec<String>,
-    /// The environment variable with the key.
-    #[arg(long, value_name = "VARIABLE", default_value = "HOOK_SECRET")]
-    secret_env: String,
-    /// The time to check against, in seconds since 1970 [default: now].
-    #[arg(long, value_name = "SECONDS")]
-    at: Option<u64>,
-}
-
 pub(super) fn sign(command: &Sign, console: &Console) -> Result<Status, Failure> {
     let body = body(&command.file)?;
     let id = command.id.clone().unwrap_or_else(|| DeliveryKey::of_body(&body).to_string());
     let (mut parts, ()) = Request::new(()).into_parts();
-    signer(&command.secret_env)?
+    let signer = command.scheme.signer(&command.secret_env, console)?;
+    signer
         .sign(&mut parts, &body, &id, time(command.at)?)
         .map_err(|error| Failure::usage(format!("the body cannot be signed: {error}")))?;
     let mut members = Map::new();
@@ -94,33 +72,8 @@ pub(super) fn sign(command: &Sign, console: &Console) -> Result<Status, Failure>
     Ok(Status::Done)
 }
 
-pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Failure> {
-    let body = body(&command.file)?;
-    let mut request = Request::post("/");
-    for line in &command.headers {
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| Failure::usage("--header: not a header").help("write `Name: value`"))?;
-        request = request.header(name.trim(), value.trim());
-    }
-    let (parts, ()) = request.body(()).map_err(|_| Failure::usage("--header: not a header"))?.into_parts();
-    match verifier(&command.secret_env)?.verify(&parts, &body, time(command.at)?) {
-        Ok(verified) => {
-            let id = verified.id.unwrap_or_default();
-            let mut emit = Emit::new(console);
-            emit.value(&json!({"verified": true, "id": id}), |_| format!("valid: {}\n", plain(&id)))?;
-            emit.flush()?;
-            Ok(Status::Done)
-        }
-        Err(error) => {
-            let report = Report::new("the signature is invalid").kind("signature").detail(error.to_string());
-            console.error(Status::No, &report);
-            Ok(Status::No)
-        }
-    }
-}
-
-fn time(seconds: Option<u64>) -> Result<SystemTime, Failure> {
+/// The time in seconds since 1970, or now.
+pub(super) fn time(seconds: Option<u64>) -> Result<SystemTime, Failure> {
     match seconds {
         None => Ok(SystemTime::now()),
         Some(seconds) => UNIX_EPOCH

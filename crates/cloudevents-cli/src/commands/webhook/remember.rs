@@ -1,0 +1,114 @@
+//! `ce webhook serve --remember`: where accepted deliveries are remembered across restarts.
+
+use super::selection::{Place, place};
+use crate::{
+    connect,
+    failure::{Failure, Status},
+};
+use cloudevents_kit::{
+    Error, ErrorKind,
+    outbox::{Inbox, rusqlite041::SqliteStore, tokio_postgres07::PostgresStore},
+    webhook::{
+        DeliveryKey,
+        receiver::{Begun, Claim, DurableStore, IdempotencyStore, WebhookOptions},
+    },
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio_postgres::NoTls;
+
+/// Adds the store at `to`, for the deliveries of this target. A delivery that a crash leaves unfinished is handed on after `lease`.
+pub(super) async fn remembering(
+    options: WebhookOptions,
+    to: &str,
+    target: &str,
+    lease: Duration,
+) -> Result<WebhookOptions, Failure> {
+    let name = format!("ce webhook serve {target}");
+    let failed = |status, error: &Error| Failure::Told(status, Box::new(connect::report(error)));
+    if let Some(file) = file(to) {
+        let store = SqliteStore::open(&file).map_err(|error| failed(Status::Usage, &error))?;
+        let inbox = Inbox::new(store, name).with_lease(lease);
+        return Ok(options.idempotency(FileStore::new(DurableStore::new(inbox), file)));
+    }
+    match place(Path::new(to))? {
+        Place::Postgres(mut config) => {
+            config.connect_timeout(Duration::from_secs(10));
+            let store = PostgresStore::connect(*config, NoTls).await;
+            let store = store.map_err(|error| failed(Status::Network, &error))?;
+            let inbox = Inbox::new(store, name).with_lease(lease);
+            Ok(options.idempotency(DurableStore::new(inbox)))
+        }
+        Place::Sqlite(_) => Err(Failure::usage(
+            "--remember is neither `sqlite:` and the name of a file nor a URL of Postgres",
+        )),
+    }
+}
+
+/// The file of `sqlite:FILE`.
+fn file(to: &str) -> Option<PathBuf> {
+    // SQLite takes such a name for a database in memory, or for a URI with parameters.
+    let is_file =
+        |file: &&str| !file.is_empty() && !file.starts_with([':', '?']) && !file.starts_with("file:");
+    to.strip_prefix("sqlite:").filter(is_file).map(PathBuf::from)
+}
+
+/// A store in a file. What is written to a file that was deleted or replaced is gone after a restart: while another file is there, or none,
+/// every delivery is an error, and its sender keeps it.
+struct FileStore {
+    store: DurableStore<SqliteStore>,
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
+impl FileStore {
+    fn new(store: DurableStore<SqliteStore>, path: PathBuf) -> Self {
+        Self { store, identity: identity(&path), path }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            return Ok(());
+        }
+        let words = format!("`{}` was deleted or replaced while it was in use", self.path.display());
+        Err(Error::new(ErrorKind::Unreachable).with_detail(words).with_help("put it back, or start again"))
+    }
+}
+
+impl IdempotencyStore for FileStore {
+    async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
+        self.check()?;
+        self.store.begin(key).await
+    }
+
+    async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        self.store.complete(key, claim).await?;
+        self.check()
+    }
+
+    async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        self.store.abandon(key, claim).await
+    }
+}
+
+/// Which file is at a path.
+#[cfg(unix)]
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).ok().map(|about| (about.dev(), about.ino()))
+}
+
+/// Windows deletes no file that is open.
+#[cfg(not(unix))]
+type Identity = ();
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    fs::metadata(path).ok().map(|_| ())
+}

@@ -1,0 +1,199 @@
+//! `ce webhook verify`.
+
+use super::{
+    delivery::Given,
+    keys::token,
+    provided::provided,
+    scheme::{Provider, SchemeOptions, Shared},
+    sign::time,
+};
+use crate::{
+    commands::systems::SystemOptions,
+    connect,
+    console::Console,
+    emit::Emit,
+    failure::{Failure, Status, unread},
+    input,
+    plain::plain,
+    report::Report,
+    show,
+};
+use bytes::Bytes;
+use clap::Args;
+use cloudevents_kit::{
+    Error,
+    transport::Bounds,
+    webhook::{
+        AccessToken,
+        receiver::{Webhook, WebhookOptions},
+        signature::{Verified, Verify as _},
+    },
+};
+use http::{Request, request::Parts};
+use serde_json::json;
+use std::{
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Check the signature and the token of a delivery, and print its body: a filter for services in any language.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  HOOK_SECRET=whsec_... ce webhook verify order.json \\
+      -H 'webhook-id: msg_1' -H 'webhook-timestamp: 1614265330' \\
+      -H 'webhook-signature: v1,...'
+  ce webhook verify --provider github --secret @github.key \\
+      -H @headers.txt < body.json | handle
+  ce webhook verify --scheme hmac --secret SHOPIFY_SECRET \\
+      --hmac 'X-Shopify-Hmac-Sha256: {base64}' -H @headers.txt body.json
+  ce webhook verify --request request.http --provider stripe --events
+
+The body comes out byte for byte, once it is found to be genuine; without that, nothing does. With --output,
+there is a verdict in place of the body.
+
+Exit status: 0 the delivery is genuine, 1 it is not, or with --events no event, 2 wrong usage.")]
+pub(crate) struct Verify {
+    /// The body, of 256 MiB at most. `-`: standard input.
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// A header of the delivery: `Name: value`, or `@FILE` with one header per line, of 1 MiB at most. May be repeated.
+    #[arg(long = "header", short = 'H', value_name = "HEADER", required_unless_present = "request")]
+    headers: Vec<String>,
+    /// The file has the whole request: its first line, its headers, a blank line, and its body.
+    #[arg(long)]
+    request: bool,
+    /// The environment variable with the secret, or `@FILE`. Several, each on its line, are valid; keys of Standard Webhooks may also have
+    /// spaces between them. [default: HOOK_SECRET, unless there is a token to check]
+    #[arg(long, visible_alias = "secret", value_name = "VARIABLE")]
+    secret_env: Option<String>,
+    /// The environment variable with the access token, or `@FILE`. Tokens are in the header Authorization, and in the query of --request.
+    #[arg(long, visible_alias = "token", value_name = "VARIABLE")]
+    token_env: Option<String>,
+    #[command(flatten)]
+    scheme: SchemeOptions,
+    /// The time to check against, in seconds since 1970 [default: now].
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<u64>,
+    /// Print the events of the delivery in place of its body, as `ce webhook serve` does.
+    #[arg(long)]
+    events: bool,
+    #[command(flatten)]
+    systems: SystemOptions,
+}
+
+pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Failure> {
+    let provider = command.scheme.provider;
+    if provider == Some(Provider::MessageSignatures) && !command.request {
+        return Err(Failure::usage("message signatures are of a request with its URL").help("add --request"));
+    }
+    if command.systems.systems()?.is_some() && !command.events {
+        return Err(Failure::usage("--from and --map make events").help("add --events"));
+    }
+    let Given { parts, body } = Given::read(&command.file, &command.headers, command.request)?;
+    let token = command.token_env.as_deref().map(token).transpose()?;
+    let usual = Some("HOOK_SECRET").filter(|_| token.is_none());
+    let at = Some(time(command.at)?);
+    let verifier = match command.secret_env.as_deref().or(usual) {
+        Some(place) => Some(Shared { verifier: command.scheme.verifier(place, console)?, at }),
+        None => None,
+    };
+    let verified = match genuine(&parts, &body, token.as_deref(), verifier.as_ref()) {
+        Ok(verified) => verified,
+        Err(report) => {
+            console.error(Status::No, &report);
+            return Ok(Status::No);
+        }
+    };
+    if command.events {
+        return connect::runtime()?.block_on(events(command, parts, body, verifier, console));
+    }
+    let mut emit = Emit::new(console);
+    let written = match console.requested() {
+        None => emit.raw(&body),
+        Some(_) => {
+            let id = verified.and_then(|verified| verified.id).unwrap_or_default();
+            emit.value(&json!({"verified": true, "id": id}), |_| format!("valid: {}\n", plain(&id)))
+        }
+    };
+    written.and_then(|()| emit.flush())?;
+    Ok(Status::Done)
+}
+
+/// Whether the token and the signature are right, as far as they are checked.
+fn genuine(
+    parts: &Parts,
+    body: &[u8],
+    token: Option<&str>,
+    verifier: Option<&Shared>,
+) -> Result<Option<Verified>, Report> {
+    if let Some(expected) = token {
+        let wrong = |why: String| Report::new("the access token is invalid").kind("token").detail(why);
+        match AccessToken::from_request(parts).map_err(|error| wrong(error.detail().to_owned()))? {
+            Some(given) if given.is_bearer(expected) => {}
+            Some(_) => return Err(wrong("it is another one".to_owned())),
+            None => return Err(wrong("there is none".to_owned())),
+        }
+    }
+    let verified = verifier.map(|verifier| verifier.verify(parts, body, std::time::SystemTime::now()));
+    verified
+        .transpose()
+        .map_err(|error| Report::new("the signature is invalid").kind("signature").detail(error.to_string()))
+}
+
+/// Prints the events of a delivery that is genuine, as a target receives them.
+async fn events(
+    command: &Verify,
+    parts: Parts,
+    body: Bytes,
+    verifier: Option<Shared>,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let mut options = WebhookOptions::without_handshake();
+    options = match verifier {
+        Some(verifier) => options.signature(verifier),
+        None => options.unauthenticated(),
+    };
+    options = provided(options, command.scheme.provider, &command.systems, false)?;
+    options.http.receiver.decoding.limits.bytes = input::LARGEST;
+    options.http.receiver.in_flight = Bounds { bytes: usize::MAX, ..Bounds::default() };
+    let refusal = Arc::<Mutex<Option<Error>>>::default();
+    let seen = Arc::clone(&refusal);
+    options.http.on_refusal = Some(Arc::new(move |error: &Error| {
+        *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+    }));
+    let failed = |error: Error| Failure::Told(Status::Usage, Box::new(connect::report(&error)));
+    let (webhook, mut receiver) = Webhook::open(options).map_err(failed)?;
+    let request = Request::from_parts(parts, reqwest::Body::from(body));
+    let mut response = pin!(webhook.respond(request, None));
+    let mut emit = Emit::new(console);
+    let mut is_read = true;
+    let response = loop {
+        tokio::select! {
+            response = &mut response => break response,
+            next = receiver.next() => {
+                let Some(delivery) = next.map_err(failed)? else { continue };
+                match delivery.events() {
+                    Ok(events) => {
+                        let mut all = events.iter();
+                        unread(all.try_for_each(|event| emit.event(&show::readable(event))))?;
+                        drop(delivery.accept());
+                    }
+                    Err(error) => {
+                        is_read = false;
+                        console.error(Status::No, &Report::of(&error));
+                        drop(delivery.reject(&error));
+                    }
+                }
+            }
+        }
+    };
+    unread(emit.flush())?;
+    if is_read && !response.status().is_success() {
+        let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let why = refusal.map_or_else(|| response.status().to_string(), |error| error.detail().to_owned());
+        console.error(Status::No, &Report::new("there is no event in the delivery").detail(why));
+    }
+    Ok(console.remembered())
+}

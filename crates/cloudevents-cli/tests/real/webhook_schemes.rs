@@ -1,0 +1,235 @@
+//! `ce webhook serve --to`: schemes of signatures, secrets, and bounds.
+
+use crate::{
+    program::{Served, file},
+    webhook_gate::{STANDARD, Service, TOKEN, headers, in_front_of, post, signed},
+};
+use cloudevents_kit::webhook::signature::{GitHub, HmacSignature, MessageSigner, Sign as _, SigningKey};
+use std::{fs, path::PathBuf, process::Command, time::SystemTime};
+
+#[test]
+fn an_hmac_in_a_header_of_any_sender() {
+    let service = Service::start();
+    let scheme = ["--scheme", "hmac", "--hmac", "X-Partner-Signature: sha256={hex}"];
+    let timed = ["--hmac-of", "{X-Partner-Time}.{body}", "--secret", "HOOK_SECRET"];
+    let gate = in_front_of(&service.url(), "key", &[&scheme[..], &timed].concat());
+    let partner = HmacSignature::new("x-partner-signature", "key").unwrap().prefixed("sha256=");
+    let json = [("content-type", "application/json")];
+    let genuine = signed(&partner.clone().timed("x-partner-time", "", "."), "1", &json, b"{}");
+    let untimed = signed(&partner, "1", &json, b"{}");
+    assert_eq!([&untimed, &genuine].map(|delivery| post(&gate.url, delivery, b"{}").status), [403, 204]);
+    let [seen] = &service.seen()[..] else { panic!("{:?}", service.seen()) };
+    assert_eq!(seen.all("webhook-verified"), [r#"signature=hmac;key="HOOK_SECRET";number=1"#]);
+    // The body shows that it comes again.
+    assert_eq!((post(&gate.url, &genuine, b"{}").status, service.seen().len()), (204, 1));
+}
+
+#[test]
+fn message_signatures_cover_attributes() {
+    let service = Service::start();
+    let scheme = ["--scheme", "message-signatures", "--key-id", "2026", "--authority", "partner.example"];
+    let gate = in_front_of(&service.url(), STANDARD, &[&scheme[..], &["--secret", "HOOK_SECRET"]].concat());
+    let given = [
+        ("content-type", "text/plain"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+    ];
+    let mut request = http::Request::post("https://partner.example/hook");
+    for (name, value) in given {
+        request = request.header(name, value);
+    }
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let signer = MessageSigner::new("2026", SigningKey::parse(STANDARD).unwrap());
+    signer.sign(&mut parts, b"hello", "msg_1", SystemTime::now()).unwrap();
+    let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
+    let genuine: Vec<_> = parts.headers.iter().map(text).collect();
+    let changed: Vec<_> = genuine
+        .iter()
+        .map(|(name, value)| (name.clone(), if name == "ce-type" { "u".to_owned() } else { value.clone() }))
+        .collect();
+    assert_eq!(post(&gate.url, &changed, b"hello").status, 403);
+    assert_eq!(post(&gate.url.replace("/hook", "/other"), &genuine, b"hello").status, 404);
+    assert_eq!(post(&gate.url, &genuine, b"hello").status, 204);
+    let [seen] = &service.seen()[..] else { panic!("{:?}", service.seen()) };
+    assert_eq!((seen.all("ce-type"), seen.body.as_slice()), (vec!["t"], &b"hello"[..]));
+    assert_eq!(seen.all("webhook-verified"), [r#"signature=message-signatures;key="HOOK_SECRET";number=1"#]);
+    // By the signed id, whatever else there is.
+    assert_eq!((post(&gate.url, &genuine, b"hello").status, service.seen().len()), (204, 1));
+}
+
+#[test]
+fn events_of_web_pubsub_come_with_their_replies() {
+    let service = Service::start();
+    let arguments = ["--provider", "web-pubsub", "--secret", "HOOK_SECRET"];
+    let gate = in_front_of(&service.url(), "old\naccess-key", &arguments);
+    // HMAC-SHA256 of `connection-1` with `access-key`, by Python's `hmac`.
+    let signature = "sha256=8f36456b7db5be1e6cfd39950cbc7cc1b4e06bea3538a1471ddeb741517f68fb";
+    let delivery = |origin, signature| {
+        headers(&[
+            ("webhook-request-origin", origin),
+            ("content-type", "text/plain"),
+            ("ce-specversion", "1.0"),
+            ("ce-id", "1"),
+            ("ce-source", "/hubs/chat/client/connection-1"),
+            ("ce-type", "azure.webpubsub.user.message"),
+            ("ce-connectionId", "connection-1"),
+            ("ce-signature", signature),
+        ])
+    };
+    let known = "chat.webpubsub.azure.com";
+    let wrong = "sha256=0000000000000000000000000000000000000000000000000000000000000000";
+    assert_eq!(post(&gate.url, &delivery(known, wrong), b"hello").status, 403);
+    assert_eq!(post(&gate.url, &delivery("attacker.example", signature), b"hello").status, 403);
+    service.replies("200 OK\r\ncontent-type: text/plain", "welcome");
+    let answer = post(&gate.url, &delivery(known, signature), b"hello");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "welcome"));
+    let [seen] = &service.seen()[..] else { panic!("{:?}", service.seen()) };
+    let verified = r#"signature=web-pubsub;key="HOOK_SECRET";number=2, origin="chat.webpubsub.azure.com""#;
+    assert_eq!((seen.all("webhook-verified"), seen.all("ce-id")), (vec![verified], vec!["1"]));
+}
+
+/// A server of the program whose reports go to a file.
+pub(crate) fn reporting(service: &Service, secret: &str, arguments: &[&str]) -> (Served, PathBuf) {
+    let reports = file("reports", "");
+    let to = service.url();
+    let all = [&["webhook", "serve", "http://127.0.0.1:0/hook", "--to", &to], arguments].concat();
+    let mut command = crate::program::command(&all);
+    let command = command.envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)]);
+    let to_file = fs::File::options().append(true).open(&reports).unwrap();
+    let mut child = command.stdin(std::process::Stdio::null()).stderr(to_file).spawn().unwrap();
+    loop {
+        let reported = fs::read_to_string(&reports).unwrap();
+        let url = |line: &str| line.strip_prefix("listening at ")?.strip_suffix('\n').map(str::to_owned);
+        if let Some(url) = reported.split_inclusive('\n').find_map(url) {
+            return (Served { child, url }, reports);
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "{reported}");
+        std::thread::sleep(std::time::Duration::from_millis(5)); // between two looks
+    }
+}
+
+/// Waits until these words are reported.
+pub(crate) fn until(reports: &PathBuf, words: &str) -> String {
+    let begin = std::time::Instant::now();
+    loop {
+        let reported = fs::read_to_string(reports).unwrap();
+        if reported.contains(words) {
+            return reported;
+        }
+        assert!(begin.elapsed().as_secs() < 30, "no `{words}`: {reported}");
+        std::thread::sleep(std::time::Duration::from_millis(5)); // between two looks
+    }
+}
+
+const GITHUB: &[&str] = &["--provider", "github", "--secret-env", "HOOK_SECRET"];
+
+/// GitHub takes any text for a secret.
+#[test]
+fn a_secret_with_spaces_is_one_secret() {
+    let service = Service::start();
+    let (gate, reports) = reporting(&service, "correct horse\n battery staple \n", GITHUB);
+    let json = [("content-type", "application/json")];
+    let status = |secret: &str, number: u8| {
+        let body = format!("[{number}]").into_bytes();
+        post(&gate.url, &signed(&GitHub::new(secret).unwrap(), "1", &json, &body), &body).status
+    };
+    let found = ["correct", "horse", "correct horse", "battery staple"]
+        .map(|secret| status(secret, secret.len() as u8));
+    assert_eq!(found, [403, 403, 204, 204]);
+    let reported = until(&reports, "white space inside");
+    assert!(reported.contains("`HOOK_SECRET`") && !reported.contains("horse"), "{reported}");
+}
+
+#[test]
+fn secrets_and_tokens_come_from_files() {
+    let service = Service::start();
+    let [key, token] = ["key\n", "a token\r\n"].map(|text| format!("@{}", file("secret", text).display()));
+    let arguments = ["--provider", "github", "--secret-env", &key, "--token", &token];
+    let gate = in_front_of(&service.url(), "", &arguments);
+    let given = [("content-type", "application/json"), ("authorization", "Bearer a token")];
+    let genuine = signed(&GitHub::new("key").unwrap(), "1", &given, b"{}");
+    assert_eq!(post(&gate.url, &genuine, b"{}").status, 204);
+    let seen = service.seen();
+    let [verified] = seen[0].all("webhook-verified")[..] else { panic!("{seen:?}") };
+    assert_eq!(verified, format!("signature=github;key=\"{key}\";number=1, token=\"{token}\""));
+}
+
+#[test]
+fn lines_of_the_log_are_bounded() {
+    let service = Service::start();
+    let (gate, reports) = reporting(&service, "key", &["--token-env", "HOOK_TOKEN"]);
+    let long = "x".repeat(5000);
+    let (authorization, version) = (format!("Bearer {TOKEN}"), format!("1.{long}"));
+    assert_eq!(post(&gate.url.replace("/hook", &format!("/{long}")), &[], b"{}").status, 404);
+    let event = headers(&[
+        ("authorization", &authorization),
+        ("content-type", "text/plain"),
+        ("ce-specversion", &version),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+    ]);
+    assert_eq!(post(&gate.url, &event, b"{}").status, 400);
+    until(&reports, "404 Not Found of POST /xxx");
+    let reported = until(&reports, "specversion");
+    assert!(reported.lines().all(|line| line.chars().count() < 300), "{reported}");
+    assert!(reported.contains("xxx…"), "{reported}");
+}
+
+/// 429 is for those who sign, and not for what anybody sends.
+#[test]
+fn deliveries_beyond_the_rate_get_429() {
+    let service = Service::start();
+    let gate = in_front_of(&service.url(), "key", &[GITHUB, &["--rate", "2"]].concat());
+    let json = [("content-type", "application/json")];
+    let send = |secret: &str, number: u8| {
+        let body = format!("[{number}]").into_bytes();
+        post(&gate.url, &signed(&GitHub::new(secret).unwrap(), "1", &json, &body), &body)
+    };
+    assert_eq!([1, 2, 3, 4].map(|number| send("other", number).status), [403; 4]);
+    assert_eq!([1, 2].map(|number| send("key", number).status), [204; 2]);
+    let answer = send("key", 3);
+    assert_eq!(answer.status, 429);
+    assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    // One that was accepted is not counted once more.
+    assert_eq!((send("key", 1).status, service.seen().len()), (204, 2));
+    // Each origin has the rate.
+    let allowed = ["--origin", "*.partner.example", "--token-env", "HOOK_TOKEN", "--rate", "1"];
+    let gate = in_front_of(&service.url(), "", &allowed);
+    let authorization = format!("Bearer {TOKEN}");
+    let found = ["a", "a", "b"].map(|host| {
+        let origin = format!("{host}.partner.example");
+        let given = [("authorization", authorization.as_str()), ("webhook-request-origin", &origin), json[0]];
+        post(&gate.url, &headers(&given), b"{}").status
+    });
+    assert_eq!(found, [204, 429, 204]);
+}
+
+/// Each delivery needs a descriptor for its connection to the service, and all of them at once.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crowd_of_strangers_leaves_descriptors_to_genuine_deliveries() {
+    let service = Service::start();
+    service.responds_to_all(16);
+    let to = service.url();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_ce")]);
+    limited.args(["webhook", "serve", "http://127.0.0.1:0/hook", "--to", &to, "--in-flight", "16"]);
+    let gate = Served::of(limited.args(GITHUB).envs([("HOOK_SECRET", "key"), ("CE_CONFIG", "")]));
+    let address = gate.url.split('/').nth(2).unwrap();
+    let strangers: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    let send = &|number: usize| {
+        let body = format!("[{number}]").into_bytes();
+        let json = [("content-type", "application/json")];
+        post(&gate.url, &signed(&GitHub::new("key").unwrap(), "1", &json, &body), &body).status
+    };
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..16).map(|number| scope.spawn(move || send(number))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!((found, service.seen().len(), strangers.len()), (vec![204; 16], 16, 200));
+}
