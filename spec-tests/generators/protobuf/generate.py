@@ -525,7 +525,7 @@ def data_decode():
                tagged({"proto": {"typeurl": "", "value": ""}}), others=[REFUSED], policy=True, traps=["P3"],
                note="The schema of Any wants a type URL with a slash, and binds those who write it.")
     topic.refuse("any-type-url-as-dataschema", "A type URL without a scheme is no dataschema: it is refused, left out, or kept",
-                 ["PROTO-3-c", "CE-dataschema-b"],
+                 ["PROTO-3-c", "CE-dataschema-b", "PROTO-2.4-a"],
                  proto(both(attr(dataschema=("ce_uri", "type.googleapis.com/com.example.Order")),
                             proto_data("type.googleapis.com/com.example.Order", b""))), "dataschema",
                  [REFUSED, result(tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": ""}})),
@@ -576,7 +576,7 @@ def data_encode():
                 others=[{"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b'"a"')))))}}], policy=True)
     topic.write("xml", "An XML element is text_data or binary_data, and its content type is made explicit", ["PROTO-3-d", "PROTO-3-e"],
                 tagged({"xml": "<a/>"}), proto(both(ct("application/xml"), text_data("<a/>"))), losses=[], level="SHOULD",
-                others=[*stating(text_data("<a/>"), *fair.TYPES_OF_XML[1:]), *stating(binary_data(b"<a/>"), *fair.TYPES_OF_XML)])
+                others=[*stating(text_data("<a/>"), *fair.TYPES_OF_XML[1:]), *stating(binary_data(b"<a/>"), *fair.TYPES_OF_XML, "application/octet-stream")])
     topic.write("cbor", "A CBOR item is binary_data, and its content type is made explicit", ["PROTO-3-f", "PROTO-3-g"],
                 tagged({"cbor": "gQE="}), proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), losses=[], level="SHOULD",
                 others=[{"result": {"message": body(wire(proto(both(ct("application/cbor"), binary_data(b"\x9f\x01\xff")))))}}])  # the same item, written anew
@@ -595,11 +595,11 @@ def data_encode():
     topic.write("any-dataschema", "A dataschema stands beside the type URL and does not replace it", ["PROTO-3-a", "PROTO-3-c"],
                 tagged(order, dataschema=("URI", "https://type.example.com/com.example.Order")), proto(both(schema, fill)), losses=[],
                 others=[{"result": {"message": body(wire(proto(both(ct("application/protobuf"), schema, fill))))}}], traps=["P3"])
-    topic.write("any-empty", "An Any with neither type URL nor value is written, or refused", ["PROTO-3-a"],
-                tagged({"proto": {"typeurl": "", "value": ""}}), proto(proto_data("", b"")), losses=[], others=[REFUSED], policy=True)
-    topic.write("text-that-is-json", "Text that happens to be JSON is text_data under a JSON content type, which is a loss, or bytes, or is refused", ["PROTO-3-d"],
+    topic.write("any-empty", "An Any with neither type URL nor value is written, with its content type or without, or refused", ["PROTO-3-a", "PROTO-3-b"],
+                tagged({"proto": {"typeurl": "", "value": ""}}), proto(proto_data("", b"")), losses=[], others=[*stating(proto_data("", b""), "application/protobuf"), REFUSED], policy=True)
+    topic.write("text-that-is-json", "Text that happens to be JSON is text_data under a JSON content type, which is a loss, or bytes, or a JSON string, or is refused", ["PROTO-3-d"],
                 tagged({"text": "{}"}, **held("application/json")), proto(both(ct("application/json"), text_data("{}"))), losses=["data"],
-                others=[REFUSED, {"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b"{}")))))}}], policy=True)
+                others=[REFUSED, *({"result": {"message": body(wire(proto(both(ct("application/json"), held))))}} for held in (binary_data(b"{}"), text_data('"{}"'), binary_data(b'"{}"')))], policy=True)
 
 
 def document_syntax():
@@ -661,7 +661,7 @@ def document_syntax():
     for name, title, document, cite, more, others in [
         ("id-as-number", "An id in another wire type is refused", field(1, 5) + MINIMAL[8:], "PROTO-2.3-a", ["CE-id-a"], []),
         ("attributes-as-number", "A map in another wire type is refused, or skipped as unknown", MINIMAL + field(5, 1), "PROTO-2.4-a", [], skipped),
-        ("payload-as-number", "A payload in another wire type is refused, or skipped as unknown", MINIMAL + field(6, 1), "PROTO-3-f", [], skipped),
+        ("payload-as-number", "A payload in another wire type is refused, or skipped as unknown", MINIMAL + field(6, 1), "PROTO-3-f", ["CE-Overview-a"], skipped),
         ("value-as-number", "A value in another wire type is refused, or absent", MINIMAL + entry("subject", field(3, 1)), "PROTO-2.1-a", [], skipped),
         ("boolean-as-bytes", "A Boolean in another wire type is refused, or absent", MINIMAL + entry("comexampleext", field(1, b"\1")),
          "PROTO-2.1-a", [], skipped),
@@ -805,11 +805,11 @@ def transcode():
     # "`dataschema` SHOULD be populated with the type URL of the protobuf data message", it is not said by whom: see fair.populated_content_type.
     with_schema = [to_json(typed + ',"dataschema":"type.googleapis.com/com.example.Order","data_base64":"CgI0Mg=="')
                    for typed in (',"datacontenttype":"application/protobuf"', "")]
-    translate("any-to-json", "proto_data becomes bytes, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a"],
+    translate("any-to-json", "proto_data becomes bytes, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a", "PROTO-2.4-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
               to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), ["data"],
               others=[to_json(',"data_base64":"CgI0Mg=="'), *with_schema, REFUSED], policy=True, traps=["P3"])
-    translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there and does not become the dataschema", ["PROTO-3-a"],
+    translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there and does not become the dataschema", ["PROTO-3-a", "PROTO-2.4-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))), {"error": {"kind": "inexact"}}, exact=True,
               others=[REFUSED, to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), to_json(',"data_base64":"CgI0Mg=="'), *with_schema],
               policy=True, traps=["P3"])
