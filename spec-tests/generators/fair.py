@@ -1481,7 +1481,7 @@ def cited(one, area):
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
     clauses += escaping_of_nats(one)
-    several = one["request"]["op"] == "transcode" and "cloudevents-batch" in json.dumps(one["request"]["from"])
+    several = one["request"]["op"] == "transcode" and ("cloudevents-batch" in json.dumps(one["request"]["from"]) or one["request"]["from"]["via"].endswith("-batch"))
     reads = one["request"]["op"] in ("decode", "transcode") and not several
     if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
         clauses.append("CE-Context-Attributes-a")
@@ -1529,7 +1529,8 @@ def of_binary_message(one):
     body = next((message[name] for name in ("body", "value", "payload") if message.get(name)), None)
     has_type = re.search(r'"content-type"(?:: |, |, \{"text": )"[^"]', json.dumps({**message, "body": None, "value": None, "payload": None}), re.IGNORECASE)
     has_payload = body not in (None, {"text": ""}, {"base64": ""}, {"data": [{"text": ""}]})
-    found = [clause for clause, there in zip(parts, (has_type, has_payload)) if there]
+    # In NATS, the content type is an attribute like the others.
+    found = [clause for clause, there in zip(parts, (has_payload,) if via == "nats" else (has_type, has_payload)) if there]
     return [clause for clause in found if not any(cited.rpartition("-")[0] == clause.rpartition("-")[0] for cited in one["clauses"]) and all(has(clause, revision) for revision in one["revisions"])]
 
 
@@ -1545,8 +1546,8 @@ def of_types_in_json(one):
     return ["JSON-2.2-a"] if typed else []
 
 
-# Clauses by which those who read undo how a value is written. That it is refused for what it is then follows from others.
-UNDONE = re.compile(r"(?:HTTP|NATS)-3\.1\.3\.2-[efg]$")
+# Clauses by which those who read undo how a value is written: escapes, quotation marks, and CDATA sections. That it is refused for what it is then follows from others.
+UNDONE = re.compile(r"(?:HTTP|NATS)-3\.1\.3\.2-[efg]$|XML-1\.2-f$")
 
 
 def of_escapes(one):
@@ -1606,6 +1607,8 @@ def of_both_sides(one):
     sides += [({**request.get("to", request), "message": written}, 0, {"producer", "both", "sender"})] if op != "decode" else []
     for side, reads, roles in sides:
         demanded = [clause for clause in demands(side, reads) if all(has(clause, revision) for revision in one["revisions"])]
+        if b'"specversion":"0.3"' in (json_document(side) or b""):
+            demanded = [clause for clause in demanded if clause != "JSON-2.2-a"]  # the types of version 1.0
         if op == "transcode":
             # Of a binding, those of the mode in question count.
             # What is passed on untouched is read as far as the clause on the mode goes.
@@ -1860,7 +1863,8 @@ def faults(one):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
     if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$|WS-1\.5-c$", clause) for clause in one["clauses"]):
         yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3, and of WebSockets 1.5)"
-    if request["op"] == "encode" and request.get("mode") != "batched" and len(given) > 1 and all(re.fullmatch(r"\w+-1\.[35]-\w", clause) for clause in one["clauses"]):
+    to = request.get("to", request)
+    if request["op"] in ("encode", "transcode") and to.get("mode") != "batched" and max(len(given), len(passed or [])) > 1 and refused(one) and all(re.fullmatch(r"\w+-1\.[35]-\w", clause) for clause in one["clauses"]):
         yield "several events for one message, which the clauses on what a message of its mode is keep apart, and not those on which modes there are (section 1.3)"
     for clause in of_escapes(one):
         yield f"a header value with escapes or in quotation marks, without a clause by which those who read undo them ({clause})"

@@ -210,6 +210,11 @@ class Topic:
         self.case(name, title, clauses, request, list(outcomes), **more)
 
 
+# What becomes of an Any in a format that has none is not said: its octets, or those of the message in it, whose type URL may be the dataschema, as in the Protobuf format.
+ANY = b"\x0a\x17type.googleapis.com/a.B\x12\x02\x08\x01"
+TYPE_URL = {"dataschema": "type.googleapis.com/a.B"}
+ANY_IN_BYTES = "A protobuf Any is written as bytes, its own or those of its message, whose type URL is lost, or is the dataschema, or it is refused"
+
 NO_LOSS = "That a String has taken the place of another type may be reported as a loss, or not."
 
 # Of a request for a batch in a format that has none.
@@ -482,9 +487,8 @@ def data_encode():
              avro(ct, ("bytes", b"\xf6")), avro(None, ("bytes", b"\xf6")), avro(), refused(), losses=[], policy=True,
              note="The item is null, which without a content type has a branch of its own (section 3).")
     ct = {"datacontenttype": "application/protobuf"}
-    t.encode("proto", "A protobuf Any is written as bytes, and its type URL is lost, or it is refused", ["AVRO-3-b"],
-             event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
-             avro(ct, ("bytes", b"\x08\x01")), avro(None, ("bytes", b"\x08\x01")), refused(), losses=[{"at": "data"}], policy=True)
+    t.encode("proto", ANY_IN_BYTES, ["AVRO-3-b"], event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
+             avro(ct, ("bytes", b"\x08\x01")), *(avro(given | schema, ("bytes", held)) for held in (b"\x08\x01", ANY) for schema in ({}, TYPE_URL) for given in (ct, {})), refused(), losses=[{"at": "data"}], policy=True)
     return t
 
 
@@ -764,7 +768,7 @@ def compact_encode():
              event({"ref": of("URI-reference", REFERENCE), "uri": of("URI", URI)}), *[compact(extensions={"ref": REFERENCE, "uri": URI})] * 2, note=NO_LOSS,
              losses=[{"at": "ref"}, {"at": "uri"}])
     # Digits that do not fit are cut or rounded. A leap second becomes the second after it, or what is left of the one before.
-    others = {"finer": (1,), "finer-before-1970": (1,), "leap-second": (-1_000_000, -1_000, -1)}
+    others = {"offset": (0,), "finer": (1,), "finer-before-1970": (1,), "leap-second": (-1_000_000, -1_000, -1)}
     for name, value, micros, losses in [
         ("microsecond", "1970-01-01T00:00:00.000001Z", 1, []), ("before-1970", "1969-12-31T23:59:59.999999Z", -1, []),
         ("offset", "2018-04-05T17:31:00+02:00", 1522942260000000, [{"at": "time"}]),
@@ -788,9 +792,9 @@ def compact_encode():
     t.encode("none", "Without payload the branch is null", [a], event(JSON), compact(JSON))
     t.encode("cbor", "A CBOR item is written as bytes, with its content type or without, or refused", [a], event(None, {"cbor": b64(b"\x05")}),
              compact({"datacontenttype": "application/cbor"}, data=b"\x05"), compact(None, data=b"\x05"), refused(), policy=True)
-    t.encode("proto", "A protobuf Any is written as bytes, and its type URL is lost, or it is refused", [a],
-             event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
-             compact({"datacontenttype": "application/protobuf"}, data=b"\x08\x01"), compact(None, data=b"\x08\x01"), refused(),
+    ct = {"datacontenttype": "application/protobuf"}
+    t.encode("proto", ANY_IN_BYTES, [a], event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
+             compact(ct, data=b"\x08\x01"), *(compact(given | schema, data=held) for held in (b"\x08\x01", ANY) for schema in ({}, TYPE_URL) for given in (ct, {})), refused(),
              losses=[{"at": "data"}], policy=True)
     t.encode("version-0-3", "An event of another specversion than 1.0 is refused, or brought to 1.0", ["AVROC-1-a"], event(version="0.3"), refused("specversion"), compact(),
              policy=True, note="The event may be brought to 1.0 before it is written.")

@@ -221,7 +221,7 @@ def binary_decode(carrier):
           {**BASE, **{f"ext{number}": str(number) for number in range(12)}})
     reads("long-extension-name", "An attribute name of more than twenty characters is accepted", ["attributes", "CE-Naming-a"],
           {**BASE, "anextensionwithaverylongname": "x"})
-    reads("utf-8-value", "A value may hold any characters", ["value", *carrier.escapes("decoded")], {**BASE, "subject": "Größe € 😀"})
+    reads("utf-8-value", "A value may hold characters outside of ASCII", ["value", *carrier.escapes("decoded")], {**BASE, "subject": "Größe € 😀"})
     reads("quotation-marks", "Quotation marks and backslashes are part of a value", ["value", *carrier.escapes("decoded")],
           {**BASE, "subject": 'a "quoted" \\ text'})
     reads("percent-sign", "A percent sign is part of a value", ["value", *carrier.escapes("decoded")], {**BASE, "subject": "100% of %41"})
@@ -299,7 +299,7 @@ def binary_encode(carrier):
         typed = ", or in a type of RabbitMQ" if carrier is RABBIT and name in ("integer", "boolean", "binary", "timestamp") else ""
         topic.case(f"extension-{name}", f"An extension of type {name} is written in its canonical form{typed}", [c["attributes"], c["value"]],
                    encode(carrier.via, "binary", event(tagged)), {"result": {"message": carrier.binary(attributes)}}, revisions=carrier.revisions)
-    writes("utf-8-value", "A value may hold any characters", ["value", *carrier.escapes("space", "other", "pair")], {**BASE, "subject": "Größe € 😀"})
+    writes("utf-8-value", "A value may hold characters outside of ASCII", ["value", *carrier.escapes("space", "other", "pair")], {**BASE, "subject": "Größe € 😀"})
     writes("percent-sign", "A percent sign in a value" + (" is percent-encoded" if escaped else ""), ["value", *carrier.escapes("space", "percent")], {**BASE, "subject": "100% of %41"})
     writes("quotation-marks", "Quotation marks and spaces in a value" + (" are percent-encoded" if escaped else ""), ["value", *carrier.escapes("space", "quote")],
            {**BASE, "subject": 'a "quoted" text'})
