@@ -1852,6 +1852,8 @@ def faults(one):
     whole = any(len(outcome.get("result", {}).get("events", [])) == len(batch or []) for outcome in one["expect"]) and not is_lenient(request)
     if len(batch or []) > 1 and not whole and any(map(is_refusal, one["expect"])) and not any(is_partial(one, outcome) for outcome in one["expect"]):
         yield "a batch that may be refused, and of which no event may be read (erratum 6)"
+    if one.get("policy") and len(one["expect"]) == 1:
+        yield "a mark of policy, and one outcome: then nothing is free"
     if one.get("policy") and is_kept_in_any_kind(one):
         yield "a mark of policy where the octets of the payload are prescribed, and no more than their kind is free"
     for octets in compressed_bodies(request.get("from", request).get("message")):
