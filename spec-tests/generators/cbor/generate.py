@@ -419,7 +419,7 @@ def data_decode():
         as_it_has = {"undefined": [None], "float-half": [1], "bignum": [float(1 << 70)], "date": [*texts, Raw(bytes.fromhex("c1fb41d6b197b9000000"))]}.get(name, [])
         title = {"undefined": "undefined is kept, or becomes null, or no payload", "date": "A date is kept, or becomes another item of the same time", "bignum": "A bignum is kept, or becomes a double",
                  "float-half": "A float of two bytes is the number that it says, as a float or as an integer",
-                 "wide-integer": "An integer in more bytes than it needs is that integer"}.get(name, "A CBOR item is kept as it is")
+                 "wide-integer": "An integer in more bytes than it needs is that integer"}.get(name, "A CBOR item is kept")
         topic.read(name, title, ["CBOR-3.1.2-a", "CBOR-3.1.1-j"], case(cbor, value), event(cbor, native(value)),
                    [result(event(cbor, native(other))) for other in as_it_has] + [result(event(cbor, None))] * (name == "undefined"))
     topic.read("nan", "A NaN is read as a NaN, in whatever width", ["CBOR-3.1.2-a"], case(cbor, Raw(bytes.fromhex("f97e00"))),
