@@ -210,6 +210,13 @@ class Topic:
         self.case(name, title, clauses, request, list(outcomes), **more)
 
 
+# What becomes of an Any in a format that has none is not said: its octets, or those of the message in it, whose type URL may be the dataschema, as in the Protobuf format.
+ANY = b"\x0a\x17type.googleapis.com/a.B\x12\x02\x08\x01"
+TYPE_URL = {"dataschema": "type.googleapis.com/a.B"}
+ANY_IN_BYTES = "A protobuf Any is written as bytes, its own or those of its message, whose type URL is lost, or is the dataschema, or it is refused"
+
+NO_LOSS = "That a String has taken the place of another type may be reported as a loss, or not."
+
 # Of a request for a batch in a format that has none.
 IN_JSON = "Whether the request is refused, the batch written in JSON, or its one event without a batch, is not said."
 JSON_BATCH = {"result": {"message": {"headers": [["content-type", "application/cloudevents-batch+json"]], "body": {
@@ -306,7 +313,7 @@ def attributes_encode():
     t.encode("escapes", "Percent-escapes of a URI are written as they stand", ["AVRO-2.1-a"], event(ESCAPES), avro(ESCAPES))
     t.encode("uri-and-timestamp", "URI, URI-reference and Timestamp are written as strings: their type is lost", ["AVRO-2.1-a"],
              event({"ref": of("URI-reference", REFERENCE), "time2": of("Timestamp", TIME), "uri": of("URI", URI)}),
-             avro({"ref": REFERENCE, "time2": TIME, "uri": URI}),
+             *[avro({"ref": REFERENCE, "time2": TIME, "uri": URI})] * 2, note=NO_LOSS,
              losses=[{"at": "ref"}, {"at": "time2"}, {"at": "uri"}])
     for name, number in [("integer-smallest", -(2**31)), ("integer-largest", 2**31 - 1), ("integer-64", 64)]:
         t.encode(name, f"The Integer {number} is a zig-zag number of variable length", ["AVRO-2.1-a", "AVRO-2.4-a"],
@@ -422,7 +429,7 @@ def data_decode():
         outcomes = [refused(), came(event(TEXT, {"text": "true"})), came(event(TEXT, {"json": "true"}))]
         if lenient:
             outcomes = [came(event(TEXT, {"text": "true"}), repairs=[{}]), refused(), came(event(TEXT, {"json": "true"}))]
-        t.decode(name, "A JSON value under a text content type is refused, or read as its text or as the value", ["AVRO-3-a"], boolean, *outcomes, lenient=lenient,
+        t.decode(name, "A JSON value under a text content type is refused, or read as its text or as the value", ["AVRO-3-a", "AVRO-2.4-a", "CE-Overview-a"], boolean, *outcomes, lenient=lenient,
                  policy=True, level="MUST")
     t.decode("content-type-in-any-case", "Bytes under the JSON content type in another case are read, as JSON, as characters or as bytes", ["CE-datacontenttype-f"],
              avro({"datacontenttype": "Application/Vnd.Order+JSON; charset=utf-8"}, ("bytes", b"[1]")),
@@ -449,14 +456,15 @@ def data_encode():
     t.encode("json-without-content-type", "JSON without a content type is written with it, or as the branches for JSON values",
              ["AVRO-3-c"], event(None, {"json": '{"order":42}'}), avro(JSON, ("bytes", b'{"order":42}')),
              avro(None, ("map", {"order": ("double", 42.0)})), avro(JSON, ("map", {"order": ("double", 42.0)})), avro(JSON, ("string", '{"order":42}')), note=explicit)
-    t.encode("json-array-without-content-type", "An array of numbers, for which the schema has no branch, is written as its text, or refused", ["AVRO-3-a"],
-             event(None, {"json": "[1,2]"}), *(avro(given, held) for held in (("bytes", b"[1,2]"), ("string", "[1,2]")) for given in (JSON, None)), refused(), policy=True)
+    t.encode("json-array-without-content-type", "An array of numbers, for which the schema has no branch, is written as its text, or refused", ["AVRO-3-a", "AVRO-3-c"],
+             event(None, {"json": "[1,2]"}), *(avro(given, held) for held in (("bytes", b"[1,2]"), ("string", "[1,2]")) for given in (JSON, None)), avro(BYTES, ("bytes", b"[1,2]")), refused(), policy=True)
     t.encode("json-null-without-content-type", "A JSON null is written as its text with its content type, or as the branch null", ["AVRO-3-c"], event(None, {"json": "null"}),
              avro(JSON, ("bytes", b"null")), avro(None, ("null", None)), avro(JSON, ("null", None)), avro(JSON, ("string", "null")), note=explicit)
     t.encode("json-large-integer", "A JSON integer of 23 digits is written with all of them, as a double, or refused", ["AVRO-3-a"],
              event(JSON, {"json": "12345678901234567890123"}), avro(JSON, ("bytes", b"12345678901234567890123")),
-             avro(JSON, ("string", "12345678901234567890123")), *(avro(JSON, ("bytes", text)) for text in (b"1.2345678901234568e+22", b"1.2345678901234568E22")),
-             *(avro(given, ("double", 12345678901234567890123.0)) for given in (JSON, None)), traps=["J22"],
+             avro(JSON, ("string", "12345678901234567890123")), *(avro(JSON, held) for text in ("1.2345678901234568e+22", "1.2345678901234568E22", "1.2345678901234568e22")
+                                                                   for held in (("bytes", text.encode()), ("string", text))),
+             avro(JSON, ("double", 12345678901234567890123.0)), traps=["J22"],
              policy=True)
     t.encode("text", "Text under a text content type is written as a string, or as bytes", ["AVRO-3-a"], event(UTF_8, {"text": "caf\u00e9"}),
              avro(UTF_8, ("string", "caf\u00e9")), avro(UTF_8, ("bytes", "caf\u00e9".encode())), losses=[], policy=True)
@@ -469,19 +477,18 @@ def data_encode():
              avro(JSON, ("bytes", b'"placed"')), losses=[{"at": "data"}],
              note="With its content type made explicit, section 3 does not ask for the JSON branches, nor for bytes.")
     t.encode("text-under-json", "Text that is not JSON, under a JSON content type, becomes a JSON string or bytes, or is refused", ["AVRO-3-a"],
-             event(JSON, {"text": "{oops"}), avro(JSON, ("string", "{oops")), avro(JSON, ("bytes", b"{oops")), refused(),
+             event(JSON, {"text": "{oops"}), avro(JSON, ("string", "{oops")), avro(JSON, ("bytes", b"{oops")), avro(JSON, ("bytes", b'"{oops"')), refused(),
              losses=[{"at": "data"}], policy=True)
     t.encode("xml", "An XML element is written as text or bytes, with its content type or without, or refused", ["AVRO-3-a"], event(None, {"xml": "<a/>"}),
              *(avro(given, held) for given in (*({"datacontenttype": media_type} for media_type in fair.TYPES_OF_XML), None) for held in (("string", "<a/>"), ("bytes", b"<a/>"))),
-             refused(), policy=True)
+             avro(BYTES, ("bytes", b"<a/>")), refused(), policy=True)
     ct = {"datacontenttype": "application/cbor"}
     t.encode("cbor", "The CBOR item null is written as bytes, with its content type or without, or as the branch null, or refused", ["AVRO-3-b", "AVRO-3-c"], event(None, {"cbor": b64(b"\xf6")}),
              avro(ct, ("bytes", b"\xf6")), avro(None, ("bytes", b"\xf6")), avro(), refused(), losses=[], policy=True,
              note="The item is null, which without a content type has a branch of its own (section 3).")
     ct = {"datacontenttype": "application/protobuf"}
-    t.encode("proto", "A protobuf Any is written as bytes, and its type URL is lost, or it is refused", ["AVRO-3-b"],
-             event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
-             avro(ct, ("bytes", b"\x08\x01")), avro(None, ("bytes", b"\x08\x01")), refused(), losses=[{"at": "data"}], policy=True)
+    t.encode("proto", ANY_IN_BYTES, ["AVRO-3-b"], event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
+             avro(ct, ("bytes", b"\x08\x01")), *(avro(given | schema, ("bytes", held)) for held in (b"\x08\x01", ANY) for schema in ({}, TYPE_URL) for given in (ct, {}) if (held, schema, given) != (b"\x08\x01", {}, ct)), refused(), losses=[{"at": "data"}], policy=True)
     return t
 
 
@@ -680,8 +687,9 @@ def compact_decode():
              came(event(JSON, {"binary": b64(b"{oops")}), notes=[{"kind": "payload-not-json"}]), refused(), policy=True)
     t.decode("data-text", "Bytes under a text content type are bytes, or characters", [a], compact(TEXT, data=b"hi"),
              came(event(TEXT, {"binary": b64(b"hi")})), came(event(TEXT, {"text": "hi"})))
-    t.decode("data-without-content-type", "Bytes without a content type are bytes, or characters", [a], compact(data=b"{}"),
-             came(event(None, {"binary": b64(b"{}")})))
+    # All payloads are bytes here, JSON included, as in records of Kafka; the Avro format has branches of their own for JSON without a content type.
+    t.decode("data-without-content-type", "Bytes without a content type are bytes, characters, or the JSON that they are", [a], compact(data=b"{}"),
+             came(event(None, {"binary": b64(b"{}")})), came(event(None, {"text": "{}"})), came(event(None, {"json": "{}"})))
     x, y = entry("x", 0, b"\x01"), entry("y", 1, long(7))
     for name, title, blocks in [
         ("several-blocks", "The extensions come in several blocks", long(1) + x + long(1) + y + long(0)),
@@ -757,10 +765,10 @@ def compact_encode():
     t.encode("extension-timestamp", "A Timestamp is written as microseconds", [c],
              event({"t": of("Timestamp", "2023-05-26T17:21:29.691Z")}), compact(extensions={"t": ("long", MICROS)}), losses=[])
     t.encode("extension-uri", "URI and URI-reference are written as strings: their type is lost", [c],
-             event({"ref": of("URI-reference", REFERENCE), "uri": of("URI", URI)}), compact(extensions={"ref": REFERENCE, "uri": URI}),
+             event({"ref": of("URI-reference", REFERENCE), "uri": of("URI", URI)}), *[compact(extensions={"ref": REFERENCE, "uri": URI})] * 2, note=NO_LOSS,
              losses=[{"at": "ref"}, {"at": "uri"}])
     # Digits that do not fit are cut or rounded. A leap second becomes the second after it, or what is left of the one before.
-    others = {"finer": (1,), "finer-before-1970": (1,), "leap-second": (-1_000_000, -1_000, -1)}
+    others = {"offset": (0,), "finer": (1,), "finer-before-1970": (1,), "leap-second": (-1_000_000, -1_000, -1)}
     for name, value, micros, losses in [
         ("microsecond", "1970-01-01T00:00:00.000001Z", 1, []), ("before-1970", "1969-12-31T23:59:59.999999Z", -1, []),
         ("offset", "2018-04-05T17:31:00+02:00", 1522942260000000, [{"at": "time"}]),
@@ -782,11 +790,11 @@ def compact_encode():
     t.encode("binary-empty", "A payload of no bytes is not the same as no payload", [a], event(BYTES, {"binary": ""}),
              compact(BYTES, data=b""))
     t.encode("none", "Without payload the branch is null", [a], event(JSON), compact(JSON))
-    t.encode("cbor", "A CBOR item is written as bytes, with its content type or without, or refused", [a], event(None, {"cbor": b64(b"\xf6")}),
-             compact({"datacontenttype": "application/cbor"}, data=b"\xf6"), compact(None, data=b"\xf6"), refused(), policy=True)
-    t.encode("proto", "A protobuf Any is written as bytes, and its type URL is lost, or it is refused", [a],
-             event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
-             compact({"datacontenttype": "application/protobuf"}, data=b"\x08\x01"), compact(None, data=b"\x08\x01"), refused(),
+    t.encode("cbor", "A CBOR item is written as bytes, with its content type or without, or refused", [a], event(None, {"cbor": b64(b"\x05")}),
+             compact({"datacontenttype": "application/cbor"}, data=b"\x05"), compact(None, data=b"\x05"), refused(), policy=True)
+    ct = {"datacontenttype": "application/protobuf"}
+    t.encode("proto", ANY_IN_BYTES, [a], event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
+             compact(ct, data=b"\x08\x01"), *(compact(given | schema, data=held) for held in (b"\x08\x01", ANY) for schema in ({}, TYPE_URL) for given in (ct, {}) if (held, schema, given) != (b"\x08\x01", {}, ct)), refused(),
              losses=[{"at": "data"}], policy=True)
     t.encode("version-0-3", "An event of another specversion than 1.0 is refused, or brought to 1.0", ["AVROC-1-a"], event(version="0.3"), refused("specversion"), compact(),
              policy=True, note="The event may be brought to 1.0 before it is written.")
@@ -804,7 +812,7 @@ def compact_structured():
     t.case("decode", "The media type tells the format", ["AVROC-3-a"],
            {"op": "decode", "via": "http", "message": {"headers": ct, "body": document}},
            [came(given, mode="structured", format="avro-compact")])
-    t.case("decode-misspelt", "A document under the name of the format without its hyphen is refused, or read", ["AVROC-3-a"],
+    t.case("decode-misspelt", "A document under the name of the format without its hyphen is refused, or read", ["AVROC-3-a", "AVROC-2.2-a"],
            {"op": "decode", "via": "http",
             "message": {"headers": [["Content-Type", "application/cloudevents+avrocompact"]], "body": document}},
            [refused(kind="unknown-format"), came(given)], traps=["A1"], policy=True,
@@ -835,7 +843,7 @@ def compact_transcode():
     t.transcode("to-avro", "A Timestamp becomes a string", ["AVROC-2.1-a", "AVRO-2.1-a"], "avro-compact",
                 {"body": body(compact(extensions={"t": ("long", MICROS)}))}, "avro",
                 {"result": {"message": {"body": body(avro({"t": "2023-05-26T17:21:29.691Z"}))}, "losses": [{"at": "t"}]}},
-                *({"result": {"message": {"body": body(avro({"t": some}))}}} for some in fair.spelled_times("2023-05-26T17:21:29.691Z")[1:]))
+                *({"result": {"message": {"body": body(avro({"t": some}))}}} for some in fair.spelled_times("2023-05-26T17:21:29.691Z")), note=NO_LOSS)
     # The branch `null` of the source is no payload, or the JSON value, whose text is one of bytes in this format.
     nulls = [{"result": {"message": {"body": body(compact(stated, data=b"null"))}}} for stated in (None, JSON)]
     t.transcode("from-avro", "The specversion is left out", ["AVROC-1-a", "AVROC-2.2-a"], "avro", {"body": body(avro())},

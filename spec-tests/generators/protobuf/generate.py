@@ -334,7 +334,7 @@ def attributes_decode():
     topic.refuse("duplicate-key", "A name that stands in the map twice is refused, or the last one wins by the rules of protobuf",
                  ["CE-Context-Attributes-d"], document, "subject", [result(tagged(subject=("String", "b")))], policy=True)
     topic.refuse("two-values", "An attribute with two values is refused, or the last one wins by the rules of protobuf",
-                 ["CE-Context-Attributes-d", "CE-Type-System-m"], MINIMAL + entry("comexampleext", field(1, 1) + field(3, b"a")),
+                 ["CE-Type-System-m"], MINIMAL + entry("comexampleext", field(1, 1) + field(3, b"a")),
                  "comexampleext", [result(tagged(comexampleext=("String", "a")))], policy=True)
     topic.refuse("unset-value", "An attribute without a value is refused, or absent", ["CE-Type-System-m"],
                  MINIMAL + entry("comexampleext", b""), "comexampleext", [result(tagged())], policy=True, traps=["P4"])
@@ -407,16 +407,19 @@ def timestamps():
         topic.write(f"encode-{name}", "What a Timestamp cannot hold is a loss, and the instant stays, or the event is refused",
                     ["PROTO-2.1-a", "CE-Type-System-r"], tagged(time=("Timestamp", text)), proto(attr(time=("ce_timestamp", value))),
                     losses=["time"], policy=True, others=[
-                        *({"result": {"message": body(wire(proto(attr(time=("ce_timestamp", other)))))}} for other in BEFORE_A_LEAP_SECOND if name == "leap-second"), REFUSED])
+                        *({"result": {"message": body(wire(proto(attr(time=("ce_timestamp", other)))))}} for other in BEFORE_A_LEAP_SECOND if name == "leap-second"),
+                        # The instant stays: whoever sees nothing lost but a spelling conforms.
+                        *([{"result": {"message": body(wire(proto(attr(time=("ce_timestamp", value)))))}}] if name.startswith("offset") else []), REFUSED])
     for name, text in [("zero-offset", "2018-04-05T17:31:00+00:00"), ("lower-case", "2018-04-05t17:31:00z"),
                        ("trailing-zeros", "2018-04-05T17:31:00.00000000000Z")]:
         topic.write(f"encode-{name}", f"Another spelling of the same time is no loss{', or is refused' if name == 'lower-case' else ''}", ["PROTO-2.1-a", "CE-Type-System-r"],
                     tagged(time=("Timestamp", text)), proto(attr(time=("ce_timestamp", (1522949460, 0)))), losses=[],
                     # That RFC 3339 allows lower-case letters is no reason for an API to take them.
                     others=[REFUSED] if name == "lower-case" else [])
-    topic.write("encode-extension-offset", "The loss is reported at the extension, or the event is refused", ["PROTO-2.1-a", "CE-Type-System-r"],
+    topic.write("encode-extension-offset", "The loss of an offset may be reported at the extension, or the event is refused", ["PROTO-2.1-a", "CE-Type-System-r"],
                 tagged(comexampleext=("Timestamp", "2018-04-05T18:31:00+01:00")),
-                proto(attr(comexampleext=("ce_timestamp", (1522949460, 0)))), losses=["comexampleext"], policy=True, others=[REFUSED])
+                proto(attr(comexampleext=("ce_timestamp", (1522949460, 0)))), losses=["comexampleext"], policy=True,
+                others=[{"result": {"message": body(wire(proto(attr(comexampleext=("ce_timestamp", (1522949460, 0))))))}}, REFUSED])
     for name, text in [("year-zero", "0000-12-31T23:59:59Z"), ("offset-to-year-zero", "0001-01-01T00:00:00+00:01"),
                        ("leap-second-at-the-end", "9999-12-31T23:59:60Z")]:
         # The second before a leap second, where it ends.
@@ -525,7 +528,7 @@ def data_decode():
                tagged({"proto": {"typeurl": "", "value": ""}}), others=[REFUSED], policy=True, traps=["P3"],
                note="The schema of Any wants a type URL with a slash, and binds those who write it.")
     topic.refuse("any-type-url-as-dataschema", "A type URL without a scheme is no dataschema: it is refused, left out, or kept",
-                 ["PROTO-3-c", "CE-dataschema-b"],
+                 ["PROTO-3-c", "CE-dataschema-b", "PROTO-2.4-a"],
                  proto(both(attr(dataschema=("ce_uri", "type.googleapis.com/com.example.Order")),
                             proto_data("type.googleapis.com/com.example.Order", b""))), "dataschema",
                  [REFUSED, result(tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": ""}})),
@@ -576,7 +579,7 @@ def data_encode():
                 others=[{"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b'"a"')))))}}], policy=True)
     topic.write("xml", "An XML element is text_data or binary_data, and its content type is made explicit", ["PROTO-3-d", "PROTO-3-e"],
                 tagged({"xml": "<a/>"}), proto(both(ct("application/xml"), text_data("<a/>"))), losses=[], level="SHOULD",
-                others=[*stating(text_data("<a/>"), *fair.TYPES_OF_XML[1:]), *stating(binary_data(b"<a/>"), *fair.TYPES_OF_XML)])
+                others=[*stating(text_data("<a/>"), *fair.TYPES_OF_XML[1:]), *stating(binary_data(b"<a/>"), *fair.TYPES_OF_XML, "application/octet-stream")])
     topic.write("cbor", "A CBOR item is binary_data, and its content type is made explicit", ["PROTO-3-f", "PROTO-3-g"],
                 tagged({"cbor": "gQE="}), proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), losses=[], level="SHOULD",
                 others=[{"result": {"message": body(wire(proto(both(ct("application/cbor"), binary_data(b"\x9f\x01\xff")))))}}])  # the same item, written anew
@@ -595,11 +598,11 @@ def data_encode():
     topic.write("any-dataschema", "A dataschema stands beside the type URL and does not replace it", ["PROTO-3-a", "PROTO-3-c"],
                 tagged(order, dataschema=("URI", "https://type.example.com/com.example.Order")), proto(both(schema, fill)), losses=[],
                 others=[{"result": {"message": body(wire(proto(both(ct("application/protobuf"), schema, fill))))}}], traps=["P3"])
-    topic.write("any-empty", "An Any with neither type URL nor value is written, or refused", ["PROTO-3-a"],
-                tagged({"proto": {"typeurl": "", "value": ""}}), proto(proto_data("", b"")), losses=[], others=[REFUSED], policy=True)
-    topic.write("text-that-is-json", "Text that happens to be JSON is text_data under a JSON content type, which is a loss, or bytes, or is refused", ["PROTO-3-d"],
+    topic.write("any-empty", "An Any with neither type URL nor value is written, with its content type or without, or refused", ["PROTO-3-a", "PROTO-3-b"],
+                tagged({"proto": {"typeurl": "", "value": ""}}), proto(proto_data("", b"")), losses=[], others=[*stating(proto_data("", b""), "application/protobuf"), REFUSED], policy=True)
+    topic.write("text-that-is-json", "Text that happens to be JSON is text_data under a JSON content type, which is a loss, or bytes, or a JSON string, or is refused", ["PROTO-3-d"],
                 tagged({"text": "{}"}, **held("application/json")), proto(both(ct("application/json"), text_data("{}"))), losses=["data"],
-                others=[REFUSED, {"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b"{}")))))}}], policy=True)
+                others=[REFUSED, *({"result": {"message": body(wire(proto(both(ct("application/json"), held))))}} for held in (binary_data(b"{}"), text_data('"{}"'), binary_data(b'"{}"')))], policy=True)
 
 
 def document_syntax():
@@ -661,7 +664,7 @@ def document_syntax():
     for name, title, document, cite, more, others in [
         ("id-as-number", "An id in another wire type is refused", field(1, 5) + MINIMAL[8:], "PROTO-2.3-a", ["CE-id-a"], []),
         ("attributes-as-number", "A map in another wire type is refused, or skipped as unknown", MINIMAL + field(5, 1), "PROTO-2.4-a", [], skipped),
-        ("payload-as-number", "A payload in another wire type is refused, or skipped as unknown", MINIMAL + field(6, 1), "PROTO-3-f", [], skipped),
+        ("payload-as-number", "A payload in another wire type is refused, or skipped as unknown", MINIMAL + field(6, 1), "PROTO-3-f", ["CE-Overview-a"], skipped),
         ("value-as-number", "A value in another wire type is refused, or absent", MINIMAL + entry("subject", field(3, 1)), "PROTO-2.1-a", [], skipped),
         ("boolean-as-bytes", "A Boolean in another wire type is refused, or absent", MINIMAL + entry("comexampleext", field(1, b"\1")),
          "PROTO-2.1-a", [], skipped),
@@ -805,11 +808,14 @@ def transcode():
     # "`dataschema` SHOULD be populated with the type URL of the protobuf data message", it is not said by whom: see fair.populated_content_type.
     with_schema = [to_json(typed + ',"dataschema":"type.googleapis.com/com.example.Order","data_base64":"CgI0Mg=="')
                    for typed in (',"datacontenttype":"application/protobuf"', "")]
-    translate("any-to-json", "proto_data becomes bytes, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a"],
+    # Or the octets are those of the whole Any.
+    with_schema += [to_json(typed + schema + ',"data_base64":"' + base64.b64encode(b"\x0a\x25type.googleapis.com/com.example.Order\x12\x04\x0a\x0242").decode() + '"')
+                    for schema in ("", ',"dataschema":"type.googleapis.com/com.example.Order"') for typed in (',"datacontenttype":"application/protobuf"', "")]
+    translate("any-to-json", "proto_data becomes bytes, its own or those of the whole Any, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a", "PROTO-2.4-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
               to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), ["data"],
               others=[to_json(',"data_base64":"CgI0Mg=="'), *with_schema, REFUSED], policy=True, traps=["P3"])
-    translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there and does not become the dataschema", ["PROTO-3-a"],
+    translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there and does not become the dataschema", ["PROTO-3-a", "PROTO-2.4-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))), {"error": {"kind": "inexact"}}, exact=True,
               others=[REFUSED, to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), to_json(',"data_base64":"CgI0Mg=="'), *with_schema],
               policy=True, traps=["P3"])
@@ -819,7 +825,7 @@ def transcode():
               text(',"time":"2018-04-05T18:31:00+01:00"'), {"error": {"kind": "inexact"}}, exact=True,
               others=[REFUSED, to_proto(proto(instant)), to_proto(proto(both(json_ct, instant)))], policy=True)
     translate("time-offset", "The instant of a time with an offset stays, or the event is refused", ["PROTO-2.1-a"], text(',"time":"2018-04-05T18:31:00+01:00"'),
-              to_proto(proto(instant)), ["time"], others=[to_proto(proto(both(json_ct, instant))), REFUSED], policy=True)
+              to_proto(proto(instant)), ["time"], others=[to_proto(proto(instant)), to_proto(proto(both(json_ct, instant))), REFUSED], policy=True)
     number = attr(comexampleext=("ce_integer", -5))
     translate("integer-to-protobuf", "A JSON number is an Integer", ["PROTO-2.4-b"], text(',"comexampleext":-5'),
               to_proto(proto(number)), [], exact=True, others=[to_proto(proto(both(json_ct, number)))])

@@ -80,7 +80,7 @@ for name, title, policy, requested, rate in (
     # The rate is the receiver's to choose, up to its own limit.
     outcomes = [granted("trusted.example.com", other) for other in dict.fromkeys((rate, str(policy)))]
     case(f"rate-{name}", title, [*RATE, "WEBHOOK-4.1.4-a"], {"origins": ["trusted.example.com"], "rate": policy},
-         origin("trusted.example.com") + [["WebHook-Request-Rate", requested]], outcomes, policy=True)
+         origin("trusted.example.com") + [["WebHook-Request-Rate", requested]], outcomes, **({"policy": True} if len(outcomes) > 1 else {}))
 case("rate-not-requested", "An origin that requests no rate gets one", ["WEBHOOK-4.2.2-b"], EXACT, origin("trusted.example.com"),
      granted("trusted.example.com", "100"), level="SHOULD")
 case("rate-not-requested-unlimited", "An origin that requests no rate gets an asterisk of a receiver without a limit", ["WEBHOOK-4.2.2-b", "WEBHOOK-4.2.2-e"],
