@@ -89,10 +89,10 @@ pub(super) fn headers(message: &PgmqMessage) -> Result<String, Error> {
         .map_err(|error| Error::new(ErrorKind::Unsupported).with_detail(error.to_string()))
 }
 
-/// The statement that reads messages: id, reads, milliseconds since 1970, message, names and values of headers.
+/// The statement that reads messages: id, reads, microseconds since 1970, message, names and values of headers.
 pub(super) fn read(function: &str) -> String {
     format!(
-        "SELECT m.msg_id, m.read_ct, (extract(epoch FROM m.enqueued_at) * 1000)::int8, m.message::text, h.names, h.texts \
+        "SELECT m.msg_id, m.read_ct, (extract(epoch FROM m.enqueued_at) * 1000000)::int8, m.message::text, h.names, h.texts \
          FROM pgmq.{function}($1, $2, $3) AS m LEFT JOIN LATERAL (SELECT array_agg(key) AS names, array_agg(value) AS texts \
          FROM jsonb_each_text(CASE jsonb_typeof(m.headers) WHEN 'object' THEN m.headers ELSE '{{}}'::jsonb END)) AS h ON true \
          ORDER BY m.msg_id"
@@ -106,14 +106,19 @@ pub(super) fn received(row: &Row, queue: &Arc<str>) -> Result<ReceivedMessage, E
     let texts = texts.unwrap_or_default().into_iter().map(|text| text.unwrap_or_else(|| "null".into()));
     let mut message = PgmqMessage::new(column::<Option<String>>(row, 3)?.unwrap_or_default());
     message.headers = names.unwrap_or_default().into_iter().zip(texts).collect();
-    let enqueued = u64::try_from(column::<i64>(row, 2)?).ok();
+    let enqueued = u64::try_from(enqueued(row)?).ok();
     Ok(ReceivedMessage {
         message,
         id: column(row, 0)?,
         queue: Arc::clone(queue),
-        enqueued: enqueued.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time))),
+        enqueued: enqueued.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(time))),
         reads: column(row, 1)?,
     })
+}
+
+/// When the message was enqueued, in microseconds since 1970, which may be negative: as exactly as Postgres has it.
+pub(super) fn enqueued(row: &Row) -> Result<i64, Error> {
+    column(row, 2)
 }
 
 fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, Error> {

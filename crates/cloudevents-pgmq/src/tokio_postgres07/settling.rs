@@ -1,7 +1,8 @@
 //! Settling messages that are still this receiver's.
 //!
 //! pgmq knows a message by its id alone. Each reading counts, so a message that was read again since has another count. It belongs to
-//! another receiver, and is left alone.
+//! another receiver, and is left alone. A queue that was dropped and made again begins with the same ids. Its messages were enqueued at
+//! another time, and are left alone, too.
 
 use super::{
     connection::{Value, Wire},
@@ -19,6 +20,8 @@ pub(super) struct Tag {
     pub(super) id: i64,
     /// How often it was read.
     pub(super) reads: i32,
+    /// When it was enqueued, in microseconds since 1970.
+    pub(super) enqueued: i64,
 }
 
 /// The settlement of messages.
@@ -45,8 +48,9 @@ impl Settles {
     pub(super) fn new(wire: Wire, target: &Target) -> Self {
         let statement = |call: &str| {
             format!(
-                "WITH own AS (SELECT q.msg_id FROM {} AS q JOIN unnest($2, $3) AS held (id, reads) \
-                 ON q.msg_id = held.id AND q.read_ct = held.reads ORDER BY q.msg_id FOR UPDATE OF q) \
+                "WITH own AS (SELECT q.msg_id FROM {} AS q JOIN unnest($2, $3, $4) AS held (id, reads, enqueued) \
+                 ON q.msg_id = held.id AND q.read_ct = held.reads \
+                 AND (extract(epoch FROM q.enqueued_at) * 1000000)::int8 = held.enqueued ORDER BY q.msg_id FOR UPDATE OF q) \
                  SELECT s.msg_id FROM {call} AS s (msg_id)",
                 target.table()
             )
@@ -57,7 +61,7 @@ impl Settles {
             limit: target.options.statement_timeout,
             delete: statement("pgmq.delete($1, ARRAY(SELECT msg_id FROM own))"),
             archive: statement("pgmq.archive($1, ARRAY(SELECT msg_id FROM own))"),
-            hide: statement("pgmq.set_vt($1, ARRAY(SELECT msg_id FROM own), $4)"),
+            hide: statement("pgmq.set_vt($1, ARRAY(SELECT msg_id FROM own), $5)"),
         }
     }
 
@@ -65,8 +69,13 @@ impl Settles {
     pub(super) async fn settle(&self, how: How, tags: &[Tag]) -> Result<BTreeSet<i64>, Error> {
         let ids: Vec<i64> = tags.iter().map(|tag| tag.id).collect();
         let reads: Vec<i32> = tags.iter().map(|tag| tag.reads).collect();
-        let mut values: Vec<Value<'_>> =
-            vec![(&self.queue, Type::TEXT), (&ids, Type::INT8_ARRAY), (&reads, Type::INT4_ARRAY)];
+        let enqueued: Vec<i64> = tags.iter().map(|tag| tag.enqueued).collect();
+        let mut values: Vec<Value<'_>> = vec![
+            (&self.queue, Type::TEXT),
+            (&ids, Type::INT8_ARRAY),
+            (&reads, Type::INT4_ARRAY),
+            (&enqueued, Type::INT8_ARRAY),
+        ];
         let statement = match &how {
             How::Deleted => &self.delete,
             How::Archived => &self.archive,

@@ -5,7 +5,7 @@
 
 use super::{
     connection::Wire,
-    message::{read, received},
+    message::{enqueued, read, received},
     options::Target,
     settling::{How, Settles, Tag, seconds},
 };
@@ -109,7 +109,7 @@ impl Queue {
         let rows = self.wire.query(&self.read, &values, most, self.limit).await?;
         let arrived = rows.iter().map(|row| {
             let native = received(row, &self.queue)?;
-            let tag = Tag { id: native.id, reads: native.reads };
+            let tag = Tag { id: native.id, reads: native.reads, enqueued: enqueued(row)? };
             let attempt = u32::try_from(native.reads).unwrap_or(1).max(1);
             let decoded = crate::decode_message(&native.message, &self.decoding);
             Ok(Arrived { received: Received::new(decoded, native), tag, attempt })

@@ -33,6 +33,9 @@ const MOST_ANSWER: usize = 64 << 20;
 /// How long looking at a queue may take.
 const CHECK: Duration = Duration::from_secs(30);
 
+/// How long one try of a settlement may take.
+const SETTLEMENT: Duration = Duration::from_secs(10);
+
 /// Returns the current runtime, on which requests live.
 pub(super) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
@@ -121,6 +124,13 @@ async fn config(target: &Target) -> SdkConfig {
 fn credentials(login: &Login) -> Credentials {
     let session = login.session_token.as_ref().map(|token| token.expose().to_owned());
     Credentials::new(login.access_key_id.expose(), login.secret_access_key.expose(), session, None, "options")
+}
+
+/// Options of a request that settles messages: the client tries it again, and each try has an end. An endpoint that holds a request would
+/// hold the messages for ever.
+pub(super) fn settlement() -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::config::Builder::new()
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(SETTLEMENT).build())
 }
 
 /// Options of a request that the client does not try again, and that may take this long.

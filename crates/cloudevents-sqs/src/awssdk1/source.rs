@@ -5,7 +5,7 @@
 
 use super::{
     batches::{MOST as BATCH, by_number, limits},
-    connection::{Wire, once},
+    connection::{Wire, once, settlement},
     failure,
     message::received,
     options::Target,
@@ -221,7 +221,7 @@ impl Batch for Deletes {
                 Err(error) => return all_failed(handles.len(), &failure::refused(error)),
             }
         }
-        match request.send().await {
+        match request.customize().config_override(settlement()).send().await {
             Err(error) => all_failed(handles.len(), &failure::of(&error)),
             Ok(answer) => by_number(
                 handles.len(),
@@ -253,7 +253,7 @@ impl Batch for Hides {
                 Err(error) => return all_failed(entries.len(), &failure::refused(error)),
             }
         }
-        match request.send().await {
+        match request.customize().config_override(settlement()).send().await {
             Err(error) => all_failed(entries.len(), &failure::of(&error)),
             Ok(answer) => by_number(
                 entries.len(),

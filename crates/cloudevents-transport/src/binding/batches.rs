@@ -8,7 +8,7 @@ use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 /// How long an entry waits for others while a request is under way.
@@ -16,6 +16,10 @@ const LINGER: Duration = Duration::from_millis(20);
 
 /// How long it waits for entries that come with it, while no request is under way.
 const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// How long a request may take. Clients have shorter limits of their own: this one keeps a client without them from holding its permits,
+/// and the entries theirs, for ever.
+const ANSWER: Duration = Duration::from_secs(300);
 
 /// The limits of requests.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +116,9 @@ async fn run<B: Batch>(
         tokio::spawn(async move {
             let (asked, waiting): (Vec<_>, Vec<_>) =
                 entries.into_iter().map(|each| (each.entry, (each.resolver, each.permit))).unzip();
-            let mut answers = batch.ask(asked).await.into_iter();
+            let count = asked.len();
+            let answers = timeout(ANSWER, batch.ask(asked)).await;
+            let mut answers = answers.unwrap_or_else(|_| all_failed(count, &overdue())).into_iter();
             drop(permit);
             for (resolver, permit) in waiting {
                 let answer = answers.next().unwrap_or_else(|| Err(no_answer()));
@@ -126,6 +132,11 @@ async fn run<B: Batch>(
 /// The answers where the whole request has failed.
 pub fn all_failed<T>(count: usize, error: &Error) -> Vec<Result<T, Error>> {
     (0..count).map(|_| Err(error.clone())).collect()
+}
+
+#[cold]
+fn overdue() -> Error {
+    Error::new(ErrorKind::Timeout).with_detail(format!("a request has no answer within {ANSWER:?}"))
 }
 
 /// The error of an entry if the answer of its request says nothing about its outcome.
@@ -180,5 +191,35 @@ mod tests {
         assert_eq!(*asked.lock().unwrap(), [vec![1, 2, 3], vec![4, 5], vec![6], vec![99]]);
         let missing = Err(ErrorKind::Disconnected);
         assert_eq!(answers, [Ok(1), Ok(2), missing, Ok(4), Ok(5), Ok(6), Ok(99)]);
+    }
+
+    /// Never answers.
+    struct Hangs;
+
+    impl Batch for Hangs {
+        type Entry = u32;
+        type Answer = u32;
+
+        fn size(_: &u32) -> usize {
+            1
+        }
+
+        async fn ask(&self, _: Vec<u32>) -> Vec<Result<u32, Error>> {
+            std::future::pending().await
+        }
+    }
+
+    /// The second request needs the permit of the first one.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_an_answer_ends() {
+        let batches = Batches::start(Hangs, Limits { requests: 1, entries: 1, bytes: 10 });
+        let outcomes = [1, 2].map(|entry| {
+            let (resolver, outcome) = Outcome::channel();
+            batches.add(entry, resolver, None);
+            outcome
+        });
+        for outcome in outcomes {
+            assert_eq!(outcome.await.unwrap_err().kind(), ErrorKind::Timeout);
+        }
     }
 }

@@ -67,9 +67,14 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
             // An end that is back may still move nothing.
             None => moved != seen.moved || seen.is_of_letters || seen.told.is_none() || status.pending() == 0,
         });
-        if let Some(Seen { since, told: Some(_), .. }) = seen.take_if(|_| is_over) {
+        if let Some(Seen { since, told: Some(_), moved: before, is_of_letters: was_of_letters }) =
+            seen.take_if(|_| is_over)
+        {
             let after = now.saturating_duration_since(since);
-            tracing::warn!(?after, "the bridge moves messages again");
+            match moved == before && !was_of_letters && status.pending() == 0 {
+                true => tracing::warn!(?after, "the stall is over: the bridge holds no messages"),
+                false => tracing::warn!(?after, "the bridge moves messages again"),
+            }
         }
         let Some(reason) = stall else { continue };
         let Some(seen) = &mut seen else {

@@ -60,13 +60,25 @@ pub struct Reconnect<C: Connect> {
     connected: Option<Instant>,
     /// When the current run of refusals began.
     refused: Option<Instant>,
+    /// Why the last connection was lost, if the peer refused a request: connecting alone does not show that.
+    refusal: Option<Error>,
 }
 
 impl<C: Connect> Reconnect<C> {
     /// Creates it without connecting.
     pub fn new(connect: C, hosts: Vec<Host>, backoff: Backoff) -> Self {
         let (reporter, _) = Connectivity::channel();
-        Self { connect, hosts, backoff, reporter, good: 0, failed: 0, connected: None, refused: None }
+        Self {
+            connect,
+            hosts,
+            backoff,
+            reporter,
+            good: 0,
+            failed: 0,
+            connected: None,
+            refused: None,
+            refusal: None,
+        }
     }
 
     /// Returns it with this reporter of its state, which the binding may have, too.
@@ -92,7 +104,10 @@ impl<C: Connect> Reconnect<C> {
             let limit = self.backoff.per_host;
             let error = match timeout(limit, self.connect.connect(host)).await {
                 Ok(Ok(connection)) => {
-                    (self.good, self.connected, self.refused) = (index, Some(Instant::now()), None);
+                    (self.good, self.connected) = (index, Some(Instant::now()));
+                    if self.refusal.is_none() {
+                        self.refused = None;
+                    }
                     self.reporter.connected(Some(host.clone()));
                     return Ok(connection);
                 }
@@ -126,9 +141,15 @@ impl<C: Connect> Reconnect<C> {
                     true => 1,
                     false => self.failed.saturating_add(1),
                 };
+                if let Some(refusal) = self.refusal.clone()
+                    && !self.tries_again(&refusal)
+                {
+                    self.reporter.failed(&refusal);
+                    return Err(refusal);
+                }
                 sleep(self.backoff.delay(self.failed)).await;
             } else {
-                self.failed = 0;
+                (self.failed, self.refused, self.refusal) = (0, None, None);
             }
         }
         loop {
@@ -145,6 +166,7 @@ impl<C: Connect> Reconnect<C> {
 
     /// Reports that the connection was lost.
     pub fn lost(&mut self, error: &Error) {
+        self.refusal = (error.kind() == ErrorKind::Refused).then(|| error.clone());
         self.reporter.lost(error);
     }
 
@@ -290,6 +312,36 @@ mod tests {
         let begun = Instant::now();
         reconnect.open().await.unwrap();
         assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    /// As with a queue that this user may look at and not read.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_refuses_each_connection_its_first_request_is_given_up() {
+        let mut reconnect = Reconnect::new(Script::default(), hosts("x://a/"), Backoff::default());
+        let begun = Instant::now();
+        let refused = Error::new(ErrorKind::Refused).with_detail("AccessDenied");
+        let given_up = loop {
+            match reconnect.open().await {
+                Ok(()) => reconnect.lost(&refused),
+                Err(error) => break error,
+            }
+        };
+        let limit = Backoff::default().refused;
+        assert_eq!(given_up.kind(), ErrorKind::Refused);
+        assert!(begun.elapsed() >= limit && begun.elapsed() < limit * 2, "{:?}", begun.elapsed());
+        // A connection that was of use, and a loss for another reason, begin anew.
+        let mut reconnect = Reconnect::new(Script::default(), hosts("x://a/"), Backoff::default());
+        for number in 0..200 {
+            reconnect.open().await.unwrap();
+            match number % 10 {
+                0 => sleep(LASTS).await,
+                5 => reconnect.lost(&Error::new(ErrorKind::Disconnected)),
+                _ => {}
+            }
+            if number % 10 != 5 {
+                reconnect.lost(&refused);
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -198,7 +198,9 @@ impl<R: Requests> Polled<R> {
 
     fn has_failed(&mut self, error: Error) -> Result<(), Error> {
         self.failed = self.failed.saturating_add(1);
-        if error.kind() == ErrorKind::Disconnected || !error.is_temporary() || self.failed >= FAILURES {
+        // A request has an end that is later than its wait: without an answer until then, no peer is there.
+        let is_away = matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout);
+        if is_away || !error.is_temporary() || self.failed >= FAILURES {
             return Err(error);
         }
         let backoff = Backoff::default().with_delays(Backoff::default().first, PAUSE);

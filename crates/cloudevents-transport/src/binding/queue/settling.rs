@@ -258,7 +258,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             follow(source.settle(tags, how).await?, move |result| {
                 drop(places);
                 if let Err(error) = result {
-                    tracing::warn!(%error, "a delayed settlement failed; the messages come again");
+                    tracing::warn!(%error, "a delayed settlement failed; messages that are still at the source come again");
                 }
             });
         }

@@ -30,12 +30,18 @@ impl Engine {
         } else if self.receives() && self.in_flight.has_room() && !is_held_up {
             RunState::Receiving
         } else if !(self.handled.is_empty() && self.storing.is_empty())
-            && now.duration_since(self.moved) < BLOCKED
+            && now.duration_since(self.moved) < self.patience()
         {
             RunState::Busy
         } else {
             RunState::Blocked
         }
+    }
+
+    /// How long no handler may end while no permit is free. An attempt with a time limit of its own may take all of that time, as at a slow
+    /// target.
+    fn patience(&self) -> Duration {
+        self.settings.follows.unwrap_or_default().max(BLOCKED)
     }
 
     /// Publishes the state, and reports if no handler ends for long.
@@ -62,7 +68,7 @@ impl Engine {
         self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
         let patience = match state {
             RunState::Blocked => BLOCKED,
-            RunState::Busy if self.handled.len() < self.window.size() => BLOCKED,
+            RunState::Busy if self.handled.len() < self.window.size() => self.patience(),
             RunState::Busy => BUSY,
             // While it slows down or ends, handlers may hang as well.
             _ if self.handled.len() >= self.window.size() => BUSY,

@@ -511,6 +511,31 @@ async fn no_room_behind_messages_that_wait() {
     bridge.run().until(watch).await.unwrap();
 }
 
+/// With a backlog, all permits are in use behind the attempt of one key. The target still takes a message in each of its times.
+#[tokio::test(start_paused = true)]
+async fn a_slow_target_behind_a_backlog_of_one_key_is_no_stall() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
+    let mut policy = BridgePolicy::default();
+    policy.order = OrderBy::Key;
+    let bridge = Bridge::new(from.receiver(options), to.sender(), policy).unwrap();
+    let (status, log) = (bridge.status(), Logged::begin());
+    let watch = async {
+        to.set(Does::TakesIts(27 * SECOND));
+        from.sender().send_all((0..50).map(|number| crate::keyed(number, "a"))).await.unwrap();
+        for _ in 0..3000 {
+            sleep(SECOND / 10).await;
+            assert_eq!(seen(&status), (true, false), "{status:?}");
+        }
+        assert!(status.metrics().confirmed >= 10, "{status:?}");
+        assert_eq!((count(&log, "stalls"), count(&log, "moves messages again")), (0, 0), "{}", log.text());
+        to.set(Does::Takes);
+        sleep(60 * SECOND).await;
+    };
+    bridge.run().until(watch).await.unwrap();
+}
+
 /// A source with a connection, from which nothing comes.
 struct Silent(Reporter);
 
