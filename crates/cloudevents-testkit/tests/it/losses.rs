@@ -260,6 +260,12 @@ fn the_page_is_what_the_formats_do() {
 const HEAD: &str = "\
 # Formats and losses
 
+XML and CBOR keep the types of all attributes, with one exception each: XML lacks names that begin with a digit, and CBOR makes a URI of a
+URI-reference that is one. Protobuf keeps the types, and loses the offset of a timestamp. JSON and Avro make Strings of extensions that are
+URIs, URI-references or Timestamps, and JSON also of Binary. Avro compact makes Strings of URIs and URI-references. It also loses the offset
+of a timestamp, and digits beyond microseconds. JSON, Avro and CBOR change the meaning of text without a content type. JSON and Avro also
+change the meaning of text under a JSON content type. A protobuf `Any` keeps its meaning in Protobuf alone. The tables have everything else.
+
 Every event is written to every format. If a format cannot hold a part exactly, this is reported: `Format::encode` returns the losses,
 `ce convert` prints all losses but losses of spelling, and `ce convert --exact` refuses to go on. Without losses, the decoded event equals the
 event that was encoded. Each loss has a class (`LossClass`). Senders refuse a loss of meaning, unless their `LossPolicy` allows it. Shortcuts
