@@ -40,6 +40,36 @@ async fn a_queue_that_is_dropped_and_made_again() {
     assert_eq!(take(&mut receiver).await, "1");
 }
 
+/// Ids and readings begin at 1 again. A settlement of a message of the old queue leaves the message of the same id alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_a_queue_that_was_made_again_are_not_settled_as_those_before() {
+    let Some(place) = Place::new("again").await else { return };
+    let sender = place.sender("").await;
+    let mut receiver = place.receiver("").await;
+    within(sender.send_all((0..3).map(event))).await.unwrap();
+    let mut old = Vec::new();
+    while old.len() < 3 {
+        old.extend(within(receiver.next()).await.unwrap());
+    }
+    place.run(&format!("SELECT pgmq.drop_queue('{}')", place.queue)).await;
+    until(async || receiver.connectivity().losses() > 0).await;
+    place.create(&place.queue).await;
+    within(sender.send_all((10..13).map(event))).await.unwrap();
+    // They are read once, as the old ones were.
+    let mut new = Vec::new();
+    while new.len() < 3 {
+        new.extend(within(receiver.next()).await.unwrap());
+    }
+    for delivery in old {
+        assert!(within(delivery.accept()).await.is_err());
+    }
+    assert_eq!(place.counts().await.0, 3);
+    for delivery in new {
+        within(delivery.accept()).await.unwrap();
+    }
+    assert_eq!(place.counts().await.0, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_pgbouncer() {
     let Ok(pooler) = env::var("CE_TEST_PGBOUNCER_URL") else {
