@@ -242,8 +242,9 @@ async fn a_bridge_that_stands_still_is_not_ready() {
         queue.sender().send_all((0..50).map(|number| keyed(number, "a"))).await.unwrap();
         becomes(status.activity(), RunState::Blocked).await;
         assert!(!status.is_ready());
+        // Another attempt makes no room.
         sleep(15 * SECOND).await;
-        assert!(status.activity().longest_running().unwrap() >= 20 * SECOND);
+        assert!(!status.is_ready() && status.activity().longest_running().is_some());
         hangs.store(false, Ordering::Relaxed);
         while status.metrics().confirmed < 51 {
             sleep(Duration::from_millis(10)).await;

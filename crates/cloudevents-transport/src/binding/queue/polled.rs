@@ -594,7 +594,8 @@ mod tests {
     async fn failures_back_off_and_several_in_a_row_are_a_lost_connection() {
         let fake = Fake::default();
         let throttled = || Error::new(ErrorKind::Refused).with_retry_after(Duration::from_secs(7));
-        fake.state().fails.extend([throttled(), Error::new(ErrorKind::Timeout)]);
+        let busy = || Error::new(ErrorKind::Refused).with_temporary(true);
+        fake.state().fails.extend([throttled(), busy()]);
         fake.put(1);
         let (mut source, begun) = (polled(&fake, 5, 1 << 20).await, Instant::now());
         assert_eq!(take(&mut source, 1).await, [1]);
@@ -602,10 +603,11 @@ mod tests {
         fake.put(1);
         assert_eq!(take(&mut source, 1).await, [2]);
         // The receive that is open now, and five that fail.
-        fake.state().fails.extend((0..5).map(|_| Error::new(ErrorKind::Timeout)));
-        assert_eq!(source.next().await.unwrap_err().kind(), ErrorKind::Timeout);
+        fake.state().fails.extend((0..5).map(|_| busy()));
+        assert_eq!(source.next().await.unwrap_err().kind(), ErrorKind::Refused);
         assert!(fake.state().fails.is_empty());
-        for kind in [ErrorKind::Disconnected, ErrorKind::Refused] {
+        // An answer that does not come in the time of a request is one at once.
+        for kind in [ErrorKind::Disconnected, ErrorKind::Refused, ErrorKind::Timeout] {
             let mut source = polled(&fake, 5, 1 << 20).await;
             fake.state().fails.push_back(Error::new(kind));
             assert_eq!(source.next().await.unwrap_err().kind(), kind);
