@@ -92,13 +92,9 @@ pub(super) async fn serve_until<F, R>(
         let way = if full { places.first() } else { None };
         let room = !full || way.is_some_and(|way| way <= now);
         if room && let Some((stream, peer)) = newcomer.take() {
-            match full.then(|| places.evict(now)) {
-                Some(Evicted::None) => {
-                    newcomer = Some((stream, peer));
-                    continue;
-                }
-                Some(Evicted::Request(why)) => options.refused(&why),
-                Some(Evicted::Silent) | None => {}
+            if full && !make_way(&mut places, &mut connections, options).await {
+                newcomer = Some((stream, peer));
+                continue;
             }
             let stream: TcpStream = stream;
             let _ = stream.set_nodelay(true);
@@ -120,14 +116,7 @@ pub(super) async fn serve_until<F, R>(
                 Ok(accepted) => newcomer = Some(accepted),
                 // The system allows fewer connections than the options.
                 Err(error) if is_exhausted(&error) && places.first().is_some_and(|way| way <= Instant::now()) => {
-                    let evicted = places.evict(Instant::now());
-                    if let Evicted::Request(why) = &evicted {
-                        options.refused(why);
-                    }
-                    if !matches!(evicted, Evicted::None) {
-                        // Its descriptor is free when its task has ended.
-                        let _ = connections.join_next().await;
-                    }
+                    make_way(&mut places, &mut connections, options).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -143,6 +132,17 @@ pub(super) async fn serve_until<F, R>(
         () = over => places.end_incomplete(),
     }
     all(&mut connections).await;
+}
+
+/// Ends a connection that gives way now, if there is one. Its place and its descriptor are free when its task has ended.
+async fn make_way(places: &mut Places, connections: &mut JoinSet<()>, options: &HttpReceiverOptions) -> bool {
+    match places.evict(Instant::now()) {
+        Evicted::None => return false,
+        Evicted::Request(why) => options.refused(&why),
+        Evicted::Silent => {}
+    }
+    let _ = connections.join_next().await;
+    true
 }
 
 async fn all(connections: &mut JoinSet<()>) {

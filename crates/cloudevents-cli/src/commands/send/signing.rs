@@ -15,7 +15,7 @@ use std::{sync::Arc, time::SystemTime};
 
 #[derive(Args, Debug)]
 pub(super) struct Signing {
-    /// Sign HTTP requests with the key in this environment variable: `whsec_...` or `whsk_...`.
+    /// Sign HTTP requests with the key in this environment variable, or in `@FILE`: `whsec_...` or `whsk_...`.
     #[arg(long, value_name = "VARIABLE", conflicts_with = "dry_run")]
     secret_env: Option<String>,
     /// How requests are signed.

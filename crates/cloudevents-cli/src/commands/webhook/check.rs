@@ -1,7 +1,7 @@
 //! `ce webhook check`.
 
 use super::{
-    keys::{secret, signer},
+    keys::{signer, token},
     probe::{Draft, Probe, Response, Stop, Token},
     rules::{CASES, Expect, Needs, good},
     verdict::{Finding, Rule, Verdict, junit},
@@ -38,10 +38,10 @@ pub(crate) struct Check {
     /// The origin to send in the handshake: a DNS name.
     #[arg(long, value_name = "NAME", default_value = "check.cloudevents.invalid")]
     origin: Origin,
-    /// The environment variable with the access token.
+    /// The environment variable with the access token, or `@FILE`.
     #[arg(long, value_name = "VARIABLE")]
     token_env: Option<String>,
-    /// The environment variable with the key of Standard Webhooks signatures.
+    /// The environment variable with the key of Standard Webhooks signatures, or `@FILE`.
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
     /// Check the target even if it does not agree in the handshake.
@@ -67,7 +67,7 @@ async fn check(command: &Check, console: &Console) -> Result<Status, Failure> {
     if !cfg!(feature = "tls") && url.scheme() == "https" {
         return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
     }
-    let token = command.token_env.as_deref().map(secret).transpose()?;
+    let token = command.token_env.as_deref().map(token).transpose()?;
     let signer = command.secret_env.as_deref().map(signer).transpose()?;
     let mut probe = Probe::new(url, token, signer, &command.certificates)?;
     let mut findings = Vec::new();

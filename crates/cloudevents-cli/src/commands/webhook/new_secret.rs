@@ -26,7 +26,7 @@ pub(crate) struct Secret {
     /// Make a key of Ed25519, whose public part receivers get.
     #[arg(long)]
     ed25519: bool,
-    /// The environment variable with the current key.
+    /// The environment variable with the current key, or `@FILE`.
     #[arg(long, value_name = "VARIABLE")]
     rotate: Option<String>,
 }
