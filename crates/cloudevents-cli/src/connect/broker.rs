@@ -5,7 +5,9 @@ use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
     Error, Sender,
     json::Json,
-    transport::{Binding, Bounds, Endpoint, OnRefusal, ReceiverOptions, SenderOptions, Side, UrlFamily},
+    transport::{
+        Binding, Bounds, Endpoint, Look, OnRefusal, Places, ReceiverOptions, SenderOptions, Side, UrlFamily,
+    },
 };
 use std::{
     hash::{BuildHasher, RandomState},
@@ -74,6 +76,19 @@ pub(super) async fn receiver(
     drop(on_refusal);
     let receiver = open(endpoint, options).await.map_err(|error| not_built(binding, error))?;
     Ok(Opened { receiver, url, notes })
+}
+
+/// Lists what the broker shows of its places.
+pub(super) async fn places(endpoint: Endpoint) -> Result<Places, Failure> {
+    let Some(binding) = binding(&endpoint) else { return Err(unknown(&endpoint, Side::Receive)) };
+    match binding.look {
+        Look::Lists(look) => look(endpoint).await.map_err(|error| not_built(binding, error)),
+        Look::Elsewhere(help) => {
+            let scheme = crate::plain::plain(endpoint.scheme());
+            Err(Failure::usage(format!("`{scheme}` URLs name a place of which the protocol shows nothing"))
+                .help(help))
+        }
+    }
 }
 
 /// The binding of a URL, and its family. That of HTTP is opened elsewhere.

@@ -88,6 +88,7 @@ mod first;
 mod handover;
 mod headers;
 mod login;
+mod look;
 mod message;
 mod position;
 mod producer;

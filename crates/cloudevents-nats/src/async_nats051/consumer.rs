@@ -216,7 +216,7 @@ fn is_missing(error: &ConsumerError) -> bool {
     matches!(error.kind(), ConsumerErrorKind::JetStream(error) if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
 }
 
-fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Error {
+pub(super) fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Error {
     match error.kind() {
         GetStreamByNameErrorKind::NotFound => failure::refused("no stream has this subject")
             .with_help("create a stream with it, or name one: `stream=...`"),

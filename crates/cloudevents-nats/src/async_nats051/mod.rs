@@ -55,6 +55,7 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod login;
+mod look;
 mod lost;
 mod message;
 mod notes;

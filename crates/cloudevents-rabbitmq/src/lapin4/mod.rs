@@ -64,6 +64,7 @@ mod extras;
 mod failure;
 mod frame;
 mod login;
+mod look;
 mod message;
 mod options;
 mod properties;

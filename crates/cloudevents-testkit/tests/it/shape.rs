@@ -27,6 +27,7 @@ const CLIENT: &[&str] = &[
     "extras",
     "failure",
     "refusal",
+    "look",
     "urls",
 ];
 
