@@ -114,6 +114,10 @@ fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Repor
     }
     let group = format!("ce-listen-{:016x}", RandomState::new().hash_one(std::process::id()));
     let since = endpoint.option("since").map(|time| format!("from {}", crate::plain::plain(time)));
+    let last = endpoint
+        .option("last")
+        .map(|count| format!("from the last {} messages of each partition on", crate::plain::plain(count)));
+    let since = since.or(last);
     let (from, help) = match (&since, endpoint.option("offset")) {
         (Some(since), _) => (since.as_str(), None),
         (None, Some("latest")) => ("from now on", None),

@@ -54,6 +54,7 @@ mod consumer;
 mod dead_letter;
 mod extras;
 mod failure;
+mod last;
 mod login;
 mod look;
 mod lost;

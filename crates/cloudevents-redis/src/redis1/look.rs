@@ -21,6 +21,9 @@ const SEARCH: Duration = Duration::from_secs(30);
 /// How many keys the server looks at for one request of the search.
 const KEYS: usize = 1000;
 
+/// Of how many streams the lengths are requested together.
+const TOGETHER: usize = 128;
+
 /// The largest value that an answer may have, unless the URL has `max-message-size`: the first and the last entry of a stream are among
 /// what is shown of it.
 const LARGEST: usize = 128 << 20;
@@ -36,7 +39,7 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     let limit = target.options.connect_timeout;
     let begin = |host| {
         let target = &target;
-        async move { Wire::open(target, &host, limits, 1).await }
+        async move { Wire::open(target, &host, limits, TOGETHER).await }
     };
     let asking = Asking { wire: any_host(&target.hosts, limit, begin).await?, limit };
     match endpoint.option("stream").filter(|stream| !stream.is_empty()) {
@@ -56,40 +59,47 @@ struct Asking {
 
 impl Asking {
     async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
+        self.within(self.wire.ask(command)).await
+    }
+
+    async fn within<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let limit = self.limit;
         let late = || {
             Error::new(ErrorKind::Timeout).with_detail(format!("the server did not answer within {limit:?}"))
         };
-        timeout(limit, self.wire.ask(command)).await.unwrap_or_else(|_| Err(late()))
+        timeout(limit, request).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// All streams of the database, by name. Keys are found while others come and go.
     async fn all(&self) -> Result<Places, Error> {
         let begun = Instant::now();
-        let (mut names, mut cursor, mut has_more) = (BTreeSet::new(), "0".to_owned(), false);
-        loop {
+        let (mut names, mut cursor) = (BTreeSet::new(), "0".to_owned());
+        let is_cut = loop {
             let mut scan = command("SCAN", &[&cursor, "COUNT"]);
             scan.arg(KEYS).arg(&["TYPE", "stream"]);
             let found = scanned(self.ask(&scan).await?).ok_or_else(|| garbled("SCAN"))?;
-            names.extend(found.1);
             cursor = found.0;
-            has_more = names.len() > Places::MOST || begun.elapsed() > SEARCH;
-            if cursor == "0" || has_more {
-                break;
+            names.extend(found.1);
+            if cursor == "0" {
+                break false;
             }
-        }
+            if names.len() > Places::MOST || begun.elapsed() > SEARCH {
+                break true;
+            }
+        };
+        let names: Vec<_> = names.into_iter().collect();
         let mut places = Places::default();
-        for name in names {
-            let mut length = redis::cmd("XLEN");
-            length.arg(&name);
-            // It may be gone by now.
-            let length = self.ask(&length).await.ok().and_then(|length| number(&length));
-            let place = Place::new("stream", String::from_utf8_lossy(&name)).with_known("length", length);
-            if !places.add(place) {
-                break;
+        for some in names.chunks(TOGETHER) {
+            let mut lengths = redis::pipe();
+            some.iter().for_each(|name| _ = lengths.cmd("XLEN").arg(name));
+            let answers = self.within(self.wire.ask_all(&lengths, some.len())).await?;
+            for (name, length) in some.iter().zip(answers) {
+                // It may be something else by now.
+                let place = Place::new("stream", String::from_utf8_lossy(name));
+                let _ = places.add(place.with_known("length", number(&length)));
             }
         }
-        places.has_more |= has_more && cursor != "0";
+        places.has_more |= is_cut;
         Ok(places)
     }
 
