@@ -1,10 +1,17 @@
 //! The binding as a value.
 
-use cloudevents_transport::{Binding, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, Urls};
+use cloudevents_transport::{Binding, Look, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, Urls};
 
 /// HTTP, for programs that know more than one protocol. The query of a URL belongs to the server, so there are no options. The server
 /// leaves TLS to a proxy.
-pub static BINDING: Binding = Binding { urls: &URLS, sender: SENDER, receiver: RECEIVER };
+pub static BINDING: Binding = Binding {
+    urls: &URLS,
+    sender: SENDER,
+    receiver: RECEIVER,
+    look: Look::Elsewhere(
+        "a server of HTTP keeps no messages; what a program shows of itself is at URLs of its own",
+    ),
+};
 
 static URLS: Urls = Urls {
     name: "http",

@@ -14,6 +14,7 @@ mod codec;
 mod deadline;
 mod endpoint;
 mod in_flight;
+mod look;
 mod observing;
 mod outcome;
 mod panics;
@@ -35,6 +36,7 @@ pub use endpoint::{
     transports::Transports,
 };
 pub use in_flight::{Bounds, InFlight};
+pub use look::{Fact, Look, LookAt, Place, Places};
 pub use observing::{
     connectivity::{ConnectionState, Connectivity, Missing},
     interceptor::{AfterHandling, AfterSend, Handling, Interceptor},

@@ -6,6 +6,7 @@ mod conformance;
 mod dropped;
 mod idle;
 mod listen;
+mod look;
 mod man;
 mod refusals;
 mod send;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Tour(tour::Tour),
     Send(Box<send::Send>),
     Listen(Box<listen::Listen>),
+    Look(look::Look),
     Bridge(Box<bridge::Bridge>),
     Convert(convert::Convert),
     Validate(validate::Validate),
@@ -69,6 +71,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure
             command.resolve()?;
             listen::run(&command, console)
         }
+        Command::Look(command) => look::run(&command, console),
         Command::Bridge(command) => bridge::run(&command, console),
         Command::Convert(command) => convert::run(&command, console),
         Command::Validate(command) => validate::run(&command, console),

@@ -5,7 +5,9 @@ use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
     Error, Sender,
     json::Json,
-    transport::{Binding, Bounds, Endpoint, OnRefusal, ReceiverOptions, SenderOptions, Side, UrlFamily},
+    transport::{
+        Binding, Bounds, Endpoint, Look, OnRefusal, Places, ReceiverOptions, SenderOptions, Side, UrlFamily,
+    },
 };
 use std::{
     hash::{BuildHasher, RandomState},
@@ -76,6 +78,19 @@ pub(super) async fn receiver(
     Ok(Opened { receiver, url, notes })
 }
 
+/// Lists what the broker shows of its places.
+pub(super) async fn places(endpoint: Endpoint) -> Result<Places, Failure> {
+    let Some(binding) = binding(&endpoint) else { return Err(unknown(&endpoint, Side::Receive)) };
+    match binding.look {
+        Look::Lists(look) => look(endpoint).await.map_err(|error| not_built(binding, error)),
+        Look::Elsewhere(help) => {
+            let scheme = crate::plain::plain(endpoint.scheme());
+            Err(Failure::usage(format!("`{scheme}` URLs name a place of which the protocol shows nothing"))
+                .help(help))
+        }
+    }
+}
+
 /// The binding of a URL, and its family. That of HTTP is opened elsewhere.
 fn known(endpoint: &Endpoint) -> Option<(&'static Binding, &'static UrlFamily)> {
     let binding = binding(endpoint).filter(|binding| binding.urls.name != "http")?;
@@ -99,6 +114,10 @@ fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Repor
     }
     let group = format!("ce-listen-{:016x}", RandomState::new().hash_one(std::process::id()));
     let since = endpoint.option("since").map(|time| format!("from {}", crate::plain::plain(time)));
+    let last = endpoint
+        .option("last")
+        .map(|count| format!("from the last {} messages of each partition on", crate::plain::plain(count)));
+    let since = since.or(last);
     let (from, help) = match (&since, endpoint.option("offset")) {
         (Some(since), _) => (since.as_str(), None),
         (None, Some("latest")) => ("from now on", None),

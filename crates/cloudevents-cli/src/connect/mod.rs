@@ -25,7 +25,7 @@ use cloudevents_kit::{
     adapters::Adapters,
     http::reqwest013::{SignRequest, Trace},
     transport::{
-        Binding, Endpoint, LossPolicy, OnRefusal, ReceiverOptions, Side, binding::check_authorities,
+        Binding, Endpoint, LossPolicy, OnRefusal, Places, ReceiverOptions, Side, binding::check_authorities,
     },
 };
 use std::{pin::Pin, time::Duration};
@@ -147,6 +147,16 @@ pub(crate) async fn receiver(
         return http::receiver(&endpoint, options, on_refusal).await;
     }
     broker::receiver(endpoint, options, on_refusal).await
+}
+
+/// Lists the places that the broker of a URL shows, with their numbers.
+pub(crate) async fn places(url: &str, certificates: &Certificates) -> Result<Places, Failure> {
+    if file::path(url).is_some() {
+        return Err(Failure::usage("a file is not a broker"));
+    }
+    let endpoint = Endpoint::parse(url).map_err(failed)?;
+    let endpoint = certificates.in_url(endpoint)?;
+    broker::places(endpoint).await
 }
 
 /// Opens a receiver as [`receiver`] does. It makes events of documents of these systems.

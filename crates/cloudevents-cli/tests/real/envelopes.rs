@@ -185,6 +185,12 @@ fn wrong_usage() {
         (&[nowhere, "--since", "soon"], "expected a number and a unit"),
         (&[&no_time], "the value of the option `since` is not a time"),
         (&[&both], "the options `offset` and `since` are both there"),
+        (&[http, "--last", "3"], "--last is for protocols that keep messages in an order"),
+        (&[nowhere, "--last", "3", "--since", "1h"], "cannot be used with"),
+        (
+            &["kafka://127.0.0.1:9/t?group=g&reject=drop&offset=latest", "--last", "3"],
+            "`offset` and `last` are both",
+        ),
     ] {
         let ran = ce(&[&["listen"], arguments].concat());
         assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}: {}", ran.err);

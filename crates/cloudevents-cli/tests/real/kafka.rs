@@ -73,6 +73,39 @@ fn what_is_no_event_goes_to_the_dead_letters() {
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 }
 
+/// Of each partition.
+#[test]
+fn the_last_messages_are_shown() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic("orders", 2).unwrap();
+    // Keys decide about the partition: `a` and `b` are in different ones, by murmur or by CRC.
+    let event = |id: usize, key: &str| {
+        GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}","partitionkey":"{key}""#)) + "\n"
+    };
+    let events: String = (0..20).map(|id| event(id, if id % 2 == 0 { "a" } else { "b" })).collect();
+    assert_eq!(ce_with(&["send", &broker.url("orders?key=partitionkey")], events).status, 0);
+    let ids = |last: &str| {
+        let ran =
+            ce_with(&["listen", &broker.url("orders"), "--last", last, "--idle", "5", "-f", "%p %i\\n"], "");
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        let wanted =
+            format!("listening from the last {last} messages of each partition on, in its own group");
+        assert!(ran.err.contains(&wanted), "{}", ran.err);
+        ran.out.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    let all = ids("1000");
+    assert_eq!(all.len(), 20);
+    // In each partition, those with the highest numbers.
+    let mut wanted = std::collections::BTreeSet::new();
+    for partition in ["0 ", "1 "] {
+        let mut numbers: Vec<usize> =
+            all.iter().filter_map(|line| line.strip_prefix(partition)?.parse().ok()).collect();
+        numbers.sort_unstable();
+        wanted.extend(numbers.iter().rev().take(3).map(|number| format!("{partition}{number}")));
+    }
+    assert_eq!(ids("3"), wanted);
+}
+
 /// An outcome takes a round trip, and messages do not wait for those of others.
 #[test]
 fn many_are_in_flight_in_their_order() {

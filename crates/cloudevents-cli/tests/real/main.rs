@@ -66,6 +66,7 @@ mod large;
 mod letters;
 #[cfg(all(feature = "kafka", feature = "mqtt", feature = "rabbitmq"))]
 mod logs;
+mod look;
 #[cfg(feature = "mqtt")]
 mod monitoring;
 mod mqtt;

@@ -1,11 +1,12 @@
 //! The binding as a value.
 
-use super::{receiver, sender, urls::URLS};
-use cloudevents_transport::Binding;
+use super::{look::look, receiver, sender, urls::URLS};
+use cloudevents_transport::{Binding, Look};
 
 /// Kafka, for programs that know more than one protocol.
 pub static BINDING: Binding = Binding {
     urls: &URLS,
     sender: Some(|endpoint, options| Box::pin(sender(endpoint, options.into()))),
     receiver: Some(|endpoint, options| Box::pin(receiver(endpoint, options.into()))),
+    look: Look::Lists(|endpoint| Box::pin(look(endpoint))),
 };

@@ -1,4 +1,4 @@
-//! The first position of a group that starts at the end, or at a time.
+//! The first position of a group that starts at the end, some records before it, or at a time.
 //!
 //! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for a group whose position does not exist any more.
 //! In the second case, the log was truncated, or its records were deleted. At the end, the second group would skip records that are there.
@@ -27,6 +27,8 @@ use std::{
 pub(super) enum Start {
     Beginning,
     End,
+    /// This number of offsets before the end. If there are fewer, it is the beginning.
+    Last(u64),
     /// The first record that is not older, or the end if all are older.
     Since(SystemTime),
 }
@@ -155,7 +157,14 @@ fn look_up<C: ConsumerContext>(
     start: Start,
 ) -> Result<(i64, i64, i64), Error> {
     let (low, end) = client.fetch_watermarks(topic, number, REQUEST).map_err(failed)?;
-    let Start::Since(time) = start else { return Ok((low, end, end)) };
+    let time = match start {
+        Start::Since(time) => time,
+        Start::Last(count) => {
+            let before = end.saturating_sub(i64::try_from(count).unwrap_or(i64::MAX));
+            return Ok((low, before.max(low), end));
+        }
+        Start::Beginning | Start::End => return Ok((low, end, end)),
+    };
     let partition = Partition::new(topic, u32::try_from(number).unwrap_or(u32::MAX));
     match Position::Time(time).resolve(client, &partition, REQUEST)? {
         Offset::Offset(found) => Ok((low, found, end)),

@@ -85,6 +85,7 @@ mod first;
 mod handover;
 mod headers;
 mod login;
+mod look;
 mod message;
 mod position;
 mod producer;

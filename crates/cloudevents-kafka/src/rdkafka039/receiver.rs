@@ -370,13 +370,16 @@ fn consuming(
     }
     // librdkafka would also go there from a position that does not exist any more: see `first`.
     let is_end = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
-    let start = match (endpoint.time("since")?, is_end) {
-        (Some(_), _) if endpoint.option("offset").is_some() => {
-            return Err(endpoint.invalid("the options `offset` and `since` are both there"));
-        }
-        (Some(time), _) => Start::Since(time),
-        (None, true) => Start::End,
-        (None, false) => Start::Beginning,
+    let given: Vec<_> =
+        ["offset", "since", "last"].into_iter().filter(|name| endpoint.option(name).is_some()).collect();
+    if let [one, other, ..] = given[..] {
+        return Err(endpoint.invalid(format!("the options `{one}` and `{other}` are both there")));
+    }
+    let start = match (endpoint.time("since")?, endpoint.number("last")?, is_end) {
+        (Some(time), ..) => Start::Since(time),
+        (None, Some(count), _) => Start::Last(count),
+        (None, None, true) => Start::End,
+        (None, None, false) => Start::Beginning,
     };
     if is_end {
         config.set("auto.offset.reset", "earliest");

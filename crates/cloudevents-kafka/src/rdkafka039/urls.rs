@@ -16,6 +16,7 @@ pub(super) static URLS: Urls = Urls {
             UrlOption::receiving("partitions", "read these, as 0,1, instead of those that the group assigns"),
             UrlOption::receiving("offset", "where a new group begins: earliest (default), latest"),
             UrlOption::receiving("since", "a time: a new group begins with what is not older"),
+            UrlOption::receiving("last", "a number: a new group begins so far before each partition's end"),
             UrlOption::receiving("dead-letter", "the topic for rejected messages"),
             UrlOption::receiving("reject", "drop: rejected messages are dropped"),
             UrlOption::receiving("commit-interval", "how often positions are committed"),

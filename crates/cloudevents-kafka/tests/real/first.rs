@@ -21,12 +21,16 @@ async fn send(topic: &Topic, numbers: Range<usize>) {
 
 /// Opens a receiver at the end, by the URL or by the setting of librdkafka.
 async fn open(topic: &Topic, option: &str) -> Receiver {
+    open_at(topic, &format!("{option}=latest")).await
+}
+
+async fn open_at(topic: &Topic, options: &str) -> Receiver {
     // The consumer group protocol has no such settings.
-    let short = match option.contains("group.protocol") {
+    let short = match options.contains("group.protocol") {
         true => "",
         false => "&session.timeout.ms=4000&max.poll.interval.ms=8000&heartbeat.interval.ms=300",
     };
-    topic.receiver_with(&format!("&{option}=latest{short}"), KafkaReceiverOptions::default()).await
+    topic.receiver_with(&format!("&{options}{short}"), KafkaReceiverOptions::default()).await
 }
 
 /// Waits until the group has committed this.
@@ -89,6 +93,56 @@ async fn a_group_that_starts_at_the_end_has_a_position_from_then_on() {
     for option in ["offset", "auto.offset.reset", "partitions=0&offset"] {
         first_position(Topic::on(&broker, 1), option).await;
     }
+}
+
+/// The group keeps its position from when it has it. A partition with fewer records begins at its first one.
+pub(crate) async fn last_records(topic: Topic, more: &str) {
+    send(&topic, 0..10).await;
+    let mut receiver = open_at(&topic, &format!("last=3{more}")).await;
+    for expected in 7..10 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    committed(&topic, 10).await;
+    soon(receiver.drain(patience())).await.unwrap();
+    send(&topic, 10..15).await;
+    let mut receiver = open_at(&topic, &format!("last=1{more}")).await;
+    assert_eq!(number(&next(&mut receiver).await), 10);
+}
+
+#[tokio::test]
+async fn a_group_begins_with_the_last_records() {
+    let broker = Broker::start().unwrap();
+    for more in ["", "&partitions=0"] {
+        last_records(Topic::on(&broker, 1), more).await;
+    }
+    let few = Topic::on(&broker, 1);
+    send(&few, 0..2).await;
+    let mut receiver = few.receiver_with("&last=5", KafkaReceiverOptions::default()).await;
+    assert_eq!(number(&next(&mut receiver).await), 0);
+    for (options, words) in [
+        ("last=3&offset=latest", "`offset` and `last`"),
+        ("last=3&since=1970-01-01T00:00:00Z", "`since` and `last`"),
+        ("last=x", "`last` is not a number"),
+    ] {
+        let url = format!("kafka://{}/t?group=g&reject=drop&{options}", few.servers);
+        let error = receiver_error(&url).await;
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{options}");
+        assert!(error.detail().contains(words), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn real_a_group_begins_with_the_last_records() {
+    for more in ["", "&partitions=0", "&group.protocol=consumer"] {
+        let Some(topic) = Topic::real(1).await else { return };
+        last_records(topic, more).await;
+    }
+}
+
+async fn receiver_error(url: &str) -> cloudevents_core::Error {
+    soon(receiver(url, KafkaReceiverOptions::default())).await.unwrap_err()
 }
 
 /// It is seen some time after it was made, and what came before that is not what the group was to skip.

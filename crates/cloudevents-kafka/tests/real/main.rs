@@ -20,6 +20,7 @@ mod incidents;
 mod isolation;
 mod joining;
 mod kill;
+mod look;
 mod mixing;
 mod real;
 mod refusals;

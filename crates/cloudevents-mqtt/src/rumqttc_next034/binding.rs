@@ -1,7 +1,7 @@
 //! The binding as a value.
 
 use super::{receiver, sender, urls::URLS};
-use cloudevents_transport::Binding;
+use cloudevents_transport::{Binding, Look};
 use futures_util::FutureExt;
 
 /// MQTT, for programs that know more than one protocol.
@@ -9,4 +9,7 @@ pub static BINDING: Binding = Binding {
     urls: &URLS,
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
+    look: Look::Elsewhere(
+        "use the tool of the broker, such as `mosquitto_sub -t '$SYS/#'` or `emqx ctl topics list`",
+    ),
 };

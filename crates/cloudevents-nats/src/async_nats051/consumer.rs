@@ -2,6 +2,7 @@
 
 use super::{
     failure,
+    last::first_of_last,
     options::unsupported,
     position::{Incarnation, Position},
 };
@@ -36,6 +37,8 @@ pub enum DeliverFrom {
     New,
     /// Messages that were stored at this time or later.
     Since(SystemTime),
+    /// So many that are the last ones when the consumer is created, and those stored after that.
+    Last(u64),
 }
 
 /// Which consumer, and how it is created if it does not exist.
@@ -106,6 +109,9 @@ impl Wanted {
                     );
                     continues = true;
                     config.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: first };
+                } else if let DeliverFrom::Last(count @ 1..) = self.deliver {
+                    let first = first_of_last(context, &stream, &self.subject, count).await?;
+                    config.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: first };
                 }
                 let created = context.create_consumer_on_stream(config, &stream).await;
                 let created = created.map_err(failure::consumer)?;
@@ -147,7 +153,8 @@ impl Wanted {
             description: Some("created by cloudevents-nats".into()),
             deliver_policy: match self.deliver {
                 DeliverFrom::All => DeliverPolicy::All,
-                DeliverFrom::New => DeliverPolicy::New,
+                // Where the others of these begin, is looked up.
+                DeliverFrom::New | DeliverFrom::Last(_) => DeliverPolicy::New,
                 DeliverFrom::Since(time) => DeliverPolicy::ByStartTime { start_time: written(time).into() },
             },
             ack_policy: AckPolicy::Explicit,
@@ -216,7 +223,7 @@ fn is_missing(error: &ConsumerError) -> bool {
     matches!(error.kind(), ConsumerErrorKind::JetStream(error) if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
 }
 
-fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Error {
+pub(super) fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Error {
     match error.kind() {
         GetStreamByNameErrorKind::NotFound => failure::refused("no stream has this subject")
             .with_help("create a stream with it, or name one: `stream=...`"),

@@ -69,7 +69,7 @@ pub struct NatsReceiverOptions {
     /// How long a delivery may take in a consumer that is created. The receiver renews this time while a delivery is held. The URL option
     /// `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
     pub ack_wait: Duration,
-    /// The messages with which a consumer begins that is created. The URL options `deliver` and `since` take
+    /// The messages with which a consumer begins that is created. The URL options `deliver`, `since` and `last` take
     /// precedence. Only for JetStream. Default: [`All`](DeliverFrom::All).
     pub deliver: DeliverFrom,
     /// Whether the server confirms settlements. Without it, the outcome of a settlement is that it is on its
@@ -235,15 +235,18 @@ fn linking(
     if ![&stream, &consumer].into_iter().flatten().all(is_name) {
         return Err(endpoint.invalid("the option `stream` or `consumer` is not the name of one"));
     }
-    let deliver = match (endpoint.option("deliver"), endpoint.time("since")?) {
-        (None, None) => options.deliver,
-        (None, Some(time)) => DeliverFrom::Since(time),
-        (Some("all"), None) => DeliverFrom::All,
-        (Some("new"), None) => DeliverFrom::New,
-        (Some("all" | "new"), Some(_)) => {
-            return Err(endpoint.invalid("the options `deliver` and `since` are both there"));
-        }
-        (Some(_), _) => return Err(endpoint.invalid("the option `deliver` is neither `all` nor `new`")),
+    let given: Vec<_> =
+        ["deliver", "since", "last"].into_iter().filter(|name| endpoint.option(name).is_some()).collect();
+    if let [one, other, ..] = given[..] {
+        return Err(endpoint.invalid(format!("the options `{one}` and `{other}` are both there")));
+    }
+    let deliver = match (endpoint.option("deliver"), endpoint.time("since")?, endpoint.number("last")?) {
+        (None, Some(time), _) => DeliverFrom::Since(time),
+        (None, None, Some(count)) => DeliverFrom::Last(count),
+        (None, None, None) => options.deliver,
+        (Some("all"), ..) => DeliverFrom::All,
+        (Some("new"), ..) => DeliverFrom::New,
+        (Some(_), ..) => return Err(endpoint.invalid("the option `deliver` is neither `all` nor `new`")),
     };
     let ack_wait = endpoint.duration("ack-wait")?.unwrap_or(options.ack_wait);
     let double_ack = endpoint.flag("double-ack")?.unwrap_or(options.double_ack);

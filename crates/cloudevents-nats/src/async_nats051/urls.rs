@@ -44,6 +44,10 @@ pub(super) static URLS: Urls = Urls {
                 UrlOption::receiving("consumer", "the durable consumer, made if there is none"),
                 UrlOption::receiving("deliver", "where a new consumer begins: all (default), new"),
                 UrlOption::receiving("since", "a time: a new consumer begins with what is not older"),
+                UrlOption::receiving(
+                    "last",
+                    "a number: a new consumer begins with the last so many messages",
+                ),
                 UrlOption::receiving("ack-wait", "how long a delivery may take, for a new consumer"),
                 UrlOption::receiving("double-ack", "true: the server confirms settlements"),
                 UrlOption::receiving("dead-letter", "the subject for rejected messages"),

@@ -18,6 +18,7 @@ mod credentials;
 mod crosslang;
 mod incidents;
 mod kill;
+mod look;
 mod permissions;
 mod process;
 mod real;

@@ -697,6 +697,47 @@ async fn a_consumer_starts_at_a_time() {
     }
 }
 
+/// Of its subject, whatever else the stream has.
+#[tokio::test]
+async fn a_consumer_starts_with_the_last_messages() {
+    let Some(stream) = Stream::create().await else { return };
+    let sender = stream.sender("").await;
+    for number in 0..6 {
+        sender.send(&event(number)).await.unwrap();
+        for _ in 0..number {
+            let published =
+                stream.context.publish(format!("{}.other", stream.name), "{}".into()).await.unwrap();
+            published.await.unwrap();
+        }
+    }
+    for (last, first) in [(1, 5), (2, 4), (3, 3), (6, 0), (100, 0)] {
+        let mut receiver = stream.receiver(&format!("?last={last}")).await;
+        for expected in first..6 {
+            assert_eq!(take(&mut receiver).await.0, expected.to_string(), "{last}");
+        }
+        receiver.drain(patience()).await.unwrap();
+    }
+    // One that exists goes on where it is; what counts is gone.
+    let mut receiver = stream.receiver("?last=1&consumer=d").await;
+    assert_eq!(take(&mut receiver).await.0, "5");
+    receiver.drain(patience()).await.unwrap();
+    sender.send(&event("new")).await.unwrap();
+    assert_eq!(take(&mut stream.receiver("?last=3&consumer=d").await).await.0, "new");
+    let kept = stream.context.get_stream(&stream.name).await.unwrap();
+    let names: Vec<_> = kept.consumer_names().map(Result::unwrap).collect().await;
+    assert_eq!(names, ["d"]);
+    // An empty stream has no last message.
+    kept.purge().await.unwrap();
+    let mut receiver = stream.receiver("?last=3").await;
+    sender.send(&event("first")).await.unwrap();
+    assert_eq!(take(&mut receiver).await.0, "first");
+    for query in ["?last=x", "?last=1&deliver=all", "?last=1&since=1970-01-01T00:00:00Z"] {
+        let error =
+            cloudevents_nats::async_nats051::receiver(&stream.url("x", query), strict()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn core_and_jetstream_share_subjects() {
     let Some(stream) = Stream::create().await else { return };

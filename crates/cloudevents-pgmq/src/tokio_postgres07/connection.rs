@@ -57,6 +57,14 @@ struct Inner {
 impl Wire {
     /// Connects to this host, logs in, and sees that the server is ready, no standby, and has the queue.
     pub(super) async fn open(target: &Target, host: &Host) -> Result<Self, Error> {
+        let wire = Self::begin(target, host).await?;
+        wire.check(target).await?;
+        target.addresses.worked();
+        Ok(wire)
+    }
+
+    /// Connects to this host, and logs in.
+    pub(super) async fn begin(target: &Target, host: &Host) -> Result<Self, Error> {
         let login = match &target.options.logins {
             Some(logins) => Some(logins.login().await?),
             None => target.options.login.clone(),
@@ -84,10 +92,7 @@ impl Wire {
         let (alive, dropped) = oneshot::channel();
         let task =
             tokio::spawn(run(connection, Arc::clone(&ended), Arc::clone(&told), dropped)).abort_handle();
-        let wire = Self(Arc::new(Inner { client, ended, told, task, secrets, _alive: alive }));
-        wire.check(target).await?;
-        target.addresses.worked();
-        Ok(wire)
+        Ok(Self(Arc::new(Inner { client, ended, told, task, secrets, _alive: alive })))
     }
 
     /// Whether the queue is there.

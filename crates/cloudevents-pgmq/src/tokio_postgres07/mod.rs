@@ -22,6 +22,7 @@
 mod binding;
 mod connection;
 mod failure;
+mod look;
 mod message;
 mod options;
 mod received;

@@ -82,8 +82,26 @@ impl Target {
     /// Reads the URL; the options apply where it sets nothing. `side` is who reads it.
     pub(super) fn new(
         endpoint: &Endpoint,
-        mut options: PgmqConnection,
+        options: PgmqConnection,
         queue: Option<&str>,
+        most_answer: usize,
+        side: Side,
+    ) -> Result<Self, Error> {
+        let database = Self::of_database(endpoint, options, most_answer, side)?;
+        let queue = endpoint.option("queue").or(queue).filter(|queue| !queue.is_empty());
+        let queue = queue.ok_or_else(|| {
+            endpoint.invalid("the option `queue` is missing").with_help("add `queue=<name>`")
+        })?;
+        if !is_queue(queue) {
+            return Err(endpoint.invalid("the option `queue` is not the name of a queue"));
+        }
+        Ok(database.at(queue))
+    }
+
+    /// The same for a URL that may be without a queue.
+    pub(super) fn of_database(
+        endpoint: &Endpoint,
+        mut options: PgmqConnection,
         most_answer: usize,
         side: Side,
     ) -> Result<Self, Error> {
@@ -115,25 +133,18 @@ impl Target {
         let [database] = &path[..] else {
             return Err(endpoint.invalid("the path is not the name of a database"));
         };
-        let queue = endpoint.option("queue").or(queue).filter(|queue| !queue.is_empty());
-        let queue = queue.ok_or_else(|| {
-            endpoint.invalid("the option `queue` is missing").with_help("add `queue=<name>`")
-        })?;
-        if !is_queue(queue) {
-            return Err(endpoint.invalid("the option `queue` is not the name of a queue"));
-        }
         Ok(Self {
             is_tls,
             hosts,
             database: database.to_string(),
-            queue: queue.into(),
+            queue: "".into(),
             most_answer,
             addresses: Addresses::default(),
             options,
         })
     }
 
-    /// Another queue of the same database, for dead letters.
+    /// Another queue of the same database.
     pub(super) fn at(&self, queue: &str) -> Self {
         Self { queue: queue.into(), ..self.clone() }
     }

@@ -17,6 +17,7 @@ mod broken;
 mod client;
 mod contract;
 mod groups;
+mod look;
 mod outages;
 mod taking_over;
 mod tools;

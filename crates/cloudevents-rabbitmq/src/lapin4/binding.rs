@@ -1,7 +1,7 @@
 //! The binding as a value.
 
-use super::{receiver, sender, urls::URLS};
-use cloudevents_transport::Binding;
+use super::{look::look, receiver, sender, urls::URLS};
+use cloudevents_transport::{Binding, Look};
 use futures_util::FutureExt;
 
 /// RabbitMQ, for programs that know more than one protocol.
@@ -9,4 +9,5 @@ pub static BINDING: Binding = Binding {
     urls: &URLS,
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
+    look: Look::Lists(|endpoint| look(endpoint).boxed()),
 };

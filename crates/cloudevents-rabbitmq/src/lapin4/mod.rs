@@ -63,6 +63,7 @@ mod extras;
 mod failure;
 mod frame;
 mod login;
+mod look;
 mod message;
 mod options;
 mod properties;

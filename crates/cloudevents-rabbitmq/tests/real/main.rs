@@ -20,6 +20,7 @@ mod crosslang;
 mod held;
 mod incidents;
 mod kill;
+mod look;
 mod real;
 mod tls;
 mod tools;

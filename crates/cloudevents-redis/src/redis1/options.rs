@@ -82,8 +82,23 @@ impl Target {
     /// Reads the URL; the options apply where it sets nothing. `side` is who reads it.
     pub(super) fn new(
         endpoint: &Endpoint,
-        mut options: RedisConnection,
+        options: RedisConnection,
         stream: Option<&str>,
+        max_message_size: usize,
+        side: Side,
+    ) -> Result<Self, Error> {
+        let server = Self::of_server(endpoint, options, max_message_size, side)?;
+        let stream = endpoint.option("stream").or(stream).filter(|stream| !stream.is_empty());
+        let stream = stream.ok_or_else(|| {
+            endpoint.invalid("the option `stream` is missing").with_help("add `stream=<key>`")
+        })?;
+        Ok(server.at(stream))
+    }
+
+    /// The same for a URL that may be without a stream.
+    pub(super) fn of_server(
+        endpoint: &Endpoint,
+        mut options: RedisConnection,
         max_message_size: usize,
         side: Side,
     ) -> Result<Self, Error> {
@@ -107,22 +122,18 @@ impl Target {
         };
         let database =
             database.ok_or_else(|| endpoint.invalid("the path is not the number of a database"))?;
-        let stream = endpoint.option("stream").or(stream).filter(|stream| !stream.is_empty());
-        let stream = stream.ok_or_else(|| {
-            endpoint.invalid("the option `stream` is missing").with_help("add `stream=<key>`")
-        })?;
         Ok(Self {
             tls,
             hosts,
             database,
-            stream: stream.into(),
+            stream: "".into(),
             max_message_size: endpoint.number("max-message-size")?.unwrap_or(max_message_size),
             addresses: Addresses::default(),
             options,
         })
     }
 
-    /// Another stream of the same server, for dead letters.
+    /// Another stream of the same server.
     pub(super) fn at(&self, stream: &str) -> Self {
         Self { stream: stream.into(), ..self.clone() }
     }

@@ -18,6 +18,7 @@ mod client;
 mod contract;
 mod incidents;
 mod kill;
+mod look;
 mod process;
 mod taking_over;
 mod tools;

@@ -23,6 +23,7 @@ mod batches;
 mod binding;
 mod connection;
 mod failure;
+mod look;
 mod message;
 mod options;
 mod received;

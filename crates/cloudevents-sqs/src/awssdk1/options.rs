@@ -79,7 +79,25 @@ pub(super) struct Target {
 
 impl Target {
     /// Reads the URL; the options apply where it sets nothing. `side` is who reads it.
-    pub(super) fn new(endpoint: &Endpoint, mut options: SqsConnection, side: Side) -> Result<Self, Error> {
+    pub(super) fn new(endpoint: &Endpoint, options: SqsConnection, side: Side) -> Result<Self, Error> {
+        URLS.check(endpoint, side)?;
+        let path: Vec<_> = endpoint.segments().filter(|part| !part.is_empty()).collect();
+        let [account, queue] = &path[..] else {
+            return Err(endpoint.invalid("the path is not that of a queue").with_help(FORM));
+        };
+        if !is_account(account) || !is_queue(queue) {
+            return Err(endpoint.invalid("the path is not that of a queue").with_help(FORM));
+        }
+        Ok(Self::of_account(endpoint, options, account, side)?.at(queue))
+    }
+
+    /// The same for an account.
+    pub(super) fn of_account(
+        endpoint: &Endpoint,
+        mut options: SqsConnection,
+        account: &str,
+        side: Side,
+    ) -> Result<Self, Error> {
         URLS.check(endpoint, side)?;
         let host = endpoint.host()?;
         if host.port().is_some() || endpoint.hosts().len() != 1 || !is_name(host.name(), "-") {
@@ -90,21 +108,9 @@ impl Target {
                 "they are read from the environment (`AWS_ACCESS_KEY_ID` and others), or from the files of a profile",
             ));
         }
-        let path: Vec<_> = endpoint.segments().filter(|part| !part.is_empty()).collect();
-        let [account, queue] = &path[..] else {
-            return Err(endpoint.invalid("the path is not that of a queue").with_help(FORM));
-        };
-        if !account.bytes().all(|byte| byte.is_ascii_digit()) || !is_queue(queue) {
-            return Err(endpoint.invalid("the path is not that of a queue").with_help(FORM));
-        }
         options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         options.endpoint = endpoint.option("endpoint").map(str::to_owned).or(options.endpoint);
-        let target = Self {
-            region: host.name().into(),
-            account: (&**account).into(),
-            queue: (&**queue).into(),
-            options,
-        };
+        let target = Self { region: host.name().into(), account: account.into(), queue: "".into(), options };
         if let Some(url) = &target.options.endpoint {
             let is_url = Endpoint::parse(url).is_ok_and(|url| {
                 matches!(url.scheme(), "http" | "https")
@@ -118,7 +124,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Another queue of the same account and region, for dead letters.
+    /// Another queue of the same account and region.
     pub(super) fn at(&self, queue: &str) -> Self {
         Self { queue: queue.into(), ..self.clone() }
     }
@@ -155,6 +161,11 @@ impl Target {
 }
 
 const FORM: &str = "write `sqs://REGION/ACCOUNT/QUEUE`, such as `sqs://eu-central-1/123456789012/orders`";
+
+/// Whether this can be the number of an account.
+pub(super) fn is_account(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 /// Whether this can be the name of a queue: at most 80 letters, digits, hyphens and underscores, and `.fifo` where there is an order.
 pub(super) fn is_queue(name: &str) -> bool {

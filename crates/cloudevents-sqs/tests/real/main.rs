@@ -16,5 +16,6 @@ mod broken;
 mod client;
 mod contract;
 mod fifo;
+mod look;
 mod taking_over;
 mod tools;

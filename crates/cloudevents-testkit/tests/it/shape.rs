@@ -27,6 +27,7 @@ const CLIENT: &[&str] = &[
     "extras",
     "failure",
     "refusal",
+    "look",
     "urls",
 ];
 
@@ -79,6 +80,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         "cloudevents-nats/src/async_nats051",
         &[
             ("consumer", "the consumer of JetStream, which the server keeps"),
+            ("last", "JetStream finds no message by its number from the end"),
             ("lost", "what the client cannot parse ends its connection, and is read from the stream"),
             ("notes", "what the client reports beside its results"),
             ("position", "how far a receiver is, should its consumer be gone"),

@@ -35,6 +35,7 @@ pub use crate::{
         rejected::{Rejecting, place_checked, place_opened, rejecting},
     },
     in_flight::Permit,
+    look::any_host,
     observing::connectivity::Reporter,
     outcome::Resolver,
     sending::lost::header_not_carried,

@@ -1,6 +1,6 @@
 //! A protocol binding as a value: its URLs, their options, and the functions that open them.
 
-use crate::{Endpoint, Receiver, ReceiverOptions, Sender, SenderOptions};
+use crate::{Endpoint, Look, Receiver, ReceiverOptions, Sender, SenderOptions};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::BoxFuture;
 
@@ -13,6 +13,8 @@ pub struct Binding {
     pub sender: Option<OpenSender>,
     /// Opens a receiver. `None`: nothing can be received from its URLs in this build.
     pub receiver: Option<OpenReceiver>,
+    /// Lists what the broker shows of its places.
+    pub look: Look,
 }
 
 /// The URLs of a binding.

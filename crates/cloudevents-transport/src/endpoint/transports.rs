@@ -231,7 +231,7 @@ impl fmt::Debug for Transports {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scheme, UrlFamily, UrlOption, Urls};
+    use crate::{Look, Scheme, UrlFamily, UrlOption, Urls};
 
     static URLS: Urls = Urls {
         name: "all",
@@ -250,7 +250,8 @@ mod tests {
         }],
         tls: true,
     };
-    static BINDING: Binding = Binding { urls: &URLS, sender: None, receiver: None };
+    static BINDING: Binding =
+        Binding { urls: &URLS, sender: None, receiver: None, look: Look::Elsewhere("") };
 
     #[test]
     fn credentials_that_others_can_read() {

@@ -4,7 +4,7 @@ use super::{receiver, sender, urls::URLS};
 use cloudevents_core::Error;
 #[cfg(not(feature = "server"))]
 use cloudevents_core::ErrorKind;
-use cloudevents_transport::{Binding, Endpoint, Receiver, ReceiverOptions};
+use cloudevents_transport::{Binding, Endpoint, Look, Receiver, ReceiverOptions};
 use futures_util::FutureExt;
 
 /// WebSockets, for programs that know more than one protocol. The receiver of a `ws` URL listens, unless its option `role` is `client`.
@@ -12,6 +12,9 @@ pub static BINDING: Binding = Binding {
     urls: &URLS,
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| open(endpoint, options).boxed()),
+    look: Look::Elsewhere(
+        "a peer keeps no messages for others; what a server shows of itself is at URLs of its own",
+    ),
 };
 
 async fn open(endpoint: Endpoint, options: ReceiverOptions) -> Result<Receiver, Error> {

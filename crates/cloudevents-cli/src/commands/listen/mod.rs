@@ -66,6 +66,7 @@ Examples:
   ce listen kafka://localhost:9092/orders --idle 5       the whole topic
   ce listen kafka://localhost:9092/orders -o group=billing -o reject=drop
   ce listen kafka://localhost:9092/orders --since 15m    what came since then
+  ce listen kafka://localhost:9092/orders --last 10 --idle 5
   ce listen amqp://localhost/orders -o peer=python-2     repairs what it needs
   ce listen sqs://eu-central-1/123456789012/uploads --from aws-s3
   ce listen amqp://guest:guest@localhost:5672/orders     AMQP 1.0
@@ -114,6 +115,11 @@ pub(crate) struct Listen {
     /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists continues at its position.
     #[arg(long, value_name = "DURATION|TIME", value_parser = since::time)]
     since: Option<SystemTime>,
+    /// Begin with this number of messages that are the last ones of each partition of Kafka, or of the subject of JetStream, which sets the
+    /// option `last` of the URL. Listening goes on with what comes then, unless there is --idle. A group or a consumer that exists goes on
+    /// where it is.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "since", value_parser = clap::value_parser!(u64).range(1..))]
+    last: Option<u64>,
     #[command(flatten)]
     systems: SystemOptions,
     #[command(flatten)]
@@ -161,6 +167,9 @@ impl Listen {
         self.url = self.address.address(&self.url)?.url;
         if let Some(time) = self.since {
             self.url = since::in_url(&self.url, time)?;
+        }
+        if let Some(count) = self.last {
+            self.url = since::last_in_url(&self.url, count)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A time to begin at.
+//! A time to begin at, or a number of the last messages.
 
 use super::printing;
 use crate::{
@@ -13,6 +13,9 @@ use std::time::{Duration, SystemTime};
 
 /// The option of URLs.
 const OPTION: &str = "since";
+
+/// The option of URLs for the last messages.
+const LAST: &str = "last";
 
 /// Reads a duration before now, or a time.
 pub(super) fn time(text: &str) -> Result<SystemTime, String> {
@@ -39,22 +42,33 @@ fn duration(text: &str) -> Option<Duration> {
 
 /// Returns the URL with the time, if its protocol can look for one.
 pub(super) fn in_url(url: &str, time: SystemTime) -> Result<String, Failure> {
-    let family = connect::endpoint(url)?.and_then(|endpoint| {
-        connect::binding(&endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()))
-    });
-    if !family.is_some_and(looks_for_times) {
-        let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.urls.families);
-        let schemes = families.filter(|family| looks_for_times(family)).flat_map(|family| family.schemes);
-        let schemes: Vec<String> = schemes.map(|scheme| format!("`{}`", scheme.name)).collect();
-        let words = "--since is for protocols that find messages by their time";
-        return Err(Failure::usage(words).help(format!("these are {}", schemes.join(", "))));
-    }
+    check(url, OPTION, "--since is for protocols that find messages by their time")?;
     let time = printing::time(time).ok_or_else(|| Failure::usage("--since is beyond the year 9999"))?;
     Ok(address::with_option(url, OPTION, &time))
 }
 
-fn looks_for_times(family: &UrlFamily) -> bool {
-    family.options.iter().any(|option| option.is(OPTION) && option.side.meets(Side::Receive))
+/// Returns the URL with the number of the last messages to begin with, if its protocol can look for them.
+pub(super) fn last_in_url(url: &str, count: u64) -> Result<String, Failure> {
+    check(url, LAST, "--last is for protocols that keep messages in an order")?;
+    Ok(address::with_option(url, LAST, &count.to_string()))
+}
+
+/// Refuses an option that the protocol of the URL does not have.
+fn check(url: &str, option: &str, words: &str) -> Result<(), Failure> {
+    let family = connect::endpoint(url)?.and_then(|endpoint| {
+        connect::binding(&endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()))
+    });
+    if family.is_some_and(|family| has(family, option)) {
+        return Ok(());
+    }
+    let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.urls.families);
+    let schemes = families.filter(|family| has(family, option)).flat_map(|family| family.schemes);
+    let schemes: Vec<String> = schemes.map(|scheme| format!("`{}`", scheme.name)).collect();
+    Err(Failure::usage(words).help(format!("these are {}", schemes.join(", "))))
+}
+
+fn has(family: &UrlFamily, option: &str) -> bool {
+    family.options.iter().any(|known| known.is(option) && known.side.meets(Side::Receive))
 }
 
 #[cfg(test)]

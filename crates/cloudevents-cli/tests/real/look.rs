@@ -1,0 +1,71 @@
+//! `ce look` with a Kafka broker in this process, and what other protocols do not show. Each binding has tests of its own.
+
+use crate::program::{GOOD, ce, ce_with};
+use cloudevents_testkit::kafka::Broker;
+use serde_json::{Value, json};
+
+#[test]
+fn a_topic_and_the_lag_of_a_group() {
+    let broker = Broker::start().unwrap();
+    for topic in ["orders", "audit"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    let url = broker.url("orders?group=g&reject=drop");
+    assert_eq!(ce_with(&["send", &broker.url("orders")], format!("{GOOD}\n").repeat(3)).status, 0);
+    assert_eq!(ce(&["listen", &url, "--count", "2"]).status, 0);
+    assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
+
+    let ran = ce(&["look", &url]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, "1 topic\n"));
+    let expected = json!({
+        "kind": "topic", "name": "orders", "partitions": 1, "messages": 3, "lag": 1,
+        "parts": [{"kind": "partition", "name": "0", "first": 0, "end": 3, "committed": 2, "lag": 1}],
+    });
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), expected);
+    let ran = ce(&["look", &url, "--output", "pretty", "-q"]);
+    let expected = "topic orders   partitions 1   messages 3   lag 1\n  partition 0   first 0   end 3   committed 2   lag 1\n";
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, expected, ""));
+    assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
+
+    let all = format!("kafka://{}", broker.bootstrap_servers());
+    let ran = ce(&["look", &all]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, "2 topics\n"));
+    let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let topic = |name: &str, messages: u64| json!({"kind": "topic", "name": name, "partitions": 1, "messages": messages});
+    assert_eq!(lines, [topic("audit", 0), topic("orders", 3)]);
+
+    let ran = ce(&["look", &broker.url("missing")]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert!(ran.err.contains("the topic `missing`"), "{}", ran.err);
+}
+
+#[test]
+fn without_any_place_the_status_says_so() {
+    let broker = Broker::start().unwrap();
+    let ran = ce(&["look", &format!("kafka://{}", broker.bootstrap_servers())]);
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (1, "", "0 places\n"));
+}
+
+#[test]
+fn what_shows_nothing_names_what_does() {
+    for (url, status, words) in [
+        ("http://127.0.0.1:9/events", 2, "keeps no messages"),
+        ("amqp://127.0.0.1:9/orders", 2, "rabbitmqctl list_queues"),
+        ("mqtt://127.0.0.1:9/orders", 2, "mosquitto_sub"),
+        ("ws://127.0.0.1:9/orders", 2, "keeps no messages"),
+        ("nats://127.0.0.1:9/orders", 2, "nats+jetstream"),
+        ("rabbitmq://127.0.0.1:9/", 2, "rabbitmqctl list_queues"),
+        ("-", 2, "a file is not a broker"),
+        ("gopher://127.0.0.1:9/", 2, "`gopher` URLs"),
+        ("kafka://127.0.0.1:9/t?gruop=g", 2, "there is no option `gruop`"),
+        ("kafka://127.0.0.1:9/t", 3, "127.0.0.1:9"),
+        ("nats+jetstream://127.0.0.1:9/t", 3, ""),
+        ("redis://127.0.0.1:9/0", 3, ""),
+        ("rabbitmq://127.0.0.1:9/?queue=q", 3, ""),
+        ("postgres://u@127.0.0.1:9/d", 3, ""),
+    ] {
+        let ran = ce(&["look", url]);
+        assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{url}: {}", ran.err);
+        assert!(ran.err.contains(words), "{url}: {}", ran.err);
+    }
+}

@@ -1,0 +1,52 @@
+//! What is shown of queues.
+
+use crate::tools::{Place as Queue, within};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_pgmq::tokio_postgres07::BINDING;
+use cloudevents_transport::{Endpoint, Fact, Look, Place, Places};
+
+async fn look(url: &str) -> Result<Places, Error> {
+    let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
+    within(look(Endpoint::parse(url)?)).await
+}
+
+fn number(place: &Place, name: &str) -> Option<u64> {
+    place.fact(name).map(|fact| match fact {
+        Fact::Number(number) => *number,
+        other => panic!("{other:?}"),
+    })
+}
+
+#[tokio::test]
+async fn queues_are_shown_and_nothing_changes() {
+    let Some(queue) = Queue::alone("look").await else { return };
+    let other = format!("{}_empty", queue.queue);
+    queue.create(&other).await;
+    for _ in 0..3 {
+        queue.put("{}").await;
+    }
+    queue.run(&format!("SELECT pgmq.read('{}', 3600, 1)", queue.queue)).await;
+    let counts = queue.counts().await;
+    assert_eq!(counts, (2, 1));
+
+    let found = look(&queue.url("archive=true")).await.unwrap();
+    let [place] = &found.list[..] else { panic!("{found:?}") };
+    assert_eq!((place.kind, &*place.name), ("queue", queue.queue.as_str()));
+    let shown = |place: &Place| ["messages", "visible", "sent"].map(|name| number(place, name));
+    assert_eq!(shown(place), [3, 2, 3].map(Some));
+    assert!(number(place, "oldest_age_seconds") >= number(place, "newest_age_seconds"), "{place:?}");
+
+    let found = look(&queue.database).await.unwrap();
+    let names: Vec<_> = found.list.iter().map(|place| &*place.name).collect();
+    assert_eq!(names, [queue.queue.as_str(), other.as_str()]);
+    assert_eq!((shown(&found.list[0]), shown(&found.list[1])), ([3, 2, 3].map(Some), [0, 0, 0].map(Some)));
+    assert!(found.list[1].fact("oldest_age_seconds").is_none());
+    assert_eq!(queue.counts().await, counts);
+
+    let missing = format!("{}?queue=missing", queue.database);
+    assert_eq!(look(&missing).await.unwrap_err().kind(), ErrorKind::Refused);
+    let (server, _) = queue.database.rsplit_once('/').unwrap();
+    let error = look(&format!("{server}/postgres")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+    assert!(error.help().unwrap().contains("install pgmq"), "{error:?}");
+}
