@@ -488,7 +488,8 @@ fn slack_and_svix() {
 fn deliveries_of_slack_and_svix_are_printed_as_events() {
     let slack = br#"{"type":"event_callback","team_id":"T1","event_id":"Ev1","event_time":1234567890,"event":{"type":"app_mention"}}"#;
     let svix = br#"{"type":"invoice.paid","data":{}}"#;
-    let signers: [(&str, &str, Box<dyn Sign>, &[u8], [&str; 3]); 2] = [
+    type Signed<'a> = (&'a str, &'a str, Box<dyn Sign>, &'a [u8], [&'a str; 3]);
+    let signers: [Signed<'_>; 2] = [
         (
             "slack",
             "slack",

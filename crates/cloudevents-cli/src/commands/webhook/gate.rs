@@ -1,7 +1,7 @@
 //! `ce webhook serve --to`: in front of a service.
 
 use super::{
-    service::{Checks, Service, Verdict},
+    service::{Checks, Replied, Service, Verdict},
     target::{self, Server},
 };
 use crate::{
@@ -62,13 +62,13 @@ pub(super) struct GateOptions {
 
 /// The reply of a service, for the response to the sender. It is in the extensions of the request.
 #[derive(Clone, Debug, Default)]
-struct Reply(Arc<Mutex<Option<(Option<HeaderValue>, Bytes)>>>);
+struct Reply(Arc<Mutex<Replied>>);
 
 /// The end of a delivery.
 enum Done {
     Accepted,
     /// With the reason.
-    Refused(Report),
+    Refused(Box<Report>),
     /// It is no event.
     Malformed(Error),
     /// The sender did not wait.
@@ -194,7 +194,8 @@ async fn hand_on(service: Arc<Service>, delivery: Delivery) -> Done {
     }
     let received = delivery.received();
     let Some(parts) = received.native::<Parts>() else {
-        return settled(delivery.release(), Done::Refused(Report::warning("there is no request"))).await;
+        return settled(delivery.release(), Done::Refused(Box::new(Report::warning("there is no request"))))
+            .await;
     };
     let request = service.request(parts, received.body().unwrap_or_default());
     let reply = parts.extensions.get::<Reply>().cloned().unwrap_or_default();
@@ -206,7 +207,7 @@ async fn hand_on(service: Arc<Service>, delivery: Delivery) -> Done {
         Verdict::Refused(status) => {
             let words = format!("the service responded {status}");
             let report = Report::warning("the service refused a delivery").detail(words.as_str());
-            settled(delivery.reject(words), Done::Refused(report)).await
+            settled(delivery.reject(words), Done::Refused(Box::new(report))).await
         }
         Verdict::Later(words, after) => {
             let report = Report::warning("a delivery was not handed on: its sender gets 503").detail(words);
@@ -214,7 +215,7 @@ async fn hand_on(service: Arc<Service>, delivery: Delivery) -> Done {
                 Some(after) => delivery.retry(after),
                 None => delivery.release(),
             };
-            settled(outcome, Done::Refused(report)).await
+            settled(outcome, Done::Refused(Box::new(report))).await
         }
     }
 }

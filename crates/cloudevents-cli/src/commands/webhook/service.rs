@@ -81,7 +81,7 @@ impl Checks {
         }
         let origin = self.origin.iter().find_map(|name| request.headers.get(*name));
         if let Some(origin) = origin.and_then(|origin| origin.to_str().ok()?.parse::<Origin>().ok()) {
-            found.push(format!("origin={}", quoted(&origin.to_string())));
+            found.push(format!("origin={}", quoted(origin.as_str())));
         }
         HeaderValue::from_str(&found.join(", ")).ok()
     }
@@ -102,11 +102,14 @@ pub(super) struct Service {
     timeout: Duration,
 }
 
+/// The body of a response with its media type, if there is one.
+pub(super) type Replied = Option<(Option<HeaderValue>, Bytes)>;
+
 /// The response of a service to a delivery.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// It took the delivery, and had this to say.
-    Accepted(Option<(Option<HeaderValue>, Bytes)>),
+    Accepted(Replied),
     /// It wants no delivery of this kind.
     Refused(StatusCode),
     /// It may take it later, after this long where it said so.
@@ -182,7 +185,7 @@ impl Service {
 }
 
 /// The body of a response, if there is one that is not too large. The service has accepted, also if the body breaks off.
-async fn reply(mut response: Response) -> Option<(Option<HeaderValue>, Bytes)> {
+async fn reply(mut response: Response) -> Replied {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
         if body.len().saturating_add(chunk.len()) > LARGEST_REPLY {

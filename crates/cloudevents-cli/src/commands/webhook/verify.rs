@@ -127,9 +127,10 @@ fn genuine(
     body: &[u8],
     token: Option<&str>,
     verifier: Option<&Shared>,
-) -> Result<Option<Verified>, Report> {
+) -> Result<Option<Verified>, Box<Report>> {
     if let Some(expected) = token {
-        let wrong = |why: String| Report::new("the access token is invalid").kind("token").detail(why);
+        let wrong =
+            |why: String| Box::new(Report::new("the access token is invalid").kind("token").detail(why));
         match AccessToken::from_request(parts).map_err(|error| wrong(error.detail().to_owned()))? {
             Some(given) if given.is_bearer(expected) => {}
             Some(_) => return Err(wrong("it is another one".to_owned())),
@@ -137,9 +138,9 @@ fn genuine(
         }
     }
     let verified = verifier.map(|verifier| verifier.verify(parts, body, std::time::SystemTime::now()));
-    verified
-        .transpose()
-        .map_err(|error| Report::new("the signature is invalid").kind("signature").detail(error.to_string()))
+    verified.transpose().map_err(|error| {
+        Box::new(Report::new("the signature is invalid").kind("signature").detail(error.to_string()))
+    })
 }
 
 /// Prints the events of a delivery that is genuine, as a target receives them.
