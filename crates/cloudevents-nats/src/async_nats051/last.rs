@@ -1,4 +1,5 @@
-//! Where the last messages of a subject begin. JetStream finds messages by sequence number and by time, and not by their number from the end.
+//! Where the last messages of a subject begin. JetStream finds messages by sequence number and by time, and not by their number from the
+//! end.
 
 use super::{failure, options::random};
 use async_nats::jetstream::{
@@ -26,8 +27,8 @@ pub(super) async fn first_of_last(
     search(first, next, count, |start| number_from(context, stream, subject, start)).await
 }
 
-/// Finds the last sequence number from which on there are so many messages, of those from `first` on and before `next`. `number` counts those
-/// from a sequence number on. Where all are wanted, the first number that is tried is right.
+/// Finds the last sequence number from which on there are so many messages, of those from `first` on and before `next`. `number` counts
+/// those from a sequence number on. Where all are wanted, the first number that is tried is right.
 async fn search<F: Future<Output = Result<u64, Error>>>(
     first: u64,
     next: u64,

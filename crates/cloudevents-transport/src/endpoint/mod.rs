@@ -294,6 +294,7 @@ const SHOWN: &[&str] = &[
     "in-flight-bytes",
     "keep-alive",
     "key",
+    "last",
     "lenient",
     "lock",
     "losses",
