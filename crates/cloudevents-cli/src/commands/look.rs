@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 /// Show how much is in a topic, a stream or a queue, and how far its consumers are.
 ///
 /// Asks the broker of the URL for the place that the URL names, and for its parts. Without an address in the URL, all places are listed, if
-/// the broker may list them: 4,096 at most. Nothing is consumed, created or changed. Each request may take ten seconds, or the
-/// `connect-timeout` of the URL. The URL may have the options of `ce send` and `ce listen`.
+/// the broker may list them: 4,096 at most. Nothing is consumed, created or changed. Each request may take ten seconds (pgmq, which
+/// counts messages: thirty), or the `connect-timeout` of the URL. The URL may have the options of `ce send` and `ce listen`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

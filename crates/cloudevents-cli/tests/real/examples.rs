@@ -14,9 +14,13 @@ use std::{
 };
 
 /// Examples that need something that this test does not have, and why.
-const NOT_RUN: [(&str, &str); 11] = [
+const NOT_RUN: [(&str, &str); 15] = [
     ("outbox.db", "needs an outbox"),
     ("postgresql:", "needs a database; tests/real/deliveries.rs has one, where CE_TEST_POSTGRES_URL is set"),
+    ("ce look nats+jetstream", "needs JetStream; tests of cloudevents-nats have it"),
+    ("ce look postgres", "needs a database; tests of cloudevents-pgmq have one"),
+    ("ce look redis", "needs a server; tests of cloudevents-redis have one"),
+    ("ce look 'sqs", "needs an account; tests of cloudevents-sqs have an emulator"),
     ("ce webhook check", "takes a minute; tests/real/webhook.rs runs it"),
     ("--official", "needs a checkout of the specification"),
     ("--consumer", "needs a consumer; tests/real/consumer.rs has some"),
@@ -197,6 +201,12 @@ impl World {
             self.add("guest:guest@localhost:5672", &url, ());
             self.add("amqp://localhost/", &url, broker);
         }
+        #[cfg(feature = "rabbitmq")]
+        {
+            let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
+            broker.queue("orders");
+            self.add("rabbitmq://localhost:5672/", &broker.url(""), broker);
+        }
         #[cfg(feature = "mqtt")]
         {
             let broker = cloudevents_testkit::mqtt::Broker::start().unwrap();
@@ -221,6 +231,7 @@ impl World {
         [
             ("kafka://", cfg!(feature = "kafka")),
             ("amqp://", cfg!(feature = "amqp")),
+            ("rabbitmq://", cfg!(feature = "rabbitmq")),
             ("mqtt://", cfg!(feature = "mqtt")),
             ("https://", cfg!(feature = "tls")),
         ]

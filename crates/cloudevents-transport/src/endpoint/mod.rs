@@ -296,6 +296,7 @@ const SHOWN: &[&str] = &[
     "in-flight-bytes",
     "keep-alive",
     "key",
+    "last",
     "lenient",
     "lock",
     "losses",
