@@ -2257,8 +2257,8 @@ MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-fl
 
 # A document of CBOR in another place than a document has to be, or with something behind it, which "is only an error if the application assumed that the input bytes would
 # span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event, an event of Avro or Protobuf that is called a batch, and a datum of Avro in a file of them, or behind a
-# fingerprint. Where events stand, and what they are called, binds those who write.
-WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|xml/batch-decode/event$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$")
+# fingerprint; and JSON in a text frame of a subprotocol that has another format. Where events stand, and what they are called, binds those who write.
+WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|xml/batch-decode/event$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$|websockets/frames/(?:avro|protobuf)-in-a-text-frame$")
 
 
 def flags(one):
