@@ -1549,7 +1549,7 @@ def of_binary_message(one):
 def of_types_in_json(one):
     """The clause on the types of attributes in the JSON format, where a document of it in a message of a binding has a number, a boolean or a time, and no clause on attributes in the format is cited."""
     request = one["request"]
-    about = re.search("type[sd]", one["id"]) or one["id"] == "amqp/structured-encode/time"
+    about = re.search("type[sd]", one["id"]) or re.match(r"amqp/transcode/(?:structured-to-binary|binary-to-structured)(?:-underscored)?$|amqp/structured-encode/time$", one["id"])
     if not about or request["op"] not in ("decode", "encode", "transcode") or is_lenient(request) or refused(one) or any(re.match("JSON-2", clause) for clause in one["clauses"]):
         return []
     sides = [request.get("from", request), *({"via": request.get("to", request)["via"], **outcome["result"]} for outcome in one["expect"] if "message" in outcome.get("result", {}))]
@@ -1915,6 +1915,9 @@ def faults(one):
         yield "data that is no string under a content type that is not JSON, which may not stay a JSON value (JSON, section 3.1.2: to fail is a MAY, to take it for encoded content a SHOULD)"
     if OF_JSON_CONTENT & set(one["clauses"]) and has_text_alone(one):
         yield "a clause on JSON content, and no document of the JSON format has any"
+    presenting = [event for outcome in one["expect"] for event in outcome.get("result", {}).get("events", [])]
+    if request["op"] == "decode" and "AVRO-3-c" in one["clauses"] and presenting and all("datacontenttype" in event["attributes"] for event in presenting):
+        yield "a clause on data without a content type (AVRO-3-c), and no event is without one"
     if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     of_0_3 = given and all(event["specversion"] == "0.3" for event in given)
@@ -1924,7 +1927,8 @@ def faults(one):
         yield "a title that does not say that the input may be refused"
     if one["level"] == "SHOULD" and one["clauses"] and all(strong(clause, "MUST") for clause in one["clauses"]) and not RECOMMENDED.search(one.get("note", "")):
         yield "a case of SHOULD whose clauses are all of MUST: its level is MUST, or another document recommends it, which the note says"
-    if not request.get("options", {}).get("key") and not any(clause.startswith("KAFKA-3.1-") for clause in one["clauses"]) and has_key(one):
+    # The SHOULD of an opt-in mapper is about the one for partitionkey. Another may be there by default: that there is no key is never more than a MAY.
+    if not any(side.get("options", {}).get("key") for side in (request, request.get("to", {}))) and (one["level"] != "MAY" or not any(clause.startswith("KAFKA-3.1-") for clause in one["clauses"])) and has_key(one):
         yield "a key of Kafka in what is written, which a key mapper may take from anywhere (section 3.1)"
     if distinct(one["expect"]) != one["expect"]:
         yield "an outcome that is listed twice"
@@ -2253,8 +2257,8 @@ MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-fl
 
 # A document of CBOR in another place than a document has to be, or with something behind it, which "is only an error if the application assumed that the input bytes would
 # span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event, an event of Avro or Protobuf that is called a batch, and a datum of Avro in a file of them, or behind a
-# fingerprint. Where events stand, and what they are called, binds those who write.
-WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|xml/batch-decode/event$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$")
+# fingerprint; and JSON in a text frame of a subprotocol that has another format. Where events stand, and what they are called, binds those who write.
+WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|xml/batch-decode/event$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$|websockets/frames/(?:avro|protobuf)-in-a-text-frame$")
 
 
 def flags(one):

@@ -581,7 +581,7 @@ def websockets():
         topic.case(area, f"A binary frame of {subprotocol} is a document of that format", ["WS-1.5-a", "WS-3.1-a"],
                    decode("websockets", frame(body, "binary", subprotocol)),
                    [{"result": {**outcome["result"], "mode": "structured", "format": area}} for outcome in expect if "result" in outcome])
-        topic.case(f"{area}-in-a-text-frame", f"JSON in a text frame of {subprotocol}, whose documents come in binary frames, is refused", ["WS-1.5-a"],
+        topic.case(f"{area}-in-a-text-frame", f"JSON in a text frame of {subprotocol}, whose documents come in binary frames, is refused", ["WS-1.5-a", "WS-3.1-a"],
                    decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), REFUSED)
     topic.case("json-in-a-binary-frame", "A binary frame of cloudevents.json is refused, or read as it is meant", ["WS-1.5-a"],
                decode("websockets", frame(JSON_TEXT.encode(), "binary")), [REFUSED, read("structured", JSON_EVENT, form="json")], policy=True)

@@ -75,7 +75,7 @@ case("validation-rate", "The requested rate, if there is one, is a number of req
 case("origin", "With consent, a delivery has the origin of the handshake", [*DELIVERY, "WEBHOOK-2.1-e", "WEBHOOK-4.1.2-b"], outcomes(posts(1), 1))
 case("any-origin", "After consent to all origins, a delivery has the origin of the handshake", [*DELIVERY, "WEBHOOK-4.2.1-b", "WEBHOOK-4.1.2-b"], outcomes(posts(1), 1),
      handshake=status(200, ["WebHook-Allowed-Origin", "*"], ["WebHook-Allowed-Rate", "100"]))
-case("status-ignored", "Consent is in the headers, whatever the status", ["WEBHOOK-4.2-c", "WEBHOOK-4.2.1-a"], outcomes(posts(1), 1),
+case("status-ignored", "Consent is in the headers, with the status 204, too", ["WEBHOOK-4.2-c", "WEBHOOK-4.2.1-a"], outcomes(posts(1), 1),
      handshake={**AGREES, "status": 204})
 # "If a target does not support the feature, the sender MAY choose not to send to the target, at all, or send only at a very low request rate" (section 4): one event,
 # and then a pause, of which no length is said. Without permission, no sentence asks for the origin in a delivery.
