@@ -3,9 +3,17 @@
 use crate::tools::{sending, strict, url, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_sqs::awssdk1::{receiver, sender};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    time::sleep,
 };
 
 /// Answers every connection with these bytes, again and again if it has no end, and returns its URL.
@@ -41,4 +49,77 @@ async fn what_is_no_sqs_is_not_connected_to() {
         let error = within(receiver(&url(&server, "q", ""), strict())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{}: {error}", answer.escape_ascii());
     }
+}
+
+/// A queue with one message, whose first requests of one kind get no answer.
+#[derive(Clone)]
+struct Silent {
+    kind: &'static str,
+    left: Arc<AtomicUsize>,
+    received: Arc<AtomicUsize>,
+}
+
+impl Silent {
+    async fn serve(self, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(self.clone().answer_all(stream));
+        }
+    }
+
+    async fn answer_all(self, stream: TcpStream) {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let (mut line, mut length, mut kind) = (String::new(), 0, String::new());
+            while stream.read_line(&mut line).await.unwrap_or(0) > 2 {
+                let (name, value) = line.split_once(':').unwrap_or_default();
+                match name.to_ascii_lowercase().as_str() {
+                    "content-length" => length = value.trim().parse().unwrap(),
+                    "x-amz-target" => value.trim().rsplit('.').next().unwrap().clone_into(&mut kind),
+                    _ => {}
+                }
+                line.clear();
+            }
+            if kind.is_empty() || stream.read_exact(&mut vec![0; length]).await.is_err() {
+                return;
+            }
+            let is_held = |left: usize| left.checked_sub(1);
+            if kind == self.kind
+                && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_held).is_ok()
+            {
+                std::future::pending::<()>().await;
+            }
+            let body = match kind.as_str() {
+                "GetQueueAttributes" => r#"{"Attributes":{}}"#,
+                "ReceiveMessage" if self.received.fetch_add(1, Ordering::Relaxed) == 0 => MESSAGE,
+                "ReceiveMessage" => {
+                    sleep(Duration::from_millis(100)).await; // as a queue without messages does
+                    "{}"
+                }
+                _ => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
+            };
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length";
+            let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+const MESSAGE: &str = r#"{"Messages":[{"MessageId":"1","ReceiptHandle":"h","Attributes":{"ApproximateReceiveCount":"1"},"MessageAttributes":{"content-type":{"DataType":"String","StringValue":"application/cloudevents+json"}},"Body":"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}"}]}"#;
+
+/// A try of a settlement has an end, and is made again: a request that is held for ever would hold the message, and with others of its kind
+/// the receiver.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settlement_without_an_answer_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let left = Arc::new(AtomicUsize::new(1));
+    let silent = Silent { kind: "DeleteMessageBatch", left: Arc::clone(&left), received: Arc::default() };
+    tokio::spawn(silent.serve(listener));
+    let mut receiver = within(receiver(&url(&server, "q", ""), strict())).await.unwrap();
+    let delivery = within(receiver.next()).await.unwrap().unwrap();
+    assert_eq!(delivery.event().unwrap().id(), "1");
+    within(delivery.accept()).await.unwrap();
+    assert_eq!(left.load(Ordering::Relaxed), 0);
 }
