@@ -78,7 +78,7 @@ func fromAmqp(from json.RawMessage) (binding.Message, error) {
 		Named      [][2]json.RawMessage `json:"application-properties"`
 		Body       *struct {
 			Data     *[]bytesText
-			Value    json.RawMessage
+			Value    *amqpValue
 			Sequence json.RawMessage
 		}
 	}
@@ -103,12 +103,20 @@ func fromAmqp(from json.RawMessage) (binding.Message, error) {
 		}
 		message.ApplicationProperties[name] = native
 	}
-	if given.Body != nil && given.Body.Data == nil {
-		return nil, ungiven{"message", "the SDK reads data sections only"}
-	}
 	if given.Body != nil {
-		for _, section := range *given.Body.Data {
-			message.Data = append(message.Data, octets(section))
+		switch {
+		case given.Body.Data != nil:
+			for _, section := range *given.Body.Data {
+				message.Data = append(message.Data, octets(section))
+			}
+		case given.Body.Value != nil:
+			native, err := given.Body.Value.native()
+			if err != nil {
+				return nil, err
+			}
+			message.Value = native
+		default:
+			return nil, ungiven{"message", "the client has no amqp-sequence"}
 		}
 	}
 	return ceamqp.NewMessage(&message, nil), nil

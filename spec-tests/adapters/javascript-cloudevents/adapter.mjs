@@ -10,7 +10,7 @@ const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.2" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.3" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
@@ -65,9 +65,9 @@ function decode({ via, message, strictness }) {
       if (!event.validate() && event.specversion !== "0.3") throw new Error(`specversion ${event.specversion}`);
     return events;
   });
-  if (Array.isArray(events)) return { mode: "batched", format: "json", events: events.map(tagEvent) };
+  if (Array.isArray(events)) return { mode: "batched", format: "json", events: events.map((event) => tagEvent(event)) };
   const mode = contentType.startsWith("application/cloudevents") ? "structured" : "binary";
-  return { mode, format: "json", events: [tagEvent(events)] };
+  return { mode, format: "json", events: [tagEvent(events, given.body ?? given.value)] };
 }
 
 // What the SDK is given of a message, each as a client of the carrier hands it over.
@@ -193,13 +193,16 @@ function payload(tagged = {}) {
   }
 }
 
-function tagEvent({ specversion, data, data_base64: base64, ...attributes }) {
+// A string that is the body as it came was not read out of JSON, whatever the content type.
+const isBody = (data, body) => body !== undefined && body !== null && Buffer.from(data).equals(Buffer.from(body));
+
+function tagEvent({ specversion, data, data_base64: base64, ...attributes }, body) {
   const event = { specversion, attributes: {} };
   for (const [name, value] of Object.entries(attributes))
     if (value !== undefined) event.attributes[name] = tagAttribute(TYPES[specversion]?.[name], value);
   const json = isJson(attributes.datacontenttype ?? "application/json");
   if (base64 !== undefined) event.data = { binary: base64 };
-  else if (typeof data === "string" && !json) event.data = { text: data };
+  else if (typeof data === "string" && (!json || isBody(data, body))) event.data = { text: data };
   else if (data !== undefined) event.data = { json: JSON.stringify(data) };
   return event;
 }

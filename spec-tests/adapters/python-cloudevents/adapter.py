@@ -19,7 +19,7 @@ from cloudevents.core.v1.event import CloudEvent
 START = {
     "version": 1,
     "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
-                       "adapter": "1.3"},
+                       "adapter": "1.4"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
@@ -107,9 +107,7 @@ def read_http(message, json_format):
 
 def read_kafka(message, json_format):
     """As a client hands records over: bytes, and None for null. The SDK takes headers in a dict."""
-    if any(value is None for _, value in message["headers"]):
-        raise Unsupported("the API takes no header without a value", "message")
-    headers = {name: octets(value) for name, value in message["headers"]}
+    headers = {name: value and octets(value) for name, value in message["headers"]}
     if len(headers) != len(message["headers"]):
         raise Unsupported("the API takes no header twice", "message")
     key, value = (message.get(name) and octets(message[name]) for name in ("key", "value"))
@@ -120,6 +118,9 @@ def read_kafka(message, json_format):
 def read_amqp(message, json_format):
     """As a client hands messages over: native values, a timestamp in milliseconds, and the data sections as one."""
     body = message.get("body") or {"data": []}
+    if body.get("value", {}).get("type") == "null":
+        # Clients have None for it, as for no body at all.
+        body = {"data": []}
     if "data" not in body:
         raise Unsupported("the API takes data sections only", "message")
     properties = {name: native(value) for name, value in message.get("application-properties") or []}
