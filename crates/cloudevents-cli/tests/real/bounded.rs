@@ -297,7 +297,7 @@ fn messages_have_the_limits_that_the_help_states() {
     // The headers above are 14 values, and names are `headers` and `x`; the list is a value.
     is_the_limit(
         &["decode"],
-        stated("decode", "other messages than documents may have ", " values"),
+        stated("decode", "Messages that are not documents may have ", " values"),
         |values| format!("{headers},\"x\":[0{}]}}", ",0".repeat(values - 17)),
     );
     is_the_limit(&["decode"], stated("decode", "names of members, or ", " headers"), |headers| {
