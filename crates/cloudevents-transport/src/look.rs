@@ -1,4 +1,4 @@
-//! What a broker shows of its places: topics, streams and queues, and how much is in them.
+//! The places that a broker shows, topics, streams and queues, and how much is in them.
 
 use crate::{Endpoint, Host};
 use cloudevents_core::{Error, ErrorKind};
@@ -45,7 +45,7 @@ pub struct Place {
     pub kind: &'static str,
     /// The name. A broker chose it, or anyone who uses it.
     pub name: Box<str>,
-    /// What is known of it, by name. What the broker does not report is absent.
+    /// The known facts, by name. A fact that the broker does not report is absent.
     pub facts: Vec<(&'static str, Fact)>,
     /// Its parts, if they were listed.
     pub parts: Option<Places>,
@@ -55,7 +55,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fact {
-    /// A number. Its name says of what: messages unless it says otherwise.
+    /// A number. Its name has the unit: without one, it is of messages.
     Number(u64),
     /// A text.
     Text(Box<str>),

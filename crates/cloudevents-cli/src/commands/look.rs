@@ -1,4 +1,4 @@
-//! `ce look`: what a broker shows of its places.
+//! `ce look`: the places that a broker shows, with their numbers.
 
 use crate::{
     connect::{self, Certificates, address::UrlOptions},
@@ -30,8 +30,8 @@ Examples:
   ce look postgres://shop@localhost/shop                 all queues of pgmq
   ce look kafka://localhost:9092/orders -o group=billing --output json | jq .lag
 
-Each place is an object with `kind`, `name` and, if it was named, `parts`. What a
-broker does not report is absent. Numbers are of messages unless a unit is named:
+Each place is an object with `kind`, `name` and, if it was named, `parts`. A member
+that the broker does not report is absent. Numbers are of messages unless a unit is named:
   Kafka topic           partitions (their number), messages, lag
   Kafka partition       first, end, committed (offsets), lag. Records of transactions
                         and those that were compacted count as messages
@@ -99,7 +99,7 @@ fn to_json(place: &Place) -> Value {
     members.into()
 }
 
-/// The widths of what is listed together, so that it is aligned: those of names, and of each fact.
+/// The widths of the names and of each fact of places that are listed together, so that they are aligned.
 struct Columns {
     name: usize,
     facts: Vec<(&'static str, usize)>,

@@ -78,7 +78,7 @@ pub(super) async fn receiver(
     Ok(Opened { receiver, url, notes })
 }
 
-/// Lists what the broker shows of its places.
+/// Lists the places that the broker shows.
 pub(super) async fn places(endpoint: Endpoint) -> Result<Places, Failure> {
     let Some(binding) = binding(&endpoint) else { return Err(unknown(&endpoint, Side::Receive)) };
     match binding.look {

@@ -1,4 +1,4 @@
-//! What brokers show of topics, and of what a group has read of them.
+//! Topics, as brokers show them, and the offsets that a group has committed.
 
 use super::{config, connection::Refusals, failure::failed, reachable::unless_refused, urls::URLS};
 use cloudevents_core::{Error, ErrorKind};
@@ -21,8 +21,8 @@ const TOGETHER: usize = 512;
 
 /// Lists the topics of the URL with their partitions; without a topic, all topics.
 ///
-/// Asking for what a group has committed makes a broker look for the group's coordinator, and the first such request to a new cluster makes
-/// it create its own topic `__consumer_offsets`. Nothing else is created.
+/// Asking for the offsets that a group has committed makes a broker look for the group's coordinator, and the first such request to a new
+/// cluster makes it create its own topic `__consumer_offsets`. Nothing else is created.
 pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     URLS.check(&endpoint, Side::Both)?;
     let topics = topics(&endpoint)?;
@@ -34,7 +34,7 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     }
     let has_group = config.get("group.id").is_some();
     config.set("allow.auto.create.topics", "false").set("enable.auto.commit", "false");
-    // What there is, and not what a transaction has let go.
+    // All records that are there, also those of open transactions.
     config::default(&mut config, "isolation.level", "read_uncommitted");
     let client = config.create_with_context(Looking::default()).map_err(failed)?;
     let looking = spawn_blocking(move || list(&client, &topics, has_group, limit));
@@ -81,7 +81,7 @@ impl ClientContext for Looking {
 
 impl ConsumerContext for Looking {}
 
-/// A topic, with what is known of its partitions.
+/// A topic, with the known numbers of its partitions.
 struct Topic {
     name: Box<str>,
     error: Option<RDKafkaErrorCode>,
@@ -145,7 +145,7 @@ fn known(topic: &MetadataTopic) -> Topic {
     Topic { name: topic.name().into(), error: topic.error().map(RDKafkaErrorCode::from), partitions }
 }
 
-/// What a request is about.
+/// The subject of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     First,
@@ -181,7 +181,7 @@ fn fill(
                 Ok(()) => continue,
                 Err(error) => error,
             };
-            // That it may not be known what a group has read is an error of the URL.
+            // The user of the URL may not see the offsets of the group.
             if asked == Asked::Committed && error.kind() == ErrorKind::Refused {
                 return Err(error);
             }
@@ -259,7 +259,7 @@ impl Partition {
         self.end?.checked_sub(self.first?)
     }
 
-    /// How far the group is behind the end. What was deleted before it was read cannot be read any more.
+    /// How far the group is behind the end. Records that were deleted before they were read are no lag.
     fn lag(&self) -> Option<u64> {
         Some(self.end?.saturating_sub(self.committed?.max(self.first?)))
     }

@@ -1,4 +1,4 @@
-//! What a server shows of streams and their consumers.
+//! Streams and their consumers, as a server shows them.
 
 use super::{
     connection::{ALONE, Connected, runtime},

@@ -1,4 +1,4 @@
-//! What pgmq shows of queues.
+//! Queues, as pgmq shows them.
 
 use super::{
     connection::{Wire, runtime},
@@ -8,10 +8,14 @@ use super::{
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Place, Places, Side, binding::any_host};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_postgres::{Row, types::Type};
 
 /// How long the server may take for one statement, unless the URL has `connect-timeout`. It counts the messages of a queue.
 const REQUEST: Duration = Duration::from_secs(30);
+
+/// How long the list of all queues may take. The messages of each are counted.
+const ALL: Duration = Duration::from_secs(120);
 
 /// The most bytes that the server may send at once: a row, or an error.
 const ANSWER: usize = 1 << 20;
@@ -43,8 +47,12 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     let most = Places::MOST.saturating_add(1);
     let rows =
         wire.query(QUEUES, &[(&i64::try_from(most).unwrap_or(i64::MAX), Type::INT8)], most, limit).await?;
-    let mut places = Places::default();
+    let (mut places, begun) = (Places::default(), Instant::now());
     for row in rows {
+        if begun.elapsed() > ALL {
+            places.has_more = true;
+            break;
+        }
         let name: String = row.try_get(0).map_err(failure::garbled)?;
         let place = match queue_of(&wire, &name, limit).await {
             // It may be gone by now, or not be for this user.

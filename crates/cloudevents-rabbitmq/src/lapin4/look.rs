@@ -1,4 +1,4 @@
-//! What a broker shows of a queue. AMQP 0.9.1 shows the numbers of one that is named, and has no list of them.
+//! A queue, as a broker shows it. AMQP 0.9.1 shows the numbers of a queue that is named, and has no list of queues.
 
 use super::{
     connection::{Connected, runtime},

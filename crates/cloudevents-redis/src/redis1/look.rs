@@ -1,4 +1,4 @@
-//! What a server shows of streams and their groups.
+//! Streams and their groups, as a server shows them.
 
 use super::{
     connection::{Wire, command, runtime},
@@ -24,8 +24,8 @@ const KEYS: usize = 1000;
 /// Of how many streams the lengths are requested together.
 const TOGETHER: usize = 128;
 
-/// The largest value that an answer may have, unless the URL has `max-message-size`: the first and the last entry of a stream are among
-/// what is shown of it.
+/// The largest value that an answer may have, unless the URL has `max-message-size`: the answer about a stream has its first and
+/// its last entry.
 const LARGEST: usize = 128 << 20;
 
 /// Lists the stream of the URL with its groups, and with the option `group` that group with its consumers; without a stream, all streams of
@@ -145,7 +145,7 @@ fn of_consumer(consumer: &Members) -> Place {
         .with_known("idle_milliseconds", consumer.number("idle"))
 }
 
-/// What a command answers as names and values in turn.
+/// An answer that has names and values in turn.
 struct Members(Vec<(Vec<u8>, Value)>);
 
 impl Members {

@@ -1,4 +1,4 @@
-//! What SQS shows of queues. Its numbers are approximate.
+//! Queues, as SQS shows them. Its numbers are approximate.
 
 use super::{
     connection::{Wire, once, runtime},
@@ -20,7 +20,7 @@ const PAGE: i32 = 1000;
 /// How many queues are looked at at once.
 const TOGETHER: usize = 16;
 
-/// What is shown of a queue.
+/// The numbers that are shown of a queue.
 const NUMBERS: [(&str, Name); 3] = [
     ("visible", Name::ApproximateNumberOfMessages),
     ("in_flight", Name::ApproximateNumberOfMessagesNotVisible),

@@ -13,7 +13,7 @@ pub struct Binding {
     pub sender: Option<OpenSender>,
     /// Opens a receiver. `None`: nothing can be received from its URLs in this build.
     pub receiver: Option<OpenReceiver>,
-    /// Lists what the broker shows of its places.
+    /// Lists the places that the broker shows.
     pub look: Look,
 }
 

@@ -56,7 +56,7 @@ fn file(to: &str) -> Option<PathBuf> {
     to.strip_prefix("sqlite:").filter(is_file).map(PathBuf::from)
 }
 
-/// A store in a file. What is written to a file that was deleted or replaced is gone after a restart: while another file is there, or none,
+/// A store in a file. Entries of a file that was deleted or replaced are gone after a restart. So while another file is there, or none,
 /// every delivery is an error, and its sender keeps it.
 struct FileStore {
     store: DurableStore<SqliteStore>,

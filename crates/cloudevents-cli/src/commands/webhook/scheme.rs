@@ -34,7 +34,7 @@ pub(super) enum Provider {
 }
 
 impl Provider {
-    /// Whether it says what events deliveries are.
+    /// Whether it names the events that deliveries are.
     pub(super) fn makes_events(self) -> bool {
         !matches!(self, Self::StandardWebhooks | Self::MessageSignatures | Self::Hmac)
     }
@@ -49,8 +49,8 @@ pub(super) struct SchemeOptions {
     /// The header with an HMAC, and its form: `X-Partner-Signature: sha256={hex}`, or with `{base64}`.
     #[arg(long, value_name = "HEADER")]
     hmac: Option<HmacHeader>,
-    /// What an HMAC is of: `{body}`, or with the header of a time before it, such as `{X-Partner-Time}.{body}`. Such a time, in seconds
-    /// since 1970, is at most five minutes from now. [default: {body}]
+    /// The text that an HMAC is of: `{body}`, or with the header of a time before it, such as `{X-Partner-Time}.{body}`. Such a time, in
+    /// seconds since 1970, is at most five minutes from now. [default: {body}]
     #[arg(long, value_name = "TEXT", requires = "hmac")]
     hmac_of: Option<HmacOf>,
     /// The name by which message signatures know the key.
@@ -62,7 +62,7 @@ pub(super) struct SchemeOptions {
     authorities: Vec<String>,
 }
 
-/// A header with an HMAC: its name in lower case, and what is before the digits.
+/// A header with an HMAC: its name in lower case, and the text before the digits.
 #[derive(Clone, Copy, Debug)]
 struct HmacHeader {
     name: &'static str,
@@ -85,7 +85,7 @@ impl FromStr for HmacHeader {
     }
 }
 
-/// What an HMAC is of: the body, after the time in a header with text around it.
+/// The text that an HMAC is of: the body, after the time in a header with text around it.
 #[derive(Clone, Copy, Debug)]
 struct HmacOf(Option<(&'static str, &'static str, &'static str)>);
 

@@ -60,7 +60,7 @@ pub struct Reconnect<C: Connect> {
     connected: Option<Instant>,
     /// When the current run of refusals began.
     refused: Option<Instant>,
-    /// Why the last connection was lost, if the peer refused a request: connecting alone does not show that.
+    /// Why a receiver lost its last connection, if the peer refused a request for messages: connecting alone does not show that.
     refusal: Option<Error>,
 }
 
@@ -166,8 +166,21 @@ impl<C: Connect> Reconnect<C> {
 
     /// Reports that the connection was lost.
     pub fn lost(&mut self, error: &Error) {
-        self.refusal = (error.kind() == ErrorKind::Refused).then(|| error.clone());
         self.reporter.lost(error);
+    }
+
+    /// Reports how a receiver lost its connection. If the peer refuses a receiver its messages over each connection, for
+    /// [`Backoff::refused`], that ends the attempts to connect, as a refused login does. A sender goes on: a later message may be another
+    /// one.
+    #[cfg(feature = "queue")]
+    pub(crate) fn receiver_lost(&mut self, error: &Error) {
+        self.refusal = (error.kind() == ErrorKind::Refused).then(|| error.clone());
+    }
+
+    /// Reports that a message came over the connection: the peer refuses this receiver nothing for good.
+    #[cfg(feature = "queue")]
+    pub(crate) fn receives(&mut self) {
+        (self.refused, self.refusal) = (None, None);
     }
 
     /// Reports that there will be no other connection, unless [`open`](Self::open) is called again.
@@ -322,23 +335,29 @@ mod tests {
         let refused = Error::new(ErrorKind::Refused).with_detail("AccessDenied");
         let given_up = loop {
             match reconnect.open().await {
-                Ok(()) => reconnect.lost(&refused),
+                Ok(()) => reconnect.receiver_lost(&refused),
                 Err(error) => break error,
             }
         };
         let limit = Backoff::default().refused;
         assert_eq!(given_up.kind(), ErrorKind::Refused);
         assert!(begun.elapsed() >= limit && begun.elapsed() < limit * 2, "{:?}", begun.elapsed());
-        // A connection that was of use, and a loss for another reason, begin anew.
-        let mut reconnect = Reconnect::new(Script::default(), hosts("x://a/"), Backoff::default());
-        for number in 0..200 {
-            reconnect.open().await.unwrap();
-            match number % 10 {
-                0 => sleep(LASTS).await,
-                5 => reconnect.lost(&Error::new(ErrorKind::Disconnected)),
-                _ => {}
-            }
-            if number % 10 != 5 {
+    }
+
+    /// Some requests are refused, and others bring messages. Or a sender's messages are refused, and a person makes their queue again
+    /// later.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_of_use_or_refuses_a_sender_is_not_given_up() {
+        let refused = Error::new(ErrorKind::Refused).with_detail("AccessDenied");
+        for is_receiver in [true, false] {
+            let mut reconnect = Reconnect::new(Script::default(), hosts("x://a/"), Backoff::default());
+            let begun = Instant::now();
+            while begun.elapsed() < Backoff::default().refused * 3 {
+                reconnect.open().await.unwrap();
+                if is_receiver {
+                    reconnect.receives();
+                    reconnect.receiver_lost(&refused);
+                }
                 reconnect.lost(&refused);
             }
         }

@@ -167,6 +167,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Err(error) => error,
             };
             drop(source);
+            reconnect.receiver_lost(&error);
             if !take(&mut self.is_lost) {
                 reconnect.lost(&error);
             }
@@ -343,7 +344,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     self.is_lost = true;
                     reconnect.lost(&error);
                 }
-                Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
+                Step::Arrived(arrived) => {
+                    let arrived = arrived?;
+                    reconnect.receives();
+                    self.arrived(arrived, room, used, source)?;
+                }
                 Step::Late(arrived) => {
                     self.late(arrived?);
                     self.give_back(source).await?;

@@ -321,7 +321,7 @@ async fn a_target_that_refuses_each_message() {
             sleep(SECOND).await;
         }
     };
-    let state = "the target refuses each message: 400, 409, 413, 415, 422, 431";
+    let state = "the target refuses each message: 400, 409, 413, 415, 422, 431, without `Retry-After`";
     let set = async |fails| to.set(if fails { Does::Fails(refused()) } else { Does::Takes });
     tokio::select! {
         () = twice(state, bridge, set) => {}
