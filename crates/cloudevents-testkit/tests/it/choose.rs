@@ -4,7 +4,7 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-/// The pages of protocols.
+/// The pages of promises.
 const PAGES: [&str; 11] =
     ["http", "kafka", "amqp", "rabbitmq", "nats", "jetstream", "mqtt", "redis", "sqs", "pgmq", "websockets"];
 
@@ -30,19 +30,19 @@ const QUESTIONS: [(&str, &str, &str); 10] = [
 fn the_page_has_the_rows_of_the_protocols() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let pages =
-        PAGES.map(|name| (name, fs::read_to_string(docs.join(format!("protocols/{name}.md"))).unwrap()));
+        PAGES.map(|name| (name, fs::read_to_string(docs.join(format!("promises/{name}.md"))).unwrap()));
     let mut written = String::from(
-        "# Choosing a protocol\n\nThe same questions to every protocol. Each table is made of the rows of the protocols' pages, which have the other promises, \
-         and what\nhappens in incidents. [Delivery](delivery.md) has what holds for all of them.\n",
+        "# Choosing a protocol\n\nThe same questions to every protocol. Each table is made of the rows of the pages of promises, which have the other promises, \
+         and the behaviour in\nincidents. [Delivery](delivery.md) has the promises of all protocols.\n",
     );
     for (question, heading, row) in QUESTIONS {
         write!(written, "\n## {question}\n\n| | |\n|---|---|\n").unwrap();
         for (name, page) in &pages {
-            let title = page.lines().next().unwrap().trim_start_matches("# ");
+            let title = page.lines().next().unwrap().trim_start_matches("# ").trim_end_matches(": promises");
             let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
             let cell = section.lines().find_map(|line| line.strip_prefix(&format!("| {row} | "))).expect(row);
-            let cell = cell.trim_end_matches(" |").replace("](#", &format!("](protocols/{name}.md#"));
-            let cell = cell.replace("](rabbitmq.md", "](protocols/rabbitmq.md").replace("](../", "](");
+            let cell = cell.trim_end_matches(" |").replace("](#", &format!("](promises/{name}.md#"));
+            let cell = cell.replace("](../", "](");
             writeln!(written, "| [{title}](protocols/{name}.md) | {cell} |").unwrap();
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-/// The pages of protocols, and the crates that run their tests.
+/// The pages of promises, and the crates that run their tests.
 const PROTOCOLS: &[(&str, &str)] = &[
     ("http", "cloudevents-http"),
     ("kafka", "cloudevents-kafka"),
@@ -29,7 +29,7 @@ const LISTS: &[(&str, &str)] = &[
 fn every_row_of_a_protocol_has_evidence() {
     let evidence = Evidence::read();
     for (protocol, name) in PROTOCOLS {
-        let page = format!("protocols/{protocol}.md");
+        let page = format!("promises/{protocol}.md");
         for (heading, least) in [("Sending", 12), ("Receiving", 12), ("Incidents", 10)] {
             let rows = rows(section(&read(&page), heading));
             assert!(rows.len() >= least, "{page}, {heading}: {} rows were read", rows.len());
