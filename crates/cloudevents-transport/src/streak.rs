@@ -63,6 +63,12 @@ impl Streak {
         (waits || lasted && is_now).then(|| failed.map(|(_, error)| error.clone()))
     }
 
+    /// Whether attempts have gone on for long without a success. An attempt that runs is something to try.
+    pub(crate) fn is_long_now(&self) -> Option<Option<Error>> {
+        let runs = self.seen().running > 0;
+        self.is_long(runs.then_some(Duration::MAX))
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,6 +80,13 @@ impl Attempt<'_> {
         seen.failed = None;
         // Others may hang.
         seen.begun = (seen.running > 1).then(Instant::now);
+    }
+
+    pub(crate) fn ended(self, result: &Result<(), Error>) {
+        match result {
+            Ok(()) => self.succeeded(),
+            Err(error) => self.failed(error),
+        }
     }
 
     pub(crate) fn failed(self, error: &Error) {

@@ -64,7 +64,7 @@ impl Connect for Consuming {
         let settles = Settles::new(wire.clone(), &self.target);
         // One at a time, so that released messages go back in order.
         let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
-        Ok(Polled::new(Queue {
+        Polled::open(Queue {
             read: read(if self.groups { "read_grouped" } else { "read" }),
             queue: Arc::clone(&self.target.queue),
             limit: self.target.options.statement_timeout,
@@ -78,7 +78,8 @@ impl Connect for Consuming {
             settling: Batches::start(settles.clone(), limits),
             settles,
             wire,
-        }))
+        })
+        .await
     }
 }
 

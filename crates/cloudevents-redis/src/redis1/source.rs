@@ -131,7 +131,7 @@ impl Connect for Consuming {
             scan: tokio::sync::Mutex::new(Scan { at: None, begun: Instant::now(), next: Instant::now() }),
         };
         group.give_back_what_is_not_known().await?;
-        Ok(Polled::new(group))
+        Polled::open(group).await
     }
 }
 

@@ -72,7 +72,7 @@ impl Connect for Consuming {
             hiding: Batches::start(Hides(wire.clone()), limits(SETTLING, usize::MAX)),
             wire,
         });
-        Ok(Polled::new(Queue { requests, wait: self.wait }))
+        Polled::open(Queue { requests, wait: self.wait }).await
     }
 }
 

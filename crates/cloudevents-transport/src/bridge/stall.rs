@@ -17,6 +17,9 @@ pub enum Stall {
     NotRunning,
     /// The source is not connected, with the reason if that is known.
     Source(Option<Error>),
+    /// No settlement at the source has succeeded for a minute: it answers none, or each is an error. Messages that the target has come
+    /// again from the source. Without an error, no settlement has an answer.
+    Settlements(Option<Error>),
     /// The target is not connected, with the reason if that is known.
     Target(Option<Error>),
     /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. The error is the
@@ -34,6 +37,7 @@ impl fmt::Display for Stall {
         let (what, why) = match self {
             Self::NotRunning => ("the bridge does not run", &None),
             Self::Source(why) => ("the source is not connected", why),
+            Self::Settlements(why) => ("the source confirms no settlement", why),
             Self::Target(why) => ("the target is not connected", why),
             Self::Attempts(None) => ("no attempt at the target has ended for long", &None),
             Self::Attempts(why) => ("every attempt at the target fails", why),
@@ -51,8 +55,8 @@ struct Seen {
     /// How many messages had been moved then.
     moved: u64,
     told: Option<Instant>,
-    /// Whether only dead letters are not stored: messages may move meanwhile.
-    is_of_letters: bool,
+    /// Whether dead letters are not stored, or nothing is settled: messages may move meanwhile.
+    moves: bool,
 }
 
 /// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over.
@@ -61,27 +65,27 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
     loop {
         sleep(LOOK).await;
         let (now, moved, stall) = (Instant::now(), status.metrics().confirmed, status.stall());
-        let is_of_letters = matches!(stall, Some(Stall::DeadLetters(_)));
+        let moves = matches!(stall, Some(Stall::DeadLetters(_) | Stall::Settlements(_)));
         let is_over = seen.as_ref().is_some_and(|seen| match stall {
-            Some(_) => moved != seen.moved && !is_of_letters,
+            Some(_) => moved != seen.moved && !moves,
             // An end that is back may still move nothing.
-            None => moved != seen.moved || seen.is_of_letters || seen.told.is_none() || status.pending() == 0,
+            None => moved != seen.moved || seen.moves || seen.told.is_none() || status.pending() == 0,
         });
-        if let Some(Seen { since, told: Some(_), moved: before, is_of_letters: was_of_letters }) =
+        if let Some(Seen { since, told: Some(_), moved: before, moves: was_moving }) =
             seen.take_if(|_| is_over)
         {
             let after = now.saturating_duration_since(since);
-            match moved == before && !was_of_letters && status.pending() == 0 {
+            match moved == before && !was_moving && status.pending() == 0 {
                 true => tracing::warn!(?after, "the stall is over: the bridge holds no messages"),
                 false => tracing::warn!(?after, "the bridge moves messages again"),
             }
         }
         let Some(reason) = stall else { continue };
         let Some(seen) = &mut seen else {
-            seen = Some(Seen { since: now, moved, told: None, is_of_letters });
+            seen = Some(Seen { since: now, moved, told: None, moves });
             continue;
         };
-        seen.is_of_letters = is_of_letters;
+        seen.moves = moves;
         if seen.told.is_some_and(|told| now.saturating_duration_since(told) < LONG) {
             continue;
         }

@@ -57,6 +57,9 @@ impl BridgeStatus {
         if let Some(why) = away(&self.source).or(is_away) {
             return Some(Stall::Source(why));
         }
+        if let Some(why) = self.source.settles_nothing() {
+            return Some(Stall::Settlements(why));
+        }
         if let Some(why) = away(&self.target.connectivity()) {
             return Some(Stall::Target(why));
         }

@@ -5,7 +5,7 @@ use crate::{
     Bounds, By, Endpoint, Host, Outcome, Receipt, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
     Sender, Settlement, Settles,
     binding::{
-        Incoming, Receive,
+        Incoming, Receive, Resolver,
         confirms::Confirms,
         connect::{Backoff, Connect, Reconnect},
         later,
@@ -68,6 +68,9 @@ pub(super) struct State {
     pub(super) held: Vec<(Confirms, u64, Result<Receipt, Error>)>,
     pub(super) holding: bool,
     pub(super) refuses: Option<Refuses>,
+    /// Whether settlements have no answer, and settlements that wait for one.
+    hangs: bool,
+    unanswered: Vec<Resolver>,
     /// How often the connections were cut.
     pub(super) cuts: u64,
     /// The kind of error with which connections are refused.
@@ -185,6 +188,15 @@ impl FakeQueue {
         for (confirms, number, result) in held {
             confirms.resolve(number, result);
         }
+    }
+
+    /// With `true`, the queue answers no settlement, until this is called with `false`.
+    pub fn hold_settlements(&self, hold: bool) {
+        let mut state = lock(&self.0.state);
+        state.hangs = hold;
+        let unanswered = if hold { Vec::new() } else { std::mem::take(&mut state.unanswered) };
+        drop(state);
+        unanswered.into_iter().for_each(|resolver| resolver.resolve(Ok(())));
     }
 
     /// Refuses new connections with an error of this kind; `None` accepts them again.
@@ -343,9 +355,17 @@ impl QueueSource for Connection {
                 }
             }
         }
+        let outcome = match state.hangs {
+            true => {
+                let (resolver, outcome) = Outcome::channel();
+                state.unanswered.push(resolver);
+                outcome
+            }
+            false => Outcome::done(),
+        };
         drop(state);
         self.queue.0.changed.notify_waiters();
-        Ok(Outcome::done())
+        Ok(outcome)
     }
 
     async fn extend(&mut self, tags: Vec<u64>) -> Result<(), Error> {

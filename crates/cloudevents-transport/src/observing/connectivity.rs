@@ -1,6 +1,6 @@
 //! The state of a connection, to observe.
 
-use crate::Host;
+use crate::{Host, streak::Streak};
 use cloudevents_core::Error;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -86,11 +86,16 @@ pub struct Connectivity {
     watched: watch::Receiver<Seen>,
     /// Reports by the owner of the connection.
     reports: Option<Reporter>,
+    settlements: Arc<Streak>,
 }
 
 /// Reports the state of a connection; see [`Connectivity::channel`]. Clones report about the same one.
 #[derive(Clone)]
-pub struct Reporter(Arc<watch::Sender<Seen>>);
+pub struct Reporter {
+    seen: Arc<watch::Sender<Seen>>,
+    /// How the peer of a receiver answers settlements.
+    settlements: Arc<Streak>,
+}
 
 /// The state, and counts of connections, losses and messages that were dropped.
 struct Seen {
@@ -111,7 +116,7 @@ impl Connectivity {
     pub fn connectionless() -> Self {
         let (reporter, connectivity) = Self::channel();
         reporter.change(|seen| seen.state = ConnectionState::Connectionless);
-        Self { watched: connectivity.watched, reports: None }
+        Self { reports: None, ..connectivity }
     }
 
     /// For clients that reconnect by themselves: the code that observes the client reports changes.
@@ -122,7 +127,7 @@ impl Connectivity {
         let seen =
             Seen { state, connects: 0, losses: 0, dropped: 0, missing: None, logged: 0, logs_later: false };
         let (send, _) = watch::channel(seen);
-        let reporter = Reporter(Arc::new(send));
+        let reporter = Reporter { seen: Arc::new(send), settlements: Arc::default() };
         let connectivity = reporter.connectivity();
         (reporter, connectivity)
     }
@@ -155,6 +160,11 @@ impl Connectivity {
     pub fn missing(&self) -> Option<Missing> {
         let (missing, until) = self.watched.borrow().missing?;
         (Instant::now() < until).then_some(missing)
+    }
+
+    /// Why no settlement of a receiver has succeeded for long, if that is so; `None` in it if none has ended.
+    pub(crate) fn settles_nothing(&self) -> Option<Option<Error>> {
+        self.settlements.is_long_now()
     }
 
     /// Waits until the state has changed since the last call. Never returns if there will be no change.
@@ -235,7 +245,7 @@ impl Reporter {
     fn log_dropped(&self, is_later: bool) {
         let runtime = Handle::try_current().ok();
         let mut news = None;
-        self.0.send_if_modified(|seen| {
+        self.seen.send_if_modified(|seen| {
             let is_soon = seen.logs_later && !is_later;
             if !is_soon {
                 news = (seen.dropped > seen.logged).then_some(seen.dropped);
@@ -269,12 +279,19 @@ impl Reporter {
 
     /// Returns an observer of this state.
     pub fn connectivity(&self) -> Connectivity {
-        Connectivity { watched: self.0.subscribe(), reports: Some(self.clone()) }
+        let settlements = Arc::clone(&self.settlements);
+        Connectivity { watched: self.seen.subscribe(), reports: Some(self.clone()), settlements }
+    }
+
+    /// How the peer of a receiver answers settlements.
+    #[cfg(feature = "queue")]
+    pub(crate) fn settlements(&self) -> &Arc<Streak> {
+        &self.settlements
     }
 
     /// Reports the start of an attempt. Keeps the error of the previous one.
     pub(crate) fn connecting(&self) {
-        self.0.send_if_modified(|seen| {
+        self.seen.send_if_modified(|seen| {
             let anew = !matches!(seen.state, ConnectionState::Connecting { .. });
             if anew {
                 seen.state = ConnectionState::Connecting { failed: 0, error: None };
@@ -284,7 +301,7 @@ impl Reporter {
     }
 
     fn change(&self, change: impl FnOnce(&mut Seen)) {
-        self.0.send_modify(change);
+        self.seen.send_modify(change);
     }
 }
 

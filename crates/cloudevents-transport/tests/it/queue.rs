@@ -3,7 +3,7 @@
 use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Outgoing, Receiver, ReceiverOptions,
+    Bounds, Extends, Outgoing, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::log::LogOptions,
     fake::{FakeLog, FakeQueue},
 };
@@ -137,4 +137,26 @@ async fn fakes_take_a_destination_and_show_it() {
         assert_eq!(delivery.received().topic(), Some("audit"));
         delivery.accept().await.unwrap();
     }
+}
+
+/// The message would come again while its settlement waits for an answer.
+#[tokio::test(start_paused = true)]
+async fn what_is_accepted_is_renewed_until_the_queue_answers() {
+    let mut capabilities = ReceiverCapabilities::queue();
+    capabilities.extends = Extends::Every(Duration::from_secs(30));
+    let queue = FakeQueue::with_capabilities(capabilities);
+    queue.sender().send_all((0..2).map(event)).await.unwrap();
+    let mut receiver = queue.receiver(DecodeOptions::strict());
+    queue.hold_settlements(true);
+    let accepted = receiver.next().await.unwrap().unwrap().accept();
+    let held = receiver.next().await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_secs(101)).await;
+    assert_eq!(queue.extended(), 2 * 6, "the accepted one and the one that is held, each 15 seconds");
+    queue.hold_settlements(false);
+    accepted.await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(queue.extended(), 2 * 6 + 4, "the one that is held");
+    held.accept().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(queue.extended(), 2 * 6 + 4);
 }

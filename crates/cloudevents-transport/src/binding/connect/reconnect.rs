@@ -60,25 +60,13 @@ pub struct Reconnect<C: Connect> {
     connected: Option<Instant>,
     /// When the current run of refusals began.
     refused: Option<Instant>,
-    /// Why a receiver lost its last connection, if the peer refused a request for messages: connecting alone does not show that.
-    refusal: Option<Error>,
 }
 
 impl<C: Connect> Reconnect<C> {
     /// Creates it without connecting.
     pub fn new(connect: C, hosts: Vec<Host>, backoff: Backoff) -> Self {
         let (reporter, _) = Connectivity::channel();
-        Self {
-            connect,
-            hosts,
-            backoff,
-            reporter,
-            good: 0,
-            failed: 0,
-            connected: None,
-            refused: None,
-            refusal: None,
-        }
+        Self { connect, hosts, backoff, reporter, good: 0, failed: 0, connected: None, refused: None }
     }
 
     /// Returns it with this reporter of its state, which the binding may have, too.
@@ -105,9 +93,7 @@ impl<C: Connect> Reconnect<C> {
             let error = match timeout(limit, self.connect.connect(host)).await {
                 Ok(Ok(connection)) => {
                     (self.good, self.connected) = (index, Some(Instant::now()));
-                    if self.refusal.is_none() {
-                        self.refused = None;
-                    }
+                    self.refused = None;
                     self.reporter.connected(Some(host.clone()));
                     return Ok(connection);
                 }
@@ -141,15 +127,9 @@ impl<C: Connect> Reconnect<C> {
                     true => 1,
                     false => self.failed.saturating_add(1),
                 };
-                if let Some(refusal) = self.refusal.clone()
-                    && !self.tries_again(&refusal)
-                {
-                    self.reporter.failed(&refusal);
-                    return Err(refusal);
-                }
                 sleep(self.backoff.delay(self.failed)).await;
             } else {
-                (self.failed, self.refused, self.refusal) = (0, None, None);
+                (self.failed, self.refused) = (0, None);
             }
         }
         loop {
@@ -167,20 +147,6 @@ impl<C: Connect> Reconnect<C> {
     /// Reports that the connection was lost.
     pub fn lost(&mut self, error: &Error) {
         self.reporter.lost(error);
-    }
-
-    /// Reports how a receiver lost its connection. If the peer refuses a receiver its messages over each connection, for
-    /// [`Backoff::refused`], that ends the attempts to connect, as a refused login does. A sender goes on: a later message may be another
-    /// one.
-    #[cfg(feature = "queue")]
-    pub(crate) fn receiver_lost(&mut self, error: &Error) {
-        self.refusal = (error.kind() == ErrorKind::Refused).then(|| error.clone());
-    }
-
-    /// Reports that a message came over the connection: the peer refuses this receiver nothing for good.
-    #[cfg(feature = "queue")]
-    pub(crate) fn receives(&mut self) {
-        (self.refused, self.refusal) = (None, None);
     }
 
     /// Reports that there will be no other connection, unless [`open`](Self::open) is called again.
@@ -325,42 +291,6 @@ mod tests {
         let begun = Instant::now();
         reconnect.open().await.unwrap();
         assert_eq!(begun.elapsed(), Duration::ZERO);
-    }
-
-    /// As with a queue that this user may look at and not read.
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_refuses_each_connection_its_first_request_is_given_up() {
-        let mut reconnect = Reconnect::new(Script::default(), hosts("x://a/"), Backoff::default());
-        let begun = Instant::now();
-        let refused = Error::new(ErrorKind::Refused).with_detail("AccessDenied");
-        let given_up = loop {
-            match reconnect.open().await {
-                Ok(()) => reconnect.receiver_lost(&refused),
-                Err(error) => break error,
-            }
-        };
-        let limit = Backoff::default().refused;
-        assert_eq!(given_up.kind(), ErrorKind::Refused);
-        assert!(begun.elapsed() >= limit && begun.elapsed() < limit * 2, "{:?}", begun.elapsed());
-    }
-
-    /// Some requests are refused, and others bring messages. Or a sender's messages are refused, and a person makes their queue again
-    /// later.
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_is_of_use_or_refuses_a_sender_is_not_given_up() {
-        let refused = Error::new(ErrorKind::Refused).with_detail("AccessDenied");
-        for is_receiver in [true, false] {
-            let mut reconnect = Reconnect::new(Script::default(), hosts("x://a/"), Backoff::default());
-            let begun = Instant::now();
-            while begun.elapsed() < Backoff::default().refused * 3 {
-                reconnect.open().await.unwrap();
-                if is_receiver {
-                    reconnect.receives();
-                    reconnect.receiver_lost(&refused);
-                }
-                reconnect.lost(&refused);
-            }
-        }
     }
 
     #[tokio::test(start_paused = true)]

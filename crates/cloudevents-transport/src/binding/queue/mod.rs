@@ -54,6 +54,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -140,7 +141,9 @@ impl QueueReceiver {
         let (stop, stopped) = oneshot::channel();
         let here = InFlight::new(room.bounds);
         let stopper = Stopper::default();
-        let task = Task::new(room, options, rejected, capabilities, out, here.clone(), stopper.clone());
+        let settlements = Arc::clone(reconnect.reporter().settlements());
+        let task =
+            Task::new(room, options, rejected, capabilities, out, here.clone(), stopper.clone(), settlements);
         let letters = task.letters.missing();
         let task = Some(runtime.spawn(task.run(reconnect, source, stopped)));
         let (incoming, stop) = (Some(incoming), Some(stop));

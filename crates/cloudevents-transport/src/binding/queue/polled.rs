@@ -109,8 +109,18 @@ struct Open<T> {
 }
 
 impl<R: Requests> Polled<R> {
-    /// Creates it. It makes no request yet.
-    pub fn new(requests: R) -> Self {
+    /// Creates it with a first request, which does not wait for messages, and keeps a message that it brings. Without an answer, there is
+    /// no connection: a peer may answer everything else.
+    ///
+    /// Errors are those of [`Requests::receive`]. Throttling and its like are none.
+    pub async fn open(requests: R) -> Result<Self, Error> {
+        let mut polled = Self::new(requests);
+        polled.begin_receive(1, Duration::ZERO);
+        polled.answer().await?;
+        Ok(polled)
+    }
+
+    fn new(requests: R) -> Self {
         Self {
             requests: Arc::new(requests),
             room: Bounds { messages: 0, bytes: 0 },
@@ -138,7 +148,10 @@ impl<R: Requests> Polled<R> {
             return;
         }
         let Most { receive, wait, .. } = self.requests.most();
-        let asked = self.ask.min(receive).min(room).min(fit).max(1);
+        self.begin_receive(self.ask.min(receive).min(room).min(fit).max(1), wait);
+    }
+
+    fn begin_receive(&mut self, asked: usize, wait: Duration) {
         let (sender, answer) = oneshot::channel();
         let requests = Arc::clone(&self.requests);
         tokio::spawn(async move {
@@ -612,6 +625,32 @@ mod tests {
             fake.state().fails.push_back(Error::new(kind));
             assert_eq!(source.next().await.unwrap_err().kind(), kind);
         }
+    }
+
+    /// A peer may answer everything but the requests for messages.
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_with_an_answer_to_the_first_request_and_keeps_its_message() {
+        for kind in [ErrorKind::Timeout, ErrorKind::Disconnected, ErrorKind::Refused] {
+            let fake = Fake::default();
+            fake.state().fails.push_back(Error::new(kind));
+            assert_eq!(Polled::open(fake).await.unwrap_err().kind(), kind);
+        }
+        let fake = Fake::default();
+        fake.put(2);
+        fake.state().fails.push_back(Error::new(ErrorKind::Refused).with_temporary(true));
+        let mut source = Polled::open(fake.clone()).await.unwrap(); // throttled
+        source.allow(room(2, 1 << 20)).await.unwrap();
+        assert_eq!(take(&mut source, 2).await, [1, 2]);
+        let begun = Instant::now();
+        let mut source = Polled::open(fake.clone()).await.unwrap(); // empty
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        fake.put(1);
+        source.allow(room(1, 1 << 20)).await.unwrap();
+        assert_eq!(take(&mut source, 1).await, [3]);
+        fake.put(1);
+        drop(Polled::open(fake.clone()).await.unwrap());
+        idle().await;
+        assert_eq!(fake.state().settled, [(vec![4], Settlement::Release)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use crate::{
     binding::{Ownership, Resolver, connect::Connect},
     observing::LETTERS,
     receiving::dead_letter::Rejected,
+    streak::Streak,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{
@@ -32,6 +33,8 @@ pub(super) struct Now<T> {
     tag: T,
     how: Settlement,
     resolver: Resolver,
+    /// The deadline is renewed until the settlement has an answer: the message would come again meanwhile.
+    renewal: Option<Place>,
 }
 
 impl<C: Connect<Connection: QueueSource>> Task<C> {
@@ -49,6 +52,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     extended.push(tag);
                 }
                 Ask::Extend(..) => {}
+                Ask::Answered(renewals) => renewals.into_iter().for_each(|place| self.renewals.remove(place)),
             }
         }
         if !extended.is_empty()
@@ -57,7 +61,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             come_again(all);
             return Err(error);
         }
-        settle_all(all, source).await
+        self.settle_all(all, source).await
     }
 
     /// Returns the settlement that the protocol has to make now, if any. Does the rest from memory.
@@ -111,13 +115,16 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 
     /// Returns the settlement that is left for the protocol. There is none if the protocol does not settle.
     fn now(&mut self, mut held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
-        self.renew_no_more(held.renewal.take());
+        let is_gone = matches!(how, Settlement::Accept | Settlement::Reject { .. });
+        if !is_gone || self.can.settles == Settles::Never {
+            self.renew_no_more(held.renewal.take());
+        }
         if self.can.settles == Settles::Never {
             resolver.resolve(Ok(()));
             return None;
         }
-        let Held { place, tag, .. } = held;
-        Some(Now { place, tag, how, resolver })
+        let Held { place, tag, renewal, .. } = held;
+        Some(Now { place, tag, how, resolver, renewal })
     }
 
     fn renew_no_more(&mut self, renewal: Option<Place>) {
@@ -255,7 +262,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 places.push(place);
                 tags.push(tag);
             }
-            follow(source.settle(tags, how).await?, move |result| {
+            let outcome = source.settle(tags, how).await?;
+            follow(outcome, Arc::clone(&self.settlements), move |result| {
                 drop(places);
                 if let Err(error) = result {
                     tracing::warn!(%error, "a delayed settlement failed; messages that are still at the source come again");
@@ -271,63 +279,83 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.later.retain(|_, later| matches!(later, Later::Settle(_)));
         self.ready.clear();
     }
-}
 
-/// Passes settlements on, equal ones in a row together if they [may be](QueueSource::are_alike). When the connection is lost, the others
-/// are not done.
-pub(super) async fn settle_all<S: QueueSource>(
-    mut all: Vec<Now<S::Tag>>,
-    source: &mut S,
-) -> Result<(), Error> {
-    while let Some(first) = all.first() {
-        let is_other = |now: &Now<S::Tag>| now.how != first.how || !S::are_alike(&now.tag, &first.tag);
-        // A message need not be like itself.
-        let same = all.iter().position(is_other).unwrap_or(all.len()).max(1);
-        let rest = all.split_off(same);
-        if let Err(error) = settle(std::mem::replace(&mut all, rest), source).await {
-            come_again(all);
-            return Err(error);
+    /// Passes settlements on, equal ones in a row together if they [may be](QueueSource::are_alike). When the connection is lost, the
+    /// others are not done.
+    pub(super) async fn settle_all(
+        &mut self,
+        mut all: Vec<Now<Tag<C>>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        while let Some(first) = all.first() {
+            let is_other =
+                |now: &Now<Tag<C>>| now.how != first.how || !C::Connection::are_alike(&now.tag, &first.tag);
+            // A message need not be like itself.
+            let same = all.iter().position(is_other).unwrap_or(all.len()).max(1);
+            let rest = all.split_off(same);
+            if let Err(error) = self.settle(std::mem::replace(&mut all, rest), source).await {
+                come_again(all);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.
+    /// Until then the messages keep their permits, so that draining waits for the confirmation.
+    async fn settle(&mut self, group: Vec<Now<Tag<C>>>, source: &mut C::Connection) -> Result<(), Error> {
+        let Some(how) = group.first().map(|first| first.how.clone()) else { return Ok(()) };
+        let mut tags = Vec::with_capacity(group.len());
+        let mut waiting = Vec::with_capacity(group.len());
+        let mut renewed = Vec::new();
+        for Now { place, tag, resolver, renewal, .. } in group {
+            tags.push(tag);
+            waiting.push((place, resolver));
+            renewed.extend(renewal);
+        }
+        match source.settle(tags, how).await {
+            Ok(outcome) => {
+                if outcome.decided().is_some() {
+                    take(&mut renewed).into_iter().for_each(|place| self.renewals.remove(place));
+                }
+                let desk = Arc::clone(&self.desk);
+                follow(outcome, Arc::clone(&self.settlements), move |result| {
+                    if !renewed.is_empty() {
+                        let _ = desk.asks.send(Ask::Answered(renewed));
+                    }
+                    for (place, resolver) in waiting {
+                        drop(place);
+                        resolver.resolve(result.clone());
+                    }
+                });
+                Ok(())
+            }
+            Err(error) => {
+                renewed.into_iter().for_each(|place| self.renewals.remove(place));
+                waiting.into_iter().for_each(|(_, resolver)| resolver.resolve(Err(error.clone())));
+                Err(error)
+            }
         }
     }
-    Ok(())
+}
+
+/// Calls `then` with the result, immediately if it is known. Until then, the settlement counts as an attempt at the source.
+fn follow(outcome: Outcome, settlements: Arc<Streak>, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
+    match outcome.decided() {
+        Some(result) => {
+            settlements.begin(None).ended(result);
+            then(result.clone());
+        }
+        None => drop(tokio::spawn(async move {
+            let attempt = settlements.begin(None);
+            let result = outcome.await;
+            attempt.ended(&result);
+            then(result);
+        })),
+    }
 }
 
 /// The connection was lost before these messages were settled.
 fn come_again<T>(all: Vec<Now<T>>) {
     all.into_iter().for_each(|now| now.resolver.resolve(Err(comes_again())));
-}
-
-/// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.
-/// Until then the messages keep their permits, so that draining waits for the confirmation.
-async fn settle<S: QueueSource>(group: Vec<Now<S::Tag>>, source: &mut S) -> Result<(), Error> {
-    let Some(how) = group.first().map(|first| first.how.clone()) else { return Ok(()) };
-    let mut tags = Vec::with_capacity(group.len());
-    let mut waiting = Vec::with_capacity(group.len());
-    for Now { place, tag, resolver, .. } in group {
-        tags.push(tag);
-        waiting.push((place, resolver));
-    }
-    match source.settle(tags, how).await {
-        Ok(outcome) => {
-            follow(outcome, move |result| {
-                for (place, resolver) in waiting {
-                    drop(place);
-                    resolver.resolve(result.clone());
-                }
-            });
-            Ok(())
-        }
-        Err(error) => {
-            waiting.into_iter().for_each(|(_, resolver)| resolver.resolve(Err(error.clone())));
-            Err(error)
-        }
-    }
-}
-
-/// Calls `then` with the result, immediately if it is known.
-fn follow(outcome: Outcome, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
-    match outcome.decided() {
-        Some(result) => then(result.clone()),
-        None => drop(tokio::spawn(async move { then(outcome.await) })),
-    }
 }

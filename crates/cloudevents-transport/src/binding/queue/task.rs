@@ -3,7 +3,7 @@
 use super::{
     Arrived, Handover, QueueOptions, QueueSource, Room,
     renewals::{Place, Renewals},
-    settling::{Now, settle_all},
+    settling::Now,
     ticket::{Ask, Counted, Desk, Held},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     deadline::later,
     observing::connectivity::Reporter,
     receiving::dead_letter::{Letters, Rejected},
+    streak::Streak,
 };
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -47,7 +48,7 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) can: ReceiverCapabilities,
     out: mpsc::Sender<Held<Tag<C>>>,
     /// For the messages of the current connection.
-    desk: Arc<Desk<Tag<C>>>,
+    pub(super) desk: Arc<Desk<Tag<C>>>,
     pub(super) asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     stopper: Stopper,
     pub(super) stopping: bool,
@@ -73,6 +74,8 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     undone: Vec<Now<Tag<C>>>,
     /// Whether it was reported that this connection is lost, although messages of it are left.
     is_lost: bool,
+    /// How the source answers settlements.
+    pub(super) settlements: Arc<Streak>,
 }
 
 pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
@@ -109,6 +112,7 @@ enum Step<T> {
 }
 
 impl<C: Connect<Connection: QueueSource>> Task<C> {
+    #[expect(clippy::too_many_arguments, reason = "one caller")]
     pub(super) fn new(
         room: Room,
         options: QueueOptions,
@@ -117,6 +121,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         out: mpsc::Sender<Held<Tag<C>>>,
         here: InFlight,
         stopper: Stopper,
+        settlements: Arc<Streak>,
     ) -> Self {
         let letters = Letters::of(&rejected);
         let (sender, asks) = mpsc::unbounded_channel();
@@ -151,6 +156,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             rejecting: FuturesUnordered::new(),
             undone: Vec::new(),
             is_lost: false,
+            settlements,
         }
     }
 
@@ -167,7 +173,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Err(error) => error,
             };
             drop(source);
-            reconnect.receiver_lost(&error);
             if !take(&mut self.is_lost) {
                 reconnect.lost(&error);
             }
@@ -229,9 +234,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = &mut away, if self.stopping && !forgets => return Ok(None),
                 () = here.idle(), if self.stopping => {}
                 Some(ask) = self.asks.recv() => {
-                    if let Ask::Settle(held, how, resolver) = ask {
-                        let now = self.decide(held, how, resolver);
-                        self.undone.extend(now);
+                    match ask {
+                        Ask::Settle(held, how, resolver) => {
+                            let now = self.decide(held, how, resolver);
+                            self.undone.extend(now);
+                        }
+                        Ask::Answered(renewals) => renewals.into_iter().for_each(|place| self.renewals.remove(place)),
+                        Ask::Extend(..) => {}
                     }
                 }
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => {
@@ -269,7 +278,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         if self.stopping {
             self.stop(source).await?;
         }
-        settle_all(take(&mut self.undone), source).await?;
+        let undone = take(&mut self.undone);
+        self.settle_all(undone, source).await?;
         loop {
             let used = self.here.used();
             if self.stopping && used.messages == 0 {
@@ -336,7 +346,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                         self.hand_over(held);
                     }
                 }
-                Step::Sunk(sunk) => settle_all(Vec::from_iter(self.sunk(sunk)), source).await?,
+                Step::Sunk(sunk) => {
+                    let now = Vec::from_iter(self.sunk(sunk));
+                    self.settle_all(now, source).await?;
+                }
                 // The broker delivers the remaining messages again. Held messages are settled and renewed over the next connection, if they
                 // can be.
                 Step::Lost(error) if self.stopping || !self.forgets() => return Err(error),
@@ -344,11 +357,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     self.is_lost = true;
                     reconnect.lost(&error);
                 }
-                Step::Arrived(arrived) => {
-                    let arrived = arrived?;
-                    reconnect.receives();
-                    self.arrived(arrived, room, used, source)?;
-                }
+                Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
                 Step::Late(arrived) => {
                     self.late(arrived?);
                     self.give_back(source).await?;

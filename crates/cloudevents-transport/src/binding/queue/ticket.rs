@@ -65,6 +65,8 @@ impl<T> Drop for Counted<T> {
 pub(super) enum Ask<T> {
     Settle(Held<T>, Settlement, Resolver),
     Extend(Option<Ownership>, T),
+    /// The settlement of these has an answer: their deadlines are renewed no more.
+    Answered(Vec<Place>),
 }
 
 /// The state that the messages of one connection share.

@@ -572,6 +572,18 @@ async fn a_source_that_is_away() {
     twice("the source is away", bridge, set).await;
 }
 
+/// The target takes every message, and the source would send each of them again.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_answers_no_settlement() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let set = async |hangs| {
+        from.hold_settlements(hangs);
+        send(&from, 3).await;
+    };
+    let bridge = bridge(&from, &to);
+    twice("the source answers no settlement, or refuses each", bridge, set).await;
+}
+
 /// Peers that send a request each second, and hold nothing between two.
 struct Requests;
 
