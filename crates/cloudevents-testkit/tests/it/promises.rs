@@ -22,6 +22,10 @@ const LISTS: &[(&str, &str)] = &[
     ("delivery.md", "What `run` guarantees"),
     ("outbox.md", "The outbox and the inbox"),
     ("bridge.md", "The bridge"),
+    ("bridge-messages.md", "Messages of a bridge"),
+    ("bridge-ending.md", "How a bridge ends"),
+    ("bridge-redrive.md", "Redrives"),
+    ("bridge-tests.md", "How a bridge is tested"),
     ("webhooks.md", "What is promised"),
 ];
 
