@@ -21,7 +21,14 @@ const PROTOCOLS: &[(&str, &str)] = &[
 const LISTS: &[(&str, &str)] = &[
     ("delivery.md", "What `run` guarantees"),
     ("outbox.md", "The outbox and the inbox"),
+    ("outbox-attempts.md", "Attempts of an outbox"),
+    ("outbox-operating.md", "Operating an outbox"),
+    ("inbox.md", "The inbox"),
     ("bridge.md", "The bridge"),
+    ("bridge-messages.md", "Messages of a bridge"),
+    ("bridge-ending.md", "How a bridge ends"),
+    ("bridge-redrive.md", "Redrives"),
+    ("bridge-tests.md", "How a bridge is tested"),
     ("webhooks.md", "What is promised"),
 ];
 
