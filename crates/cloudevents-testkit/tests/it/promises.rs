@@ -19,7 +19,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
 
 /// The lists whose items are promises: page and heading.
 const LISTS: &[(&str, &str)] = &[
-    ("delivery.md", "What `run` guarantees"),
+    ("delivery-guarantees.md", "Guarantees of `run`"),
     ("outbox.md", "The outbox and the inbox"),
     ("bridge.md", "The bridge"),
     ("webhooks.md", "What is promised"),
