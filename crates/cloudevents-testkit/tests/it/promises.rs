@@ -22,7 +22,7 @@ const LISTS: &[(&str, &str)] = &[
     ("delivery-guarantees.md", "Guarantees of `run`"),
     ("outbox.md", "The outbox and the inbox"),
     ("bridge.md", "The bridge"),
-    ("webhooks.md", "What is promised"),
+    ("webhooks-promises.md", "Promises of webhooks"),
 ];
 
 #[test]
