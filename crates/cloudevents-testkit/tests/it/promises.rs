@@ -19,7 +19,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
 
 /// The lists whose items are promises: page and heading.
 const LISTS: &[(&str, &str)] = &[
-    ("delivery.md", "What `run` guarantees"),
+    ("delivery-guarantees.md", "Guarantees of `run`"),
     ("outbox.md", "The outbox and the inbox"),
     ("outbox-attempts.md", "Attempts of an outbox"),
     ("outbox-operating.md", "Operating an outbox"),
@@ -29,7 +29,7 @@ const LISTS: &[(&str, &str)] = &[
     ("bridge-ending.md", "How a bridge ends"),
     ("bridge-redrive.md", "Redrives"),
     ("bridge-tests.md", "How a bridge is tested"),
-    ("webhooks.md", "What is promised"),
+    ("webhooks-promises.md", "Promises of webhooks"),
 ];
 
 #[test]

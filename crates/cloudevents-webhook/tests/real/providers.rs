@@ -114,7 +114,7 @@ fn deliveries_of_stripe_are_events() {
     }
 }
 
-/// The options of `docs/webhooks.md`.
+/// The options of `docs/webhooks-receiving.md`.
 fn event_grid() -> WebhookOptions {
     let mut options = WebhookOptions::allowing(AllowedOrigins::new(["eventgrid.azure.net"]).unwrap())
         .token(TOKEN)
@@ -124,7 +124,7 @@ fn event_grid() -> WebhookOptions {
     options
 }
 
-/// The options of `docs/webhooks.md`.
+/// The options of `docs/webhooks.md` and `docs/webhooks-receiving.md`.
 #[test]
 fn three_providers_are_received_in_ten_lines() {
     let env = |_| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
