@@ -1,4 +1,4 @@
-//! Compiles and runs the programs of `docs/tasks.md` and `docs/coming-from.md`.
+//! Compiles and runs the programs of `docs/tasks.md`, `docs/coming-from.md` and `docs/coming-from-tools.md`.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/tasks.md")]
@@ -7,3 +7,7 @@ mod tasks {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/coming-from.md")]
 mod coming_from {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-tools.md")]
+mod coming_from_tools {}
