@@ -48,10 +48,10 @@ async fn large_messages_come_within_the_bounds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_over_the_limit_takes_no_memory() {
     let Some(place) = Place::new("over").await else { return };
+    let mut receiver = place.receiver("max-message-size=1000000&lock=10m").await;
     let sender = place.sender("").await;
     within(sender.send(&large(0, 3_000_000))).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();
-    let mut receiver = place.receiver("max-message-size=1000000&lock=10m").await;
     until(async || receiver.connectivity().losses() > 0).await;
     place.run(&format!("SELECT pgmq.delete('{}', 1)", place.queue)).await;
     assert_eq!(take(&mut receiver).await, "1");
