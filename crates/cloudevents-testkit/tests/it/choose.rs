@@ -17,8 +17,8 @@ struct Question {
     heading: &'static str,
     /// The first cell of the row.
     row: &'static str,
-    /// The verdict of each protocol, in the order of `PAGES`, and the words that it follows from. The words are in the row, or on the page of
-    /// the protocol.
+    /// The verdict of each protocol, in the order of `PAGES`, and the words that it follows from. The words are in the row, or on the page
+    /// of the protocol.
     verdicts: [(&'static str, &'static str); 11],
 }
 
