@@ -1,8 +1,8 @@
 //! The API of authors of bindings, which programs do not use.
 //!
 //! A binding connects a client library to this crate. Its sender implements [`Transmit`]. Its receiver implements [`Receive`], or the
-//! smaller [`QueueSource`](queue::QueueSource) or [`LogSource`](log::LogSource), for which this crate does the rest. `docs/architecture.md`
-//! has the steps, and the `contract` module the tests that every binding passes.
+//! smaller [`QueueSource`](queue::QueueSource) or [`LogSource`](log::LogSource), for which this crate does the rest.
+//! `docs/architecture-carriers.md` has the steps, and the `contract` module the tests that every binding passes.
 //!
 //! Versions of this module may change more often than the rest: it follows the needs of client libraries.
 
