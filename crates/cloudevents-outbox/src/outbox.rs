@@ -95,7 +95,7 @@ impl<S: Store> Outbox<S> {
     /// |---|---|
     /// | succeeds | is delivered |
     /// | fails with a temporary error, or takes too long | is tried again with the delays of [`OutboxOptions::retry`], and is dead after the last attempt or the deadline |
-    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline. The attempt does not count. It counts if attempts are limited and it may be about this message alone (the target responds, and no other message has failed). It also counts if there is no deadline and the message is in order |
+    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline. The attempt does not count. It counts if attempts are limited and it may be about this message alone (the target responds, and fewer than three messages have failed). It also counts if there is no deadline and the message is in order |
     /// | fails with another error, which [is about the message](cloudevents_transport::Sender::refuses_message) | is dead |
     /// | fails with another error, which may concern all messages, such as a refused token | is tried again as after a temporary error. It is dead earlier once the target has accepted another message that was begun later |
     /// | is not made in time ([`Outgoing::expires_after`](cloudevents_transport::Outgoing::expires_after)) | is dead |

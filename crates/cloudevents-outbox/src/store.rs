@@ -91,7 +91,6 @@ pub trait Store: Send + Sync + 'static {
 /// after each further pause, 32 at most. Or it takes one of the other messages, by turns. Then it pauses the target for the lease.
 ///
 /// A store makes each message due when the lease ends. A claim alone is no attempt: attempts that count are counted when they are settled.
-/// are counted when they are settled.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {

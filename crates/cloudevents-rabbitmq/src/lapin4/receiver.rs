@@ -55,8 +55,8 @@ pub struct RabbitReceiverOptions {
     /// these until it settles some.
     ///
     /// Messages that wait for a handler count in the `consumer_timeout` of RabbitMQ, 30 minutes by default. So this should be few more than
-    /// the handlers that run at a time. Default: a quarter of the bound of messages in flight, but at least 256 if that bound allows it. This
-    /// is 256 by default.
+    /// the handlers that run at a time. Default: a quarter of the bound of messages in flight, but at least 256 if that bound allows it.
+    /// This is 256 by default.
     pub prefetch: Option<u16>,
     /// The queue in which a message waits for its next attempt: a queue of this type. If `None`, it waits unsettled at the receiver.
     ///
@@ -156,8 +156,8 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
 ///
 /// When the connection is lost, the receiver reconnects: see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
 /// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default. Set `consumer_timeout` above the longest
-/// outage and above [`give_up_after`](ReceiverOptions::give_up_after). RabbitMQ 4.3 does not end the connection for a quorum queue that the
-/// receiver declares.
+/// outage and above [`give_up_after`](ReceiverOptions::give_up_after). For a quorum queue that the receiver declares, RabbitMQ 4.3
+/// has a limit of 49 days.
 ///
 /// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets the policy for rejected messages.
 ///

@@ -20,7 +20,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
 /// The lists whose items are promises: page and heading.
 const LISTS: &[(&str, &str)] = &[
     ("delivery-guarantees.md", "Guarantees of `run`"),
-    ("outbox.md", "The outbox and the inbox"),
+    ("outbox.md", "The outbox"),
     ("outbox-attempts.md", "Attempts of an outbox"),
     ("outbox-operating.md", "Operating an outbox"),
     ("inbox.md", "The inbox"),
