@@ -101,8 +101,11 @@ impl Connect for Consuming {
         let made = settling
             .ask(&command("XGROUP", &["CREATE", &target.stream, &consumer.group, "0", "MKSTREAM"]))
             .await;
+        // A server without memory refuses it also for a group that is there. The next command shows that.
+        let may_exist =
+            |error: &Error| ["BUSYGROUP", "OOM"].iter().any(|code| error.detail().starts_with(code));
         if let Err(error) = made.as_ref()
-            && !error.detail().starts_with("BUSYGROUP")
+            && !may_exist(error)
         {
             return Err(error.clone());
         }

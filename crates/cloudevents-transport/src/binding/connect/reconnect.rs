@@ -19,7 +19,7 @@ pub trait Connect: Send + Sync + 'static {
     ///
     /// Errors of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) and
     /// [`Closed`](ErrorKind::Closed) end all attempts. Errors of kind [`Refused`](ErrorKind::Refused) end them
-    /// after [`Backoff::refused`]. All others are temporary.
+    /// after [`Backoff::refused`], unless they are [temporary](Error::is_temporary). All others are temporary.
     fn connect(&self, host: &Host) -> impl Future<Output = Result<Self::Connection, Error>> + Send;
 
     /// Returns the reason when the connection is lost. [`Shared`] then makes another one. The default never
@@ -181,13 +181,14 @@ impl<C: Connect> Reconnect<C> {
     }
 
     fn tries_again(&mut self, error: &Error) -> bool {
-        if error.kind() == ErrorKind::Refused {
+        // A peer without memory or free connections refuses for now.
+        if error.kind() == ErrorKind::Refused && !error.is_temporary() {
             let now = Instant::now();
             let since = *self.refused.get_or_insert(now);
             return now.saturating_duration_since(since) < self.backoff.refused;
         }
         self.refused = None;
-        is_temporary(error)
+        error.is_temporary() || is_temporary(error)
     }
 }
 
@@ -357,6 +358,16 @@ mod tests {
         assert_eq!(nowhere.open().await.unwrap_err().kind(), ErrorKind::InvalidUrl);
     }
 
+    struct Refuses(Error);
+
+    impl Connect for Refuses {
+        type Connection = ();
+
+        async fn connect(&self, _: &Host) -> Result<(), Error> {
+            Err(self.0.clone())
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_refused_login_is_tried_again_for_five_minutes() {
         let script = Script::new(vec![Some(ErrorKind::Refused); 1000]);
@@ -365,6 +376,10 @@ mod tests {
         assert_eq!(reconnect.open().await.unwrap_err().kind(), ErrorKind::Refused);
         let (took, tried) = (begun.elapsed(), script.tried().len());
         assert!((300..331).contains(&took.as_secs()) && tried > 10, "{took:?}, {tried} attempts");
+        // A peer without memory is an outage.
+        let busy = Error::new(ErrorKind::Refused).with_temporary(true);
+        let mut full = Reconnect::new(Refuses(busy), hosts("x://a/"), Backoff::default());
+        assert!(timeout(Duration::from_secs(3600), full.open()).await.is_err());
         // A successful login resets the time, and an outage in between is not a refusal.
         let script = Script::new([Some(ErrorKind::Refused), Some(ErrorKind::Disconnected), None]);
         let mut reconnect = Reconnect::new(script, hosts("x://a/"), Backoff::default());
