@@ -135,10 +135,10 @@ func decode(asked request) (object, error) {
 			return nil, err
 		}
 	case "http":
-		// As net/http hands headers over: names in their canonical form.
+		// As net/http hands headers over: names in their canonical form, values with their octets.
 		header := http.Header{}
 		for _, field := range given.Headers {
-			header.Add(field[0], strings.Trim(field[1], " \t"))
+			header.Add(field[0], strings.Trim(octetsOfLatin1(field[1]), " \t"))
 		}
 		message := cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))
 		switch message.ReadEncoding() {
@@ -420,6 +420,14 @@ func latin1(octets string) string {
 		text.WriteRune(rune(octet))
 	}
 	return text.String()
+}
+
+func octetsOfLatin1(text string) string {
+	octets := []byte{}
+	for _, r := range text {
+		octets = append(octets, byte(r))
+	}
+	return string(octets)
 }
 
 func must(err error) {

@@ -103,7 +103,7 @@ public final class Adapter {
             // As an HTTP library hands headers over: values without the white space around them, repeated ones in a list.
             var headers = new LinkedHashMap<String, List<String>>();
             for (JsonNode field : request.path("message").path("headers")) {
-                headers.computeIfAbsent(field.get(0).asText(), name -> new ArrayList<>()).add(field.get(1).asText().strip());
+                headers.computeIfAbsent(field.get(0).asText(), name -> new ArrayList<>()).add(field.get(1).asText().replaceAll("^[ \t]+|[ \t]+$", ""));
             }
             MessageReader reader = HttpMessageFactory.createReaderFromMultimap(headers, body);
             event = reader.toEvent();
