@@ -86,11 +86,15 @@ func fromAmqp(from json.RawMessage) (binding.Message, error) {
 	message := amqp.Message{Properties: &amqp.MessageProperties{}, ApplicationProperties: map[string]any{}}
 	for name, value := range given.Properties {
 		text, isText := value.(string)
-		if name != "content-type" || !isText {
-			return nil, ungiven{"message", "the adapter gives the property content-type only"}
-		}
 		symbol := amqp.AMQPSymbol(text)
-		message.Properties.ContentType = &symbol
+		switch {
+		case name == "content-type" && isText:
+			message.Properties.ContentType = &symbol
+		case name == "content-encoding" && isText:
+			message.Properties.ContentEncoding = &symbol
+		default:
+			return nil, ungiven{"message", "the adapter gives no property " + name}
+		}
 	}
 	for _, field := range given.Named {
 		var name string

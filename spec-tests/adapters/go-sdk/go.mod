@@ -3,9 +3,9 @@ module adapter
 go 1.23.0
 
 require (
-	github.com/Azure/go-amqp v0.17.0
+	github.com/Azure/go-amqp v1.4.0
 	github.com/IBM/sarama v1.45.2
-	github.com/cloudevents/sdk-go/protocol/amqp/v2 v2.15.2
+	github.com/cloudevents/sdk-go/protocol/amqp/v2 v2.16.2
 	github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2 v2.16.2
 	github.com/cloudevents/sdk-go/protocol/mqtt_paho/v2 v2.0.0-20241008145627-6bcc075b5b6c
 	github.com/cloudevents/sdk-go/v2 v2.16.2
@@ -37,3 +37,5 @@ require (
 	golang.org/x/crypto v0.41.0 // indirect
 	golang.org/x/net v0.43.0 // indirect
 )
+
+replace github.com/Azure/go-amqp => github.com/Azure/go-amqp v0.17.0

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -80,7 +81,7 @@ func start() object {
 			}
 		}
 	}
-	return object{"version": 1, "implementation": object{"name": "cloudevents (Go SDK)", "version": version, "language": "Go", "adapter": "1.3"},
+	return object{"version": 1, "implementation": object{"name": "cloudevents (Go SDK)", "version": version, "language": "Go", "adapter": "1.4"},
 		"capabilities": object{"specversions": []string{"1.0", "0.3"}, "spec": []string{"1.0.2"}, "formats": []string{"json", "json-batch"},
 			"bindings": []string{"http", "kafka", "amqp", "mqtt5"}, "ops": []string{"decode", "encode"}, "payloads": []string{"json", "text", "binary"},
 			"uncovered": []string{"nats", "websockets", "protobuf", "sql"}}}
@@ -134,10 +135,10 @@ func decode(asked request) (object, error) {
 			return nil, err
 		}
 	case "http":
-		// As net/http hands headers over: names in their canonical form.
+		// As net/http hands headers over: names in their canonical form, values with their octets.
 		header := http.Header{}
 		for _, field := range given.Headers {
-			header.Add(field[0], strings.Trim(field[1], " \t"))
+			header.Add(field[0], strings.Trim(octetsOfLatin1(field[1]), " \t"))
 		}
 		message := cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))
 		switch message.ReadEncoding() {
@@ -281,9 +282,30 @@ func encode(asked request) (object, error) {
 		if err := cehttp.WriteRequest(ctx, binding.ToMessage(&events[0]), written); err != nil {
 			return nil, err
 		}
+		if err := sendable(written); err != nil {
+			return nil, err
+		}
 		return message(written)
 	}
 	return nil, unsupported("no " + asked.Via)
+}
+
+var errNotSent = errors.New("nothing is sent")
+
+// sendable is whether the client that the SDK hands requests to takes this one: it refuses header values that HTTP does not have, such as line breaks,
+// before it connects.
+func sendable(request *http.Request) error {
+	transport := http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errNotSent }}
+	copied := request.Clone(context.Background())
+	copied.Body = http.NoBody
+	response, err := transport.RoundTrip(copied)
+	if err == nil {
+		must(response.Body.Close())
+	}
+	if errors.Is(err, errNotSent) {
+		return nil
+	}
+	return err
 }
 
 func message(written *http.Request) (object, error) {
@@ -398,6 +420,14 @@ func latin1(octets string) string {
 		text.WriteRune(rune(octet))
 	}
 	return text.String()
+}
+
+func octetsOfLatin1(text string) string {
+	octets := []byte{}
+	for _, r := range text {
+		octets = append(octets, byte(r))
+	}
+	return string(octets)
 }
 
 func must(err error) {

@@ -27,6 +27,7 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -65,7 +66,7 @@ public final class Adapter {
 
     static Object start() {
         String version = System.getProperty("sdk.version", "4.0.1");
-        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.2"),
+        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.3"),
             "capabilities", Map.of("specversions", List.of("1.0", "0.3"), "spec", List.of("1.0.2"), "formats", List.of("json", "protobuf"),
                 "bindings", List.of("http", "kafka"), "options", List.of("key"), "ops", List.of("decode", "encode"), "payloads", List.of("json", "binary"),
                 "uncovered", List.of("amqp", "xml", "sql")));
@@ -84,7 +85,7 @@ public final class Adapter {
             answer.put("unsupported", reason.getMessage());
             if (reason.input != null) answer.put("input", reason.input);
         } catch (Exception error) {
-            answer.put("error", Map.of("kind", error.getClass().getSimpleName(), "message", String.valueOf(error.getMessage())));
+            answer.put("error", new TreeMap<>(Map.of("kind", error.getClass().getSimpleName(), "message", String.valueOf(error.getMessage()))));
         }
         return answer;
     }
@@ -102,7 +103,7 @@ public final class Adapter {
             // As an HTTP library hands headers over: values without the white space around them, repeated ones in a list.
             var headers = new LinkedHashMap<String, List<String>>();
             for (JsonNode field : request.path("message").path("headers")) {
-                headers.computeIfAbsent(field.get(0).asText(), name -> new ArrayList<>()).add(field.get(1).asText().strip());
+                headers.computeIfAbsent(field.get(0).asText(), name -> new ArrayList<>()).add(field.get(1).asText().replaceAll("^[ \t]+|[ \t]+$", ""));
             }
             MessageReader reader = HttpMessageFactory.createReaderFromMultimap(headers, body);
             event = reader.toEvent();
@@ -166,6 +167,9 @@ public final class Adapter {
         var body = new byte[1][];
         var writer = HttpMessageFactory.createWriter((name, value) -> headers.add(List.of(name, value)), written -> body[0] = written);
         if (mode.equals("structured")) writer.writeStructured(event, format(format)); else writer.writeBinary(event);
+        // As the documentation of the SDK sends them. It refuses line breaks; nothing is connected to.
+        var connection = URI.create("http://localhost/").toURL().openConnection();
+        for (var field : headers) connection.setRequestProperty(field.get(0), field.get(1));
         // Headers as the octets of their text, which HTTP libraries write as UTF-8 or refuse.
         headers.replaceAll(field -> List.of(field.get(0), new String(field.get(1).getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1)));
         return Map.of("message", Map.of("headers", headers, "body", bytes(body[0] == null ? new byte[0] : body[0])));

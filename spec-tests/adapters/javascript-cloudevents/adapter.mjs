@@ -3,6 +3,7 @@
 // It answers with what the SDK does, through the SDK's public API, and decides nothing.
 
 import { Buffer, isUtf8 } from "node:buffer";
+import { validateHeaderValue } from "node:http";
 import { createRequire } from "node:module";
 import { CloudEvent, HTTP, Kafka, MQTT } from "cloudevents";
 
@@ -10,7 +11,7 @@ const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.3" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.4" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
@@ -79,46 +80,50 @@ function fromHttp(message, via) {
   return { reads: HTTP, contentType, headers, body: parsable(message.body ? octets(message.body) : Buffer.alloc(0), contentType) };
 }
 
-// The SDK takes headers as strings, each once.
-function fromKafka({ headers: fields, key, value }) {
+// The SDK takes headers as strings, and has `undefined` for one without a value. Clients have a list for one that is there several times.
+function fromKafka({ headers: fields, key: keyed, value }) {
   const headers = {};
   for (const [name, bytes] of fields) {
-    if (bytes === null || name in headers || !isUtf8(octets(bytes))) throw new Unsupported("the API takes no such header", "message");
-    headers[name] = octets(bytes).toString();
+    if (bytes !== null && !isUtf8(octets(bytes))) throw new Unsupported("the API takes headers as strings", "message");
+    addTo(headers, name, bytes === null ? undefined : octets(bytes).toString());
   }
-  const given = { headers, key: key ? octets(key).toString() : undefined, value: value ? octets(value) : value };
+  const key = keyed ? octets(keyed) : undefined;
+  const given = { headers, key: key && isUtf8(key) ? key.toString() : key, value: value ? octets(value) : value };
   return { reads: Kafka, contentType: headers["content-type"], ...given };
 }
 
+const addTo = (headers, name, value) => {
+  headers[name] = name in headers ? [headers[name], value].flat() : value;
+};
+
 function fromMqtt(message) {
-  const headers = Object.fromEntries(message["user-properties"]);
-  if (Object.keys(headers).length < message["user-properties"].length) throw new Unsupported("the API takes no property twice", "message");
+  const headers = {};
+  for (const [name, value] of message["user-properties"]) addTo(headers, name, value);
   const contentType = message["content-type"];
   const body = parsable(octets(message.payload), contentType ?? "");
   return { reads: MQTT, contentType, PUBLISH: { "Content Type": contentType }, headers, body };
 }
 
 const WRITTEN = {
-  kafka: ({ headers, key, value }) => ({
+  kafka: ({ headers, key, value }, jsonValue) => ({
     key: key === undefined ? null : tagOctets(bytesOfValue(key)),
-    headers: strings(headers).map(([name, text]) => [name, tagOctets(Buffer.from(text))]),
-    value: value === undefined ? null : tagOctets(bytesOfValue(value)),
+    headers: present(headers).map(([name, value]) => [name, tagOctets(ArrayBuffer.isView(value) ? bytesOf(value) : Buffer.from(String(value)))]),
+    value: value === undefined ? null : tagOctets(bytesOfValue(value, jsonValue)),
   }),
-  mqtt5: ({ PUBLISH, headers, payload }) => ({
+  mqtt5: ({ PUBLISH, headers, payload }, jsonValue) => ({
     "content-type": PUBLISH["Content Type"],
-    "user-properties": strings(headers),
-    payload: tagOctets(payload === undefined ? Buffer.alloc(0) : bytesOfValue(payload)),
+    "user-properties": present(headers).map(([name, value]) => [name, String(value)]),
+    payload: tagOctets(payload === undefined ? Buffer.alloc(0) : bytesOfValue(payload, jsonValue)),
   }),
 };
 
-// What has no value is not sent; what is no string yet becomes one.
-const strings = (headers) =>
-  Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+// What has no value is not sent. Of what is no string yet, clients make one (MQTT.js), or send the bytes that it is (KafkaJS).
+const present = (headers) => Object.entries(headers).filter(([, value]) => value !== undefined);
 
-// The SDK leaves it to the program to serialize objects.
-function bytesOfValue(value) {
+// The bindings of Kafka and MQTT leave it to the program to serialize the payload: one that holds JSON values calls `JSON.stringify`, for strings, too.
+function bytesOfValue(value, jsonValue = false) {
   if (ArrayBuffer.isView(value)) return bytesOf(value);
-  return Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+  return Buffer.from(typeof value === "string" && !jsonValue ? value : JSON.stringify(value));
 }
 
 function encode({ via, mode, format = "json", options = {}, events }) {
@@ -129,13 +134,17 @@ function encode({ via, mode, format = "json", options = {}, events }) {
   const [{ specversion, attributes, data }] = events;
   const values = Object.entries(attributes).map(([name, tagged]) => [name, attribute(tagged)]);
   const members = { specversion, ...Object.fromEntries(values), ...payload(data) };
+  const structured = via === "json" || mode === "structured";
   const message = theSdk(() => {
     const event = new CloudEvent(members);
     const writes = BINDINGS[via] ?? HTTP;
-    return via === "json" || mode === "structured" ? writes.structured(event) : writes.binary(event);
+    const message = structured ? writes.structured(event) : writes.binary(event);
+    // `http.ClientRequest`, which the SDK's transport calls, refuses control characters and text beyond Latin-1.
+    if (via === "http") for (const [name, value] of Object.entries(message.headers)) validateHeaderValue(name, value);
+    return message;
   });
-  if (via in WRITTEN) return { message: WRITTEN[via](message) };
-  // What is no string yet becomes one, as it does in `http.ClientRequest`.
+  if (via in WRITTEN) return { message: WRITTEN[via](message, !structured && data !== undefined && "json" in data) };
+  // What is no string yet becomes one, as it does there.
   const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value)]);
   const body = ArrayBuffer.isView(message.body) ? bytesOf(message.body) : Buffer.from(String(message.body ?? ""));
   return { message: via === "json" ? { body: tagOctets(body) } : { headers, body: tagOctets(body) } };
@@ -209,8 +218,10 @@ function tagEvent({ specversion, data, data_base64: base64, ...attributes }, bod
 
 function tagAttribute(known, value) {
   if (Number.isInteger(value)) return { type: "Integer", value };
+  if (ArrayBuffer.isView(value)) return { type: "Binary", value: bytesOf(value).toString("base64") };
   const types = { string: known ?? "String", boolean: "Boolean" };
-  return { type: types[typeof value] ?? typeof value, value };
+  // An object, a fraction or null: of no type that CloudEvents has.
+  return typeof value in types ? { type: types[typeof value], value } : { type: "String", value: JSON.stringify(value) };
 }
 
 // `ValidationError` is `validation-error`.

@@ -4,6 +4,7 @@ It answers with what the SDK does, through the SDK's public API, and decides not
 """
 
 import base64
+import http.client
 import json
 import re
 import sys
@@ -11,7 +12,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 
-from cloudevents.core.bindings import amqp, http, kafka
+from cloudevents.core.bindings import amqp, kafka
+from cloudevents.core.bindings import http as ce_http
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v03.event import CloudEvent as CloudEventV03
 from cloudevents.core.v1.event import CloudEvent
@@ -19,7 +21,7 @@ from cloudevents.core.v1.event import CloudEvent
 START = {
     "version": 1,
     "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
-                       "adapter": "1.4"},
+                       "adapter": "1.5"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
@@ -37,7 +39,7 @@ TYPES = {
 }
 
 EVENTS = {"0.3": CloudEventV03}
-BINDINGS = {"http": http, "kafka": kafka, "amqp": amqp}
+BINDINGS = {"http": ce_http, "kafka": kafka, "amqp": amqp}
 
 
 class Unsupported(Exception):
@@ -98,7 +100,7 @@ def read_http(message, json_format):
     headers = received(message["headers"])
     try:
         with the_sdk():
-            return http.from_http_event(http.HTTPMessage(headers, octets(message.get("body") or {"text": ""})), json_format)
+            return ce_http.from_http_event(ce_http.HTTPMessage(headers, octets(message.get("body") or {"text": ""})), json_format)
     except Refused:
         if any(value.lower().startswith("application/cloudevents-batch") for value in headers.values()):
             raise Unsupported("the SDK has no batches") from None
@@ -106,10 +108,8 @@ def read_http(message, json_format):
 
 
 def read_kafka(message, json_format):
-    """As a client hands records over: bytes, and None for null. The SDK takes headers in a dict."""
+    """As a client hands records over: bytes, and None for null. The SDK takes headers in a dict, which `dict` makes of the pairs that clients have."""
     headers = {name: value and octets(value) for name, value in message["headers"]}
-    if len(headers) != len(message["headers"]):
-        raise Unsupported("the API takes no header twice", "message")
     key, value = (message.get(name) and octets(message[name]) for name in ("key", "value"))
     with the_sdk():
         return kafka.from_kafka_event(kafka.KafkaMessage(headers, key, value), json_format)
@@ -143,13 +143,23 @@ def amqp_typed(value):
 
 def written(via, message):
     if via == "http":
-        return {"headers": list(message.headers.items()), "body": tagged_octets(message.body)}
+        return {"headers": sendable(message.headers), "body": tagged_octets(message.body)}
     if via == "kafka":
         key = message.key.encode() if isinstance(message.key, str) else message.key
         return {"key": None if key is None else tagged_octets(key), "value": tagged_octets(message.value),
                 "headers": [[name, tagged_octets(value)] for name, value in message.headers.items()]}
     return {"properties": message.properties, "body": {"data": [tagged_octets(message.application_data)]},
             "application-properties": [[name, amqp_typed(value)] for name, value in message.application_properties.items()]}
+
+
+def sendable(headers):
+    """Headers as `http.client` sends them, to which requests and urllib3 hand them over: it refuses line breaks, and text beyond Latin-1."""
+    connection = http.client.HTTPConnection("localhost")  # it connects when the headers end, and they do not
+    connection.putrequest("POST", "/", skip_host=True, skip_accept_encoding=True)
+    with the_sdk():
+        for name, value in headers.items():
+            connection.putheader(name, value)
+    return list(headers.items())
 
 
 def encode(request):
@@ -227,17 +237,22 @@ def tagged_event(event, is_text):
     attributes, data = dict(event.get_attributes()), event.get_data()
     answer = {"specversion": attributes.pop("specversion")}
     types = TYPES[answer["specversion"]]
-    answer["attributes"] = {name: tagged_attribute(types, name, value) for name, value in attributes.items()}
+    # None is what the SDK returns for an attribute that is not there, and what it leaves out of headers.
+    answer["attributes"] = {name: tagged_attribute(types, name, value) for name, value in attributes.items() if value is not None}
     content_type = attributes.get("datacontenttype") or JSONFormat.DEFAULT_CONTENT_TYPE
     if isinstance(data, bytes):
         answer["data"] = {"binary": base64.b64encode(data).decode()}
     elif isinstance(data, str) and (is_text or not JSONFormat.JSON_CONTENT_TYPE_PATTERN.match(str(content_type))):
         answer["data"] = {"text": data}
-    elif data in (float("inf"), float("-inf")):  # beyond the range of doubles; JSON cannot write it
-        answer["data"] = {"json": "1e999" if data > 0 else "-1e999"}
     elif data is not None:
-        answer["data"] = {"json": json.dumps(data, separators=(",", ":"))}
+        answer["data"] = {"json": json_text(data)}
     return answer
+
+
+def json_text(value):
+    """The JSON of a value. What `json.dumps` writes as Infinity, outside of strings, is beyond the range of doubles; JSON cannot write it."""
+    text = json.dumps(value, separators=(",", ":"))
+    return re.sub(r'"(?:\\.|[^"\\])*"|Infinity', lambda part: "1e999" if part[0] == "Infinity" else part[0], text)
 
 
 def tagged_attribute(types, name, value):
@@ -246,7 +261,9 @@ def tagged_attribute(types, name, value):
     if isinstance(value, bytes):
         return {"type": "Binary", "value": base64.b64encode(value).decode()}
     kinds = {str: types.get(name, "String"), bool: "Boolean", int: "Integer"}
-    return {"type": kinds.get(type(value), type(value).__name__), "value": value}
+    if type(value) not in kinds:  # a fraction, a list or a map: of no type that CloudEvents has
+        return {"type": "String", "value": json_text(value)}
+    return {"type": kinds[type(value)], "value": value}
 
 
 def refusal(error):

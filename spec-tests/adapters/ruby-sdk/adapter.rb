@@ -8,11 +8,12 @@ require "base64"
 require "cloud_events"
 require "cloud_events/version"
 require "json"
+require "net/http"
 require "stringio"
 
 START = {
   version: 1,
-  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.1" },
+  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.2" },
   capabilities: {
     specversions: ["1.0", "0.3"], spec: ["1.0.2"], formats: ["json", "json-batch"], bindings: ["http", "kafka"],
     ops: ["decode", "encode"], payloads: ["json", "text", "binary"]
@@ -45,6 +46,9 @@ def decode(request)
     content_type = STRUCTURED.fetch(request["via"])
     decoded = HTTP.decode_event({ "REQUEST_METHOD" => "POST", "CONTENT_TYPE" => content_type, "rack.input" => StringIO.new(octets(message["body"])) })
   when "http"
+    # Rack has one name for ce_id and ce-id, so that the SDK cannot be given the former. Servers leave it out, or take it for the latter.
+    raise Ungiven.new("Rack has no header with an underscore", "message") if message["headers"].any? { |name, _| name.match?(/\Ace_/i) }
+
     env = rack(message["headers"], octets(message["body"]))
     mode = "binary" if env.key?("HTTP_CE_SPECVERSION")
     decoded = HTTP.decode_event(env)
@@ -74,6 +78,7 @@ def encode(request)
   when "json", "json-batch" then { message: { body: bytes(HTTP.encode_event(given, structured_format: true).last) } }
   when "http"
     headers, body = HTTP.encode_event(given, structured_format: structured)
+    Net::HTTP::Post.new("/", headers) # It refuses line breaks.
     fields = headers.map { |name, value| [name, value.dup.force_encoding("ISO-8859-1").encode("UTF-8")] }
     { message: { headers: fields, body: bytes(body.to_s) } }
   when "kafka"
@@ -108,11 +113,8 @@ def rack(headers, body)
 end
 
 def event(from)
-  attributes = from["attributes"].to_h do |name, tagged|
-    raise Ungiven.new("the SDK has no binary attributes", name) if tagged["type"] == "Binary"
-
-    [name, tagged["value"]]
-  end
+  # A Binary is given as its canonical string, base64, as the SDK holds every attribute as text.
+  attributes = from["attributes"].transform_values { |tagged| tagged["value"] }
   attributes["specversion"] = from["specversion"]
   CloudEvents::Event.create(spec_version: from["specversion"], set_attributes: attributes.merge(payload(from)))
 end
@@ -142,7 +144,10 @@ def tagged(event, mode, via)
   data, type = event.data, event.data_content_type
   json = type && (type.subtype_base == "json" || type.subtype_format == "json")
   decoded = event.is_a?(CloudEvents::Event::V1) ? event.data_decoded? : mode != "binary"
-  if json && decoded && !(data.nil? && event.is_a?(CloudEvents::Event::V0))
+  if data.is_a?(String) && json && decoded && data.encoding == Encoding::BINARY
+    # What JSON text is parsed into is UTF-8: these are the bytes of data_base64.
+    shown[:data] = { binary: Base64.strict_encode64(data) }
+  elsif json && decoded && !(data.nil? && event.is_a?(CloudEvents::Event::V0))
     # What the SDK keeps encoded has the digits that the decoded value may have lost.
     shown[:data] = { json: (event.data_encoded if event.respond_to?(:data_encoded)) || JSON.dump(data) }
     # Beyond the range of doubles; JSON cannot write it.
