@@ -1,6 +1,6 @@
 //! Attempts at something, since the last one that succeeded.
 
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 /// How long attempts go on without a success before they count as standing still.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// How long a failure counts that comes again after a lock. Locks of minutes are usual.
+const AGAIN: Duration = Duration::from_secs(600);
 
 /// A streak of attempts without a success.
 #[derive(Debug, Default)]
@@ -63,9 +66,19 @@ impl Streak {
         (waits || lasted && is_now).then(|| failed.map(|(_, error)| error.clone()))
     }
 
-    /// Whether attempts have gone on for long without a success. An attempt that runs is something to try.
+    /// Whether attempts have gone on for long without a success, if an attempt that runs is something to try. A failure of something other
+    /// than the connection counts for long: what failed comes again after the time of its lock.
     pub(crate) fn is_long_now(&self) -> Option<Option<Error>> {
-        let runs = self.seen().running > 0;
+        let seen = self.seen();
+        let lasts = |at: Instant| seen.begun.is_some_and(|begun| at.saturating_duration_since(begun) >= LONG);
+        if let Some((at, error)) = seen.failed.as_ref().filter(|(at, _)| lasts(*at)) {
+            let stays = if error.kind() == ErrorKind::Disconnected { LONG } else { AGAIN };
+            if at.elapsed() < stays {
+                return Some(Some(error.clone()));
+            }
+        }
+        let runs = seen.running > 0;
+        drop(seen);
         self.is_long(runs.then_some(Duration::MAX))
     }
 
@@ -107,8 +120,31 @@ impl Drop for Attempt<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_core::ErrorKind;
     use tokio::time::advance;
+
+    /// As settlements of a message that comes again after its lock of two minutes.
+    #[tokio::test(start_paused = true)]
+    async fn failures_minutes_apart_are_long_if_none_between_succeeds() {
+        let streak = Streak::default();
+        streak.begin(HERE).failed(&error());
+        advance(2 * LONG).await;
+        assert!(streak.is_long_now().is_none());
+        for _ in 0..3 {
+            streak.begin(HERE).failed(&error());
+            for _ in 0..4 {
+                assert!(streak.is_long_now().is_some());
+                advance(LONG / 2).await;
+            }
+        }
+        streak.begin(HERE).succeeded();
+        assert!(streak.is_long_now().is_none());
+        streak.begin(HERE).failed(&error());
+        advance(LONG).await;
+        streak.begin(HERE).failed(&error());
+        assert!(streak.is_long_now().is_some());
+        advance(AGAIN).await;
+        assert!(streak.is_long_now().is_none()); // nothing comes any more
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
     const HERE: Option<Duration> = Some(Duration::MAX);

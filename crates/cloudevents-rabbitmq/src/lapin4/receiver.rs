@@ -22,10 +22,6 @@ use cloudevents_transport::{
 use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::{Arc, Once};
 
-/// How many messages the broker sends ahead at least, as far as so many may be in flight. With more, a message waits longer for a handler
-/// than `consumer_timeout`, if a handler takes seconds.
-const AHEAD: u16 = 256;
-
 /// Options of a [`receiver`].
 ///
 /// ```
@@ -54,9 +50,8 @@ pub struct RabbitReceiverOptions {
     /// The most unsettled messages that the broker sends. The URL option `prefetch` takes precedence. A program gets no more messages than
     /// these until it settles some.
     ///
-    /// Messages that wait for a handler count in the `consumer_timeout` of RabbitMQ, 30 minutes by default. So this should be few more than
-    /// the handlers that run at a time. Default: a quarter of the bound of messages in flight, but at least 256 if that bound allows it.
-    /// This is 256 by default.
+    /// Messages that wait for a handler count in the `consumer_timeout` of RabbitMQ, 30 minutes by default. With a backlog, let this times
+    /// the time of a handler, divided by the handlers at a time, be less. Default: the bound of messages in flight.
     pub prefetch: Option<u16>,
     /// The queue in which a message waits for its next attempt: a queue of this type. If `None`, it waits unsettled at the receiver.
     ///
@@ -206,7 +201,7 @@ async fn connect(endpoint: Endpoint, options: RabbitReceiverOptions) -> Result<R
     let receiver = options.receiver.with_url(&endpoint)?;
     let in_flight = receiver.in_flight;
     let bound = u16::try_from(in_flight.messages).unwrap_or(u16::MAX);
-    let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or_else(|| ahead(bound)).max(1);
+    let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
     let rejected = options.queue;
     let is_decided = rejected.is_decided();
     // Only the broker knows the bindings of an exchange.
@@ -249,19 +244,4 @@ async fn connect(endpoint: Endpoint, options: RabbitReceiverOptions) -> Result<R
     let room = Room::new(in_flight, usize::from(prefetch));
     let intake = QueueReceiver::open(reconnect, room, rejected).await?;
     Ok(Receiver::new(intake, receiver))
-}
-
-/// How many messages the broker sends ahead, if so many may be in flight.
-fn ahead(bound: u16) -> u16 {
-    (bound / 4).max(AHEAD).min(bound)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_messages_are_sent_ahead() {
-        assert_eq!([0, 1, 100, 256, 1024, 4000, u16::MAX].map(ahead), [0, 1, 100, 256, 256, 1000, 16383]);
-    }
 }

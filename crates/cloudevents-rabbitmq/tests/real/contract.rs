@@ -44,8 +44,6 @@ impl Venue for Place {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = RabbitReceiverOptions::from(options);
         options.declare = Some(self.queues);
-        // The contract holds a thousand messages, and the default is 256.
-        options.prefetch = options.prefetch.or(u16::try_from(options.receiver.in_flight.messages).ok());
         receiver(&format!("{}?queue={}&reject=broker", self.server, self.queue), options).await
     }
 

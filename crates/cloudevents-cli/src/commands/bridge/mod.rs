@@ -28,6 +28,7 @@ use serde_json::json;
 use std::{
     collections::HashSet,
     fmt::Write as _,
+    future::ready,
     path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
@@ -35,7 +36,7 @@ use std::{
 };
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
-    time::{interval, sleep},
+    time::{interval, sleep, timeout},
 };
 
 /// Move events from one URL to another, and lose none.
@@ -189,6 +190,9 @@ impl Unstored {
 /// Lines that wait to be printed. More lines are left out: printing must not hold up the bridge.
 const LINES: usize = 1024;
 
+/// How long a bridge that is ended while it opens its ends waits for them.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// The pauses between two attempts to open both ends with settings that were read again: the first pause, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -300,12 +304,21 @@ async fn run_once(
     let open = || open::open(settings, *left, console, observer.clone(), on_refusal.clone(), reports.clone());
     // An end that is away, or does not know a new password yet, may come back. Settings that held before have no other mistake.
     let is_away = |status| held.is_some() && (status != Status::Usage || !is_new);
-    let opened = tokio::select! {
-        biased;
-        () = interrupt.asked() => return Ok(None),
-        // The first ones are those to go back to, and so are opened in any case.
-        newer = reread.next(None, console), if held.is_some() => return Ok(Some(newer)),
-        opened = patiently(open, is_away, console) => opened,
+    let opened = {
+        let mut opening = pin!(patiently(open, is_away, console));
+        tokio::select! {
+            biased;
+            () = interrupt.asked() => {
+                // A source may have answered with a message, which goes back.
+                if let Ok(Ok(opened)) = timeout(FAREWELL, opening).await {
+                    let _ = opened.bridge.run().until(ready(())).await;
+                }
+                return Ok(None);
+            }
+            // The first ones are those to go back to, and so are opened in any case.
+            newer = reread.next(None, console), if held.is_some() => return Ok(Some(newer)),
+            opened = &mut opening => opened,
+        }
     };
     let opened = match (opened, &*held) {
         (Ok(opened), _) => opened,
@@ -325,6 +338,7 @@ async fn run_once(
     let status = bridge.status();
     if let Err(failure) = operate::serve_at(serving, config.metrics, &status).await {
         if is_first {
+            let _ = bridge.run().until(ready(())).await; // its messages go back
             return Err(failure);
         }
         let report = Report::warning(failure.message()).kind("metrics");

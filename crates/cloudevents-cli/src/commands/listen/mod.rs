@@ -150,7 +150,7 @@ pub(crate) struct Listen {
     #[command(flatten)]
     lenient_catalog: LenientCatalog,
     /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many
-    /// messages as the bounds in flight allow: 1,024, and 256 of RabbitMQ (`prefetch`). The broker may count a delivery.
+    /// messages as the bounds in flight allow: 1,024. The broker may count a delivery.
     #[arg(long)]
     peek: bool,
     #[command(flatten)]

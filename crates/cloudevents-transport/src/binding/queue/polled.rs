@@ -112,12 +112,15 @@ impl<R: Requests> Polled<R> {
     /// Creates it with a first request, which does not wait for messages, and keeps a message that it brings. Without an answer, there is
     /// no connection: a peer may answer everything else.
     ///
-    /// Errors are those of [`Requests::receive`]. Throttling and its like are none.
+    /// Errors are those of [`Requests::receive`]. After throttling and its like, it makes a few more requests.
     pub async fn open(requests: R) -> Result<Self, Error> {
         let mut polled = Self::new(requests);
-        polled.begin_receive(1, Duration::ZERO);
-        polled.answer().await?;
-        Ok(polled)
+        loop {
+            polled.begin_receive(1, Duration::ZERO);
+            polled.answer().await?;
+            let Some(again) = polled.again.take() else { return Ok(polled) };
+            sleep_until(again).await;
+        }
     }
 
     fn new(requests: R) -> Self {
@@ -630,15 +633,19 @@ mod tests {
     /// A peer may answer everything but the requests for messages.
     #[tokio::test(start_paused = true)]
     async fn it_opens_with_an_answer_to_the_first_request_and_keeps_its_message() {
+        let throttled = || Error::new(ErrorKind::Refused).with_temporary(true);
         for kind in [ErrorKind::Timeout, ErrorKind::Disconnected, ErrorKind::Refused] {
             let fake = Fake::default();
             fake.state().fails.push_back(Error::new(kind));
             assert_eq!(Polled::open(fake).await.unwrap_err().kind(), kind);
         }
         let fake = Fake::default();
+        fake.state().fails.extend((0..5).map(|_| throttled()));
+        assert!(Polled::open(fake).await.unwrap_err().is_temporary());
+        let fake = Fake::default();
         fake.put(2);
-        fake.state().fails.push_back(Error::new(ErrorKind::Refused).with_temporary(true));
-        let mut source = Polled::open(fake.clone()).await.unwrap(); // throttled
+        fake.state().fails.extend([throttled(), throttled()]);
+        let mut source = Polled::open(fake.clone()).await.unwrap();
         source.allow(room(2, 1 << 20)).await.unwrap();
         assert_eq!(take(&mut source, 2).await, [1, 2]);
         let begun = Instant::now();

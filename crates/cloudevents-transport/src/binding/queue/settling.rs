@@ -343,11 +343,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 fn follow(outcome: Outcome, settlements: Arc<Streak>, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
     match outcome.decided() {
         Some(result) => {
-            settlements.begin(None).ended(result);
+            settlements.begin(Some(Duration::MAX)).ended(result);
             then(result.clone());
         }
         None => drop(tokio::spawn(async move {
-            let attempt = settlements.begin(None);
+            let attempt = settlements.begin(Some(Duration::MAX));
             let result = outcome.await;
             attempt.ended(&result);
             then(result);
