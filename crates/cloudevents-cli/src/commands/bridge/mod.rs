@@ -6,6 +6,7 @@ mod open;
 mod operate;
 mod reread;
 mod summary;
+mod told;
 
 use crate::{
     commands::{dropped, refusals, suggested, systems::SystemOptions},
@@ -32,12 +33,13 @@ use std::{
     path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{interval, sleep, timeout},
 };
+use told::{LastReason, LastRefusal};
 
 /// Move events from one URL to another, and lose none.
 ///
@@ -460,39 +462,6 @@ async fn run_once(
             Ok(reloaded)
         }
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
-    }
-}
-
-/// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.
-#[derive(Default)]
-struct LastRefusal(Option<(String, Instant)>);
-
-impl LastRefusal {
-    fn tell(&mut self, error: &Error, console: &Console) {
-        let why = words(error);
-        let is_told = |(last, at): &(String, Instant)| *last == why && at.elapsed() < Duration::from_secs(60);
-        if !self.0.as_ref().is_some_and(is_told) {
-            console.report(&refusals::warning(error));
-            self.0 = Some((why, Instant::now()));
-        }
-    }
-}
-
-/// The last reason for which messages or their dead letters failed. It is reported once, not for each message and attempt.
-#[derive(Default)]
-struct LastReason(Mutex<Option<String>>);
-
-impl LastReason {
-    fn is_news(&self, error: &Error) -> bool {
-        let why = words(error);
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = last.as_ref() != Some(&why);
-        *last = Some(why);
-        is_news
-    }
-
-    fn end(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -1,0 +1,42 @@
+//! Reasons that were reported, so that each is reported once.
+
+use super::words;
+use crate::{commands::refusals, console::Console};
+use cloudevents_kit::Error;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.
+#[derive(Default)]
+pub(super) struct LastRefusal(Option<(String, Instant)>);
+
+impl LastRefusal {
+    pub(super) fn tell(&mut self, error: &Error, console: &Console) {
+        let why = words(error);
+        let is_told = |(last, at): &(String, Instant)| *last == why && at.elapsed() < Duration::from_secs(60);
+        if !self.0.as_ref().is_some_and(is_told) {
+            console.report(&refusals::warning(error));
+            self.0 = Some((why, Instant::now()));
+        }
+    }
+}
+
+/// The last reason for which messages or their dead letters failed. It is reported once, not for each message and attempt.
+#[derive(Default)]
+pub(super) struct LastReason(Mutex<Option<String>>);
+
+impl LastReason {
+    pub(super) fn is_news(&self, error: &Error) -> bool {
+        let why = words(error);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = last.as_ref() != Some(&why);
+        *last = Some(why);
+        is_news
+    }
+
+    pub(super) fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
