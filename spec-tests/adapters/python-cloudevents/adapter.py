@@ -222,6 +222,10 @@ def attribute(name, tagged):
     return base64.b64decode(value) if kind == "Binary" else value
 
 
+def no_json(constant):
+    raise ValueError(f"{constant} is a number of Python, and no JSON")
+
+
 def payload(tagged, is_body):
     """The SDK takes `dict`, `str`, `bytes` and None, which is no payload. Only a `dict` becomes JSON in a body, where a `str` is the text to be written."""
     if tagged is None:
@@ -229,7 +233,7 @@ def payload(tagged, is_body):
     [(kind, value)] = tagged.items()
     if kind == "json":
         try:
-            read = json.loads(value)
+            read = json.loads(value, parse_constant=no_json)
         except ValueError:
             raise Unsupported("no value of Python is this payload: it is not JSON", "data") from None
         if is_body and not isinstance(read, dict):
