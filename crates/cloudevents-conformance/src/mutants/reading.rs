@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::MutantProfile::{Base, Should, Strict};
 use super::edit::{
-    add_attribute, add_header, change_body, change_document, content_type, each_value, events, headers,
-    is_json_document, is_op, is_percent_encoded, message, name, percent_decoded, reads_from, reads_via,
-    refuse, set_content_type,
+    add_attribute, add_header, change_body, change_document, content_type, each_attribute, each_value,
+    events, headers, is_json_document, is_op, is_percent_encoded, message, name, percent_decoded, reads_from,
+    reads_via, refuse, set_content_type,
 };
 use super::{CRASH, Mutant};
 
