@@ -2,7 +2,7 @@
 """Writes a text to send to the maintainers of an SDK: letters.py NAME RUN.ndjson > ../../docs/conformance/letters/NAME.md
 
 RUN.ndjson is what `ce conformance run --ndjson` wrote. letters.json says which causes are sent: a heading, one case, the sentence of the specification
-that decides it, and where in the SDK it seems to be. Only what the run has as a failure is written. A cause is left out where the specification can be
+that decides it, and where in the SDK it seems to be; `differs` is a pattern for the difference that is shown, if it is not the first. Only what the run has as a failure is written. A cause is left out where the specification can be
 read otherwise, and where it is a matter of security.
 
 letters.py --check [SPEC.git]: each case is there, is judged in the base profile and fails by the list of its SDK, and each clause is there. With a clone
@@ -16,7 +16,7 @@ import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from report import ROOT, HERE, cases, clauses, link
+from report import ROOT, HERE, cases, clauses, link, told
 
 TAG = "ce@v1.0.2"
 LETTERS = json.loads((HERE / "letters.json").read_text(encoding="utf-8"))
@@ -65,9 +65,9 @@ def present(text):
     return re.sub(r'"[0-9a-f]{8}-[0-9a-f-]{27}"', '"(a new UUID)"', text)
 
 
-def difference(found, case):
-    """What came and what is right, at the first difference."""
-    first = (found.get("differences") or [{}])[0]
+def difference(found, case, which):
+    """What came and what is right, at the first difference that fits the pattern."""
+    first = next((each for each in found.get("differences") or [] if re.search(which, told(each))), {})
     received = json.loads(found["received"]) if found.get("received", "").startswith("{") else {}
     if "result" in received and first.get("wanted") == "an error":
         return present(compact(received["result"])), "an error"
@@ -103,7 +103,7 @@ def write(name, path):
         one, case, rule = found.get(cause["case"]), known[cause["case"]], rules[cause["clause"]]
         if one is None:
             sys.exit(f"{name}: {cause['case']} does not fail in this run")
-        got, wanted = difference(one, case)
+        got, wanted = difference(one, case, cause.get("differs", ""))
         print(f"## {cause['heading']}\n")
         print(f"> {cause['line']}\n>\n> [{rule['document'].rsplit('/', 1)[-1]}, {rule['section']}]({link(rule, ['1.0.2'])})\n")
         verb = "read from" if case["request"]["op"] == "decode" else "written to"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the report for the maintainers of an SDK: report.py FOLDER RUN.ndjson > FOLDER/report.md
 
-RUN.ndjson is what `ce conformance run --ndjson` wrote. repairs.json says how the faults of an SDK show: a case belongs to the first of which each
-member of `is` that is there fits. `op` and `via` are those of the request; `path`, `wanted` and `got` are regular expressions for the first difference,
-`input` one for the request, and `raw` one for the answer. Patterns of ids are none of them: a fault is what differs, not where the case stands. Nor are
+RUN.ndjson is what `ce conformance run --ndjson` wrote. repairs.json says how the faults of an SDK show: a case belongs to that of which each
+member of `is` that is there fits. The report fails where a case fits two, and where no case fits a fault. `op` and `via` are those of the request; `path`, `wanted` and `got` are regular expressions for the first difference,
+`input` one for the request, and `raw` one for the answer. `any` is one for any difference: its path, what is wanted and what came, with a space between. Patterns of ids are none of them: a fault is what differs, not where the case stands. Nor are
 decodes and encodes ever together. What belongs to no fault is listed at the end by its cause.
 
 report.py --check reads repairs.json: each fault has one operation, a clause that there is, and the words of the SDK for the repair.
@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SPEC = "https://github.com/cloudevents/spec/blob"
-PARTS = ("op", "via", "path", "wanted", "got", "input", "raw")
+PARTS = ("op", "via", "path", "wanted", "got", "input", "raw", "any")
 
 
 def clauses():
@@ -42,6 +42,10 @@ def via(request):
     return request.get("via") or request.get("from", {}).get("via")
 
 
+def told(difference):
+    return " ".join(difference.get(part, "") for part in ("path", "wanted", "got"))
+
+
 def belongs(one, fault, known):
     request = known[one["id"]]["request"]
     first = (one.get("differences") or [{}])[0]
@@ -50,7 +54,9 @@ def belongs(one, fault, known):
     wanted = fault["is"]
     if wanted["op"] != request["op"] or wanted.get("via", via(request)) != via(request):
         return False
-    return all(re.search(wanted[part], text[part], re.DOTALL) for part in PARTS[2:] if part in wanted)
+    if "any" in wanted and not any(re.search(wanted["any"], told(each)) for each in one.get("differences") or []):
+        return False
+    return all(re.search(wanted[part], text[part], re.DOTALL) for part in text if part in wanted)
 
 
 def short(text):
@@ -77,8 +83,9 @@ def rule(clause, revisions, line=None):
     return f"- {where}: " + (f"\"{line}\"" if line else f"{clause['requirement']} ({clause['level']})")
 
 
-def first_difference(one):
-    found = one.get("differences") or []
+def first_difference(one, which=""):
+    """The first difference that fits the pattern."""
+    found = [each for each in one.get("differences") or [] if re.search(which, told(each))]
     if not found:
         return one.get("breakdown", {}).get("detail", cause(one))
     first = found[0]
@@ -97,7 +104,7 @@ def section(fault, found, known, rules, revisions):
     else:
         for clause in (rules[name] for name in case["clauses"] if set(revisions) & set(rules[name].get("revisions", revisions))):
             print(rule(clause, revisions))
-    print(f"\n```text\ninput     {short(case['request'])}\ndiffers   {first_difference(example)}\n```\n")
+    print(f"\n```text\ninput     {short(case['request'])}\ndiffers   {first_difference(example, fault['is'].get('any', ''))}\n```\n")
     print(f"*Repair:* {fault['repair']}\n")
     if len(found) > 1:
         print("<details><summary>All</summary>\n\n" + ", ".join(f"`{one['id']}`" for one in found) + "\n\n</details>\n")
@@ -124,13 +131,16 @@ def main():
     start, known, rules = lines[0], cases(), clauses()
     wrong = [line for line in lines if line["type"] == "case" and is_wrong(line)]
     who = start["implementation"]
-    groups = []
     number = len(wrong)
-    for fault in json.loads((HERE / "repairs.json").read_text(encoding="utf-8"))[folder.name]:
-        found = [one for one in wrong if belongs(one, fault, known)]
-        if found:
-            groups.append((fault, found))
-            wrong = [one for one in wrong if one not in found]
+    groups = [(fault, [one for one in wrong if belongs(one, fault, known)]) for fault in json.loads((HERE / "repairs.json").read_text(encoding="utf-8"))[folder.name]]
+    for one in wrong:
+        fits = [fault["fault"] for fault, found in groups if one in found]
+        if len(fits) > 1:
+            sys.exit(f"{one['id']} fits several faults: {'; '.join(fits)}")
+    for fault, found in groups:
+        if not found:
+            sys.exit(f"no case fits the fault: {fault['fault']}")
+    wrong = [one for one in wrong if not any(one in found for _, found in groups)]
     print(f"# {who['name']} {who['version']}: what the conformance suite found\n")
     print(f"{number} cases fail, of {len(groups)} causes{f' and {len(wrong)} others' if wrong else ''}. Each cause has an input, the line of the "
           "specification, what came, and a repair. Each input is a request of the testee protocol; `ce conformance show ID` explains a case. If a case asks for "

@@ -111,8 +111,10 @@ NO_VALUE = re.compile(r"kafka/binary-decode/null-(?:id|source|specversion|type)$
 # A header value of Kafka that is not UTF-8, which a reader may know how to undo: that values are UTF-8 binds producers.
 NOT_UTF8 = re.compile(r"kafka/binary-decode/value-amqp-encoded$")
 
-# Nothing but that an event without a time is written without one: the producer may set it (CE-time-c).
-UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$")
+# Nothing but that an event without a time is written or read without one: "this attribute MAY be set to some other time (such as the current time) by the CloudEvents
+# producer" (CE-time-c), and no sentence says that a receiver must not. Cases about another subject have a time.
+UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$|core/required-attributes/minimal$|core/optional-attributes/(?:without-time|null-time)$|kafka/structured/without-time$"
+                     r"|(?:http|kafka|mqtt|nats|rabbitmq)/binary-decode/(?:required-attributes|time-absent-stays-absent)$")
 
 # The order of the members of a case.
 ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "disputed", "request", "expect", "compare", "note"]
@@ -189,6 +191,7 @@ def case(one, area):
         one["expect"] = reported_as_it_stood(one)
         one["expect"] = name_left_out(one)
         one["expect"] = text_kept(one)
+        one["expect"] = key_as_attribute(one)
         one["expect"] = duplicates_left_out(one["expect"])
     one["expect"] = value_left_out(one)
     one["expect"] = nothing_to_write(one)
@@ -251,6 +254,31 @@ def case(one, area):
     for fault in faults(one):
         raise AssertionError(f"{one['id']}: {fault}")
     return {name: one[name] for name in ORDER if name in one}
+
+
+# ---- The key of a record
+
+
+def key_as_attribute(one):
+    """The outcomes, and those of a reader of Kafka that makes `partitionkey` of the key where no header says it: 3.1 is about keys that are written, and that attributes are
+    "mapped to and from" headers (3.2.3) does not say what a reader does with a key. Octets that are no text may stay octets, or stand in the way (CE-Type-System-f)."""
+    request, found = one["request"], one["expect"]
+    key = request["message"].get("key") if request["via"] == "kafka" and isinstance(request["message"], dict) else None
+    if not key or is_lenient(request):
+        return found
+    if any("partitionkey" in event["attributes"] for outcome in found for event in outcome.get("result", {}).get("events", [])):
+        return found  # a header says it, or the outcomes are here
+    added = {"type": "String", "value": key["text"]} if "text" in key else {"type": "Binary", "value": key["base64"]}
+    more = []
+    for outcome in found:
+        events = outcome.get("result", {}).get("events", [])
+        if events:
+            events = [{**event, "attributes": {**event["attributes"], "partitionkey": added}} for event in events]
+            more.append({**outcome, "result": {**outcome["result"], "events": events}})
+    refusal = [{"error": {}}] if more and "base64" in key and not any(map(is_refusal, found)) else []
+    if more:
+        one["policy"] = True
+    return [*found, *more, *refusal]
 
 
 # ---- What only one revision says

@@ -158,7 +158,8 @@ public final class Adapter {
 
     static Object encode(JsonNode request) throws Exception {
         String via = request.path("via").asText(), mode = request.path("mode").asText("binary"), format = request.path("format").asText("json");
-        if (request.path("events").size() != 1 || mode.equals("batched")) throw new Unsupported("the SDK has no batches", "events");
+        if (mode.equals("batched")) throw new Unsupported("the SDK has no batches", "events");
+        if (request.path("events").size() != 1) throw new Unsupported("the API takes one event", "events");
         CloudEvent event = build(request.path("events").get(0));
         if (FORMATS.containsKey(via)) return Map.of("message", Map.of("body", bytes(format(via).serialize(event))));
         if (via.equals("kafka") && FORMATS.containsKey(format)) return Map.of("message", record(request, event, mode, format));

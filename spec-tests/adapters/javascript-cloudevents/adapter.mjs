@@ -11,7 +11,7 @@ const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.4" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.5" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
@@ -129,8 +129,8 @@ function bytesOfValue(value, jsonValue = false) {
 function encode({ via, mode, format = "json", options = {}, events }) {
   if (![...Object.keys(BINDINGS), ...Object.keys(MEDIA_TYPES)].includes(via) || format !== "json" || Object.keys(options).length > 0)
     throw new Unsupported("no such binding, format or option");
-  if (via === "json-batch" || mode === "batched" || events.length !== 1)
-    throw new Unsupported("the SDK writes no batches", "events");
+  if (via === "json-batch" || mode === "batched") throw new Unsupported("the SDK writes no batches", "events");
+  if (events.length !== 1) throw new Unsupported("the API takes one event", "events");
   const [{ specversion, attributes, data }] = events;
   const values = Object.entries(attributes).map(([name, tagged]) => [name, attribute(tagged)]);
   const members = { specversion, ...Object.fromEntries(values), ...payload(data) };

@@ -21,7 +21,7 @@ from cloudevents.core.v1.event import CloudEvent
 START = {
     "version": 1,
     "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
-                       "adapter": "1.5"},
+                       "adapter": "1.6"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
@@ -171,9 +171,11 @@ def encode(request):
         options["key_mapper"] = lambda event: octets(key)
     if request.get("options"):
         raise Unsupported("no such option")
-    if mode not in ("binary", "structured") or len(events) != 1:
-        raise Unsupported("the SDK has no batches", "events")
-    specversion, data = events[0]["specversion"], payload(events[0].get("data"))
+    if mode not in ("binary", "structured"):
+        raise Unsupported("the SDK has no batches")
+    if len(events) != 1:
+        raise Unsupported("the API takes one event", "events")
+    specversion, data = events[0]["specversion"], payload(events[0].get("data"), via != "json" and mode == "binary")
     attributes = {name: attribute(name, tagged) for name, tagged in events[0]["attributes"].items()}
     with the_sdk():
         event = EVENTS.get(specversion, CloudEvent)({**attributes, "specversion": specversion}, data)
@@ -220,14 +222,25 @@ def attribute(name, tagged):
     return base64.b64decode(value) if kind == "Binary" else value
 
 
-def payload(tagged):
-    [(kind, value)] = (tagged or {"json": "null"}).items()  # the SDK has None for `null` and for no payload
+def no_json(constant):
+    raise ValueError(f"{constant} is a number of Python, and no JSON")
+
+
+def payload(tagged, is_body):
+    """The SDK takes `dict`, `str`, `bytes` and None, which is no payload. Only a `dict` becomes JSON in a body, where a `str` is the text to be written."""
+    if tagged is None:
+        return None
+    [(kind, value)] = tagged.items()
     if kind == "json":
-        # The SDK takes values.
         try:
-            return json.loads(value)
+            read = json.loads(value, parse_constant=no_json)
         except ValueError:
             raise Unsupported("no value of Python is this payload: it is not JSON", "data") from None
+        if is_body and not isinstance(read, dict):
+            return value.encode()
+        if read is None:
+            raise Unsupported("None is no payload", "data")
+        return read
     if kind not in ("text", "binary"):
         raise Unsupported(f"no payloads of the kind {kind}")
     return base64.b64decode(value) if kind == "binary" else value

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::MutantProfile::{Base, Should, Strict};
 use super::edit::{
-    add_attribute, add_header, change_body, change_document, content_type, each_value, events, headers,
-    is_json_document, is_op, is_percent_encoded, message, name, percent_decoded, reads_from, reads_via,
-    refuse, set_content_type,
+    add_attribute, add_header, change_body, change_document, content_type, each_attribute, each_value,
+    events, headers, is_json_document, is_op, is_percent_encoded, message, name, percent_decoded, reads_from,
+    reads_via, refuse, set_content_type,
 };
 use super::{CRASH, Mutant};
 
@@ -73,14 +73,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         Base,
         |request| invented(request, "specversion", "1.0"),
     ),
-    Mutant::of_answer(
-        "read-invents-a-time",
-        &["core", "http", "kafka", "amqp", "protobuf"],
-        Base,
-        |_, answer| {
-            add_attribute(answer, "time", "Timestamp", "2026-01-01T00:00:00Z");
-        },
-    ),
+    // Elsewhere, cases without a time are of the profile `verbatim`: no sentence forbids a receiver to set one.
+    Mutant::of_answer("read-invents-a-time", &["protobuf"], Base, |_, answer| {
+        add_attribute(answer, "time", "Timestamp", "2026-01-01T00:00:00Z");
+    }),
     Mutant::of_answer(
         "read-invents-a-content-type",
         &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml"],
@@ -367,11 +363,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
             events(answer).for_each(|event| drop(event.insert("data".to_owned(), json!({"binary": ""}))));
         }
     }),
-    Mutant::of_answer("record-key-becomes-an-attribute", &["kafka"], Base, |request, answer| {
+    Mutant::of_answer("record-key-replaces-partitionkey", &["kafka"], Base, |request, answer| {
         if reads_via(request) == "kafka"
             && let Some(key) = request["message"]["key"]["text"].as_str()
         {
-            add_attribute(answer, "partitionkey", "String", key);
+            each_attribute(answer, |name, attribute| {
+                if name == "partitionkey" {
+                    attribute.insert("value".to_owned(), json!(key));
+                }
+                true
+            });
         }
     }),
     Mutant::of_answer("null-header-crashes", &["kafka"], Base, |request, answer| {
