@@ -39,7 +39,7 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{interval, sleep, timeout},
 };
-use told::{LastReason, LastRefusal};
+use told::{LastReason, LastRefusal, words};
 
 /// Move events from one URL to another, and lose none.
 ///
@@ -556,12 +556,6 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
         Some(help) => report.help(help),
         None => report,
     });
-}
-
-/// An error without its code, as the report has one of its own.
-fn words(error: &Error) -> String {
-    let text = error.to_string();
-    text.strip_suffix(&format!(" [{}]", error.kind().code())).unwrap_or(&text).to_owned()
 }
 
 /// Names a message by its place and the id of the event, without its payload.

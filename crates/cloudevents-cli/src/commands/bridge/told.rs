@@ -1,6 +1,5 @@
 //! Reasons that were reported, so that each is reported once.
 
-use super::words;
 use crate::{commands::refusals, console::Console};
 use cloudevents_kit::Error;
 use std::{
@@ -39,4 +38,10 @@ impl LastReason {
     pub(super) fn end(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// An error without its code, as the report has one of its own.
+pub(super) fn words(error: &Error) -> String {
+    let text = error.to_string();
+    text.strip_suffix(&format!(" [{}]", error.kind().code())).unwrap_or(&text).to_owned()
 }
