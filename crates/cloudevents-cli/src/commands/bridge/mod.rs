@@ -20,7 +20,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    ContentMode, DecodeOptions, Error, Leniency, Peer, Repair,
+    ContentMode, DecodeOptions, Leniency, Peer, Repair,
     transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate},
 };
 use open::Settings;
