@@ -46,16 +46,17 @@ const TABLES: [(&str, &str, usize); 3] = [
     (
         "Loss and duplicates",
         "\
-A restart may also fail the sends that are under way: send these messages again. The sender makes no duplicates, but most protocols deliver a message
-[at least once](delivery.md#at-least-once). An [inbox](inbox.md) skips the second delivery.",
+A restart may also fail the sends that are under way: send these messages again. The broker may already have such a message, so this can make a
+duplicate. The sender itself sends no message twice. Most protocols deliver [at least once](delivery.md#at-least-once). An [inbox](inbox.md) skips the
+second delivery.",
         3,
     ),
     (
         "Order, retries and rejection",
         "\
-Over every protocol except HTTP, a retry becomes a rejection at attempt `attempts` (10 by default). [`run`](delivery-attempts.md) counts only some
-failures. A retried message of a group of SQS or pgmq may come later, except in `run` with `in_order(OrderBy::Key)`. The program chooses among the
-places of rejected messages.",
+The columns *Order* and *Retry* are about `Delivery::retry`. It becomes a rejection at attempt `attempts` (10 by default), except over HTTP.
+[`run`](delivery-attempts.md) holds a message until its next attempt, except over HTTP, and counts only some failures. A retried message of a group of
+SQS or pgmq may come later, except in `run` with `in_order(OrderBy::Key)`. The program chooses among the places of rejected messages.",
         4,
     ),
     (
@@ -85,7 +86,7 @@ const QUESTIONS: [Question; 10] = [
                 "if stream in memory, or `max_deliver`",
                 "nothing is lost from a stream that is stored in files",
             ),
-            ("if QoS 0, no `client`, lost session", "nothing is lost on three conditions"),
+            ("if QoS 0, no `client`, or state not on disk", "nothing is lost on three conditions"),
             ("if not `appendfsync always`", "with `appendfsync always`, nothing is lost"),
             ("no", "confirmed messages stay"),
             ("if the queue is unlogged", "committed messages stay, unless the queue is unlogged"),
@@ -208,7 +209,10 @@ const QUESTIONS: [Question; 10] = [
                 "A rebalance waits for a handler for `rebalance-wait` (10 s)",
             ),
             ("if the broker or `lock` allows", "as long as the broker lets a receiver hold a message"),
-            ("if below `consumer_timeout` (30 minutes)", "has a limit of 30 minutes by default"),
+            (
+                "if wait and handler are below `consumer_timeout` (30 minutes)",
+                "has a limit of 30 minutes by default",
+            ),
             ("yes", "has no limit"),
             ("yes", "has no limit"),
             ("yes", "has no limit"),
