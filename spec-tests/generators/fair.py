@@ -2008,6 +2008,13 @@ def faults(one):
         yield "a title that does not say that the input may be refused"
     if one["level"] == "SHOULD" and one["clauses"] and all(strong(clause, "MUST") for clause in one["clauses"]) and not RECOMMENDED.search(one.get("note", "")):
         yield "a case of SHOULD whose clauses are all of MUST: its level is MUST, or another document recommends it, which the note says"
+    if one["level"] == "MUST" and one["clauses"] and not any(strong(clause, "MUST") for clause in one["clauses"]):
+        yield "a case of MUST that cites no MUST"
+    if request["op"] == "decode" and request["via"] == "http" and "HTTP-3.1.3.2-f" in one["clauses"] and all(re.fullmatch(r'"[^%]*"|[^"%+]*', value) for _, value in request["message"]["headers"]):
+        yield "a clause on percent-decoding (HTTP-3.1.3.2-f), and nothing is escaped: of quotation marks is HTTP-3.1.3.2-e"
+    # What is implied of a content type is a SHOULD: a case of MUST proves another clause, and does not fail by this one.
+    if one["level"] == "MUST" and {"JSON-3.1.2-i", "CE-datacontenttype-d"} & set(one["clauses"]) and not any(is_refusal(outcome) for outcome in one["expect"]):
+        yield "a case of MUST that cites what a JSON content type is implied by, which is a SHOULD"
     # The SHOULD of an opt-in mapper is about the one for partitionkey. Another may be there by default: that there is no key is never more than a MAY.
     if not any(side.get("options", {}).get("key") for side in (request, request.get("to", {}))) and (one["level"] != "MAY" or not any(clause.startswith("KAFKA-3.1-") for clause in one["clauses"])) and has_key(one):
         yield "a key of Kafka in what is written, which a key mapper may take from anywhere (section 3.1)"
