@@ -16,7 +16,7 @@ import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from report import ROOT, HERE, cases, clauses, link, told
+from report import ROOT, HERE, cases, clauses, link, plain, told
 
 TAG = "ce@v1.0.2"
 LETTERS = json.loads((HERE / "letters.json").read_text(encoding="utf-8"))
@@ -114,11 +114,6 @@ def write(name, path):
         if "place" in cause:
             print(f"{cause['place']}\n")
         print(f"Case: `ce conformance show {cause['case']}`\n")
-
-
-def plain(text):
-    """Words only: no markdown of links and emphasis, and no line breaks."""
-    return re.sub(r"\s+", " ", re.sub(r"[`_*\\]", "", re.sub(r"\[([^\]]*)\](\[[^\]]*\]|\([^)]*\))", r"\1", text))).strip()
 
 
 def check(spec):

@@ -199,6 +199,8 @@ def case(one, area):
     one["expect"] = empty_payload_written(one)
     one["expect"] = either_case_of_hexadecimals(one)
     one["expect"] = native_values(one)
+    one["expect"] = strings_in_json(one)
+    one["expect"] = batch_not_written(one)
     one["expect"] = implied_content_type_written(one)
     one["expect"] = content_type_without_payload(one)
     one["expect"] = content_type_beside(one)
@@ -827,6 +829,37 @@ def implied_content_type_written(one):
         if other["result"]["message"] not in [one.get("result", {}).get("message") for one in found]:
             found.append(other)
     return found
+
+
+def strings_in_json(one):
+    """The outcomes of an event that is written in the JSON format, and those that have its Integers and Booleans in extensions as their canonical strings: "Attribute values MAY be presented as native
+    types or canonical strings" (CE-Type-System-n). Who holds them all as strings writes strings, as who reads them may, and the string says the same (erratum 17)."""
+    request, found = one["request"], list(one["expect"])
+    held = [{name: typed["value"] for name, typed in event["attributes"].items() if typed["type"] in ("Integer", "Boolean") and name not in SPECIFIED}
+            for event in request.get("events", [])]
+    if request["op"] != "encode" or not any(held) or "verbatim" in one.get("flags", []):
+        return found
+    for outcome in one["expect"]:
+        if json_document({"via": request["via"], "message": outcome.get("result", {}).get("message")}) is None:
+            continue
+        other = json.loads(json.dumps(outcome))
+        for message, name in bodies(other["result"]):
+            [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
+            document = json.loads(holder["text"])
+            for event, values in zip(document if isinstance(document, list) else [document], held):
+                event.update({name: json.dumps(value) for name, value in values.items() if event.get(name) == value})
+            holder["text"] = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        if other not in found:
+            found.append(other)
+    return found
+
+
+def batch_not_written(one):
+    """The outcomes, and a refusal to write a batch in the JSON format: "a valid implementation of the JSON Format doesn't need to support it" (section 4), so that who reads batches may write none. In a
+    binding, a mode is what an API may be without."""
+    request = one["request"]
+    declined = any(is_refusal(outcome) for outcome in one["expect"])
+    return one["expect"] if declined or request["op"] != "encode" or request["via"] != "json-batch" else [*one["expect"], {"error": {}}]
 
 
 def bodies(value):
@@ -1975,6 +2008,13 @@ def faults(one):
         yield "a title that does not say that the input may be refused"
     if one["level"] == "SHOULD" and one["clauses"] and all(strong(clause, "MUST") for clause in one["clauses"]) and not RECOMMENDED.search(one.get("note", "")):
         yield "a case of SHOULD whose clauses are all of MUST: its level is MUST, or another document recommends it, which the note says"
+    if one["level"] == "MUST" and one["clauses"] and not any(strong(clause, "MUST") for clause in one["clauses"]):
+        yield "a case of MUST that cites no MUST"
+    if request["op"] == "decode" and request["via"] == "http" and "HTTP-3.1.3.2-f" in one["clauses"] and all(re.fullmatch(r'"[^%]*"|[^"%+]*', value) for _, value in request["message"]["headers"]):
+        yield "a clause on percent-decoding (HTTP-3.1.3.2-f), and nothing is escaped: of quotation marks is HTTP-3.1.3.2-e"
+    # What is implied of a content type is a SHOULD: a case of MUST proves another clause, and does not fail by this one.
+    if one["level"] == "MUST" and {"JSON-3.1.2-i", "CE-datacontenttype-d"} & set(one["clauses"]) and not any(is_refusal(outcome) for outcome in one["expect"]):
+        yield "a case of MUST that cites what a JSON content type is implied by, which is a SHOULD"
     # The SHOULD of an opt-in mapper is about the one for partitionkey. Another may be there by default: that there is no key is never more than a MAY.
     if not any(side.get("options", {}).get("key") for side in (request, request.get("to", {}))) and (one["level"] != "MAY" or not any(clause.startswith("KAFKA-3.1-") for clause in one["clauses"])) and has_key(one):
         yield "a key of Kafka in what is written, which a key mapper may take from anywhere (section 3.1)"

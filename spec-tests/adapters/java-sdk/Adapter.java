@@ -66,7 +66,7 @@ public final class Adapter {
 
     static Object start() {
         String version = System.getProperty("sdk.version", "4.0.1");
-        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.3"),
+        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.4"),
             "capabilities", Map.of("specversions", List.of("1.0", "0.3"), "spec", List.of("1.0.2"), "formats", List.of("json", "protobuf"),
                 "bindings", List.of("http", "kafka"), "options", List.of("key"), "ops", List.of("decode", "encode"), "payloads", List.of("json", "binary"),
                 "uncovered", List.of("amqp", "xml", "sql")));
@@ -158,7 +158,7 @@ public final class Adapter {
 
     static Object encode(JsonNode request) throws Exception {
         String via = request.path("via").asText(), mode = request.path("mode").asText("binary"), format = request.path("format").asText("json");
-        if (mode.equals("batched")) throw new Unsupported("the SDK has no batches", "events");
+        if (mode.equals("batched")) throw new Unsupported("the SDK has no batches", "mode");
         if (request.path("events").size() != 1) throw new Unsupported("the API takes one event", "events");
         CloudEvent event = build(request.path("events").get(0));
         if (FORMATS.containsKey(via)) return Map.of("message", Map.of("body", bytes(format(via).serialize(event))));

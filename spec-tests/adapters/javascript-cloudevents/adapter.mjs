@@ -11,7 +11,7 @@ const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.5" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.6" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
@@ -129,7 +129,7 @@ function bytesOfValue(value, jsonValue = false) {
 function encode({ via, mode, format = "json", options = {}, events }) {
   if (![...Object.keys(BINDINGS), ...Object.keys(MEDIA_TYPES)].includes(via) || format !== "json" || Object.keys(options).length > 0)
     throw new Unsupported("no such binding, format or option");
-  if (via === "json-batch" || mode === "batched") throw new Unsupported("the SDK writes no batches", "events");
+  if (via === "json-batch" || mode === "batched") throw new Unsupported("the SDK writes no batches", "mode");
   if (events.length !== 1) throw new Unsupported("the API takes one event", "events");
   const [{ specversion, attributes, data }] = events;
   const values = Object.entries(attributes).map(([name, tagged]) => [name, attribute(tagged)]);

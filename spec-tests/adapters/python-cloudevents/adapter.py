@@ -21,7 +21,7 @@ from cloudevents.core.v1.event import CloudEvent
 START = {
     "version": 1,
     "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
-                       "adapter": "1.6"},
+                       "adapter": "1.7"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
@@ -172,7 +172,7 @@ def encode(request):
     if request.get("options"):
         raise Unsupported("no such option")
     if mode not in ("binary", "structured"):
-        raise Unsupported("the SDK has no batches")
+        raise Unsupported("the SDK has no batches", "mode")
     if len(events) != 1:
         raise Unsupported("the API takes one event", "events")
     specversion, data = events[0]["specversion"], payload(events[0].get("data"), via != "json" and mode == "binary")

@@ -13,7 +13,7 @@ require "stringio"
 
 START = {
   version: 1,
-  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.3" },
+  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.4" },
   capabilities: {
     specversions: ["1.0", "0.3"], spec: ["1.0.2"], formats: ["json", "json-batch"], bindings: ["http", "kafka"],
     ops: ["decode", "encode"], payloads: ["json", "text", "binary"]
@@ -83,7 +83,7 @@ def encode(request)
     fields = headers.map { |name, value| [name, value.dup.force_encoding("ISO-8859-1").encode("UTF-8")] }
     { message: { headers: fields, body: bytes(body.to_s) } }
   when "kafka"
-    raise Unsupported, "no batches" if batched
+    raise Ungiven.new("the SDK has no batches of Kafka", "mode") if batched
 
     record = KAFKA.encode_event(given, structured_format: structured)
     fields = record[:headers].map { |name, value| [name, bytes(value)] }
