@@ -13,7 +13,7 @@ require "stringio"
 
 START = {
   version: 1,
-  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.4" },
+  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.5" },
   capabilities: {
     specversions: ["1.0", "0.3"], spec: ["1.0.2"], formats: ["json", "json-batch"], bindings: ["http", "kafka"],
     ops: ["decode", "encode"], payloads: ["json", "text", "binary"]
@@ -138,9 +138,18 @@ TYPES = {
   "1.0" => { "source" => "URI-reference", "dataschema" => "URI", "time" => "Timestamp" }
 }.freeze
 
+# Octets that are no text are shown as octets, as they are for payloads. Of what the SDK calls UTF-8 and is not, JSON can only have the rest.
+def attribute(type, value)
+  text = value.dup.force_encoding("UTF-8")
+  return { type: "Binary", value: Base64.strict_encode64(value) } if value.encoding == Encoding::BINARY && !text.valid_encoding?
+
+  { type: type, value: text.scrub }
+end
+
 def tagged(event, mode, via)
   held = event.to_h.except("specversion", "data", "data_encoded")
-  attributes = held.to_h { |name, value| [name, { type: TYPES[event.is_a?(CloudEvents::Event::V1) ? "1.0" : "0.3"].fetch(name, "String"), value: value.dup.force_encoding("UTF-8").scrub }] }
+  types = TYPES[event.is_a?(CloudEvents::Event::V1) ? "1.0" : "0.3"]
+  attributes = held.to_h { |name, value| [name, attribute(types.fetch(name, "String"), value)] }
   shown = { specversion: event.spec_version, attributes: attributes }
   data, type = event.data, event.data_content_type
   json = type && (type.subtype_base == "json" || type.subtype_format == "json")
