@@ -11,7 +11,7 @@ const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.6" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.7" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
@@ -205,6 +205,15 @@ function payload(tagged = {}) {
 // A string that is the body as it came was not read out of JSON, whatever the content type.
 const isBody = (data, body) => body !== undefined && body !== null && Buffer.from(data).equals(Buffer.from(body));
 
+// The JSON of a value. `JSON.stringify` writes what is beyond the range of doubles as null, and -0 as 0.
+function jsonOf(value) {
+  if (value === Infinity || value === -Infinity) return value > 0 ? "1e999" : "-1e999";
+  if (Object.is(value, -0)) return "-0";
+  if (Array.isArray(value)) return `[${value.map(jsonOf)}]`;
+  if (value === null || typeof value !== "object" || "toJSON" in value) return JSON.stringify(value);
+  return `{${Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${jsonOf(member)}`)}}`;
+}
+
 function tagEvent({ specversion, data, data_base64: base64, ...attributes }, body) {
   const event = { specversion, attributes: {} };
   for (const [name, value] of Object.entries(attributes))
@@ -212,7 +221,7 @@ function tagEvent({ specversion, data, data_base64: base64, ...attributes }, bod
   const json = isJson(attributes.datacontenttype ?? "application/json");
   if (base64 !== undefined) event.data = { binary: base64 };
   else if (typeof data === "string" && (!json || isBody(data, body))) event.data = { text: data };
-  else if (data !== undefined) event.data = { json: JSON.stringify(data) };
+  else if (data !== undefined) event.data = { json: jsonOf(data) };
   return event;
 }
 
