@@ -20,10 +20,14 @@ pub(crate) struct Streak(Mutex<Seen>);
 #[derive(Debug, Default)]
 struct Seen {
     running: usize,
+    /// Since when there has been a running attempt without a break.
+    resumed: Option<Instant>,
     /// When the first attempt was begun that no success has followed.
     begun: Option<Instant>,
     /// When the last one failed, and why, unless one has succeeded since.
     failed: Option<(Instant, Error)>,
+    /// How many have failed since then.
+    failures: u32,
 }
 
 /// An attempt that runs. One that is dropped, or ends otherwise, shows nothing.
@@ -40,7 +44,10 @@ impl Streak {
         if seen.running == 0
             && seen.failed.as_ref().is_some_and(|(at, _)| is_old(now.saturating_duration_since(*at)))
         {
-            (seen.begun, seen.failed) = (None, None);
+            (seen.begun, seen.failed, seen.failures) = (None, None, 0);
+        }
+        if seen.running == 0 {
+            seen.resumed = Some(now);
         }
         seen.running = seen.running.saturating_add(1);
         seen.begun.get_or_insert(now);
@@ -72,14 +79,15 @@ impl Streak {
         let seen = self.seen();
         let lasts = |at: Instant| seen.begun.is_some_and(|begun| at.saturating_duration_since(begun) >= LONG);
         if let Some((at, error)) = seen.failed.as_ref().filter(|(at, _)| lasts(*at)) {
-            let stays = if error.kind() == ErrorKind::Disconnected { LONG } else { AGAIN };
+            // Two may be of two messages that are gone.
+            let comes_again = error.kind() != ErrorKind::Disconnected && seen.failures > 2;
+            let stays = if comes_again { AGAIN } else { LONG };
             if at.elapsed() < stays {
                 return Some(Some(error.clone()));
             }
         }
-        let runs = seen.running > 0;
-        drop(seen);
-        self.is_long(runs.then_some(Duration::MAX))
+        let hangs = seen.running > 0 && seen.resumed.max(seen.begun).is_some_and(|at| at.elapsed() >= LONG);
+        hangs.then(|| seen.failed.as_ref().map(|(_, error)| error.clone()))
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -90,7 +98,7 @@ impl Streak {
 impl Attempt<'_> {
     pub(crate) fn succeeded(self) {
         let mut seen = self.0.seen();
-        seen.failed = None;
+        (seen.failed, seen.failures) = (None, 0);
         // Others may hang.
         seen.begun = (seen.running > 1).then(Instant::now);
     }
@@ -103,7 +111,9 @@ impl Attempt<'_> {
     }
 
     pub(crate) fn failed(self, error: &Error) {
-        self.0.seen().failed = Some((Instant::now(), error.clone()));
+        let mut seen = self.0.seen();
+        seen.failed = Some((Instant::now(), error.clone()));
+        seen.failures = seen.failures.saturating_add(1);
     }
 }
 
@@ -129,6 +139,10 @@ mod tests {
         streak.begin(HERE).failed(&error());
         advance(2 * LONG).await;
         assert!(streak.is_long_now().is_none());
+        streak.begin(HERE).failed(&error());
+        assert!(streak.is_long_now().is_some());
+        advance(2 * LONG).await;
+        assert!(streak.is_long_now().is_none());
         for _ in 0..3 {
             streak.begin(HERE).failed(&error());
             for _ in 0..4 {
@@ -142,8 +156,15 @@ mod tests {
         advance(LONG).await;
         streak.begin(HERE).failed(&error());
         assert!(streak.is_long_now().is_some());
-        advance(AGAIN).await;
+        advance(LONG).await;
         assert!(streak.is_long_now().is_none()); // nothing comes any more
+        let slow = streak.begin(HERE);
+        advance(LONG / 2).await;
+        assert!(streak.is_long_now().is_none());
+        advance(LONG / 2).await;
+        assert!(streak.is_long_now().is_some());
+        slow.succeeded();
+        assert!(streak.is_long_now().is_none());
     }
 
     const SECOND: Duration = Duration::from_secs(1);
