@@ -1,13 +1,24 @@
 //! Behaviour of a queue beyond the contract: credit, confirms, lost connections.
 
 use crate::{event, events, id};
-use cloudevents_core::{DecodeOptions, ErrorKind};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Extends, Outgoing, Receiver, ReceiverCapabilities, ReceiverOptions,
-    binding::log::LogOptions,
+    Bounds, Endpoint, Extends, Host, Outcome, Outgoing, Raw, Received, Receiver, ReceiverCapabilities,
+    ReceiverOptions, Settlement,
+    binding::{
+        connect::{Backoff, Connect, Reconnect},
+        log::LogOptions,
+        queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    },
     fake::{FakeLog, FakeQueue},
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -159,4 +170,78 @@ async fn what_is_accepted_is_renewed_until_the_queue_answers() {
     held.accept().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(queue.extended(), 2 * 6 + 4);
+}
+
+/// A source that loses its connection at its first settlement, and whose messages outlive that.
+struct Losing(Arc<Losses>);
+
+#[derive(Default)]
+struct Losses {
+    given: AtomicUsize,
+    settled: AtomicUsize,
+    extended: AtomicUsize,
+}
+
+impl Connect for Losing {
+    type Connection = Self;
+
+    async fn connect(&self, _: &Host) -> Result<Self, Error> {
+        Ok(Self(Arc::clone(&self.0)))
+    }
+}
+
+impl QueueSource for Losing {
+    type Tag = usize;
+
+    const TAGS_OUTLIVE_CONNECTIONS: bool = true;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        let mut capabilities = ReceiverCapabilities::queue();
+        capabilities.extends = Extends::Every(Duration::from_secs(30));
+        capabilities
+    }
+
+    async fn next(&mut self) -> Result<Arrived<usize>, Error> {
+        if self.0.given.load(Ordering::Relaxed) == 2 {
+            return std::future::pending().await;
+        }
+        let tag = self.0.given.fetch_add(1, Ordering::Relaxed);
+        let message = Decoded::clean(event(tag).into());
+        Ok(Arrived { received: Received::new(Ok(message), Raw::default()), tag, attempt: 1 })
+    }
+
+    fn are_alike(_: &usize, _: &usize) -> bool {
+        false
+    }
+
+    async fn settle(&mut self, _: Vec<usize>, _: Settlement) -> Result<Outcome, Error> {
+        self.0.settled.fetch_add(1, Ordering::Relaxed);
+        Err(Error::new(ErrorKind::Disconnected))
+    }
+
+    async fn extend(&mut self, tags: Vec<usize>) -> Result<(), Error> {
+        self.0.extended.fetch_add(tags.len(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn close(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The broker would not deliver them again.
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_connection_left_unsettled_is_renewed_no_more() {
+    let losses = Arc::<Losses>::default();
+    let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
+    let reconnect = Reconnect::new(Losing(Arc::clone(&losses)), hosts, Backoff::default());
+    let (room, options) = (Room::new(Bounds::default(), 10), QueueOptions::default().dropping_rejected());
+    let receiver = QueueReceiver::open(reconnect, room, options).await.unwrap();
+    let mut receiver = Receiver::new(receiver, DecodeOptions::strict());
+    let (one, other) = (receiver.next().await.unwrap().unwrap(), receiver.next().await.unwrap().unwrap());
+    let (one, other) = (one.accept(), other.accept());
+    assert!(one.await.is_err() && other.await.is_err());
+    assert_eq!(losses.settled.load(Ordering::Relaxed), 1, "the other was not settled at all");
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(losses.extended.load(Ordering::Relaxed), 0);
 }

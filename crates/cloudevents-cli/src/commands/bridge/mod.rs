@@ -311,14 +311,14 @@ async fn run_once(
         tokio::select! {
             biased;
             () = interrupt.asked() => {
-                // A source may have answered with a message, which goes back.
-                if let Ok(Ok(opened)) = timeout(FAREWELL, opening).await {
-                    let _ = opened.bridge.run().until(ready(())).await;
-                }
+                give_back(opening).await;
                 return Ok(None);
             }
             // The first ones are those to go back to, and so are opened in any case.
-            newer = reread.next(None, console), if held.is_some() => return Ok(Some(newer)),
+            newer = reread.next(None, console), if held.is_some() => {
+                give_back(opening).await;
+                return Ok(Some(newer));
+            }
             opened = &mut opening => opened,
         }
     };
@@ -462,6 +462,13 @@ async fn run_once(
             Ok(reloaded)
         }
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+    }
+}
+
+/// A source that is being opened may have answered with a message, which goes back.
+async fn give_back(opening: impl Future<Output = Result<open::Both, Failure>>) {
+    if let Ok(Ok(opened)) = timeout(FAREWELL, opening).await {
+        let _ = opened.bridge.run().until(ready(())).await;
     }
 }
 

@@ -58,7 +58,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         if !extended.is_empty()
             && let Err(error) = source.extend(extended).await
         {
-            come_again(all);
+            self.come_again(all);
             return Err(error);
         }
         self.settle_all(all, source).await
@@ -294,11 +294,19 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             let same = all.iter().position(is_other).unwrap_or(all.len()).max(1);
             let rest = all.split_off(same);
             if let Err(error) = self.settle(std::mem::replace(&mut all, rest), source).await {
-                come_again(all);
+                self.come_again(all);
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// The connection was lost before these messages were settled. If they were renewed any longer, they would not come again.
+    fn come_again(&mut self, all: Vec<Now<Tag<C>>>) {
+        for now in all {
+            self.renew_no_more(now.renewal);
+            now.resolver.resolve(Err(comes_again()));
+        }
     }
 
     /// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.
@@ -353,9 +361,4 @@ fn follow(outcome: Outcome, settlements: Arc<Streak>, then: impl FnOnce(Result<(
             then(result);
         })),
     }
-}
-
-/// The connection was lost before these messages were settled.
-fn come_again<T>(all: Vec<Now<T>>) {
-    all.into_iter().for_each(|now| now.resolver.resolve(Err(comes_again())));
 }
