@@ -199,7 +199,6 @@ def case(one, area):
     one["expect"] = empty_payload_written(one)
     one["expect"] = either_case_of_hexadecimals(one)
     one["expect"] = native_values(one)
-    one["expect"] = strings_in_json(one)
     one["expect"] = batch_not_written(one)
     one["expect"] = implied_content_type_written(one)
     one["expect"] = content_type_without_payload(one)
@@ -827,29 +826,6 @@ def implied_content_type_written(one):
         other = {**outcome, "result": {**outcome["result"], "message": {**message, kind: body}}}
         other.pop("note", None)
         if other["result"]["message"] not in [one.get("result", {}).get("message") for one in found]:
-            found.append(other)
-    return found
-
-
-def strings_in_json(one):
-    """The outcomes of an event that is written in the JSON format, and those that have its Integers and Booleans in extensions as their canonical strings: "Attribute values MAY be presented as native
-    types or canonical strings" (CE-Type-System-n). Who holds them all as strings writes strings, as who reads them may, and the string says the same (erratum 17)."""
-    request, found = one["request"], list(one["expect"])
-    held = [{name: typed["value"] for name, typed in event["attributes"].items() if typed["type"] in ("Integer", "Boolean") and name not in SPECIFIED}
-            for event in request.get("events", [])]
-    if request["op"] != "encode" or not any(held) or "verbatim" in one.get("flags", []):
-        return found
-    for outcome in one["expect"]:
-        if json_document({"via": request["via"], "message": outcome.get("result", {}).get("message")}) is None:
-            continue
-        other = json.loads(json.dumps(outcome))
-        for message, name in bodies(other["result"]):
-            [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
-            document = json.loads(holder["text"])
-            for event, values in zip(document if isinstance(document, list) else [document], held):
-                event.update({name: json.dumps(value) for name, value in values.items() if event.get(name) == value})
-            holder["text"] = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        if other not in found:
             found.append(other)
     return found
 

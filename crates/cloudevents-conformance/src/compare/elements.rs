@@ -3,7 +3,7 @@
 use crate::infoset::{self, CE, Element, Node};
 
 use super::how::{CONTENT_TYPE, How, TIME, is_of_json, is_timestamp};
-use super::{bytes, media_type};
+use super::{bytes, forms, media_type};
 
 impl How {
     /// An event in XML, or a batch of them, with the spelling of the wanted payload, and without a `time` that may be added.
@@ -21,6 +21,7 @@ impl How {
                 && self.is_attribute_alike(name, wanted, attribute)
             {
                 attribute.children.clone_from(&wanted.children);
+                attribute.attributes.clone_from(&wanted.attributes);
             }
         }
         let is_json = infoset::child(wanted, CONTENT_TYPE).is_some_and(|element| is_of_json(&element.text()));
@@ -48,8 +49,11 @@ impl How {
         got
     }
 
-    /// Whether an attribute in XML is a timestamp of the wanted instant, or the wanted media type.
+    /// Whether an attribute in XML is a timestamp of the wanted instant, the wanted media type, or the canonical string of the wanted extension.
     fn is_attribute_alike(&self, name: &str, wanted: &Element, got: &Element) -> bool {
+        if self.any_form_in_documents && forms::is_string_of(name, wanted, got) {
+            return true;
+        }
         let (is_same_type, wanted, got) = (infoset::is_of_same_type(wanted, got), wanted.text(), got.text());
         let is_alike = match name {
             CONTENT_TYPE => self.any_spelling && media_type::same(&wanted, &got),

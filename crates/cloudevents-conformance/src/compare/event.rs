@@ -11,7 +11,7 @@ use crate::tree::{
 };
 
 use super::how::{self, CONTENT_TYPE, Implied, JSON, TIME, TIMESTAMP, is_extension, is_timestamp};
-use super::{Difference, How, MOST, Path, bytes};
+use super::{Difference, How, MOST, Path, bytes, forms};
 
 /// Notes where a list of events is not the wanted one.
 pub(crate) fn diff_all(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
@@ -142,7 +142,7 @@ fn is_of_text(how: &How, wanted: &Json, got: &Json) -> bool {
             _ => text == value,
         })
     };
-    how.written_alike.contains(&of_type) && (same_text() || how::is_canonical_string(value, text))
+    how.written_alike.contains(&of_type) && (same_text() || forms::is_canonical_string(value, text))
 }
 
 /// Whether an attribute is the content type that the JSON format implies.

@@ -12,7 +12,7 @@ use crate::tree::node::Node;
 
 use super::document::Notation;
 use super::instant::Instant;
-use super::{Path, media_type};
+use super::{Path, forms, media_type};
 
 /// How answers are compared where comparing the text is not enough.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,8 @@ pub(crate) struct How {
     pub(super) null_is_none: bool,
     /// Whether an attribute may be written as its canonical string if the carrier has a type for it.
     pub(super) any_form: bool,
+    /// Whether an extension may be written as its canonical string if the format has a type for it.
+    pub(super) any_form_in_documents: bool,
 }
 
 /// The types that the text of a header may have. Headers do not say types.
@@ -144,6 +146,7 @@ impl How {
             written_alike: if verbatim { &[] } else { Self::written_alike(case) },
             null_is_none: Self::reads_avro(case),
             any_form: case.level == Level::Must,
+            any_form_in_documents: (writes || case.op() == Some("transcode")) && !verbatim && !is_exact(case),
         }
     }
 
@@ -296,7 +299,8 @@ impl How {
             }
             self.spell_payload_alike(wanted, got);
         } else if self.is_spelled_alike(name, wanted, got)
-            || self.untyped && is_extension(name) && is_canonical_string(got, wanted)
+            || self.untyped && is_extension(name) && forms::is_canonical_string(got, wanted)
+            || self.any_form_in_documents && is_extension(name) && forms::is_canonical_string(wanted, got)
         {
             got.kind = wanted.kind.clone();
         } else if let (true, Some(text), Some(other)) =
@@ -325,6 +329,14 @@ impl How {
         }
         if self.any_spelling {
             spell_content_type_alike(wanted, got);
+        }
+        if self.any_form_in_documents {
+            forms::give_types(wanted, got);
+            for name in ["attributes", "extensions"] {
+                if let (Some(wanted), Some(got)) = (wanted.get(name), got.get_mut(name)) {
+                    forms::give_types(wanted, got);
+                }
+            }
         }
         if let (Some(wanted), Some(got)) = (wanted.get("attribute"), got.get_mut("attribute")) {
             return self.spell_nodes_alike(wanted, got);
@@ -398,17 +410,6 @@ pub(super) fn is_extension(name: &str) -> bool {
     !["specversion", "id", "source", "type", "subject", "dataschema", CONTENT_TYPE, TIME].contains(&name)
 }
 
-/// Whether a text is the canonical string of an Integer or a Boolean of JSON.
-pub(super) fn is_canonical_string(value: &Json, text: &Json) -> bool {
-    let canonical = value.to_string();
-    let has_one = match value.kind {
-        Kind::Bool(_) => true,
-        Kind::Number(_) => canonical.parse::<i32>().is_ok(),
-        _ => false,
-    };
-    has_one && text.as_str() == Some(&*canonical)
-}
-
 /// The carrier of the message that a part of a request is about.
 fn carrier(side: &Map<String, Value>) -> Option<&'static Carrier> {
     Carrier::of(side.get("via")?.as_str()?)
@@ -422,6 +423,11 @@ const BINARY: &str = "binary";
 /// The release does not say that a record of Kafka without a value is an event without a payload: `KAFKA-3.2.2-b`.
 fn is_released(case: &Case, revisions: &[Revision]) -> bool {
     !(revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main))
+}
+
+/// Whether the request is one in which nothing may be lost.
+fn is_exact(case: &Case) -> bool {
+    case.request.get("exact").and_then(Value::as_bool) == Some(true)
 }
 
 /// Whether the payloads of a request's events are of this kind alone. At least one event must have a payload.

@@ -37,6 +37,13 @@ impl Instant {
         is_whole.then_some((self.minutes * 60 + self.second) * 1000 + fraction)
     }
 
+    /// Seconds since 1970, and nanoseconds of the second, if it names a whole nanosecond outside a leap second.
+    pub(crate) fn seconds_and_nanoseconds(&self) -> Option<(i64, i64)> {
+        let nanoseconds: i64 = format!("{:0<9}", self.fraction).parse().ok()?;
+        let is_whole = self.fraction.len() <= 9 && self.second < 60;
+        is_whole.then_some((self.minutes * 60 + self.second, nanoseconds))
+    }
+
     /// Seconds since 1970, if it names a whole second that is no leap second.
     pub(crate) fn whole_seconds(&self) -> Option<i64> {
         (self.fraction.is_empty() && self.second < 60).then_some(self.minutes * 60 + self.second)

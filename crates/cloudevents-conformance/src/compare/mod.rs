@@ -5,6 +5,7 @@ mod difference;
 mod document;
 mod elements;
 mod event;
+mod forms;
 mod how;
 pub(crate) mod instant;
 pub(crate) mod media_type;
