@@ -69,7 +69,7 @@ pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
         | "IncompleteSignature" => {
             refused(detail).with_help("these credentials are not known: check the environment or the profile")
         }
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+        name if name.starts_with(ENDED) || name == "RequestExpired" => {
             refused(detail).with_temporary(true).with_help("the session has ended: renew the credentials")
         }
         "AccessDenied" | "AccessDeniedException" => {
@@ -95,6 +95,16 @@ pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
         _ => refused(detail).with_temporary(temporary),
     }
 }
+
+/// The same for a receiver, which fails with a session that has ended as with a login that is refused. A sender keeps its events for a new
+/// session.
+pub(super) fn of_receiver(error: Error) -> Error {
+    let is_temporary = error.is_temporary() && !error.detail().starts_with(ENDED);
+    error.with_temporary(is_temporary)
+}
+
+/// The begin of the codes of a session that has ended.
+const ENDED: &str = "ExpiredToken";
 
 /// The message is not this receiver's any more.
 fn stale(detail: String) -> Error {

@@ -61,7 +61,7 @@ impl Connect for Consuming {
 
     async fn connect(&self, _: &Host) -> Result<Polled<Queue>, Error> {
         let wire = Wire::new(&self.target).await?;
-        wire.check().await?;
+        wire.check().await.map_err(failure::of_receiver)?;
         let requests = Arc::new(Receiving {
             queue: Arc::clone(&self.target.queue),
             decoding: self.decoding.clone(),
@@ -72,7 +72,7 @@ impl Connect for Consuming {
             hiding: Batches::start(Hides(wire.clone()), limits(SETTLING, usize::MAX)),
             wire,
         });
-        Polled::open(Queue { requests, wait: self.wait }).await
+        Polled::open(Queue { requests, wait: self.wait }).await.map_err(failure::of_receiver)
     }
 }
 

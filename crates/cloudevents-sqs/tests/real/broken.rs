@@ -51,6 +51,22 @@ async fn what_is_no_sqs_is_not_connected_to() {
     }
 }
 
+/// A session that has ended stays ended: a receiver fails as with a refused login, and a sender keeps its events for a new session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ended_session_ends_a_receiver() {
+    let server = server(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 61\r\n\r\n\
+          {\"__type\":\"com.amazon.coral.service#ExpiredTokenException\"  }",
+        false,
+    )
+    .await;
+    let error = within(receiver(&url(&server, "q", ""), strict())).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, false), "{error}");
+    assert_eq!(error.help(), Some("the session has ended: renew the credentials"));
+    let error = within(sender(&url(&server, "q", ""), sending())).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, true), "{error}");
+}
+
 /// A queue with one message, whose first requests of one kind get no answer.
 #[derive(Clone)]
 struct Silent {
