@@ -111,11 +111,6 @@ NO_VALUE = re.compile(r"kafka/binary-decode/null-(?:id|source|specversion|type)$
 # A header value of Kafka that is not UTF-8, which a reader may know how to undo: that values are UTF-8 binds producers.
 NOT_UTF8 = re.compile(r"kafka/binary-decode/value-amqp-encoded$")
 
-# Nothing but that an event without a time is written or read without one: "this attribute MAY be set to some other time (such as the current time) by the CloudEvents
-# producer" (CE-time-c), and no sentence says that a receiver must not. Cases about another subject have a time.
-UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$|core/required-attributes/minimal$|core/optional-attributes/(?:without-time|null-time)$|kafka/structured/without-time$"
-                     r"|(?:http|kafka|mqtt|nats|rabbitmq)/binary-decode/(?:required-attributes|time-absent-stays-absent)$")
-
 # The order of the members of a case.
 ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "disputed", "request", "expect", "compare", "note"]
 
@@ -2370,7 +2365,7 @@ def flags(one):
         found.add("verbatim")
     if one["request"]["op"] in ("decode", "encode", "transcode", "parse", "upgrade") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
         found.add("verbatim")
-    if UNTIMED.match(one["id"]) or SPELLED.match(one["id"]):
+    if SPELLED.match(one["id"]):
         found.add("verbatim")
     if is_lenient(one["request"]) and one.get("policy"):
         # Which repairs there are, and what they are called, is a convention of those who repair, and no more.

@@ -2,7 +2,7 @@
 
 use crate::{
     program::{Served, file},
-    webhook_gate::{STANDARD, Service, TOKEN, headers, in_front_of, post, signed},
+    webhook_gate::{STANDARD, Service, TOKEN, headers, in_front_of, post, signed, standard},
 };
 use cloudevents_kit::webhook::signature::{GitHub, HmacSignature, MessageSigner, Sign as _, SigningKey};
 use std::{fs, path::PathBuf, process::Command, time::SystemTime};
@@ -22,6 +22,39 @@ fn an_hmac_in_a_header_of_any_sender() {
     assert_eq!(seen.all("webhook-verified"), [r#"signature=hmac;key="HOOK_SECRET";number=1"#]);
     // The body shows that it comes again.
     assert_eq!((post(&gate.url, &genuine, b"{}").status, service.seen().len()), (204, 1));
+}
+
+/// A content type is not signed. No other one makes another delivery of the same body.
+#[test]
+fn a_body_under_another_content_type_is_the_same_delivery() {
+    let service = Service::start();
+    let scheme = ["--scheme", "hmac", "--hmac", "X-Sig: {hex}", "--secret", "HOOK_SECRET"];
+    let gate = in_front_of(&service.url(), "key", &scheme);
+    let partner = HmacSignature::new("x-sig", "key").unwrap();
+    for id in ["1", "2"] {
+        let event = format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t"}}"#);
+        let mut types = ["application/cloudevents+json", "application/json", "text/plain", ""];
+        types.rotate_left(usize::from(id == "2"));
+        for content_type in types {
+            let given = [("content-type", content_type)];
+            let delivery = signed(&partner, "1", &given, event.as_bytes());
+            assert_eq!(post(&gate.url, &delivery, event.as_bytes()).status, 204, "{content_type}");
+        }
+    }
+    assert_eq!(service.seen().len(), 2);
+}
+
+/// A gate that asks for no token leaves `Authorization` to others.
+#[test]
+fn an_authorization_of_another_kind_is_no_fault_without_tokens() {
+    let service = Service::start();
+    let gate = in_front_of(&service.url(), STANDARD, &["--secret-env", "HOOK_SECRET"]);
+    for (id, authorization) in [("msg_1", "key-123"), ("msg_2", "Basic c2VjcmV0")] {
+        let mut delivery = standard(id, b"{}");
+        delivery.push(("authorization".to_owned(), authorization.to_owned()));
+        let url = format!("{}?access_token=1", gate.url);
+        assert_eq!(post(&url, &delivery, b"{}").status, 204, "{authorization}");
+    }
 }
 
 #[test]

@@ -39,7 +39,8 @@ pub(crate) struct How {
     pub(super) any_escapes: bool,
     /// Which events that are read may have the content type that their format implies.
     pub(super) implied: Implied,
-    /// Whether a written event may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
+    /// Whether an event may have a `time` that the request does not have: a producer may set it (`CE-time-c`), and no sentence says that a
+    /// receiver must not.
     pub(super) may_add_time: bool,
     /// The documents of the JSON format that may state the content type that it implies, if the expected document states none.
     pub(super) may_state: Implied,
@@ -131,7 +132,7 @@ impl How {
                 (true, false) => Implied::NoBytes,
                 (true, true) => Implied::All,
             },
-            may_add_time: writes && !has_time && !verbatim,
+            may_add_time: !has_time && !verbatim,
             may_state: match (writes || case.op() == Some("transcode"), is_released(case, revisions)) {
                 (true, false) if !verbatim => Implied::NoBytes,
                 (true, true) if !verbatim => Implied::All,

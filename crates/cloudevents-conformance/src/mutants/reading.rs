@@ -3,7 +3,7 @@
 use cloudevents_vectors::Carrier;
 use serde_json::{Value, json};
 
-use super::MutantProfile::{Base, Should, Strict};
+use super::MutantProfile::{Base, Should, Strict, Verbatim};
 use super::edit::{
     add_attribute, add_header, change_body, change_document, content_type, each_attribute, each_value,
     events, headers, is_json_document, is_op, is_percent_encoded, message, name, percent_decoded, reads_from,
@@ -73,10 +73,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         Base,
         |request| invented(request, "specversion", "1.0"),
     ),
-    // Elsewhere, cases without a time are of the profile `verbatim`: no sentence forbids a receiver to set one.
-    Mutant::of_answer("read-invents-a-time", &["protobuf"], Base, |_, answer| {
-        add_attribute(answer, "time", "Timestamp", "2026-01-01T00:00:00Z");
-    }),
+    // No sentence forbids a receiver to set one.
+    Mutant::of_answer(
+        "read-invents-a-time",
+        &["http", "json", "kafka", "protobuf"],
+        Verbatim,
+        |_, answer| {
+            add_attribute(answer, "time", "Timestamp", "2026-01-01T00:00:00Z");
+        },
+    ),
     Mutant::of_answer(
         "read-invents-a-content-type",
         &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml"],

@@ -97,6 +97,10 @@ pub(super) fn key(
     match &decoded.as_ref().ok()?.value {
         Message::Batched(_) => Some(DeliveryKey::of_body(read.body())),
         Message::Binary(event) => Some(of(event, read.body())),
+        // An unsigned content type decides how the body is read. The same body under another one would have another key.
+        _ if verified.is_some_and(|verified| verified.coverage == Coverage::Body) => {
+            Some(DeliveryKey::of_body(read.body()))
+        }
         message => {
             let event = message.event(with).ok()?;
             let key = of(&event.value, read.body());

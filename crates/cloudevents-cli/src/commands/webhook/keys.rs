@@ -9,9 +9,18 @@ use std::path::Path;
 /// The value of an environment variable, or the text of a file (`@FILE`). It is not white space alone, which would be no secret.
 pub(super) fn secret(place: &str) -> Result<String, Failure> {
     let is_secret = |value: &String| !value.trim().is_empty();
+    // Such as the byte order mark of an editor, which no sender has in its secret.
+    let is_plain = |value: &String| {
+        let mut odd = value.chars().filter(|character| character.is_control() || *character == '\u{feff}');
+        odd.all(|character| matches!(character, '\r' | '\n' | '\t'))
+    };
     if let Some(path) = place.strip_prefix('@') {
         let text = input::text(Path::new(path), input::SMALL)?;
-        return Some(text).filter(is_secret).ok_or_else(|| Failure::usage(format!("`{path}` is empty")));
+        let text =
+            Some(text).filter(is_secret).ok_or_else(|| Failure::usage(format!("`{path}` is empty")))?;
+        return Some(text)
+            .filter(is_plain)
+            .ok_or_else(|| Failure::usage(format!("`{path}` has a byte order mark or a control character")));
     }
     std::env::var(place).ok().filter(is_secret).ok_or_else(|| {
         // What is no name may be the secret itself.
@@ -34,6 +43,9 @@ pub(super) fn token(place: &str) -> Result<String, Failure> {
     let mut value = secret(place)?;
     if place.starts_with('@') {
         value.truncate(value.trim_end_matches(['\r', '\n']).len());
+    }
+    if value.contains(['\r', '\n']) {
+        return Err(Failure::usage(format!("`{place}` has several lines: a token is one line")));
     }
     if value.trim() != value {
         return Err(Failure::usage(format!("the value of `{place}` begins or ends with white space")));

@@ -123,9 +123,34 @@ fn text<'a>(payload: &'a Value, name: &str) -> Option<&'a str> {
     payload.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// The event with the body as it came.
+/// The event with the body as it came. A content type that is none counts as `application/octet-stream`.
 fn with_body(event: EventBuilder, request: &Parts, body: &Bytes) -> Result<Event, Error> {
     let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or("application/octet-stream");
-    Ok(event.payload(content_type, Payload::body(body.clone())).build()?)
+    let with = |event: EventBuilder, content_type: &str| {
+        event.payload(content_type, Payload::body(body.clone())).build()
+    };
+    // A content type is not signed: one that is none must not make another event of the body.
+    if let Some(event) = content_type.and_then(|content_type| with(event.clone(), content_type).ok()) {
+        return Ok(event);
+    }
+    Ok(with(event, "application/octet-stream")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_slack_has_its_id_whatever_the_content_type_is() {
+        let body = Bytes::from_static(br#"{"type":"event_callback","event_id":"Ev1","team_id":"T1"}"#);
+        for content_type in ["application/json", "", "a b", ";", "application/json; charset=\""] {
+            let request = http::Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
+            let event = slack_event(&request.into_parts().0, &body).unwrap();
+            assert_eq!(
+                (event.id(), event.source().as_str()),
+                ("Ev1", "https://slack.com/T1"),
+                "{content_type}"
+            );
+        }
+    }
 }

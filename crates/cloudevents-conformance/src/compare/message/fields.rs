@@ -152,6 +152,9 @@ impl Field<'_> {
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("retry-after") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_delay(&got))
             }
+            ContentType::Header(_) if self.name.eq_ignore_ascii_case("webhook-allowed-rate") => {
+                matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_rate_within(&got, &wanted))
+            }
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("cache-control") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if has_directives(&got, &wanted))
             }
@@ -203,6 +206,12 @@ fn types(carrier: &Carrier) -> Option<&Types> {
 fn is_delay(text: &str) -> bool {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number || text.len() == 29 && text.ends_with(" GMT")
+}
+
+/// Whether a rate that is granted is within the wanted one. A receiver may grant less: HTTP-webhook, section 4.2.2.
+fn is_rate_within(text: &str, wanted: &str) -> bool {
+    let rate = |text: &str| text.parse::<u32>().ok().filter(|rate| *rate > 0 && rate.to_string() == text);
+    rate(text).is_some_and(|granted| wanted == "*" || rate(wanted).is_some_and(|highest| granted <= highest))
 }
 
 /// Whether a `Cache-Control` has all of these directives, among others.
