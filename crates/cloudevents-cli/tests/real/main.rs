@@ -83,6 +83,17 @@ mod output;
     feature = "kafka",
     feature = "mqtt",
     feature = "nats",
+    feature = "outbox",
+    feature = "rabbitmq",
+    feature = "tls",
+    feature = "websockets"
+))]
+mod pages;
+#[cfg(all(
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
     feature = "rabbitmq",
     feature = "websockets"
 ))]

@@ -1,7 +1,13 @@
 //! Checks of the workspace as a whole.
 
 // Helpers of tests are tests.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod chain;
 mod choose;

@@ -63,15 +63,15 @@ impl Receiver {
     /// # use cloudevents_transport::fake::FakeQueue;
     /// # async fn insert(_: &Event) -> Result<(), std::fmt::Error> { Ok(()) }
     /// # let queue = FakeQueue::new();
-    /// # queue.sender().send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+    /// # queue.sender().send(&Event::builder().id("1").source("/s").ty("t").subject("7").build()?).await?;
     /// # let receiver = queue.receiver(DecodeOptions::strict());
     /// # let ctrl_c = || tokio::time::sleep(std::time::Duration::from_millis(10));
     /// use cloudevents_core::Event;
     /// use cloudevents_transport::{Failure, OrderBy};
     ///
     /// let handle = async |event: Event| -> Result<(), Failure> {
-    ///     if event.subject() == Some("") {
-    ///         return Err(Failure::reject("the subject is empty"));
+    ///     if event.subject().is_none() {
+    ///         return Err(Failure::reject("there is no subject"));
     ///     }
     ///     insert(&event).await?;
     ///     Ok(())
