@@ -49,7 +49,8 @@ impl How {
         got
     }
 
-    /// Whether an attribute in XML is a timestamp of the wanted instant, the wanted media type, or the canonical string of the wanted extension.
+    /// Whether an attribute in XML is a timestamp of the wanted instant, the wanted media type, or the canonical string of the wanted
+    /// extension.
     fn is_attribute_alike(&self, name: &str, wanted: &Element, got: &Element) -> bool {
         if self.any_form_in_documents && forms::is_string_of(name, wanted, got) {
             return true;

@@ -1,7 +1,7 @@
 //! Extensions of documents that are written as the String that is their canonical text.
 //!
-//! "Attribute values MAY be presented as native types or canonical strings" (`CE-Type-System-n`). An implementation that holds each value as its
-//! canonical string writes Strings.
+//! "Attribute values MAY be presented as native types or canonical strings" (`CE-Type-System-n`). An implementation that holds each value
+//! as its canonical string writes Strings.
 
 use crate::infoset::{CE, Element};
 use crate::tree::json::{Json, Kind};
