@@ -1,6 +1,7 @@
 //! Bridges.
 
 mod converting;
+mod ends;
 mod letters;
 mod memory;
 mod moving;
@@ -8,4 +9,5 @@ mod redriving;
 mod simulation;
 mod slow_targets;
 mod stalling;
+mod table;
 mod world;
