@@ -7,6 +7,7 @@ mod memory;
 mod moving;
 mod redriving;
 mod simulation;
+mod situations;
 mod slow_targets;
 mod stalling;
 mod table;
