@@ -210,7 +210,7 @@ impl Situation {
         let grew: BTreeSet<_> = now
             .iter()
             .filter(|(name, value)| **value - before(name) > most(name))
-            .map(|(name, _)| name.as_str())
+            .map(|(name, _)| name.trim_start_matches("cloudevents_"))
             .collect();
         let named: BTreeSet<_> = cell.split('`').skip(1).step_by(2).collect();
         assert_eq!(grew, named, "{}", self.name);

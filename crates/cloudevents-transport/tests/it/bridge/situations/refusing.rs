@@ -92,6 +92,8 @@ async fn messages_that_are_no_events() {
             now.is_over_after(SECOND).await;
         };
         bridge.run().until(watch).await.unwrap();
+        let places = now.said().into_iter().filter(|line| line.contains("invalid event")).collect::<Vec<_>>();
+        assert!(places.iter().all(|line| line.contains("offset: Some(")), "{places:#?}");
         now.is_as_the_table_says(&[("each message", 10)]);
     }
 }
