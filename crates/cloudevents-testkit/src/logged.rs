@@ -159,7 +159,7 @@ mod tests {
         let lines = logged.lines(Level::INFO);
         let lines: Vec<_> = lines.iter().map(|line| (line.level, line.text.as_str())).collect();
         assert_eq!(lines, [(Level::INFO, "connected host=\"one\""), (Level::WARN, "lost")]);
-        assert_eq!((logged.lines(Level::WARN).len(), logged.text()), (1, "message=lost ".to_owned()));
+        assert_eq!((logged.lines(Level::WARN).len(), logged.text()), (1, "message=lost \n".to_owned()));
     }
 
     #[test]
