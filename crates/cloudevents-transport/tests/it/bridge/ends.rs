@@ -28,8 +28,10 @@ pub(super) enum Does {
     Hangs,
     TakesIts(Duration),
     /// By the id of the event, and the number of the attempt at this end, from 1 on.
-    Judges(Arc<dyn Fn(&str, usize) -> Does + Send + Sync>),
+    Judges(Arc<Judge>),
 }
+
+type Judge = dyn Fn(&str, usize) -> Does + Send + Sync;
 
 /// An end of a bridge that does as it is set.
 #[derive(Clone)]

@@ -37,6 +37,6 @@ async fn an_end_with_messages_on_their_way() {
         let late = ended.err();
         assert_eq!(late.as_ref().map(|error| error.kind()), (left > 0).then_some(ErrorKind::Timeout));
         assert!(late.is_none_or(|error| error.detail().ends_with("at the deadline: 3")));
-        now.is_as_the_table_says(&[]);
+        now.compare(&[]);
     }
 }

@@ -45,7 +45,7 @@ async fn a_place_that_answers_slowly() {
         now.is_over_after(SECOND).await;
     };
     bridge.run().until(watch).await.unwrap();
-    now.is_as_the_table_says(&[("each message", 5)]);
+    now.compare(&[("each message", 5)]);
 }
 
 /// Messages of other keys move all the time.
@@ -71,7 +71,7 @@ async fn letters_that_wait_while_others_move() {
     };
     bridge.run().until(watch).await.unwrap();
     let failed = now.grew("cloudevents_settlements_failed_total{end=\"source\"}") as usize;
-    now.is_as_the_table_says(&[("each message", 2), ("each failed letter", failed)]);
+    now.compare(&[("each message", 2), ("each failed letter", failed)]);
 }
 
 /// Nothing says that the bridge moves messages again when it does not.
@@ -103,7 +103,7 @@ async fn a_target_that_is_away_beside_letters_that_wait() {
     };
     bridge.run().until(watch).await.unwrap();
     let failed = now.grew("cloudevents_bridge_failed_total") as usize;
-    now.is_as_the_table_says(&[("each attempt", failed)]);
+    now.compare(&[("each attempt", failed)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ async fn a_redrive_with_letters_that_are_refused_again() {
     assert_eq!((from.len(), now.grew("cloudevents_bridge_all_refused_total")), (2, 2.0));
     let line = now.line("refused again");
     assert!(line.contains("bad 1 of /tests") && line.contains("403 Forbidden"), "{line}");
-    now.is_as_the_table_says(&[("each message", 2)]);
+    now.compare(&[("each message", 2)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,5 +142,5 @@ async fn a_redrive_at_its_limit() {
     let (ended, ()) = tokio::join!(bridge.run(), now.lasts(60 * SECOND));
     ended.unwrap();
     assert_eq!((from.len(), now.status.metrics().confirmed, now.status.pending()), (6, 4, 0));
-    now.is_as_the_table_says(&[]);
+    now.compare(&[]);
 }

@@ -174,7 +174,7 @@ impl Situation {
     }
 
     /// Compares everything that was seen with the row of the table. The numbers are how often lines come that come for each of something.
-    fn is_as_the_table_says(mut self, numbers: &[(&str, usize)]) {
+    fn compare(mut self, numbers: &[(&str, usize)]) {
         self.see();
         let cells = table::row(PAGE, "situation", self.name);
         self.compare_states(&cells[1], &self.ready, "200");

@@ -47,7 +47,7 @@ async fn one_message_of_many_whose_letter_is_stored() {
     assert_eq!((place.len(), now.grew("cloudevents_sent_total{end=\"dead-letters\"}")), (2, 1.0));
     let line = now.line("refused");
     assert!(line.contains("bad of /tests") && line.contains("403 Forbidden"), "{line}");
-    now.is_as_the_table_says(&[]);
+    now.compare(&[]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn one_message_of_many_that_the_source_keeps_or_drops() {
         assert_eq!((from.rejected().len(), from.len()), (kept, 0));
         let line = now.line("rejected");
         assert!(line.contains("bad of /tests") && line.contains("403 Forbidden"), "{line}");
-        now.is_as_the_table_says(&[]);
+        now.compare(&[]);
     }
 }
 
@@ -94,7 +94,7 @@ async fn messages_that_are_no_events() {
         bridge.run().until(watch).await.unwrap();
         let places = now.said().into_iter().filter(|line| line.contains("invalid event")).collect::<Vec<_>>();
         assert!(places.iter().all(|line| line.contains("offset: Some(")), "{places:#?}");
-        now.is_as_the_table_says(&[("each message", 10)]);
+        now.compare(&[("each message", 10)]);
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_message_that_circles() {
         now.is_over_after(SECOND).await;
     };
     bridge.run().until(watch).await.unwrap();
-    now.is_as_the_table_says(&[]);
+    now.compare(&[]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,5 +139,5 @@ async fn parts_that_the_target_does_not_carry() {
         sleep(SECOND).await;
     };
     bridge.run().until(watch).await.unwrap();
-    now.is_as_the_table_says(&[("each message", 10)]);
+    now.compare(&[("each message", 10)]);
 }
