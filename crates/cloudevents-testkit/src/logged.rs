@@ -13,12 +13,23 @@ use tracing_subscriber::{
 };
 
 thread_local! {
-    static LINES: RefCell<String> = const { RefCell::new(String::new()) };
+    static LINES: RefCell<Vec<Logline>> = const { RefCell::new(Vec::new()) };
     /// The first line that is no JSON with each member once.
     static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// The log at `warn` and above since the begin, of this thread, on which a test runs with its tasks.
+/// A line of the log.
+#[derive(Clone, Debug)]
+pub struct Logline {
+    /// Its level.
+    pub level: Level,
+    /// Its text, and behind it each field with its name.
+    pub text: String,
+    /// The same, with the name of the text, too.
+    all: String,
+}
+
+/// The log since the begin, of this thread, on which a test runs with its tasks.
 ///
 /// One subscriber serves all threads. With one for each test, a place in the code that another test reaches first, without a subscriber,
 /// can stay silent.
@@ -44,20 +55,35 @@ impl Logged {
         ONCE.call_once(|| drop(tracing::subscriber::set_global_default(subscriber())));
         // A place that another test reached first, while the subscriber was being set, would stay silent for good.
         tracing::callsite::rebuild_interest_cache();
-        LINES.with_borrow_mut(String::clear);
+        LINES.with_borrow_mut(Vec::clear);
         FAULT.set(None);
         Self(())
     }
 
-    /// The lines, each with its fields.
+    /// The lines at `warn` and above, each with its fields.
     ///
     /// # Panics
     ///
     /// If a line cannot be JSON: a field is there twice, or has the name of a member of every line, such as its text.
     pub fn text(&self) -> String {
+        let lines = self.lines(Level::WARN);
+        lines.iter().flat_map(|line| [line.all.as_str(), "\n"]).collect()
+    }
+
+    /// The number of lines at `info` and above.
+    pub fn count(&self) -> usize {
+        LINES.with_borrow(Vec::len)
+    }
+
+    /// The lines at this level and above, down to `info`.
+    ///
+    /// # Panics
+    ///
+    /// As [`text`](Self::text).
+    pub fn lines(&self, level: Level) -> Vec<Logline> {
         let fault = FAULT.with_borrow(Option::clone);
         assert!(fault.is_none(), "a member is there twice: {}", fault.unwrap_or_default());
-        LINES.with_borrow(String::clone)
+        LINES.with_borrow(|lines| lines.iter().filter(|line| line.level <= level).cloned().collect())
     }
 }
 
@@ -65,15 +91,14 @@ struct Lines;
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if *event.metadata().level() > Level::WARN {
+        let level = *event.metadata().level();
+        if level > Level::INFO {
             return;
         }
         let mut line = Line::default();
         event.record(&mut line);
-        LINES.with_borrow_mut(|lines| {
-            lines.push_str(&line.0);
-            lines.push('\n');
-        });
+        let Line { all, text, fields } = line;
+        LINES.with_borrow_mut(|lines| lines.push(Logline { level, text: text + &fields, all }));
     }
 }
 
@@ -96,11 +121,19 @@ impl io::Write for Strict {
 }
 
 #[derive(Default)]
-struct Line(String);
+struct Line {
+    all: String,
+    text: String,
+    fields: String,
+}
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let _ = write!(self.0, "{}={value:?} ", field.name());
+        let _ = write!(self.all, "{}={value:?} ", field.name());
+        let _ = match field.name() {
+            "message" => write!(self.text, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
     }
 }
 
@@ -116,6 +149,17 @@ mod tests {
         let logged = Logged::begin();
         careless!(message = "one", "another");
         logged.text();
+    }
+
+    #[test]
+    fn lines_have_their_levels() {
+        let logged = Logged::begin();
+        tracing::info!(host = "one", "connected");
+        tracing::warn!("lost");
+        let lines = logged.lines(Level::INFO);
+        let lines: Vec<_> = lines.iter().map(|line| (line.level, line.text.as_str())).collect();
+        assert_eq!(lines, [(Level::INFO, "connected host=\"one\""), (Level::WARN, "lost")]);
+        assert_eq!((logged.lines(Level::WARN).len(), logged.text()), (1, "message=lost \n".to_owned()));
     }
 
     #[test]

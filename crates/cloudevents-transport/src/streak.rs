@@ -13,6 +13,9 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// How long a failure counts that comes again after a lock. Locks of minutes are usual.
 const AGAIN: Duration = Duration::from_secs(600);
 
+/// Within this time after a success, one failure shows nothing about the next attempt.
+const SOON: Duration = Duration::from_secs(5);
+
 /// A streak of attempts without a success.
 #[derive(Debug, Default)]
 pub(crate) struct Streak(Mutex<Seen>);
@@ -28,11 +31,13 @@ struct Seen {
     failed: Option<(Instant, Error)>,
     /// How many have failed since then.
     failures: u32,
+    /// When the last one was begun that has succeeded.
+    succeeded: Option<Instant>,
 }
 
 /// An attempt that runs. One that is dropped, or ends otherwise, shows nothing.
 #[must_use = "dropping it ends the attempt"]
-pub(crate) struct Attempt<'a>(&'a Streak);
+pub(crate) struct Attempt<'a>(&'a Streak, Instant);
 
 impl Streak {
     /// An attempt begins. `here` is for how long there has been something to try without a break. A failure long before that shows nothing
@@ -52,12 +57,18 @@ impl Streak {
         seen.running = seen.running.saturating_add(1);
         seen.begun.get_or_insert(now);
         drop(seen);
-        Attempt(self)
+        Attempt(self, now)
     }
 
     /// Why the last attempt failed, unless one has succeeded since.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.seen().failed.as_ref().map(|(_, error)| error.clone())
+    }
+
+    /// Whether at most one has failed since another one has succeeded that was begun a moment ago.
+    pub(crate) fn has_just_succeeded(&self) -> bool {
+        let seen = self.seen();
+        seen.failures < 2 && seen.succeeded.is_some_and(|at| at.elapsed() < SOON)
     }
 
     /// Whether none has succeeded for long, as far as this is still so. `here` is for how long there has been something to try without a
@@ -98,7 +109,7 @@ impl Streak {
 impl Attempt<'_> {
     pub(crate) fn succeeded(self) {
         let mut seen = self.0.seen();
-        (seen.failed, seen.failures) = (None, 0);
+        (seen.failed, seen.failures, seen.succeeded) = (None, 0, Some(self.1));
         // Others may hang.
         seen.begun = (seen.running > 1).then(Instant::now);
     }

@@ -1,6 +1,9 @@
 //! The outcome of a message, and counters of outcomes.
 
-use crate::{Received, streak::Streak};
+use crate::{
+    Received,
+    streak::{LONG, Streak},
+};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     collections::BTreeMap,
@@ -75,8 +78,9 @@ pub struct BridgeMetrics {
     pub looped: u64,
     /// The lag: how old the last confirmed message was, by the time of the source's broker.
     ///
-    /// While messages are on their way, the time since then is added, so that the lag grows while nothing is confirmed or refused. `None`
-    /// before the first confirmed message, and for protocols without such a time.
+    /// While messages are on their way, the time since then is added, so that the lag grows while nothing is confirmed or refused. If no
+    /// message has come for a minute from a source that is connected, the lag is zero: nothing is behind. `None` before the first confirmed
+    /// message, and for protocols without such a time.
     pub lag: Option<Duration>,
 }
 
@@ -152,13 +156,18 @@ impl Tally {
         self.down.store(down, Ordering::Relaxed);
     }
 
+    /// One failure between successes shows that the target takes messages all the same.
     pub(super) fn is_down(&self) -> bool {
-        self.down.load(Ordering::Relaxed)
+        self.down.load(Ordering::Relaxed) && !self.attempts.has_just_succeeded()
     }
 
-    /// With the time for which messages have been on their way without a break.
-    pub(super) fn snapshot(&self, pending: Option<Duration>) -> BridgeMetrics {
+    /// With the time for which messages have been on their way without a break, and whether the source has no message, as far as known.
+    pub(super) fn snapshot(&self, pending: Option<Duration>, is_idle: bool) -> BridgeMetrics {
         let lag = *self.lag.lock().unwrap_or_else(PoisonError::into_inner);
+        let lag_now = |(lag, since): (Duration, Instant)| match pending {
+            None if is_idle && since.elapsed() >= LONG => Duration::ZERO,
+            pending => lag.saturating_add(since.elapsed().min(pending.unwrap_or_default())),
+        };
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         BridgeMetrics {
             confirmed: read(&self.confirmed),
@@ -166,7 +175,7 @@ impl Tally {
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failed: read(&self.failed),
             looped: read(&self.looped),
-            lag: lag.map(|(lag, since)| lag.saturating_add(since.elapsed().min(pending.unwrap_or_default()))),
+            lag: lag.map(lag_now),
         }
     }
 }
@@ -187,12 +196,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_lag_grows_while_nothing_is_confirmed_of_what_is_on_its_way() {
         let (tally, minute) = (Tally::default(), Duration::from_secs(60));
-        assert_eq!(tally.snapshot(Some(minute)).lag, None);
+        assert_eq!(tally.snapshot(Some(minute), false).lag, None);
         tally.confirmed_of(SystemTime::now());
         tokio::time::advance(minute).await;
-        let lag = |pending| tally.snapshot(pending).lag.unwrap();
+        let lag = |pending| tally.snapshot(pending, false).lag.unwrap();
         assert!(lag(None) < minute && lag(Some(minute)) >= minute && lag(Some(2 * minute)) < 2 * minute);
         assert!(lag(Some(minute / 60)) < minute); // a first message after a quiet minute
+        assert_eq!(tally.snapshot(None, true).lag, Some(Duration::ZERO));
         tally.moved();
         assert!(lag(Some(minute)) < minute);
     }

@@ -35,9 +35,10 @@ use crate::{
     Activity, By, DeadLetter, Delivery, EventFilter, Failure, LetterBox, Outgoing, Receipt, Received,
     Receiver, Sender, Settles, Stopper,
     binding::OwnWait,
+    observing::MESSAGES,
     panics::caught,
     receiving::letter_box::Listener,
-    running::{Ended, Running, both},
+    running::{Ended, Name, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
 use fate::{Tally, is_outage};
@@ -514,6 +515,17 @@ impl Passage {
         }
         let received = delivery.received();
         self.tally.concluded(received, &fate);
+        // The engine logs a message that is rejected at the source.
+        let name = || Name { received, decoding: self.shaper.decoding() };
+        match &fate {
+            Fate::DeadLetter(reason) => {
+                tracing::info!(target: MESSAGES, delivery = %name(), %reason, "refused; its dead letter is stored");
+            }
+            Fate::Kept(reason) => {
+                tracing::info!(target: MESSAGES, delivery = %name(), %reason, "refused again; it stays where it is");
+            }
+            _ => {}
+        }
         tell(self.policy(), received, &fate);
         ended
     }

@@ -52,11 +52,23 @@ impl fmt::Display for Stall {
 /// A stall that was seen.
 struct Seen {
     since: Instant,
-    /// How many messages had been moved then.
+    /// How many messages had been moved then, and when messages could move last.
+    first: u64,
     moved: u64,
     told: Option<Instant>,
     /// Whether dead letters are not stored, or nothing is settled: messages may move meanwhile.
     moves: bool,
+    /// The end that was away, and how often it had been connected.
+    away: Option<(&'static str, u64)>,
+}
+
+/// The end because of which the bridge stalls, and how often it was connected.
+fn away(status: &BridgeStatus, stall: Option<&Stall>) -> Option<(&'static str, u64)> {
+    match stall {
+        Some(Stall::Source(_)) => Some(("source", status.source.connects())),
+        Some(Stall::Target(_)) => Some(("target", status.target.connectivity().connects())),
+        _ => None,
+    }
 }
 
 /// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over.
@@ -66,25 +78,41 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
         sleep(LOOK).await;
         let (now, moved, stall) = (Instant::now(), status.metrics().confirmed, status.stall());
         let moves = matches!(stall, Some(Stall::DeadLetters(_) | Stall::Settlements(_)));
+        let away = away(status, stall.as_ref());
         let is_over = seen.as_ref().is_some_and(|seen| match stall {
-            Some(_) => moved != seen.moved && !moves,
+            Some(_) => moved != seen.moved && !moves && !seen.moves,
             // An end that is back may still move nothing.
             None => moved != seen.moved || seen.moves || seen.told.is_none() || status.pending() == 0,
         });
-        if let Some(Seen { since, told: Some(_), moved: before, moves: was_moving }) =
+        if let Some(Seen { since, told: Some(_), first, moved: before, moves: was_moving, .. }) =
             seen.take_if(|_| is_over)
         {
             let after = now.saturating_duration_since(since);
-            match moved == before && !was_moving && status.pending() == 0 {
-                true => tracing::warn!(?after, "the stall is over: the bridge holds no messages"),
-                false => tracing::warn!(?after, "the bridge moves messages again"),
+            if was_moving && moved != first {
+                tracing::warn!(?after, "the stall is over: messages were moved meanwhile, too");
+            } else if moved == before && !was_moving && status.pending() == 0 {
+                tracing::warn!(?after, "the stall is over: the bridge holds no messages");
+            } else {
+                tracing::warn!(?after, "the bridge moves messages again");
             }
         }
         let Some(reason) = stall else { continue };
         let Some(seen) = &mut seen else {
-            seen = Some(Seen { since: now, moved, told: None, moves });
+            seen = Some(Seen { since: now, first: moved, moved, told: None, moves, away });
             continue;
         };
+        if away != seen.away {
+            // It was connected in between.
+            if away.zip(seen.away).is_some_and(|(now, before)| now.0 == before.0) {
+                seen.since = now;
+            }
+            seen.away = away;
+        }
+        if seen.moves {
+            // From now on, nothing moves. That is more than was said.
+            seen.told = seen.told.filter(|_| moves);
+            seen.moved = moved;
+        }
         seen.moves = moves;
         if seen.told.is_some_and(|told| now.saturating_duration_since(told) < LONG) {
             continue;

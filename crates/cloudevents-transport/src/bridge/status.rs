@@ -25,7 +25,8 @@ pub struct BridgeStatus {
 impl BridgeStatus {
     /// Whether the bridge moves its messages.
     ///
-    /// It does if it does not [stall](Self::stall), and the last attempt did not show the target to be unavailable for now.
+    /// It does if it does not [stall](Self::stall), and the last attempt did not show the target to be unavailable for now. A single
+    /// failure within five seconds after a success shows nothing.
     ///
     /// Some sources send nothing to a server that is not ready, as HTTP. A bridge from such a source is ready without
     /// [pending](Self::pending) messages though its last attempts failed: only the next message shows whether the target is back.
@@ -103,7 +104,8 @@ impl BridgeStatus {
 
     /// Returns the numbers of messages by their outcomes.
     pub fn metrics(&self) -> BridgeMetrics {
-        self.tally.snapshot(self.activity.here_for())
+        let is_idle = self.activity.state() == RunState::Receiving && self.source.state().is_connected();
+        self.tally.snapshot(self.activity.here_for(), is_idle)
     }
 
     /// The counters of the receiver.
@@ -176,7 +178,7 @@ impl BridgeStatus {
         let help = "For how long the message has been on its way that was begun first of those that are.";
         seconds("longest_running", help, self.activity.longest_running().unwrap_or_default());
         if let Some(lag) = metrics.lag {
-            let help = "How old the last message was that the target confirmed, and the time since then while others are on their way.";
+            let help = "How old the last message was that the target confirmed, and the time since then while others are on their way. 0 after a minute without messages.";
             seconds("lag", help, lag);
         }
     }

@@ -181,9 +181,9 @@ impl Counters {
         add(&self.received_bytes, bytes as u64);
     }
 
-    pub(crate) fn invalid(&self, error: &Error) {
+    pub(crate) fn invalid(&self, received: &dyn fmt::Debug, error: &Error) {
         add(&self.invalid, 1);
-        tracing::warn!(target: MESSAGES, %error, "an invalid event was received");
+        tracing::warn!(target: MESSAGES, ?received, %error, "an invalid event was received");
     }
 
     /// Counts a message if it was repaired.

@@ -331,7 +331,7 @@ impl Delivery {
             match &events {
                 Events::One(Err(error)) | Events::Batch(Err(error)) => {
                     self.received.is_invalid(error);
-                    counters.invalid(error);
+                    counters.invalid(&self.received, error);
                 }
                 Events::One(Ok(event)) if !is_counted => counters.repaired(event.repairs()),
                 Events::Batch(Ok(events)) if !is_counted => counters.repaired(events.repairs()),

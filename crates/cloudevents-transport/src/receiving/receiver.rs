@@ -322,7 +322,7 @@ impl Receiver {
     #[cold]
     fn judge(&self, error: &Error, incoming: &Incoming) -> Option<Settlement> {
         if error.kind() != ErrorKind::NotACloudEvent {
-            self.context.counters.invalid(error);
+            self.context.counters.invalid(&incoming.received, error);
             return None;
         }
         self.context.counters.not_a_cloud_event();

@@ -451,7 +451,7 @@ impl Engine {
             if let Some(ending) = &mut self.ending {
                 ending.leaves(&delivery);
             }
-            tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
+            tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), failed, error = %failure, "a handler failed; the message goes back to where it came from");
             // If the attempt does not count here, the broker must not count it either. A peer that keeps the message counts no attempts. It
             // hears the delay that the failure names.
             let says_when = counts || !self.waits_here && failure.delay().is_some();
@@ -459,7 +459,7 @@ impl Engine {
             let lane = lane.clone();
             return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
         }
-        tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, ?after, "a handler failed; the message is tried again");
+        tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), failed, error = %failure, ?after, "a handler failed; the message is tried again");
         if counts {
             delivery.next_attempt(attempts.last_counted);
         }

@@ -5,9 +5,9 @@ use cloudevents_core::DecodeOptions;
 use std::fmt;
 
 /// Names a message in the log: its event, and its position.
-pub(super) struct Name<'a> {
-    pub(super) received: &'a Received,
-    pub(super) decoding: &'a DecodeOptions,
+pub(crate) struct Name<'a> {
+    pub(crate) received: &'a Received,
+    pub(crate) decoding: &'a DecodeOptions,
 }
 
 impl fmt::Display for Name<'_> {

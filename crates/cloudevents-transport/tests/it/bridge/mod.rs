@@ -1,11 +1,14 @@
 //! Bridges.
 
 mod converting;
+mod ends;
 mod letters;
 mod memory;
 mod moving;
 mod redriving;
 mod simulation;
+mod situations;
 mod slow_targets;
 mod stalling;
+mod table;
 mod world;

@@ -1,14 +1,17 @@
 //! Readiness, the gauge and the log of a bridge that moves nothing are those of the table in `docs/operating.md`.
 
+use super::{
+    ends::{Answer, Does, End, SECOND, bridge, refused, refusing, send},
+    table::{self, count, rows, seen},
+};
 use crate::event;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Bounds, Bridge, Confirmed, Connectivity, DeadLetter, DeadLetterSink, OrderBy, Outcome, Outgoing,
-    PrometheusPage, Receipt, Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender,
-    SenderCapabilities, Settlement,
-    binding::{Incoming, Receive, Reporter, Settle, Token, Transmit, queue::QueueOptions},
-    bridge::{BridgePolicy, BridgeStatus, HOPS, Stall},
+    Bounds, Bridge, Connectivity, OrderBy, Outgoing, Receiver, ReceiverCapabilities, ReceiverOptions,
+    RunState,
+    binding::{Incoming, Receive, Reporter, Token, queue::QueueOptions},
+    bridge::{BridgePolicy, HOPS, Stall},
     fake::FakeQueue,
 };
 use std::{
@@ -17,7 +20,7 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
-const SECOND: Duration = Duration::from_secs(1);
+const PAGE: &str = "operating.md";
 
 /// One row of the table.
 struct Row {
@@ -28,32 +31,20 @@ struct Row {
 }
 
 fn row(state: &str) -> Row {
-    let table =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md")).unwrap();
-    let found = table.lines().find(|line| line.starts_with(&format!("| {state} |")));
-    let cells: Vec<_> =
-        found.unwrap_or_else(|| panic!("no row `{state}`")).split('|').map(str::trim).collect();
+    let cells = table::row(PAGE, "state", state);
     let both = |cell: &str, yes: &str| {
         let (first, then) = cell.split_once(", then ").unwrap_or((cell, cell));
         [first == yes, then == yes]
     };
-    Row { ready: both(cells[2], "200"), stalled: both(cells[3], "1"), line: cells[4].to_owned() }
+    Row { ready: both(&cells[1], "200"), stalled: both(&cells[2], "1"), line: cells[3].clone() }
 }
 
-/// What `/ready` and the gauges say. They never contradict each other.
-fn seen(status: &BridgeStatus) -> (bool, bool) {
-    let mut page = PrometheusPage::new();
-    status.add_to(&mut page);
-    let page = page.to_string();
-    let gauge = |name: &str| page.contains(&format!("\ncloudevents_bridge_{name} 1\n"));
-    assert_eq!(gauge("ready"), status.is_ready(), "{status:?}");
-    assert_eq!(gauge("stalled"), status.stall().is_some(), "{status:?}");
-    (status.is_ready(), gauge("stalled"))
-}
-
-/// How often the log has this.
-fn count(log: &Logged, words: &str) -> usize {
-    log.text().lines().filter(|line| line.contains(words)).count()
+#[test]
+fn every_row_has_a_test() {
+    let tests = include_str!("stalling.rs");
+    for cells in rows(PAGE, "state") {
+        assert!(tests.contains(&format!("\"{}\"", cells[0])), "no test of the row `{}`", cells[0]);
+    }
 }
 
 /// Breaks a bridge that runs, compares it with the row, repairs it, and does so a second time.
@@ -101,113 +92,6 @@ async fn twice(state: &str, bridge: Bridge, mut set: impl AsyncFnMut(bool)) {
     assert_eq!(seen(&status), (stands.ready[0], stands.stalled[0]));
 }
 
-/// What an end does with each message.
-#[derive(Clone, Debug, Default)]
-enum Does {
-    #[default]
-    Takes,
-    Fails(Error),
-    FailsAfter(Duration, Error),
-    Hangs,
-    TakesIts(Duration),
-}
-
-/// An end of a bridge that does as it is set.
-#[derive(Clone)]
-struct End {
-    does: Arc<Mutex<Does>>,
-    reporter: Reporter,
-    /// Whether its errors are about single messages.
-    of_messages: bool,
-}
-
-impl End {
-    fn new() -> Self {
-        let (reporter, _) = Connectivity::channel();
-        reporter.connected(None);
-        Self { does: Arc::default(), reporter, of_messages: false }
-    }
-
-    fn set(&self, does: Does) {
-        *self.does.lock().unwrap() = does;
-    }
-
-    fn sender(&self) -> Sender {
-        Sender::new(self.clone())
-    }
-
-    async fn take(&self) -> Result<(), Error> {
-        let does = self.does.lock().unwrap().clone();
-        match does {
-            Does::Takes => Ok(()),
-            Does::Fails(error) => Err(error),
-            Does::FailsAfter(time, error) => {
-                sleep(time).await;
-                Err(error)
-            }
-            Does::TakesIts(time) => {
-                sleep(time).await;
-                Ok(())
-            }
-            Does::Hangs => {
-                while matches!(*self.does.lock().unwrap(), Does::Hangs) {
-                    sleep(SECOND / 10).await;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Transmit for End {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        let (resolver, outcome) = Outcome::channel();
-        let end = self.clone();
-        tokio::spawn(async move { resolver.resolve(end.take().await.map(|()| Receipt::new())) });
-        Ok(outcome)
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        self.reporter.connectivity()
-    }
-
-    fn refuses_message(&self, _: &Error) -> Option<bool> {
-        Some(self.of_messages)
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-impl DeadLetterSink for End {
-    async fn put(&self, _: DeadLetter) -> Result<(), Error> {
-        self.take().await
-    }
-}
-
-fn refused() -> Error {
-    Error::new(ErrorKind::Refused).with_detail("403 Forbidden")
-}
-
-fn refusing() -> End {
-    let to = End { of_messages: true, ..End::new() };
-    to.set(Does::Fails(refused()));
-    to
-}
-
-async fn send(from: &FakeQueue, count: usize) {
-    from.sender().send_all((0..count).map(event)).await.unwrap();
-}
-
-fn bridge(from: &FakeQueue, to: &End) -> Bridge {
-    Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), BridgePolicy::default()).unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_empty_source_is_no_stall() {
     let from = FakeQueue::new();
@@ -218,11 +102,7 @@ async fn an_empty_source_is_no_stall() {
 async fn a_target_that_is_away() {
     let (from, to) = (FakeQueue::new(), End::new());
     let set = async |away| {
-        match away {
-            true => to.reporter.lost(&Error::new(ErrorKind::Disconnected)),
-            false => to.reporter.connected(None),
-        }
-        to.set(if away { Does::Fails(Error::new(ErrorKind::Disconnected)) } else { Does::Takes });
+        to.is_away(away);
         send(&from, 3).await;
     };
     twice("the target is away", bridge(&from, &to), set).await;
@@ -238,7 +118,7 @@ async fn a_target_that_fails_or_refuses_everything() {
         (for_now, temporary),
         (for_now, asks),
         (for_now, Error::new(ErrorKind::Timeout)),
-        (for_now, Error::new(ErrorKind::Unreachable)),
+        ("the target is HTTP, and is away", Error::new(ErrorKind::Unreachable)),
         ("the target refuses everything: 401, 403, 404, 410", refused()),
     ] {
         for messages in [1, 20] {
@@ -602,14 +482,6 @@ impl Receive for Requests {
 
     async fn drain(&mut self, _: Duration) -> Result<(), Error> {
         Ok(())
-    }
-}
-
-struct Answer;
-
-impl Settle for Answer {
-    fn settle(self: Box<Self>, _: Settlement) -> Outcome {
-        Outcome::done()
     }
 }
 
