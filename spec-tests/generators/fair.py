@@ -2365,7 +2365,8 @@ def flags(one):
         found.add("verbatim")
     if one["request"]["op"] in ("decode", "encode", "transcode", "parse", "upgrade") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
         found.add("verbatim")
-    if SPELLED.match(one["id"]):
+    no_time = any(name.endswith("time") for outcome in one["expect"] for name in outcome.get("absent-headers", []))
+    if no_time or SPELLED.match(one["id"]):
         found.add("verbatim")
     if is_lenient(one["request"]) and one.get("policy"):
         # Which repairs there are, and what they are called, is a convention of those who repair, and no more.
