@@ -81,7 +81,7 @@ pub(super) async fn next(
 
 impl Refusals {
     /// Reports all refusals as warnings: what a client sends is no failure of a server that others depend on.
-    pub(super) fn as_warnings(self) -> Self {
+    pub(super) fn with_warnings(self) -> Self {
         Self { are_warnings: true, ..self }
     }
 

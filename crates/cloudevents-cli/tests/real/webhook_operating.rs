@@ -223,6 +223,33 @@ fn a_failure_of_the_service_is_logged_as_one() {
     );
 }
 
+/// Programs that collect logs read them.
+#[test]
+fn the_log_is_json_where_reports_are() {
+    let service = Service::start();
+    let (secret, reports) = (file("secret", STANDARD), file("reports", ""));
+    let at_secret = format!("@{}", secret.display());
+    let to = service.url();
+    let all = ["webhook", "serve", "http://127.0.0.1:0/hook", "--to", &to, "--secret", &at_secret];
+    let mut gate = command(&[&all[..], &["--log", "info", "--error-format", "json"]].concat());
+    let child = gate.stderr(fs::File::options().append(true).open(&reports).unwrap()).spawn().unwrap();
+    let mut gate = Served { child, url: String::new() };
+    let (_, url) =
+        until(&reports, "\"}\n").split_once("\"url\":\"").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    gate.url = url.split('"').next().unwrap().to_owned();
+    hang_up(&gate);
+    until(&reports, "\"the secrets were read again\"");
+    for _ in 0..2 {
+        assert_eq!(post(&gate.url, &standard("msg_1", b"{}"), b"{}").status, 204);
+    }
+    until(&reports, "the service accepted a delivery (standard-webhooks, id msg_1, from 127.0.0.1:");
+    let reported = until(&reports, "a delivery came again");
+    for line in reported.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect(line);
+        assert!(line["timestamp"].is_string() && line["severity"] == "note", "{line}");
+    }
+}
+
 /// A service that reads JSON fails on it.
 #[test]
 fn a_form_of_github_that_the_service_fails_on_is_named() {

@@ -91,7 +91,7 @@ impl Held {
         match places.read(console) {
             Ok(secrets) => {
                 *self.0.write().unwrap_or_else(PoisonError::into_inner) = secrets;
-                console.say("the secrets were read again");
+                console.notes().say("the secrets were read again");
             }
             Err(failure) => refused(&failure.message(), console),
         }

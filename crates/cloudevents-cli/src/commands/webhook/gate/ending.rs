@@ -122,7 +122,7 @@ pub(super) fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u6
         Done::Accepted(from) => {
             *accepted = accepted.saturating_add(1);
             if console.informs() {
-                console.say(&format!("the service accepted a delivery ({from})"));
+                console.notes().say(&format!("the service accepted a delivery ({from})"));
             }
         }
         Done::Refused(report) => console.report(&report),

@@ -109,7 +109,7 @@ pub(super) async fn run(
     let mut serving = None;
     probes::serve_at(&mut serving, gate.metrics, &state).await?;
     let (on_refusal, refusals) = refusals::channel();
-    let mut refusals = refusals.as_warnings();
+    let mut refusals = refusals.with_warnings();
     let front = Front {
         sender,
         behind_proxy: gate.behind_proxy,
