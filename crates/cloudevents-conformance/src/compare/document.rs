@@ -447,6 +447,24 @@ mod tests {
     }
 
     #[test]
+    fn an_element_may_be_spelled_in_any_way_as_bytes_too() {
+        let found = |xml_given, wanted: &str, got: &str| {
+            let how = How { xml_given, ..How::default() };
+            let event = |octets: &str| format!(r#"{{"data_base64":"{octets}"}}"#);
+            let (wanted, got) = (event(wanted), event(got));
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Json, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        // `<a/>`, `<?xml version="1.0"?><a></a>` and `<b/>`.
+        let (wanted, same, other) = ("PGEvPg==", "PD94bWwgdmVyc2lvbj0iMS4wIj8+PGE+PC9hPg==", "PGIvPg==");
+        assert_eq!(
+            [found(true, wanted, same), found(true, wanted, other), found(false, wanted, same)],
+            [0, 1, 1]
+        );
+    }
+
+    #[test]
     fn a_json_value_becomes_any_of_its_texts_in_documents_that_hold_text() {
         let event = |media_type: &str, kind: &str, text: &str| {
             format!(
