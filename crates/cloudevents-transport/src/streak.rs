@@ -178,6 +178,26 @@ mod tests {
         assert!(streak.is_long_now().is_none());
     }
 
+    /// As settlements of messages that all come again after their lock of ten minutes.
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_a_moment_are_long_when_they_come_again() {
+        let streak = Streak::default();
+        for again in [false, true] {
+            for _ in 0..5 {
+                streak.begin(HERE).failed(&error());
+            }
+            assert_eq!(streak.is_long_now().is_some(), again);
+            advance(9 * LONG).await;
+            assert_eq!(streak.is_long_now().is_some(), again);
+            advance(LONG).await;
+            assert!(streak.is_long_now().is_none());
+        }
+        streak.begin(HERE).failed(&error());
+        assert!(streak.is_long_now().is_some());
+        streak.begin(HERE).succeeded();
+        assert!(streak.is_long_now().is_none(), "one success ends it");
+    }
+
     const SECOND: Duration = Duration::from_secs(1);
     const HERE: Option<Duration> = Some(Duration::MAX);
 

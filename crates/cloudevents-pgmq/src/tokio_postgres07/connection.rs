@@ -7,11 +7,11 @@ use super::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Host, binding::Secrets};
-use futures_util::TryStreamExt;
-use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use futures_util::{FutureExt, TryStreamExt, future::join};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     runtime::Handle,
-    sync::{Notify, oneshot, watch},
+    sync::{Notify, RwLock, oneshot, watch},
     task::AbortHandle,
     time::{sleep, timeout},
 };
@@ -44,6 +44,8 @@ pub(super) struct Wire(Arc<Inner>);
 
 struct Inner {
     client: Client,
+    /// Alone, a statement is written between the beginning and the end of a transaction.
+    gate: RwLock<()>,
     /// Why it has ended.
     ended: Arc<watch::Sender<Option<Error>>>,
     /// Notified when the server tells of a message.
@@ -92,7 +94,8 @@ impl Wire {
         let (alive, dropped) = oneshot::channel();
         let task =
             tokio::spawn(run(connection, Arc::clone(&ended), Arc::clone(&told), dropped)).abort_handle();
-        Ok(Self(Arc::new(Inner { client, ended, told, task, secrets, _alive: alive })))
+        let gate = RwLock::new(());
+        Ok(Self(Arc::new(Inner { client, gate, ended, told, task, secrets, _alive: alive })))
     }
 
     /// Whether the queue is there.
@@ -139,7 +142,48 @@ impl Wire {
         most: usize,
         limit: Duration,
     ) -> Result<Vec<Row>, Error> {
-        match timeout(limit, self.rows(statement, values, most)).await {
+        let answer = async {
+            let mut answer = pin!(self.rows(statement, values, most));
+            let begun = {
+                let _between = self.0.gate.read().await;
+                // Writes the statement.
+                poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await
+            };
+            match begun {
+                Poll::Ready(rows) => rows,
+                Poll::Pending => answer.await,
+            }
+        };
+        self.within(limit, answer).await
+    }
+
+    /// The same in a transaction, which this statement begins. It is committed when the rows are here: without that, the server undoes what
+    /// was done. The connection does not wait for the end of the transaction.
+    pub(super) async fn query_within(
+        &self,
+        begin: &str,
+        statement: &str,
+        values: &[Value<'_>],
+        most: usize,
+        limit: Duration,
+    ) -> Result<Vec<Row>, Error> {
+        let client = &self.0.client;
+        let answer = async {
+            let _alone = self.0.gate.write().await;
+            let (begun, rows) = join(client.batch_execute(begin), self.rows(statement, values, most)).await;
+            // After a failure, this undoes it.
+            let _written = client.batch_execute("COMMIT").now_or_never();
+            begun.map_err(|error| self.reason(&error)).and(rows)
+        };
+        self.within(limit, answer).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match timeout(limit, answer).await {
             Ok(answered) => answered,
             Err(_) => {
                 let why = format!("the server has not answered within {limit:?}");
@@ -179,6 +223,11 @@ impl Wire {
         }
     }
 
+    /// Why the connection has ended, if it has.
+    pub(super) fn ended(&self) -> Option<Error> {
+        self.0.ended.borrow().clone()
+    }
+
     fn cut(&self, why: Error) {
         end(&self.0.ended, why);
         self.0.task.abort();
@@ -186,7 +235,7 @@ impl Wire {
 
     /// Why a statement has failed: where the connection has ended, the reason of that.
     fn reason(&self, error: &tokio_postgres::Error) -> Error {
-        let ended = self.0.ended.borrow().clone();
+        let ended = self.ended();
         let error = shown(failure::of(error), &self.0.secrets);
         if error.kind() != ErrorKind::Disconnected {
             return error;

@@ -141,7 +141,8 @@ async fn connect(endpoint: &Endpoint, mut options: PgmqReceiverOptions) -> Resul
     let queue = decided(endpoint, &target, options.queue).await?;
     let (hosts, backoff) = (target.hosts.clone(), target.backoff());
     let decoding = receiver.decoding.clone();
-    let consuming = Consuming { target, decoding, lock, poll, groups, archive };
+    let hidden = Default::default();
+    let consuming = Consuming { target, decoding, lock, poll, groups, archive, hidden };
     let reconnect = Reconnect::new(consuming, hosts, backoff);
     let room = Room::new(receiver.in_flight, prefetch);
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))

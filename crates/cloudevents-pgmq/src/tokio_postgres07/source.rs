@@ -2,6 +2,9 @@
 //!
 //! A message that was read is hidden from others for the time of the lock. It is given back by a lock that ends at once, or after the delay
 //! of a retry. pgmq counts every time that a message is read, also when it was released.
+//!
+//! A read whose answer is lost would hide its messages, and later ones would come before them. So it is a transaction that ends when the
+//! messages are here. The next connection reads nothing before the server has undone the transaction of the last one.
 
 use super::{
     connection::Wire,
@@ -27,8 +30,10 @@ use futures_util::{
     future::{BoxFuture, join_all},
 };
 use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -45,6 +50,9 @@ const MOST: usize = 1000;
 /// How long one receive asks an empty queue, again and again.
 const WAIT: Duration = Duration::from_secs(20);
 
+/// The longest time of `idle_in_transaction_session_timeout`, in milliseconds.
+const MOST_IDLE: u128 = 2_147_483_647;
+
 /// Creates queues.
 pub(super) struct Consuming {
     pub(super) target: Target,
@@ -53,6 +61,32 @@ pub(super) struct Consuming {
     pub(super) poll: Duration,
     pub(super) groups: bool,
     pub(super) archive: bool,
+    pub(super) hidden: Arc<Hidden>,
+}
+
+/// What one receiver knows over all of its connections.
+#[derive(Default)]
+pub(super) struct Hidden {
+    /// Messages that were to be given back when the connection was lost.
+    unreleased: Mutex<Vec<Tag>>,
+    /// The number of a lock of the server, so that its transactions follow each other.
+    number: RandomState,
+}
+
+impl Hidden {
+    fn unreleased(&self) -> MutexGuard<'_, Vec<Tag>> {
+        self.unreleased.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The statement that begins a transaction, which the server undoes if the receiver does not end it in this time.
+    fn begin(&self, limit: Duration) -> String {
+        let (limit, number) =
+            (limit.as_millis().clamp(1000, MOST_IDLE), self.number.hash_one(()).cast_signed());
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
+             SELECT set_config('idle_in_transaction_session_timeout', '{limit}', true), pg_advisory_xact_lock({number})"
+        )
+    }
 }
 
 impl Connect for Consuming {
@@ -62,10 +96,13 @@ impl Connect for Consuming {
         let wire = Wire::open(&self.target, host).await?;
         wire.listen(&self.target).await?;
         let settles = Settles::new(wire.clone(), &self.target);
+        self.release(&settles).await?;
         // One at a time, so that released messages go back in order.
         let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
         Polled::open(Queue {
             read: read(if self.groups { "read_grouped" } else { "read" }),
+            begin: self.hidden.begin(self.target.options.statement_timeout),
+            hidden: Arc::clone(&self.hidden),
             queue: Arc::clone(&self.target.queue),
             limit: self.target.options.statement_timeout,
             decoding: self.decoding.clone(),
@@ -77,15 +114,34 @@ impl Connect for Consuming {
             hurry: Notify::new(),
             settling: Batches::start(settles.clone(), limits),
             settles,
+            ending: Mutex::default(),
             wire,
         })
         .await
     }
 }
 
+impl Consuming {
+    /// Gives back what the last connection could not give back.
+    async fn release(&self, settles: &Settles) -> Result<(), Error> {
+        // They stay if this is given up in the middle.
+        let unreleased = self.hidden.unreleased().clone();
+        for tags in unreleased.chunks(MOST) {
+            settles.settle(How::Hidden(0), tags).await?;
+        }
+        let mut left = self.hidden.unreleased();
+        let done = unreleased.len().min(left.len());
+        *left = left.split_off(done);
+        Ok(())
+    }
+}
+
 /// A queue.
 pub(super) struct Queue {
+    /// Begins the transaction of `read`.
+    begin: String,
     read: String,
+    hidden: Arc<Hidden>,
     queue: Arc<str>,
     limit: Duration,
     wire: Wire,
@@ -99,6 +155,8 @@ pub(super) struct Queue {
     hurry: Notify,
     settles: Settles,
     settling: Batches<Settles>,
+    /// Messages that are being deleted or archived: a renewal behind that does not find them.
+    ending: Mutex<HashSet<i64>>,
 }
 
 impl Queue {
@@ -107,7 +165,7 @@ impl Queue {
         let most = most.min(MOST);
         let (queue, lock, count) = (&*self.queue, seconds(self.lock), i32::try_from(most).unwrap_or(1));
         let values = [(&queue as _, Type::TEXT), (&lock as _, Type::INT4), (&count as _, Type::INT4)];
-        let rows = self.wire.query(&self.read, &values, most, self.limit).await?;
+        let rows = self.wire.query_within(&self.begin, &self.read, &values, most, self.limit).await?;
         let arrived = rows.iter().map(|row| {
             let native = received(row, &self.queue)?;
             let tag = Tag { id: native.id, reads: native.reads, enqueued: enqueued(row)? };
@@ -122,6 +180,10 @@ impl Queue {
         let (resolver, outcome) = Outcome::channel();
         self.settling.add((how, tag), resolver, None);
         outcome.await
+    }
+
+    fn ending(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,13 +228,40 @@ impl Requests for Queue {
             Settlement::Release => How::Hidden(0),
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
+        let is_release = how == How::Hidden(0);
+        if let Some(error) = self.wire.ended() {
+            if is_release {
+                self.hidden.unreleased().extend(tags);
+            }
+            return Err(error);
+        }
+        let ends = !matches!(how, How::Hidden(_));
+        if ends {
+            self.ending().extend(tags.iter().map(|tag| tag.id));
+        }
         let settled = join_all(tags.iter().map(|tag| self.settle_one(how, *tag))).await;
+        if ends {
+            let mut ending = self.ending();
+            tags.iter().for_each(|tag| _ = ending.remove(&tag.id));
+        }
+        if is_release && self.wire.ended().is_some() {
+            let failed = tags.iter().zip(&settled).filter(|(_, settled)| settled.is_err());
+            self.hidden.unreleased().extend(failed.map(|(tag, _)| *tag));
+        }
         settled.into_iter().collect()
     }
 
     async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {
+        let were_ending: Vec<bool> = {
+            let ending = self.ending();
+            tags.iter().map(|tag| ending.contains(&tag.id)).collect()
+        };
         let held = self.settles.settle(How::Hidden(seconds(self.lock)), tags).await?;
-        let lost = tags.iter().filter(|tag| !held.contains(&tag.id)).count();
+        let lost = {
+            let ending = self.ending();
+            let is_lost = |tag: &Tag| !held.contains(&tag.id) && !ending.contains(&tag.id);
+            tags.iter().zip(were_ending).filter(|(tag, was_ending)| !was_ending && is_lost(tag)).count()
+        };
         if lost > 0 {
             tracing::warn!(queue = %self.queue, messages = lost, "the lock of messages was lost: they are gone, or another receiver has them");
         }

@@ -182,7 +182,7 @@ async fn a_notification_wakes_a_receiver() {
     let sender = place.sender("").await;
     for number in 0..3 {
         // It has asked once, and waits.
-        let idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND application_name = 'cloudevents' AND query LIKE '%pgmq.read%'";
+        let idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND application_name = 'cloudevents' AND query = 'COMMIT'";
         until(async || place.ask(idle).await != ["0"]).await;
         within(sender.send(&event(number))).await.unwrap();
         assert_eq!(take(&mut receiver).await, number.to_string());

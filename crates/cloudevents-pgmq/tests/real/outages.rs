@@ -1,8 +1,9 @@
 //! A server that hangs, a queue that is gone, and PgBouncer.
 
-use crate::tools::{Place, event, strict, take, until, within};
+use crate::tools::{Place, event, id, large, next, strict, take, until, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_pgmq::tokio_postgres07::receiver;
+use cloudevents_testkit::fault_proxy::{End, FaultProxy, Flow};
 use std::{env, time::Duration};
 
 /// Another transaction holds a lock on the table, so that statements get no answer.
@@ -88,4 +89,83 @@ async fn over_pgbouncer() {
     within(receiver.drain(Duration::from_secs(5))).await.unwrap();
     place.database = direct;
     assert_eq!(place.counts().await, (0, 0));
+}
+
+/// A proxy before the server, and the place behind it.
+fn proxied(place: &Place) -> (FaultProxy, Place) {
+    let address = place.database.rsplit_once('@').unwrap().1.split('/').next().unwrap();
+    let proxy = FaultProxy::start(address.parse().unwrap()).unwrap();
+    let database = place.database.replace(address, &proxy.address().to_string());
+    (proxy, Place { database, queue: place.queue.clone() })
+}
+
+/// Connections are lost in the middle of an answer, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_without_an_answer_is_as_before() {
+    let Some(place) = Place::new("cut").await else { return };
+    let (proxy, cut) = proxied(&place);
+    let mut receiver = cut.receiver("lock=10m").await;
+    proxy.end_after(Flow::ToClient, 50_000, End::Reset);
+    within(place.sender("").await.send_all((0..20).map(|number| large(number, 100_000)))).await.unwrap();
+    within(proxy.until(|counts| counts.accepted >= 6)).await;
+    proxy.resume();
+    for expected in 0..20 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((id(&delivery), delivery.attempt()), (expected.to_string(), 1));
+        within(delivery.accept()).await.unwrap();
+    }
+    assert_eq!(place.counts().await, (0, 0));
+}
+
+/// The answer had more bytes than were expected, so that some messages wait in the receiver when the connection is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waited_for_room_when_the_connection_was_lost_comes_before_newer_ones() {
+    let Some(place) = Place::new("waited").await else { return };
+    let (proxy, cut) = proxied(&place);
+    within(place.sender("").await.send_all((0..15).map(event))).await.unwrap();
+    let mut receiver = cut.receiver("in-flight-bytes=2000000&lock=10m").await;
+    for expected in 0..15 {
+        assert_eq!(take(&mut receiver).await, expected.to_string());
+    }
+    // All at once.
+    place
+        .run(&format!(
+            "SELECT pgmq.send('{}', jsonb_build_object('specversion', '1.0', 'id', n::text, 'source', '/tests', 'type', 't', \
+             'data', repeat('x', 500000))) FROM generate_series(15, 39) AS n",
+            place.queue
+        ))
+        .await;
+    let held = next(&mut receiver).await;
+    until(async || place.counts().await.1 >= 8).await;
+    proxy.end(End::Reset);
+    until(async || receiver.connectivity().connects() == 2).await;
+    assert_eq!(id(&held), "15");
+    within(held.accept()).await.unwrap();
+    for expected in 16..40 {
+        assert_eq!(take(&mut receiver).await, expected.to_string());
+    }
+    assert_eq!(place.counts().await, (0, 0));
+}
+
+/// Connections are lost at any moment: messages may come twice, but none comes for the first time behind a later one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_lost_change_no_order() {
+    const COUNT: usize = 1500;
+    let Some(place) = Place::new("moments").await else { return };
+    let (proxy, cut) = proxied(&place);
+    within(place.sender("").await.send_all((0..COUNT).map(event))).await.unwrap();
+    let mut receiver = cut.receiver("lock=10m").await;
+    let (mut next_one, mut taken) = (0, 0);
+    while next_one < COUNT {
+        let delivery = next(&mut receiver).await;
+        let number: usize = id(&delivery).parse().unwrap();
+        assert!(number <= next_one, "{number} before {next_one}");
+        next_one = next_one.max(number + 1);
+        drop(delivery.accept());
+        taken += 1;
+        if taken % 211 == 0 {
+            proxy.end(if taken % 2 == 0 { End::Reset } else { End::Cut });
+        }
+    }
+    println!("{} connections, {taken} deliveries", receiver.connectivity().connects());
 }

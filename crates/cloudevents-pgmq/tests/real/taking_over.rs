@@ -107,3 +107,26 @@ async fn what_a_dead_receiver_left_comes_after_the_lock() {
     assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
     within(delivery.accept()).await.unwrap();
 }
+
+/// The deletion waits for longer than half of the lock, and so does the renewal behind it.
+#[tokio::test]
+async fn what_is_being_deleted_is_not_said_to_be_lost() {
+    let Some(place) = Place::new("deleting").await else { return };
+    let logged = Logged::begin();
+    within(place.sender("").await.send_all((0..3).map(event))).await.unwrap();
+    let mut receiver = place.receiver("lock=2s").await;
+    let mut held = Vec::new();
+    while held.len() < 3 {
+        held.push(next(&mut receiver).await);
+    }
+    let holder = place.client().await;
+    holder.batch_execute(&format!("BEGIN; LOCK TABLE pgmq.q_{}", place.queue)).await.unwrap();
+    let accepted: Vec<_> = held.into_iter().map(Delivery::accept).collect();
+    tokio::time::sleep(Duration::from_millis(1500)).await; // a renewal is due
+    holder.batch_execute("COMMIT").await.unwrap();
+    for accepted in accepted {
+        within(accepted).await.unwrap();
+    }
+    within(receiver.drain(Duration::from_secs(5))).await.unwrap();
+    assert!(!logged.text().contains("was lost"), "{}", logged.text());
+}

@@ -131,7 +131,7 @@ impl Connect for Consuming {
             settling,
             client,
             is_wanted: AtomicBool::new(true),
-            scan: tokio::sync::Mutex::new(Scan { at: None, begun: Instant::now(), next: Instant::now() }),
+            scan: tokio::sync::Mutex::new(Scan { at: None, took: Duration::ZERO, next: Instant::now() }),
         };
         group.give_back_what_is_not_known().await?;
         Polled::open(group).await
@@ -165,7 +165,8 @@ pub(super) struct Group {
 struct Scan {
     /// `None` between two of them.
     at: Option<EntryId>,
-    begun: Instant,
+    /// The time of its requests. In between, it may wait for permits.
+    took: Duration,
     next: Instant,
 }
 
@@ -191,12 +192,16 @@ impl Group {
             let answer = self.settling.ask(&command).await?;
             let pending = reply::pending(answer).ok_or_else(|| garbled("XPENDING"))?;
             let Some((last, _)) = pending.last() else { return Ok(()) };
+            let is_last = pending.len() < PAGE;
             from = format!("({last}");
             let unknown: Vec<_> = {
                 let held = self.consumer.held();
                 pending.iter().map(|(id, _)| *id).filter(|id| !held.unsettled.contains(id)).collect()
             };
             self.claim(&unknown, RELEASED, &["TIME", "0"]).await?;
+            if is_last {
+                return Ok(());
+            }
         }
     }
 
@@ -243,23 +248,27 @@ impl Group {
     }
 
     /// Takes over entries that were given back, and entries that were not renewed. A search goes through all pending entries, in the order
-    /// of the stream, before newer entries are read.
-    async fn take_over(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
+    /// of the stream, before newer entries are read. Returns `None` when it is over. A first request does one step of it: many entries that
+    /// are here may not have been renewed while the connection was lost.
+    async fn take_over(&self, most: usize, is_first: bool) -> Result<Option<Vec<Arrived<Tag>>>, Error> {
         let mut scan = self.scan.lock().await;
-        let now = Instant::now();
-        if self.is_wanted.swap(false, Ordering::Relaxed) || (scan.at.is_none() && scan.next <= now) {
-            (scan.at, scan.begun) = (Some(EntryId::default()), now);
+        if self.is_wanted.swap(false, Ordering::Relaxed) || (scan.at.is_none() && scan.next <= Instant::now())
+        {
+            (scan.at, scan.took) = (Some(EntryId::default()), Duration::ZERO);
         }
         while let Some(at) = scan.at {
             let mut command = self.command("XAUTOCLAIM", &[]);
             command.arg(&self.consumer.name).arg(milliseconds(self.consumer.lock));
             command.arg(at.to_string()).arg("COUNT").arg(most);
+            let asked = Instant::now();
             let answer = self.asking.ask(&command).await?;
+            scan.took = scan.took.saturating_add(asked.elapsed());
             let (next, found, deleted) = reply::claimed(answer).ok_or_else(|| garbled("XAUTOCLAIM"))?;
             scan.at = (next != EntryId::default()).then_some(next);
             if scan.at.is_none() {
-                // A search in many entries takes a tenth of the time at most.
-                scan.next = later(now, scan.begun.elapsed().saturating_mul(10).max(WAIT));
+                // A search in many entries takes a tenth of the time, if entries need not wait for longer than the lock.
+                let pause = scan.took.saturating_mul(10).min(self.consumer.lock).max(WAIT);
+                scan.next = later(Instant::now(), pause);
             }
             let (found, deleted): (Vec<_>, Vec<_>) = {
                 let held = self.consumer.held();
@@ -272,10 +281,13 @@ impl Group {
                 "an entry was trimmed or deleted: it is lost, unless the consumer that had it accepts it",
             );
             if !found.is_empty() {
-                return self.again(found).await;
+                return self.again(found).await.map(Some);
+            }
+            if is_first && scan.at.is_some() {
+                return Ok(Some(Vec::new()));
             }
         }
-        Ok(Vec::new())
+        Ok(None)
     }
 
     /// With the numbers of their attempts.
@@ -344,8 +356,7 @@ impl Requests for Group {
 
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
         self.within(async {
-            let found = self.take_over(most).await?;
-            if !found.is_empty() {
+            if let Some(found) = self.take_over(most, wait.is_zero()).await? {
                 return Ok(found);
             }
             let wait = if self.is_wanted.load(Ordering::Relaxed) { Duration::ZERO } else { wait };

@@ -1,6 +1,9 @@
 //! What one consumer does not keep, another one takes over.
 
-use crate::tools::{Place, event, id, large, name, next, take, until, within};
+use crate::{
+    process::Process,
+    tools::{Place, event, id, large, name, next, take, until, within},
+};
 use cloudevents_redis::redis1::ReceivedMessage;
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::Delivery;
@@ -81,6 +84,65 @@ async fn what_a_dead_consumer_left_is_taken_over() {
     let wanted =
         [("0", 2), ("1", 2), ("2", 2), ("3", 1), ("4", 1)].map(|(id, attempt)| (id.to_owned(), attempt));
     assert_eq!(attempts, BTreeMap::from(wanted));
+}
+
+/// The search before it had to wait for permits, which is no reason to wait with the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_consumer_left_is_taken_over_though_the_last_search_took_long() {
+    let Some(place) = Place::new("searched") else { return };
+    let (sender, stream) = (place.sender("").await, &*place.stream);
+    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0", "MKSTREAM"]).await;
+    let read = ["XREADGROUP", "GROUP", "g", "dead", "STREAMS", stream, ">"];
+    within(sender.send_all((0..40).map(event))).await.unwrap();
+    place.ask::<redis::Value>(&read).await;
+    let mut receiver = place.receiver("group=g&lock=1s&in-flight=4").await;
+    for _ in 0..40 {
+        let delivery = next(&mut receiver).await;
+        tokio::time::sleep(Duration::from_millis(100)).await; // a handler
+        within(delivery.accept()).await.unwrap();
+    }
+    within(sender.send_all((40..45).map(event))).await.unwrap();
+    place.ask::<redis::Value>(&read).await;
+    let begun = Instant::now();
+    for _ in 0..5 {
+        take(&mut receiver).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
+/// The server has not heard of the renewals of what is here. To connect, it need not go through all of that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
+    const COUNT: usize = 500;
+    let Some(server) = Process::start() else { return };
+    let place = Place { server: server.url(), stream: name("held") };
+    within(place.sender("").await.send_all((0..COUNT).map(event))).await.unwrap();
+    let mut receiver = place.receiver(&format!("consumer=me&lock=10s&in-flight={COUNT}")).await;
+    let mut held = Vec::new();
+    while held.len() < COUNT {
+        held.push(next(&mut receiver).await);
+    }
+    let stream = &*place.stream;
+    let ids: Vec<_> = held.iter().map(|delivery| native(delivery).id.to_string()).collect();
+    let mut late = vec!["XCLAIM", stream, "cloudevents", "me", "0"];
+    late.extend(ids.iter().map(|id| &**id));
+    late.extend(["IDLE", "60000", "JUSTID"]);
+    place.ask::<redis::Value>(&late).await;
+    let searches = async || {
+        let stats: String = place.ask(&["INFO", "commandstats"]).await;
+        let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_xautoclaim:calls="));
+        calls.map_or(0, |calls| calls.split(',').next().unwrap().parse::<usize>().unwrap())
+    };
+    let before = searches().await;
+    place.ask::<usize>(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    until(async || receiver.connectivity().connects() == 2).await;
+    let made = searches().await - before;
+    assert!((1..=2).contains(&made), "{made} requests");
+    for delivery in held {
+        drop(delivery.accept());
+    }
+    within(receiver.drain(Duration::from_secs(20))).await.unwrap();
+    assert_eq!(place.pending("cloudevents").await, 0);
 }
 
 /// A consumer with a name of its own has at once what it had before it died, and had not handled.

@@ -3,7 +3,7 @@
 use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Endpoint, Extends, Host, Outcome, Outgoing, Raw, Received, Receiver, ReceiverCapabilities,
+    Bounds, By, Endpoint, Extends, Host, Outcome, Outgoing, Raw, Received, Receiver, ReceiverCapabilities,
     ReceiverOptions, Settlement,
     binding::{
         connect::{Backoff, Connect, Reconnect},
@@ -15,7 +15,7 @@ use cloudevents_transport::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -172,11 +172,12 @@ async fn what_is_accepted_is_renewed_until_the_queue_answers() {
     assert_eq!(queue.extended(), 2 * 6 + 4);
 }
 
-/// A source that loses its connection at its first settlement, and whose messages outlive that.
+/// A source that loses its connection at its settlements, or at its first renewal, and whose messages outlive that.
 struct Losing(Arc<Losses>);
 
 #[derive(Default)]
 struct Losses {
+    renews: AtomicBool,
     given: AtomicUsize,
     settled: AtomicUsize,
     extended: AtomicUsize,
@@ -198,6 +199,7 @@ impl QueueSource for Losing {
     fn capabilities(&self) -> ReceiverCapabilities {
         let mut capabilities = ReceiverCapabilities::queue();
         capabilities.extends = Extends::Every(Duration::from_secs(30));
+        capabilities.delays = By::Memory;
         capabilities
     }
 
@@ -216,10 +218,16 @@ impl QueueSource for Losing {
 
     async fn settle(&mut self, _: Vec<usize>, _: Settlement) -> Result<Outcome, Error> {
         self.0.settled.fetch_add(1, Ordering::Relaxed);
-        Err(Error::new(ErrorKind::Disconnected))
+        match self.0.renews.load(Ordering::Relaxed) {
+            true => Err(Error::new(ErrorKind::Disconnected)),
+            false => Ok(Outcome::done()),
+        }
     }
 
     async fn extend(&mut self, tags: Vec<usize>) -> Result<(), Error> {
+        if !self.0.renews.swap(true, Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Disconnected));
+        }
         self.0.extended.fetch_add(tags.len(), Ordering::Relaxed);
         Ok(())
     }
@@ -229,19 +237,39 @@ impl QueueSource for Losing {
     }
 }
 
+async fn losing(losses: &Arc<Losses>) -> Receiver {
+    let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
+    let reconnect = Reconnect::new(Losing(Arc::clone(losses)), hosts, Backoff::default());
+    let (room, options) = (Room::new(Bounds::default(), 10), QueueOptions::default().dropping_rejected());
+    let receiver = QueueReceiver::open(reconnect, room, options).await.unwrap();
+    Receiver::new(receiver, DecodeOptions::strict())
+}
+
 /// The broker would not deliver them again.
 #[tokio::test(start_paused = true)]
 async fn what_a_lost_connection_left_unsettled_is_renewed_no_more() {
     let losses = Arc::<Losses>::default();
-    let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
-    let reconnect = Reconnect::new(Losing(Arc::clone(&losses)), hosts, Backoff::default());
-    let (room, options) = (Room::new(Bounds::default(), 10), QueueOptions::default().dropping_rejected());
-    let receiver = QueueReceiver::open(reconnect, room, options).await.unwrap();
-    let mut receiver = Receiver::new(receiver, DecodeOptions::strict());
+    losses.renews.store(true, Ordering::Relaxed);
+    let mut receiver = losing(&losses).await;
     let (one, other) = (receiver.next().await.unwrap().unwrap(), receiver.next().await.unwrap().unwrap());
     let (one, other) = (one.accept(), other.accept());
     assert!(one.await.is_err() && other.await.is_err());
     assert_eq!(losses.settled.load(Ordering::Relaxed), 1, "the other was not settled at all");
     tokio::time::sleep(Duration::from_secs(300)).await;
     assert_eq!(losses.extended.load(Ordering::Relaxed), 0);
+}
+
+/// Both retries are due at the moment of the renewal at which the connection is lost.
+#[tokio::test(start_paused = true)]
+async fn what_was_due_when_a_connection_was_lost_is_renewed_no_more() {
+    let losses = Arc::<Losses>::default();
+    let mut receiver = losing(&losses).await;
+    for _ in 0..2 {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        delivery.retry(Duration::from_secs(15)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(losses.renews.load(Ordering::Relaxed), "it was lost");
+    let (settled, extended) = (&losses.settled, &losses.extended);
+    assert_eq!((settled.load(Ordering::Relaxed), extended.load(Ordering::Relaxed)), (0, 0));
 }

@@ -38,6 +38,9 @@ pub trait Requests: Send + Sync + 'static {
 
     /// Requests this number of messages, and waits this long for the first one. It ends by itself, and is never dropped before.
     ///
+    /// The first request of a connection does not wait. It only has to show that the peer answers, in a round trip or two: it may return no
+    /// message although there are some.
+    ///
     /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] makes another request a little later. An
     /// error of kind [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection. So are several in a
     /// row.

@@ -214,8 +214,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
         if let Extends::Every(period) = self.can.extends {
             let tags = self.renewals.due(now, period);
-            if !tags.is_empty() {
-                source.extend(tags).await?;
+            if !tags.is_empty()
+                && let Err(error) = source.extend(tags).await
+            {
+                // It is dropped, and comes again.
+                group.iter().for_each(|returning| self.renew_no_more(returning.renewal));
+                return Err(error);
             }
         }
         self.settle_later(group, source).await

@@ -241,8 +241,8 @@ async fn what_is_refused_without_an_attempt_shows_nothing_about_the_target() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_hangs_or_is_slow() {
     for (state, does) in [
-        ("the target answers nothing, and nothing ends the attempt", Does::Hangs),
-        ("the target is slow", Does::TakesIts(50 * SECOND)),
+        ("the target answers nothing for a minute, and nothing ends the attempt before", Does::Hangs),
+        ("the target is slow, and answers within a minute", Does::TakesIts(50 * SECOND)),
     ] {
         let (from, to) = (FakeQueue::new(), End::new());
         let set = async |breaks| {
@@ -253,6 +253,26 @@ async fn a_target_that_hangs_or_is_slow() {
         };
         twice(state, bridge(&from, &to), set).await;
     }
+}
+
+/// It answers nothing for a minute, and then it has answered.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_needs_more_than_a_minute() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    to.set(Does::TakesIts(90 * SECOND));
+    send(&from, 1).await;
+    let bridge = bridge(&from, &to);
+    let status = bridge.status();
+    let watch = async {
+        for (after, wanted) in
+            [(59, (true, false)), (2, (false, true)), (28, (false, true)), (2, (true, false))]
+        {
+            sleep(after * SECOND).await;
+            assert_eq!(seen(&status), wanted, "{status:?}");
+        }
+        assert_eq!(status.metrics().confirmed, 1);
+    };
+    bridge.run().until(watch).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
