@@ -23,7 +23,7 @@ impl Watched {
         let received = || self.counters.snapshot().received;
         let (mut before, mut since) = (received(), Instant::now());
         loop {
-            sleep((time / 8).max(Duration::from_millis(1))).await;
+            sleep(time.checked_div(8).unwrap_or_default().max(Duration::from_millis(1))).await;
             let now = received();
             if now != before || !self.is_empty() {
                 (before, since) = (now, Instant::now());
