@@ -4,7 +4,7 @@ use crate::{
     commands::idle::is_here,
     console::Console,
     failure::{Failure, Status},
-    plain::count,
+    plain::{count, plain},
     report::Report,
 };
 use bytes::Bytes;
@@ -117,8 +117,14 @@ fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes
     const TEXT: &str = "text/plain; charset=utf-8";
     let (code, kind, body) = match (method, path) {
         (&Method::GET, "/live") => (StatusCode::OK, TEXT, "live\n".into()),
-        (&Method::GET, "/ready") if status.is_ready() => (StatusCode::OK, TEXT, "ready\n".into()),
-        (&Method::GET, "/ready") => (StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n".into()),
+        (&Method::GET, "/ready") => match status.unready() {
+            None => (StatusCode::OK, TEXT, "ready\n".into()),
+            // The reason may have text from a peer.
+            Some(why) => {
+                let why = format!("not ready: {}\n", plain(&why.to_string()));
+                (StatusCode::SERVICE_UNAVAILABLE, TEXT, why)
+            }
+        },
         (&Method::GET, "/metrics") => {
             let mut page = PrometheusPage::new();
             status.add_to(&mut page);
