@@ -62,8 +62,8 @@ MODES = {"AMQP-1.3-a", "KAFKA-1.3-a", "MQTT-1.3-a", "NATS-1.3-a"}
 # readers must verify it. The same holds for headers of Kafka, which is what the role of KAFKA-3.2.3-b says: no other clause of these formats is about text alone.
 UNVERIFIED = re.compile(r"(?:cbor|avro|avro-compact|protobuf)/.*(?:not-utf-?8|surrogate|cut-character)$")
 
-# Bytes after a datum of Avro. The schema says what is encoded; readers of datums do not look behind them.
-BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$")
+# Bytes after a datum of Avro: the schema says what is encoded, and readers of datums do not look behind them. And a branch below zero, which some count from the end.
+BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$|avro(?:-compact)?/.*branch-negative(?:-from-the-end)?$")
 
 # What parsers of Protobuf skip without a close look: a group that is not well-formed, for proto3 has none, and that its parsers skip them is a "should" of
 # descriptor.proto; and a field of a number that no schema has.
@@ -2365,7 +2365,8 @@ def flags(one):
         found.add("verbatim")
     if one["request"]["op"] in ("decode", "encode", "transcode", "parse", "upgrade") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
         found.add("verbatim")
-    if SPELLED.match(one["id"]):
+    no_time = any(name.endswith("time") for outcome in one["expect"] for name in outcome.get("absent-headers", []))
+    if no_time or SPELLED.match(one["id"]):
         found.add("verbatim")
     if is_lenient(one["request"]) and one.get("policy"):
         # Which repairs there are, and what they are called, is a convention of those who repair, and no more.

@@ -11,7 +11,10 @@ use anstyle::Style;
 use std::{
     cell::Cell,
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// The output of commands. A clone is for another thread, and remembers an exit status of its own.
@@ -32,6 +35,8 @@ pub struct Console {
     apart: Cell<bool>,
     /// Where standard error goes, unless it is written at once. All clones and notes share it.
     aside: Arc<OnceLock<Aside>>,
+    /// Whether the log has lines of level `info`. All clones share it.
+    informs: Arc<AtomicBool>,
 }
 
 impl Console {
@@ -61,7 +66,17 @@ impl Console {
             remembered: Cell::default(),
             apart: Cell::default(),
             aside: Arc::default(),
+            informs: Arc::default(),
         }
+    }
+
+    /// Whether the log has lines of level `info`. Then a command also reports its successes.
+    pub fn informs(&self) -> bool {
+        self.informs.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_informs(&self, informs: bool) {
+        self.informs.store(informs, Ordering::Relaxed);
     }
 
     /// Returns the form of data: the requested one, else `Pretty` on a terminal and `Json` elsewhere.

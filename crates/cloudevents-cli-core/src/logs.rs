@@ -78,8 +78,11 @@ pub fn begin(global: &Global, said: &[&'static str], console: &Console) {
         ErrorFormat::Text => Box::new(layer),
         ErrorFormat::Json => Box::new(layer.json().flatten_event(true).with_current_span(false)),
     };
+    let targets = targets(global, said, console);
+    let info = LevelFilter::INFO.into_level();
+    console.set_informs(info.is_some_and(|level| targets.would_enable(LIBRARY, &level)));
     // Fails only where a program has called this before.
-    let _ = tracing_subscriber::registry().with(layer).with(targets(global, said, console)).try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(targets).try_init();
 }
 
 fn targets(global: &Global, said: &[&'static str], console: &Console) -> Targets {

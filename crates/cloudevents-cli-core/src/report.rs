@@ -141,6 +141,13 @@ impl Report {
         self
     }
 
+    /// Adds a remark in parentheses behind the detail.
+    pub fn remark(mut self, text: &str) -> Self {
+        let separator = if self.detail.is_empty() { "" } else { " " };
+        self.detail = format!("{}{separator}({text})", self.detail);
+        self
+    }
+
     /// Cuts texts that a peer may have made long. The cut has a mark.
     pub fn bounded(mut self) -> Self {
         for text in [&mut self.message, &mut self.detail].into_iter().chain(&mut self.attribute) {

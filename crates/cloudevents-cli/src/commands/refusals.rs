@@ -1,20 +1,46 @@
 //! Requests that a server refuses before there is a message.
 
-use crate::{console::Console, failure::Status, plain::count, report::Report};
+use crate::{
+    console::Console,
+    failure::Status,
+    plain::{count, shortened},
+    report::Report,
+};
 use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, transport::OnRefusal};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    error::Error as _,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::sync::mpsc;
 
 /// The most refusals that wait to be reported. Of others, only the number is reported.
 const REFUSALS: usize = 64;
 
+/// The longest reason, in characters.
+const LONGEST: usize = 200;
+
+/// The sender of a refused request, in few words, as the source of the error. A long reason does not displace it.
+#[derive(Debug)]
+pub(super) struct From(pub(super) String);
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for From {}
+
 /// Refusals that wait to be reported.
 pub(super) struct Refusals {
     waiting: mpsc::Receiver<Error>,
     left_out: Arc<LeftOut>,
+    /// Whether the mistakes of clients leave the exit status as it is.
+    are_warnings: bool,
 }
 
 /// How many found no place.
@@ -35,7 +61,7 @@ pub(super) fn channel() -> (OnRefusal, Refusals) {
             number.fetch_add(1, Ordering::Relaxed);
         }
     };
-    (Arc::new(see), Refusals { waiting, left_out })
+    (Arc::new(see), Refusals { waiting, left_out, are_warnings: false })
 }
 
 /// Waits for the next message of a receiver. Reports refusals meanwhile: a flood of them leaves every message its turn.
@@ -54,6 +80,11 @@ pub(super) async fn next(
 }
 
 impl Refusals {
+    /// Reports all refusals as warnings: what a client sends is no failure of a server that others depend on.
+    pub(super) fn with_warnings(self) -> Self {
+        Self { are_warnings: true, ..self }
+    }
+
     /// Waits for the next refusal.
     pub(super) async fn recv(&mut self) -> Option<Error> {
         self.waiting.recv().await
@@ -80,7 +111,7 @@ impl Refusals {
     }
 
     fn tell(&self, error: &Error, console: &Console) {
-        if is_failure(error) {
+        if is_failure(error) && !self.are_warnings {
             console.error(Status::No, &described(Report::new("a request was refused"), error));
         } else {
             console.report(&warning(error));
@@ -91,6 +122,10 @@ impl Refusals {
     fn tell_left_out(&self, console: &Console) {
         let take = |number: &AtomicUsize| number.swap(0, Ordering::Relaxed);
         let (failures, others) = (take(&self.left_out.failures), take(&self.left_out.others));
+        let (failures, others) = match self.are_warnings {
+            true => (0, failures.saturating_add(others)),
+            false => (failures, others),
+        };
         if others > 0 {
             console.report(&Report::warning(not_shown(others)).kind("refused"));
         }
@@ -118,12 +153,16 @@ pub(super) fn warning(error: &Error) -> Report {
 
 fn described(report: Report, error: &Error) -> Report {
     let report = report.kind(error.kind().code());
-    let report = match error.detail() {
-        "" => report.detail(error.message().to_string()),
-        detail => report.detail(detail),
+    let why = match error.detail() {
+        "" => error.message().to_string(),
+        detail => detail.to_owned(),
     };
     // A path may be long.
-    report.bounded()
+    let why = shortened(&why, LONGEST);
+    report.detail(match error.source().and_then(|source| source.downcast_ref::<From>()) {
+        Some(from) => format!("{why} ({from})"),
+        None => why,
+    })
 }
 
 #[cfg(test)]
@@ -139,6 +178,8 @@ mod tests {
         let line = console(&format!("404 Not Found of POST /{path}"));
         assert!(line.ends_with("xxx…") && line.chars().count() < 250, "{line}");
         assert!(console(&path[..200]).ends_with(&path[..200]));
+        let error = Error::new(ErrorKind::Refused).with_detail(path).with_source(From("github".to_owned()));
+        assert!(warning(&error).one_line().ends_with("xxx… (github)"));
     }
 
     /// Whatever comes before it.

@@ -140,6 +140,8 @@ mod urls;
 mod waiting;
 mod webhook;
 mod webhook_gate;
+#[cfg(unix)]
+mod webhook_operating;
 mod webhook_schemes;
 mod webhook_services;
 #[cfg(all(feature = "outbox", unix))]

@@ -57,7 +57,7 @@ fn names(text: &str) -> BTreeSet<&str> {
 }
 
 /// Prometheus' own program for rules and metrics, which `.ci/setup` installs.
-fn promtool(arguments: &[&str], input: &str) {
+pub(crate) fn promtool(arguments: &[&str], input: &str) {
     let program = Command::new("promtool")
         .args(arguments)
         .current_dir(deploy(""))

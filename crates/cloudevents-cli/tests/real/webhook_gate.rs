@@ -232,10 +232,7 @@ fn a_delivery_of_github_arrives_byte_for_byte_with_who_sent_it() {
     assert_eq!(seen.all("webhook-verified"), [r#"signature=github;key="HOOK_SECRET";number=2"#]);
     assert_eq!(seen.all("host"), [service.address.to_string()]);
     assert_eq!(seen.all("x-hub-signature-256").len(), 1);
-    assert!(
-        ["authorization", "connection"].iter().all(|name| !seen.all(name).contains(&"X-Tenant".to_owned())),
-        "{seen:?}"
-    );
+    assert!(!seen.all("connection").contains(&"X-Tenant"), "{seen:?}");
     assert!(seen.all("authorization").is_empty(), "{seen:?}");
     // `Connection` removes no header: anyone on the way could name one.
     assert_eq!(seen.all("x-tenant"), ["blue"]);

@@ -31,8 +31,7 @@ pub(super) fn is_canonical_string(value: &Json, text: &Json) -> bool {
 pub(super) fn give_types(wanted: &Node, got: &mut Node) {
     for (name, got) in got.members_mut().filter(|(name, _)| is_extension(name) && *name != "data") {
         if let Some(wanted) = wanted.get(name)
-            && let (Some(typed), Some(text)) = (typed(wanted), string(got))
-            && is_text_of(typed, text)
+            && string(got).is_some_and(|text| is_text_of_attribute(wanted, text))
         {
             *got = wanted.clone();
         }
@@ -46,12 +45,20 @@ pub(super) fn is_string_of(name: &str, wanted: &Element, got: &Element) -> bool 
     is_extension(name) && name != "data" && is_string && !has_more && wanted.text() == got.text()
 }
 
-/// The value of an attribute that has a type: the branch of Avro, the field of Protobuf, the item of CBOR.
-fn typed(attribute: &Node) -> Option<&Node> {
+/// Whether a text is the canonical string of an attribute that has a type: a branch of Avro, a field of Protobuf, or an item of CBOR.
+fn is_text_of_attribute(attribute: &Node, text: &str) -> bool {
     match attribute {
-        Node::Tagged(_, value) => Some(value),
-        Node::Map(fields) if fields.len() == 1 => fields.values().next(),
-        value => Some(value),
+        // The Timestamp of the Avro compact format, in microseconds.
+        Node::Tagged(branch, value) if branch == "long" => {
+            let instant = Instant::parse(text).and_then(|instant| instant.seconds_and_nanoseconds());
+            instant.is_some_and(|(seconds, nanoseconds)| {
+                let microseconds = i128::from(seconds) * 1_000_000 + i128::from(nanoseconds / 1_000);
+                nanoseconds % 1_000 == 0 && **value == Node::Integer(microseconds)
+            })
+        }
+        Node::Tagged(_, value) => is_text_of(value, text),
+        Node::Map(fields) if fields.len() == 1 => fields.values().all(|value| is_text_of(value, text)),
+        value => is_text_of(value, text),
     }
 }
 
@@ -128,6 +135,10 @@ mod tests {
             assert!(!is_given("x", &attribute("ce_field", value.clone()), protobuf(other)), "{other}");
         }
         assert!(is_given("x", &Node::Bool(false), text("false")));
+        let long = tagged("long", Node::Integer(1_005_000));
+        assert!(
+            is_given("x", &long, avro("1970-01-01T00:00:01.005Z")) && !is_given("x", &long, avro("1005000"))
+        );
         // A String stays one, and attributes of the specification and the payload keep their types.
         assert!(!is_given("x", &avro("true"), tagged("boolean", Node::Bool(true))));
         assert!(!is_given("data", &Node::Integer(5), text("5")));

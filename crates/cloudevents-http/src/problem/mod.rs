@@ -204,6 +204,12 @@ impl Problem {
         self
     }
 
+    /// Returns the problem with the error that it was made from, for logs. The document stays as it is, and does not mention the error.
+    pub fn with_error(mut self, error: Error) -> Self {
+        self.0.error = Some(error);
+        self
+    }
+
     /// Returns the problem with a stable code for programs, such as `out-of-credit`.
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.0.document.code = Some(code.into());

@@ -20,18 +20,28 @@ pub(super) fn busy(detail: &'static str, after: Duration) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(after)
 }
 
-/// The response to a refused request, with a status that means the same to the sender.
+/// The status that a refused request gets: one that means the same to the sender.
 #[cold]
-pub(super) fn problem(problem: Problem, practice: Practice) -> Response<Bytes> {
+pub(super) fn status(problem: &Problem, practice: Practice) -> StatusCode {
     let status = problem.status();
     let repeats = |status: StatusCode| {
         let conclusion = practice.conclude_status(status, &HeaderMap::new(), SystemTime::UNIX_EPOCH);
         matches!(conclusion, Conclusion::Retry { .. })
     };
     let for_good = status.is_client_error() && !problem.is_temporary();
-    let mut response = match for_good && repeats(status) && !repeats(StatusCode::BAD_REQUEST) {
-        true => problem.with_status(StatusCode::BAD_REQUEST).into_http(),
-        false => problem.into_http(),
+    match for_good && repeats(status) && !repeats(StatusCode::BAD_REQUEST) {
+        true => StatusCode::BAD_REQUEST,
+        false => status,
+    }
+}
+
+/// The response to a refused request.
+#[cold]
+pub(super) fn problem(problem: Problem, practice: Practice) -> Response<Bytes> {
+    let (status, given) = (problem.status(), status(&problem, practice));
+    let mut response = match given == status {
+        true => problem.into_http(),
+        false => problem.with_status(given).into_http(),
     };
     let headers = response.headers_mut();
     match status {

@@ -46,8 +46,11 @@ pub(super) async fn verified(
     };
     let verified = checked.map_err(|error| {
         tracing::debug!(%error, "a signature was refused");
-        // A remote client learns no more.
-        Problem::new(StatusCode::FORBIDDEN, "the signature was refused").with_code("signature")
+        // A remote client learns no more. The reason is for logs.
+        let why = Error::new(ErrorKind::Refused).with_detail("the signature was refused").with_source(error);
+        Problem::new(StatusCode::FORBIDDEN, "the signature was refused")
+            .with_code("signature")
+            .with_error(why)
     })?;
     check_coverage(verified.coverage, &read, options, exchange, is_validation)?;
     if is_compressed {

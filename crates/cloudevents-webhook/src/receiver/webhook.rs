@@ -8,7 +8,7 @@ use super::{
     idempotency::{key, signed_content},
     options::Convert,
     pending::Pending,
-    respond::{accepted, allow, busy, problem, refused, reply},
+    respond::{accepted, allow, busy, problem, refused, reply, status},
     under_way::UnderWay,
     verification::{take_coding, verified},
 };
@@ -65,6 +65,9 @@ const ACCOUNTS: usize = 3 * 1024;
 ///
 /// If there is a signature, the rate counts only signed deliveries. It holds for three kinds of deliveries, each apart from the rest: new
 /// deliveries, deliveries that come up to three times more in a minute, and deliveries that come more often.
+///
+/// The extensions of a refusal have the [`Error`] with the reason, for logs. If a signature was refused, its source is the
+/// [`SignatureError`](crate::signature::SignatureError). The sender learns no more than that its signature was refused.
 ///
 /// A handler sees neither the token nor the header `Authorization`. The native form of a delivery is the [`Parts`] of its request. Its
 /// extensions have a [`Verified`](crate::signature::Verified) if a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) if
@@ -162,13 +165,18 @@ impl Inner {
         }
     }
 
-    /// Shows a refusal to who wants to see it.
+    /// Shows a refusal to who wants to see it, with the status that the sender gets.
     #[cold]
     fn seen(&self, refusal: Problem) -> Problem {
         if let Some(see) = &self.options.http.on_refusal {
+            let status = status(&refusal, self.options.practice);
             let why = refusal.error().map(Error::detail).unwrap_or_default();
             let why = if why.is_empty() { refusal.detail().unwrap_or_default() } else { why };
-            see(&Error::new(ErrorKind::Refused).with_detail(format!("{}: {why}", refusal.status())));
+            let words = match refusal.error().and_then(std::error::Error::source) {
+                Some(source) => format!("{status}: {why}: {source}"),
+                None => format!("{status}: {why}"),
+            };
+            see(&Error::new(ErrorKind::Refused).with_detail(words));
         }
         refusal
     }
@@ -266,9 +274,18 @@ impl Inner {
 
     fn check_origin(&self, parts: &Parts) -> Result<(), Problem> {
         if self.consent.is_some() && self.origin(parts).is_none() {
-            let status = StatusCode::FORBIDDEN;
-            let detail = "the delivery does not name an allowed origin in `WebHook-Request-Origin`";
-            return Err(refused(status, detail, "WEBHOOK-2.1-e"));
+            let detail = match self.options.practice {
+                Practice::EventGrid
+                    if parts.headers.contains_key("aeg-event-type") && !is_cloudevent(&parts.headers) =>
+                {
+                    "the request has Event Grid's own schema: allow its subscription, or choose the CloudEvents schema"
+                }
+                Practice::EventGrid => {
+                    "the delivery does not name an allowed origin in `WebHook-Request-Origin` or `Origin`"
+                }
+                _ => "the delivery does not name an allowed origin in `WebHook-Request-Origin`",
+            };
+            return Err(refused(StatusCode::FORBIDDEN, detail, "WEBHOOK-2.1-e"));
         }
         Ok(())
     }

@@ -92,8 +92,11 @@ impl StandardWebhooks {
 impl Verify for StandardWebhooks {
     fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError> {
         let id = header(request, self.names.id)?;
-        if id.is_empty() || id.contains('.') {
+        if id.is_empty() {
             return Err(SignatureError::Malformed(self.names.id));
+        }
+        if id.contains('.') {
+            return Err(SignatureError::Id);
         }
         let timestamp = header(request, self.names.timestamp)?;
         let signed = seconds(timestamp).ok_or(SignatureError::Malformed(self.names.timestamp))?;

@@ -79,7 +79,9 @@ impl fmt::Display for SignatureError {
             Self::Digest => f.write_str("the body does not have the signed digest"),
             Self::NotCovered(name) => write!(f, "the signature does not cover `{name}`"),
             Self::Component(name) => write!(f, "the signed component `{name}` is absent or not supported"),
-            Self::Id => f.write_str("the id of the delivery has a character that cannot be signed"),
+            Self::Id => f.write_str(
+                "the id of the delivery has a full stop, or another character that cannot be signed",
+            ),
         }
     }
 }

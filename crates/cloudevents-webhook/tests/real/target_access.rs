@@ -5,6 +5,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::Decompression;
 use cloudevents_webhook::{
     AccessToken,
+    deliver::Practice,
     handshake::{AllowedOrigins, Rate},
     receiver::{MemoryStore, VerifyToken, Webhook, WebhookOptions},
     signature::{Coverage, GitHub, Sign, SignatureError, StandardSigner, StandardWebhooks, Verified, Verify},
@@ -12,6 +13,7 @@ use cloudevents_webhook::{
 use data_encoding::BASE64;
 use http::{Method, Request, request::Parts};
 use std::{
+    error::Error as _,
     sync::{Arc, Mutex},
     thread::{self, ThreadId},
     time::{Duration, SystemTime},
@@ -475,4 +477,38 @@ async fn a_token_in_the_query_is_read_whole() {
             () = handle => {}
         }
     }
+}
+
+/// The sender learns the status alone.
+#[tokio::test]
+async fn a_refusal_has_its_reason_for_the_log() {
+    let refusals = Arc::<Mutex<Vec<String>>>::default();
+    let seen = Arc::clone(&refusals);
+    let mut options = with_signature().senders(Practice::EventGrid);
+    options.http.on_refusal = Some(Arc::new(move |error: &Error| {
+        seen.lock().unwrap().push(error.detail().to_owned());
+    }));
+    let (webhook, _receiver) = Webhook::open(options).unwrap();
+    let respond = async |headers: &[(String, String)]| {
+        let mut request = http::Request::post("/hook").header("content-type", STRUCTURED);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(http_body_util::Full::new(bytes::Bytes::from(document("1")))).unwrap();
+        webhook.respond(request, None).await
+    };
+    let response = respond(&signed("another body", "msg_1", SystemTime::now())).await;
+    let why = response.extensions().get::<Error>().unwrap().source().unwrap();
+    assert_eq!(why.downcast_ref(), Some(&SignatureError::Mismatch));
+    assert!(!String::from_utf8_lossy(response.body()).contains("keys"), "{response:?}");
+    let response = respond(&[]).await;
+    let why = response.extensions().get::<Error>().unwrap().source().unwrap();
+    assert_eq!(why.downcast_ref(), Some(&SignatureError::Missing("webhook-id")));
+    // Event Grid sends a delivery again after 415.
+    let binary = http::Request::post("/hook").header("content-type", "text/plain");
+    let response = webhook.respond(binary.body(String::from("text")).unwrap(), None).await;
+    assert_eq!(response.status(), 400);
+    let refusals = refusals.lock().unwrap().clone();
+    assert_eq!(refusals[0], "403 Forbidden: the signature was refused: the signature fits none of the keys");
+    assert!(refusals[2].starts_with("400 Bad Request: "), "{refusals:?}");
 }

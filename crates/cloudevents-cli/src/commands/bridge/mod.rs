@@ -9,7 +9,7 @@ mod summary;
 mod told;
 
 use crate::{
-    commands::{dropped, refusals, suggested, systems::SystemOptions},
+    commands::{dropped, probes, refusals, suggested, systems::SystemOptions},
     connect::{self, Certificates},
     console::Console,
     failure::{Failure, Status},
@@ -21,7 +21,10 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     ContentMode, DecodeOptions, Leniency, Peer, Repair,
-    transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate},
+    transport::{
+        Bridge as Moving, ConnectionState, Received,
+        bridge::{BridgeStatus, Fate},
+    },
 };
 use open::Settings;
 use reread::Reread;
@@ -238,7 +241,7 @@ async fn bridge(
 /// The state that stays when the settings are read again.
 struct State {
     reread: Reread,
-    serving: Option<operate::Serving>,
+    serving: Option<probes::Serving<BridgeStatus>>,
     /// The last settings whose ends were opened.
     held: Option<Arc<Settings>>,
     /// How many messages may still be taken back.
@@ -338,7 +341,7 @@ async fn run_once(
     let [mut from, mut to] = opened.links;
     let mut lost = (false, false);
     let status = bridge.status();
-    if let Err(failure) = operate::serve_at(serving, config.metrics, &status).await {
+    if let Err(failure) = probes::serve_at(serving, config.metrics, &status).await {
         if is_first {
             let _ = bridge.run().until(ready(())).await; // its messages go back
             return Err(failure);

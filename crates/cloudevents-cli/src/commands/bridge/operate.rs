@@ -1,143 +1,33 @@
-//! Probes and metrics of a running bridge, and its end when nothing comes.
+//! The state of a running bridge, and its end when nothing comes.
 
 use crate::{
-    commands::idle::is_here,
+    commands::{idle::is_here, probes::Shown},
     console::Console,
-    failure::{Failure, Status},
     plain::{count, plain},
     report::Report,
 };
-use bytes::Bytes;
-use cloudevents_kit::{
-    self as kit,
-    http::HttpReceiverOptions,
-    transport::{Connectivity, Missing, PrometheusPage, RunState, bridge::BridgeStatus},
-};
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONNECTION, CONTENT_TYPE},
-};
+use cloudevents_kit::transport::{Connectivity, Missing, PrometheusPage, RunState, bridge::BridgeStatus};
 use std::{
     future::pending,
-    net::SocketAddr,
     time::{Duration, Instant},
 };
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, watch},
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{sync::Notify, time::sleep};
 
-/// The most connections at once. A client that has not sent a request gives way to others.
-const CONNECTIONS: usize = 16;
-
-/// How long a client may take for a request, and to read the response.
-const TIME: Duration = Duration::from_secs(5);
-
-/// A server that ends when this is dropped.
-pub(super) struct Serving {
-    /// As it is in the settings.
-    pub(super) address: SocketAddr,
-    pub(super) url: String,
-    status: watch::Sender<BridgeStatus>,
-    task: JoinHandle<()>,
-}
-
-impl Serving {
-    /// Shows another bridge from now on.
-    pub(super) fn show(&self, status: BridgeStatus) {
-        self.status.send_replace(status);
+impl Shown for BridgeStatus {
+    fn is_ready(&self) -> impl Future<Output = bool> + Send {
+        std::future::ready(Self::is_ready(self))
     }
-}
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.task.abort();
+    fn reason(&self) -> Option<String> {
+        // It may have text from a peer.
+        self.unready().map(|why| plain(&why.to_string()))
     }
-}
 
-/// Serves `/live`, `/ready` and `/metrics` at this address, or not at all.
-///
-/// If that fails, the server of the address before stays, if it can.
-pub(super) async fn serve_at(
-    serving: &mut Option<Serving>,
-    address: Option<SocketAddr>,
-    status: &BridgeStatus,
-) -> Result<(), Failure> {
-    if serving.as_ref().map(|serving| serving.address) == address {
-        return Ok(());
+    fn page(&self) -> PrometheusPage {
+        let mut page = PrometheusPage::new();
+        self.add_to(&mut page);
+        page
     }
-    let Some(address) = address else {
-        *serving = None;
-        return Ok(());
-    };
-    // One of them may be all addresses of the machine.
-    let before = match serving {
-        Some(before) if before.address.port() == address.port() => {
-            before.task.abort();
-            let _ = (&mut before.task).await;
-            Some(before.address)
-        }
-        _ => None,
-    };
-    match serve(address, status.clone()).await {
-        Ok(other) => *serving = Some(other),
-        Err(failure) => {
-            if let Some(before) = before {
-                *serving = serve(before, status.clone()).await.ok();
-            }
-            return Err(failure);
-        }
-    }
-    Ok(())
-}
-
-async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<Serving, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Status::Network, format!("metrics cannot be served at {address}: {error}"))
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let url = format!("http://{}/metrics", listener.local_addr().map_err(failed)?);
-    let mut options = HttpReceiverOptions::default();
-    options.connections = CONNECTIONS;
-    (options.header_deadline, options.response_deadline) = (TIME, TIME);
-    let (status, shown) = watch::channel(status);
-    let task = tokio::spawn(async move {
-        let respond = move |request: Request<_>, _| {
-            let status = shown.borrow().clone();
-            async move { respond(request.method(), request.uri().path(), &status) }
-        };
-        kit::http::serve(listener, &options, pending(), respond).await;
-    });
-    Ok(Serving { address, url, status, task })
-}
-
-fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes> {
-    const TEXT: &str = "text/plain; charset=utf-8";
-    let (code, kind, body) = match (method, path) {
-        (&Method::GET, "/live") => (StatusCode::OK, TEXT, "live\n".into()),
-        (&Method::GET, "/ready") => match status.unready() {
-            None => (StatusCode::OK, TEXT, "ready\n".into()),
-            // The reason may have text from a peer.
-            Some(why) => {
-                let why = format!("not ready: {}\n", plain(&why.to_string()));
-                (StatusCode::SERVICE_UNAVAILABLE, TEXT, why)
-            }
-        },
-        (&Method::GET, "/metrics") => {
-            let mut page = PrometheusPage::new();
-            status.add_to(&mut page);
-            (StatusCode::OK, PrometheusPage::CONTENT_TYPE, page.to_string())
-        }
-        (&Method::GET, _) => (StatusCode::NOT_FOUND, TEXT, "try /live, /ready or /metrics\n".into()),
-        _ => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".into()),
-    };
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = code;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }
 
 /// Waits until the bridge is ending after a request to end. Returns the number of messages that it finishes.

@@ -4,7 +4,7 @@ use super::{
     config::Config,
     open::{self, Settings},
 };
-use crate::{connect, console::Console, failure::Failure, report::Report};
+use crate::{commands::hangup::Hangup, connect, console::Console, failure::Failure, report::Report};
 use std::{future::pending, sync::Arc};
 use tokio::{sync::watch, task::spawn_blocking};
 
@@ -58,29 +58,4 @@ impl Reread {
 fn refused(failure: Failure, console: &Console) {
     console.report(&Report::warning("the settings were not read again: the old ones stay"));
     failure.tell(console);
-}
-
-/// SIGHUP, where the system has signals.
-struct Hangup(#[cfg(unix)] tokio::signal::unix::Signal);
-
-impl Hangup {
-    #[cfg(unix)]
-    fn watch() -> Option<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup()).ok().map(Self)
-    }
-
-    #[cfg(not(unix))]
-    fn watch() -> Option<Self> {
-        Some(Self())
-    }
-
-    /// Waits for the next signal.
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        if self.0.recv().await.is_some() {
-            return;
-        }
-        pending().await
-    }
 }

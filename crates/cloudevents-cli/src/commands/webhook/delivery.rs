@@ -65,8 +65,13 @@ fn whole(text: Bytes, name: &str, mut parts: Parts) -> Result<Given, Failure> {
         return Err(Failure::usage(format!("`{name}` has a body with a transfer coding"))
             .help("give the body as it is without, and leave `Transfer-Encoding` out"));
     }
+    // As `ce webhook serve` does: a service may believe another length.
+    if parts.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Failure::usage(format!("`{name}` has several `Content-Length`")));
+    }
     if let Some(length) = parts.headers.get(CONTENT_LENGTH) {
-        let length = length.to_str().ok().and_then(|length| length.parse().ok());
+        let is_number = |length: &&str| length.bytes().all(|byte| byte.is_ascii_digit());
+        let length = length.to_str().ok().filter(is_number).and_then(|length| length.parse().ok());
         let length = length.filter(|length: &usize| *length <= body.len());
         let cut = || Failure::usage(format!("`{name}` does not have the body of its `Content-Length`"));
         body.truncate(length.ok_or_else(cut)?);
@@ -88,7 +93,8 @@ fn header(line: &[u8], place: &str, headers: &mut HeaderMap) -> Result<(), Failu
     let not_a_header = || Failure::usage(format!("{place}: not a header")).help("write `Name: value`");
     let colon = memchr::memchr(b':', line).ok_or_else(not_a_header)?;
     let (name, value) = line.split_at_checked(colon).ok_or_else(not_a_header)?;
-    let name = HeaderName::from_bytes(name.trim_ascii()).map_err(|_| not_a_header())?;
+    // Neither a folded line nor a name before white space.
+    let name = HeaderName::from_bytes(name).map_err(|_| not_a_header())?;
     let value = value.get(1..).unwrap_or_default().trim_ascii();
     headers.append(name, HeaderValue::from_bytes(value).map_err(|_| not_a_header())?);
     Ok(())
@@ -128,6 +134,10 @@ mod tests {
             "POST /a b HTTP/1.1\r\n\r\n",
             "POST / HTTP/1.1\r\nno header\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n{}",
+            "POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}",
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 1\r\n\r\n{}",
+            "POST / HTTP/1.1\r\nX-A: 1\r\n X-B: 2\r\n\r\n{}",
+            "POST / HTTP/1.1\r\nX-A : 1\r\n\r\n{}",
             "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n{}",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ] {

@@ -6,6 +6,7 @@ mod deliveries;
 mod delivery;
 mod fault;
 mod gate;
+mod grid;
 pub(crate) mod keys;
 mod new_secret;
 mod probe;
@@ -14,6 +15,7 @@ mod provided;
 mod remember;
 #[cfg(feature = "outbox")]
 mod replay;
+mod rotation;
 mod rules;
 mod scheme;
 #[cfg(feature = "outbox")]

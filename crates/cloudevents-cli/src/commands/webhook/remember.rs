@@ -1,6 +1,9 @@
 //! `ce webhook serve --remember`: where accepted deliveries are remembered across restarts.
 
-use super::selection::{Place, place};
+use super::{
+    gate::Probe,
+    selection::{Place, place},
+};
 use crate::{
     connect,
     failure::{Failure, Status},
@@ -16,9 +19,13 @@ use cloudevents_kit::{
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio_postgres::NoTls;
+
+/// An age that no delivery has: forgetting deliveries so old asks the store without a change.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Adds the store at `to`, for the deliveries of this target. A delivery that a crash leaves unfinished is handed on after `lease`.
 pub(super) async fn remembering(
@@ -26,13 +33,21 @@ pub(super) async fn remembering(
     to: &str,
     target: &str,
     lease: Duration,
-) -> Result<WebhookOptions, Failure> {
+) -> Result<(WebhookOptions, Probe), Failure> {
     let name = format!("ce webhook serve {target}");
     let failed = |status, error: &Error| Failure::Told(status, Box::new(connect::report(error)));
     if let Some(file) = file(to) {
         let store = SqliteStore::open(&file).map_err(|error| failed(Status::Usage, &error))?;
         let inbox = Inbox::new(store, name).with_lease(lease);
-        return Ok(options.idempotency(FileStore::new(DurableStore::new(inbox), file)));
+        let store = FileStore::new(DurableStore::new(inbox), file);
+        let probed = store.clone();
+        let probe: Probe = Arc::new(move || {
+            let store = probed.clone();
+            Box::pin(async move {
+                store.check().is_ok() && store.store.inbox().forget_some(NEVER, 1).await.is_ok()
+            })
+        });
+        return Ok((options.idempotency(store), probe));
     }
     match place(Path::new(to))? {
         Place::Postgres(mut config) => {
@@ -40,7 +55,13 @@ pub(super) async fn remembering(
             let store = PostgresStore::connect(*config, NoTls).await;
             let store = store.map_err(|error| failed(Status::Network, &error))?;
             let inbox = Inbox::new(store, name).with_lease(lease);
-            Ok(options.idempotency(DurableStore::new(inbox)))
+            let store = DurableStore::new(inbox);
+            let probed = store.clone();
+            let probe: Probe = Arc::new(move || {
+                let store = probed.clone();
+                Box::pin(async move { store.inbox().forget_some(NEVER, 1).await.is_ok() })
+            });
+            Ok((options.idempotency(store), probe))
         }
         Place::Sqlite(_) => Err(Failure::usage(
             "--remember is neither `sqlite:` and the name of a file nor a URL of Postgres",
@@ -58,6 +79,7 @@ fn file(to: &str) -> Option<PathBuf> {
 
 /// A store in a file. Entries of a file that was deleted or replaced are gone after a restart. So while another file is there, or none,
 /// every delivery is an error, and its sender keeps it.
+#[derive(Clone)]
 struct FileStore {
     store: DurableStore<SqliteStore>,
     path: PathBuf,

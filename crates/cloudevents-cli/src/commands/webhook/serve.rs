@@ -3,9 +3,10 @@
 use super::{
     fault::Fault,
     gate::{self, GateOptions},
-    keys::token,
+    grid::subscribed,
     provided::provided,
-    scheme::{Provider, SchemeOptions, Shared},
+    rotation::{Held, Places},
+    scheme::{Provider, SchemeOptions},
     service::Checks,
     target,
 };
@@ -25,6 +26,7 @@ use cloudevents_kit::webhook::{
     handshake::{AllowedOrigins, Rate},
     receiver::{MemoryStore, WebhookOptions},
 };
+use http::StatusCode;
 use serde_json::json;
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -44,15 +46,16 @@ Examples:
   HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook --scheme hmac \\
       --secret HOOK_SECRET --hmac 'X-Partner-Signature: sha256={hex}'
   ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --from aws-sns
-  HOOK_SECRET=... ce webhook serve http://0.0.0.0:8080/hook \\
+  HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
       --provider github --secret-env HOOK_SECRET --to http://127.0.0.1:3000/hook
 
 In front of a service (--to):
   The service gets each delivery as a POST with the body, the content type and the other headers as
-  they came: CloudEvents in their mode, those of providers as their libraries expect them. Not passed
-  on: Authorization and the query parameter access_token, headers of the connection, and headers
-  whose names have other characters than letters, digits and hyphens. The query of the delivery
-  follows, unless the URL has its own.
+  they came: CloudEvents in their mode, those of providers as their libraries expect them. Its Host is
+  the one of --to. Not passed on: Authorization and the query parameter access_token, headers of the
+  connection, headers that name another method or path, and headers whose names have other characters
+  than letters, digits and hyphens. Forwarded, X-Forwarded-* and X-Real-IP follow with --behind-proxy.
+  The query of the delivery follows, unless the URL has its own.
 
   The header Webhook-Verified says what was checked, as far as each applies:
       signature=github;key=\"HOOK_SECRET\";number=1, token=\"HOOK_TOKEN\", origin=\"partner.example\"
@@ -69,6 +72,15 @@ In front of a service (--to):
   deliveries are remembered in memory, for a day, up to 100,000; with --remember for a week, in a file
   or a database. While such a file is deleted or replaced, or the database is away, senders get 503.
 
+  After SIGHUP, secrets and tokens in files (@FILE) are read again. Deliveries go on meanwhile. If one
+  of them cannot be read, the old ones stay in use, and there is a warning.
+
+  Each refused delivery has a warning with the provider, the reason, the id, and the peer. With
+  `--log info`, accepted deliveries have a line, too. `--error-format json` adds the time.
+
+Limits: bodies of --max-body bytes, and 64 MiB of all bodies that are there at once; 1,024 deliveries and
+1,024 connections at once. A body that has taken a second may get 408 if others wait for its place.
+
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
   origin=, origin=NAME  leave WebHook-Allowed-Origin out of the handshake, or set it; the same with rate and allow
@@ -78,7 +90,7 @@ Faults:
   untyped-payload       accept with a payload without a content type
   bare-headers          leave out Cache-Control and Retry-After
 
-Exit status: 0 done, 1 a delivery was not an event, 2 wrong usage, 3 the network failed.")]
+Exit status: 0 done, 1 a delivery was not an event (without --to), 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Serve {
     /// Listen at this URL: http://ADDRESS:PORT/PATH.
     url: String,
@@ -98,6 +110,10 @@ pub(crate) struct Serve {
     secret_env: Option<String>,
     #[command(flatten)]
     scheme: SchemeOptions,
+    /// With --provider event-grid: also take Event Grid's own schema from the subscription of this name, and answer its validation. May be
+    /// repeated.
+    #[arg(long = "subscription", value_name = "NAME")]
+    subscriptions: Vec<String>,
     #[command(flatten)]
     systems: SystemOptions,
     /// Accept deliveries from anyone.
@@ -124,7 +140,15 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure>
 }
 
 async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
-    let mut options = options(command, console)?;
+    let mut options = options(command)?;
+    let places = Places {
+        secret: command.secret_env.clone(),
+        token: command.token_env.clone(),
+        scheme: command.scheme.clone(),
+    };
+    let (held, with_secrets) = Held::read(&places, options, console)?;
+    options = with_secrets;
+    held.watch(places, console);
     if let Some(to) = &command.gate.to {
         let gate = (command.url.as_str(), to.as_str(), &command.gate);
         return gate::run(gate, checks(command), command.count, options, console).await;
@@ -190,10 +214,20 @@ fn checks(command: &Serve) -> Checks {
         (_, true) => &[],
     };
     let signature = command.secret_env.clone().map(|place| (command.scheme.name(), place));
-    Checks { signature, token: command.token_env.clone(), origin }
+    let sender = match command.scheme.provider {
+        Some(Provider::EventGrid) => "event-grid",
+        None if command.secret_env.is_none() => "any sender",
+        _ => command.scheme.name(),
+    };
+    // Event Grid repeats deliveries after other statuses.
+    let gives_up = match command.scheme.provider {
+        Some(Provider::EventGrid) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Checks { sender, gives_up, signature, token: command.token_env.clone(), origin }
 }
 
-fn options(command: &Serve, console: &Console) -> Result<WebhookOptions, Failure> {
+fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     let allowing = |origins: &[&str]| {
         let origins = AllowedOrigins::new(origins.iter().copied());
         origins.map(WebhookOptions::allowing).map_err(|error| Failure::usage(format!("--origin: {error}")))
@@ -211,13 +245,12 @@ fn options(command: &Serve, console: &Console) -> Result<WebhookOptions, Failure
         let rate = Rate::per_minute(rate).map_err(|error| Failure::usage(format!("--rate: {error}")))?;
         options = options.highest_rate(rate);
     }
-    if let Some(place) = &command.token_env {
-        options = options.token(token(place)?);
+    if !command.subscriptions.is_empty() && provider != Some(Provider::EventGrid) {
+        return Err(Failure::usage("--subscription is for --provider event-grid"));
     }
-    if let Some(place) = &command.secret_env {
-        options = options.signature(Shared { verifier: scheme.verifier(place, console)?, at: None });
-    }
-    options = provided(options, provider, &command.systems, command.gate.to.is_some())?;
+    let is_handed_on = command.gate.to.is_some();
+    options = provided(options, provider, &command.systems, is_handed_on)?;
+    options = subscribed(options, &command.subscriptions, is_handed_on)?;
     if command.unauthenticated {
         options = options.unauthenticated();
     } else if command.token_env.is_none() && command.secret_env.is_none() {

@@ -48,9 +48,27 @@ const OF_CONNECTION: [&str; 20] = [
     "upgrade",
 ];
 
+/// Headers that make some services take another method, another path or another proxy than those of the request.
+const OF_ROUTING: [&str; 6] = [
+    "proxy",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// Headers about the client, besides `X-Forwarded-...`: of a stranger, they would be a claim.
+const OF_PROXIES: [&str; 6] =
+    ["cf-connecting-ip", "forwarded", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-real-ip"];
+
 /// The checks of each delivery, by the options.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Checks {
+    /// The name of the provider or the scheme.
+    pub(super) sender: &'static str,
+    /// The status after which the sender gives up.
+    pub(super) gives_up: StatusCode,
     /// The scheme of signatures, and the variable with their keys.
     pub(super) signature: Option<(&'static str, String)>,
     /// The variable with the token.
@@ -96,6 +114,8 @@ pub(super) struct Service {
     url: Url,
     checks: Checks,
     timeout: Duration,
+    /// Whether a trusted proxy sets the headers about the client.
+    behind_proxy: bool,
 }
 
 /// The body of a response with its media type, if there is one.
@@ -113,7 +133,12 @@ pub(super) enum Verdict {
 }
 
 impl Service {
-    pub(super) fn new(url: &str, timeout: Duration, checks: Checks) -> Result<Self, Failure> {
+    pub(super) fn new(
+        url: &str,
+        timeout: Duration,
+        checks: Checks,
+        behind_proxy: bool,
+    ) -> Result<Self, Failure> {
         let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or_else(|| {
             Failure::usage("--to is not the URL of a service: it begins with http:// or https://")
@@ -131,7 +156,7 @@ impl Service {
         let client = builder
             .build()
             .map_err(|error| Failure::new(Status::Network, format!("no client can be created: {error}")))?;
-        Ok(Self { client, url, checks, timeout })
+        Ok(Self { client, url, checks, timeout, behind_proxy })
     }
 
     /// Its address and the checks of its deliveries, without a password.
@@ -154,11 +179,20 @@ impl Service {
         if url.query().is_none() {
             url.set_query(delivery.uri.query());
         }
-        let mut headers = passed_on(&delivery.headers);
+        let mut headers = passed_on(&delivery.headers, self.behind_proxy);
         if let Some(found) = self.checks.found(delivery) {
             headers.insert(VERIFIED, found);
         }
         self.client.request(Method::POST, url).headers(headers).body(body).timeout(self.timeout)
+    }
+
+    /// Whether the service takes a connection.
+    pub(super) async fn is_reachable(&self) -> bool {
+        let (Some(host), Some(port)) = (self.url.host_str(), self.url.port_or_known_default()) else {
+            return false;
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        tokio::net::TcpStream::connect((host, port)).await.is_ok()
     }
 
     /// Sends a request, and returns the response of the service.
@@ -197,7 +231,7 @@ async fn reply(mut response: Response) -> Replied {
 
 /// The headers of a delivery that a service gets. Those that `Connection` names are among them: an attacker on the way could name a header
 /// that a signature covers, or that the service goes by.
-fn passed_on(headers: &HeaderMap) -> HeaderMap {
+fn passed_on(headers: &HeaderMap, behind_proxy: bool) -> HeaderMap {
     let mut passed = HeaderMap::with_capacity(headers.len());
     let is_document = headers.get(CONTENT_TYPE).is_some_and(is_document);
     for (name, value) in headers {
@@ -205,7 +239,8 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
         let is_second = name == CONTENT_TYPE && passed.contains_key(name);
         // Those beside a document were not checked, and are no attributes of its event.
         let is_beside = is_document && name.as_str().starts_with("ce-");
-        if is_passed_on(name) && !is_second && !is_beside {
+        let is_of_proxy = is_of_proxy(name.as_str()) && !behind_proxy;
+        if is_passed_on(name) && !is_second && !is_beside && !is_of_proxy {
             passed.append(name.clone(), value.clone());
         }
     }
@@ -228,12 +263,26 @@ fn is_passed_on(name: &HeaderName) -> bool {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let letters = text.bytes().filter(|byte| *byte != b'-');
     let is_ours = letters.eq(VERIFIED.bytes().filter(|byte| *byte != b'-'));
-    is_plain && !is_ours && name != header::AUTHORIZATION && !OF_CONNECTION.contains(&text)
+    is_plain
+        && !is_ours
+        && name != header::AUTHORIZATION
+        && !OF_CONNECTION.contains(&text)
+        && !OF_ROUTING.contains(&text)
+}
+
+/// Whether a proxy sets this header, for the client that it saw.
+fn is_of_proxy(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || OF_PROXIES.contains(&name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn none() -> Checks {
+        let gives_up = StatusCode::UNPROCESSABLE_ENTITY;
+        Checks { sender: "github", gives_up, signature: None, token: None, origin: &[] }
+    }
 
     fn parts(headers: &[(&str, &str)]) -> Parts {
         let mut request = http::Request::post("/hook?tenant=1").body(()).unwrap();
@@ -265,7 +314,7 @@ mod tests {
             ("X-Twice", "1"),
             ("X-Twice", "2"),
         ]);
-        let passed = passed_on(&delivery.headers);
+        let passed = passed_on(&delivery.headers, false);
         let found: Vec<_> =
             passed.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         let expected =
@@ -276,7 +325,7 @@ mod tests {
     #[test]
     fn what_a_delivery_is_read_by_stays_and_no_attributes_come_beside_a_document() {
         let names = |headers: &[(&str, &str)]| {
-            let passed = passed_on(&parts(headers).headers);
+            let passed = passed_on(&parts(headers).headers, false);
             passed.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
         };
         let forged = [
@@ -295,17 +344,34 @@ mod tests {
     }
 
     #[test]
+    fn headers_about_the_client_are_those_of_a_trusted_proxy() {
+        let delivery = parts(&[
+            ("Forwarded", "for=192.0.2.1"),
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Real-IP", "192.0.2.1"),
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("X-Original-URL", "/admin"),
+            ("Proxy", "http://192.0.2.1"),
+        ]);
+        assert!(passed_on(&delivery.headers, false).is_empty());
+        let passed = passed_on(&delivery.headers, true);
+        let names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"]);
+    }
+
+    #[test]
     fn what_was_checked_is_named_and_an_origin_alone_is_no_proof() {
         let mut delivery = parts(&[("webhook-request-origin", "EU.partner.example")]);
         let origin: &[&str] = &["webhook-request-origin"];
         let found = |checks: &Checks, delivery: &Parts| {
             checks.found(delivery).map(|value| value.to_str().unwrap().to_owned())
         };
-        let mut checks = Checks { origin, ..Checks::default() };
+        let mut checks = Checks { origin, ..none() };
         assert_eq!(found(&checks, &delivery), None);
         checks.token = Some("HOOK_TOKEN".to_owned());
         assert_eq!(found(&checks, &delivery).unwrap(), r#"token="HOOK_TOKEN", origin="eu.partner.example""#);
-        checks = Checks { signature: Some(("github", "A\"B".to_owned())), ..Checks::default() };
+        checks = Checks { signature: Some(("github", "A\"B".to_owned())), ..none() };
         // The signature was not checked.
         assert_eq!(found(&checks, &delivery), None);
         let mut verified = Verified::new(cloudevents_kit::webhook::signature::Coverage::Body);
@@ -317,19 +383,19 @@ mod tests {
     #[test]
     fn a_query_of_the_operator_is_not_overridden() {
         let url = |to: &str| {
-            let service = Service::new(to, Duration::from_secs(1), Checks::default()).unwrap();
+            let service = Service::new(to, Duration::from_secs(1), none(), false).unwrap();
             service.request(&parts(&[]), Bytes::new()).build().unwrap().url().to_string()
         };
         assert_eq!(url("http://127.0.0.1:1/app"), "http://127.0.0.1:1/app?tenant=1");
         assert_eq!(url("http://127.0.0.1:1/app?key=1"), "http://127.0.0.1:1/app?key=1");
-        let checks = Checks { signature: Some(("svix", "KEY".to_owned())), ..Checks::default() };
-        let name = |to| Service::new(to, Duration::from_secs(1), checks.clone()).unwrap().name();
+        let checks = Checks { signature: Some(("svix", "KEY".to_owned())), ..none() };
+        let name = |to| Service::new(to, Duration::from_secs(1), checks.clone(), false).unwrap().name();
         assert_eq!(name("http://u:password@127.0.0.1:1/app"), "127.0.0.1:1/app svix KEY ");
         let with_query = name("http://u:password@127.0.0.1:1/app?job=secret");
         assert!(with_query.starts_with("127.0.0.1:1/app?") && !with_query.contains("secret"), "{with_query}");
         assert_ne!(with_query, name("http://127.0.0.1:1/app?job=audit"));
         for wrong in ["", "127.0.0.1:1", "ftp://127.0.0.1/", "http://"] {
-            assert!(Service::new(wrong, Duration::from_secs(1), Checks::default()).is_err(), "{wrong}");
+            assert!(Service::new(wrong, Duration::from_secs(1), none(), false).is_err(), "{wrong}");
         }
     }
 }

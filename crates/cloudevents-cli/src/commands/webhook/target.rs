@@ -102,7 +102,7 @@ fn show(options: &HttpReceiverOptions, response: &Response<Bytes>, method: &Meth
 }
 
 /// Serves the requests of one path.
-pub(super) async fn serving<F>(
+async fn serving<F>(
     url: &str,
     http: HttpReceiverOptions,
     receiver: Receiver,
@@ -112,30 +112,46 @@ pub(super) async fn serving<F>(
 where
     F: Future<Output = Response<Bytes>> + Send,
 {
-    let (listener, url, path) = listen(url).await?;
-    let (stop, mut stopped) = watch::channel(false);
     let faults: Arc<[Fault]> = faults.into();
     let shown = http.clone();
+    serving_paths(url, http, receiver, move |request: http::Request<RequestBody>, peer, is_at| {
+        let (target, faults, options) = (target.clone(), Arc::clone(&faults), shown.clone());
+        async move {
+            let method = request.method().clone();
+            let origin = request.headers().get("webhook-request-origin").cloned();
+            if !is_at {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                show(&options, &response, &method, request.uri().path());
+                return response;
+            }
+            let mut response = target(request, peer).await;
+            faults.iter().for_each(|fault| fault.apply(&method, origin.as_ref(), &mut response));
+            response
+        }
+    })
+    .await
+}
+
+/// Serves all requests. The last argument of `respond` says whether a request has the path of the URL.
+pub(super) async fn serving_paths<F>(
+    url: &str,
+    http: HttpReceiverOptions,
+    receiver: Receiver,
+    respond: impl Fn(http::Request<RequestBody>, SocketAddr, bool) -> F + Clone + Send + Sync + 'static,
+) -> Result<(Opened, Server), Failure>
+where
+    F: Future<Output = Response<Bytes>> + Send + 'static,
+{
+    let (listener, url, path) = listen(url).await?;
+    let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         let stop = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         let respond = move |request: http::Request<RequestBody>, peer| {
-            let (target, faults, path) = (target.clone(), Arc::clone(&faults), Arc::clone(&path));
-            let options = shown.clone();
-            async move {
-                let (method, at) = (request.method().clone(), normal_path(request.uri().path()) == *path);
-                let origin = request.headers().get("webhook-request-origin").cloned();
-                if !at {
-                    let mut response = Response::new(Bytes::new());
-                    *response.status_mut() = StatusCode::NOT_FOUND;
-                    show(&options, &response, &method, request.uri().path());
-                    return response;
-                }
-                let mut response = target(request, peer).await;
-                faults.iter().for_each(|fault| fault.apply(&method, origin.as_ref(), &mut response));
-                response
-            }
+            let is_at = normal_path(request.uri().path()) == *path;
+            respond(request, peer, is_at)
         };
         serve(listener, &http, stop, respond).await;
     });

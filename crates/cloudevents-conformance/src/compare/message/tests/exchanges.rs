@@ -61,6 +61,22 @@ fn a_status_may_be_any_of_its_class() {
 }
 
 #[test]
+fn headers_beside_a_structured_delivery_may_be_there_or_not() {
+    let found = |media_type: &str, more: &[[&str; 2]]| {
+        let delivery = |more: &[[&str; 2]]| {
+            let headers = [&[["content-type", media_type], ["authorization", "Bearer t"]], more].concat();
+            json!([{"headers": headers, "body": {"text": r#"{"datacontenttype":"text/plain"}"#}}])
+        };
+        exchanged(delivery(&[["ce-id", "1"], ["ce-type", "t"]]), delivery(more)).len()
+    };
+    let structured = |more: &[[&str; 2]]| found("application/cloudevents+json", more);
+    assert_eq!([structured(&[]), structured(&[["ce-id", "1"]])], [0, 0]);
+    assert_eq!(structured(&[["ce-id", "1"], ["ce-type", "t"], ["ce-datacontenttype", "text/plain"]]), 0);
+    assert_eq!([structured(&[["ce-id", "2"]]), structured(&[["ce-x", "1"]])], [1, 1]);
+    assert_eq!(found("text/plain", &[["ce-id", "1"]]), 1);
+}
+
+#[test]
 fn of_a_response_its_own_headers_count_and_those_that_are_stated() {
     let wanted = json!({"status": 429, "headers": [["Retry-After", "60"], ["Cache-Control", "private"]]});
     let found = |delay: &str, cache: &str| {

@@ -1,0 +1,174 @@
+//! The course of one delivery: who sent it, for the log, and the response of the service.
+
+use super::{super::service::Replied, counts::Reason};
+use crate::{commands::refusals::From, plain::shortened};
+use bytes::Bytes;
+use cloudevents_kit::{Delivery, Error, ErrorKind, http::Problem, webhook::signature::SignatureError};
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
+use std::{
+    error::Error as _,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Headers that may have the id of a delivery. Not all of them are signed.
+const IDS: [&str; 4] = ["webhook-id", "svix-id", "x-github-delivery", "ce-id"];
+
+/// The type of an event that stands for a delivery of any kind: its id is made up, or a digest of the body.
+const ANY: &str = "webhook.delivery";
+
+/// The longest id and the longest address in the log, in characters.
+const LONGEST: usize = 48;
+
+/// A delivery on its way. It is in the extensions of its request. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    sender: String,
+    id: Option<String>,
+    peer: String,
+    replied: Mutex<Replied>,
+    /// Whether the delivery was found to be genuine, and its end is reported elsewhere.
+    is_genuine: AtomicBool,
+    is_form: bool,
+}
+
+impl Course {
+    /// The course of a request with these headers. `sender` is the name of the provider or the scheme.
+    ///
+    /// A proxy that is trusted names the peer in `X-Forwarded-For`: the last address is the one that it saw.
+    pub(super) fn new(sender: &str, headers: &HeaderMap, peer: SocketAddr, behind_proxy: bool) -> Self {
+        let id = IDS.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+        let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+        let forwarded = forwarded.filter(|_| behind_proxy).and_then(|value| value.to_str().ok());
+        let last = forwarded.and_then(|value| value.rsplit(',').next()).map(str::trim);
+        let is_form = headers.get(CONTENT_TYPE).is_some_and(|value| {
+            value.to_str().is_ok_and(|value| value.starts_with("application/x-www-form-urlencoded"))
+        });
+        Self(Arc::new(Inner {
+            sender: sender.to_owned(),
+            id: id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST)),
+            peer: match last.filter(|last| !last.is_empty()) {
+                Some(last) => shortened(last, LONGEST),
+                None => peer.to_string(),
+            },
+            is_form: is_form && sender == "github",
+            ..Inner::default()
+        }))
+    }
+
+    /// The provider, the id if there is one, and the peer: `github, id 72d3162e, from 192.0.2.1:4711`.
+    pub(super) fn text(&self) -> String {
+        let Inner { sender, id, peer, .. } = &*self.0;
+        match id {
+            Some(id) => format!("{sender}, id {id}, from {peer}"),
+            None => format!("{sender}, from {peer}"),
+        }
+    }
+
+    /// The same for a delivery that is read. Its event may have the id that no header has.
+    pub(super) fn text_of(&self, delivery: &Delivery) -> String {
+        let Inner { sender, id: None, peer, .. } = &*self.0 else { return self.text() };
+        let events = delivery.events();
+        let first = events.as_ref().ok().and_then(|events| events.first());
+        // Other deliveries have an event without an id of theirs.
+        match first.filter(|event| event.ty() != ANY) {
+            Some(event) => format!("{sender}, id {}, from {peer}", shortened(event.id(), LONGEST)),
+            None => self.text(),
+        }
+    }
+
+    /// Whether it is a form of GitHub, which services that expect JSON cannot read.
+    pub(super) fn is_form(&self) -> bool {
+        self.0.is_form
+    }
+
+    /// From now on, the delivery is reported as a genuine one.
+    pub(super) fn is_taken(&self) {
+        self.0.is_genuine.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_genuine(&self) -> bool {
+        self.0.is_genuine.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the reply of the service for the sender.
+    pub(super) fn replied(&self, replied: Replied) {
+        *self.0.replied.lock().unwrap_or_else(PoisonError::into_inner) = replied;
+    }
+
+    pub(super) fn reply(&self) -> Replied {
+        self.0.replied.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The refusal of a request by this response, for the log and for the counters. `line` is its method and path.
+    pub(super) fn refusal(&self, response: &Response<Bytes>, line: &str) -> (Error, Reason) {
+        let error = response.extensions().get::<Error>();
+        let signature = error.and_then(|error| error.source()?.downcast_ref::<SignatureError>());
+        let why = match (signature, error.map(Error::detail).filter(|detail| !detail.is_empty())) {
+            (Some(signature), _) => signature.to_string(),
+            (None, Some(detail)) => detail.to_owned(),
+            (None, None) => {
+                let problem = Problem::from_http(response).ok();
+                problem.and_then(|problem| problem.detail().map(str::to_owned)).unwrap_or_default()
+            }
+        };
+        let status = response.status();
+        let why = match reason(status, signature) {
+            Reason::Path | Reason::Method => line.to_owned(),
+            _ if why.is_empty() => String::new(),
+            _ => format!(": {why}"),
+        };
+        let kind = error.map_or(ErrorKind::Refused, Error::kind);
+        let told = Error::new(kind).with_detail(format!("{status}{why}"));
+        (told.with_source(From(self.text())), reason(status, signature))
+    }
+}
+
+fn reason(status: StatusCode, signature: Option<&SignatureError>) -> Reason {
+    match (status.as_u16(), signature) {
+        (_, Some(SignatureError::Missing(_))) => Reason::NoSignature,
+        (_, Some(SignatureError::Mismatch)) => Reason::WrongKey,
+        (_, Some(SignatureError::Time { .. })) => Reason::Time,
+        (_, Some(_)) => Reason::Signature,
+        (401, _) => Reason::Token,
+        (403, _) => Reason::Origin,
+        (404, _) => Reason::Path,
+        (405, _) => Reason::Method,
+        (408, _) => Reason::TooSlow,
+        (413, _) => Reason::TooLarge,
+        (415, _) => Reason::ContentType,
+        (429, _) => Reason::Rate,
+        (500.., _) => Reason::Unavailable,
+        _ => Reason::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn course(headers: &[(&'static str, &str)], behind_proxy: bool) -> Course {
+        let headers = headers.iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        });
+        Course::new("github", &headers.collect(), "192.0.2.1:4711".parse().unwrap(), behind_proxy)
+    }
+
+    #[test]
+    fn the_log_names_sender_id_and_peer() {
+        assert_eq!(course(&[], false).text(), "github, from 192.0.2.1:4711");
+        let given = [("x-github-delivery", "7"), ("x-forwarded-for", "9.9.9.9, 203.0.113.7")];
+        assert_eq!(course(&given, false).text(), "github, id 7, from 192.0.2.1:4711");
+        // Whatever the sender wrote is before the address that the proxy saw.
+        assert_eq!(course(&given, true).text(), "github, id 7, from 203.0.113.7");
+        let long = "x".repeat(1000);
+        assert!(course(&[("webhook-id", &long), ("x-forwarded-for", &long)], true).text().len() < 200);
+    }
+}

@@ -1,0 +1,135 @@
+//! Deliveries that the service gets, and their ends.
+
+use super::{
+    super::service::{Service, Verdict},
+    counts::{Counts, Outcome},
+    course::Course,
+};
+use crate::{console::Console, failure::Status, report::Report};
+use cloudevents_kit::{Delivery, Error, transport};
+use http::{StatusCode, request::Parts};
+use std::sync::Arc;
+
+/// The side of the service.
+pub(super) struct Handing {
+    pub(super) service: Arc<Service>,
+    pub(super) counts: Arc<Counts>,
+    /// The status of a sender that shall give up.
+    pub(super) gives_up: StatusCode,
+}
+
+/// The end of a delivery.
+pub(super) enum Done {
+    /// With the sender.
+    Accepted(String),
+    /// With the reason.
+    Refused(Box<Report>),
+    /// It is no event. With the sender.
+    Malformed(Error, String),
+    /// The sender did not wait.
+    Late(String, Box<Done>),
+}
+
+impl Handing {
+    /// The report of a delivery that finds the service with as many deliveries as it may have.
+    pub(super) fn full(&self, delivery: &Delivery) -> Report {
+        let course = course(delivery);
+        course.is_taken();
+        self.counts.ended(Outcome::Busy);
+        let words = "the service has as many deliveries as it may: the sender of another one gets 503";
+        Report::warning(format!("{words} ({})", course.text_of(delivery)))
+    }
+
+    /// Hands a delivery to the service, and settles it as the service responds.
+    pub(super) async fn hand_on(self: Arc<Self>, delivery: Delivery) -> Done {
+        let course = course(&delivery);
+        course.is_taken();
+        let from = course.text_of(&delivery);
+        if let Err(error) = delivery.events() {
+            self.counts.refused(super::counts::Reason::Malformed);
+            return settled(delivery.reject(&error), Done::Malformed(error, from.clone()), from).await;
+        }
+        let received = delivery.received();
+        let body = received.body().unwrap_or_default();
+        let Some(parts) = received.native::<Parts>() else {
+            let report = Report::warning("there is no request");
+            return settled(delivery.release(), Done::Refused(Box::new(report)), from).await;
+        };
+        self.counts.handed_on(body.len());
+        let request = self.service.request(parts, body);
+        let (outcome, settling, done) = match self.service.send(request).await {
+            Verdict::Accepted(replied) => {
+                course.replied(replied);
+                (Outcome::Accepted, delivery.accept(), Done::Accepted(from.clone()))
+            }
+            Verdict::Refused(status) => {
+                let words = format!("the service responded {status}");
+                let report = told_of(&course, &words, self.gives_up.as_u16(), &from);
+                (Outcome::Rejected, delivery.reject(words), Done::Refused(Box::new(report)))
+            }
+            Verdict::Later(words, after) => {
+                let report = told_of(&course, &words, 503, &from);
+                let settling = match after {
+                    Some(after) => delivery.retry(after),
+                    None => delivery.release(),
+                };
+                (Outcome::Failed, settling, Done::Refused(Box::new(report)))
+            }
+        };
+        self.counts.ended(outcome);
+        settled(settling, done, from).await
+    }
+}
+
+/// The course of a delivery.
+fn course(delivery: &Delivery) -> Course {
+    let parts = delivery.received().native::<Parts>();
+    parts.and_then(|parts| parts.extensions.get::<Course>()).cloned().unwrap_or_default()
+}
+
+fn told_of(course: &Course, words: &str, status: u16, from: &str) -> Report {
+    let report = Report::warning(format!("{words}: the sender gets {status} ({from})")).kind("service");
+    match course.is_form() {
+        true => report.help(
+            "the delivery is a form: choose application/json as the content type of the webhook at GitHub, or read forms",
+        ),
+        false => report,
+    }
+}
+
+async fn settled(outcome: transport::Outcome, done: Done, from: String) -> Done {
+    match outcome.await {
+        Ok(()) => done,
+        Err(_) => Done::Late(from, Box::new(done)),
+    }
+}
+
+/// Reports the end of a delivery.
+pub(super) fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u64, console: &Console) {
+    let done = match done {
+        Ok(Done::Late(from, done)) => {
+            let words = format!("the sender disconnected before the response ({from})");
+            console.report(&Report::warning(words));
+            *done
+        }
+        Ok(done) => done,
+        Err(error) => {
+            return console
+                .error(Status::No, &Report::new("a delivery was not handed on").detail(error.to_string()));
+        }
+    };
+    match done {
+        Done::Accepted(from) => {
+            *accepted = accepted.saturating_add(1);
+            if console.informs() {
+                console.notes().say(&format!("the service accepted a delivery ({from})"));
+            }
+        }
+        Done::Refused(report) => console.report(&report),
+        Done::Malformed(error, from) => {
+            // The mistake of a sender is no failure of the gate.
+            console.report(&Report::of(&error).bounded().remark(&from));
+        }
+        Done::Late(..) => {}
+    }
+}

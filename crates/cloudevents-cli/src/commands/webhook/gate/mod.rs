@@ -1,0 +1,172 @@
+//! `ce webhook serve --to`: in front of a service.
+
+mod counts;
+mod course;
+mod ending;
+mod front;
+mod state;
+
+use super::service::{Checks, Service};
+use crate::{
+    commands::{probes, refusals},
+    connect::Opened,
+    console::Console,
+    failure::{Failure, Status},
+    interrupt::Interrupt,
+    report::Report,
+};
+use clap::Args;
+use cloudevents_kit::webhook::receiver::{MemoryStore, WebhookOptions};
+use counts::Counts;
+use ending::Handing;
+use front::Front;
+use serde_json::json;
+pub(super) use state::Probe;
+use state::State;
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+
+/// Deliveries that are remembered in memory: some 100 bytes each.
+const REMEMBERED: usize = 100_000;
+
+/// How much longer than the service a response may take: to check the delivery, and to remember it.
+const BESIDE: Duration = Duration::from_secs(5);
+
+/// Descriptors that are neither connections of senders nor of the service: standard streams, the store, lookups of names.
+const DESCRIPTORS: usize = 64;
+
+/// Options of the service behind the target.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "In front of a service")]
+pub(super) struct GateOptions {
+    /// Hand each genuine delivery to the service at this URL, and respond as it does, in place of printing events. See below.
+    #[arg(long, value_name = "URL", conflicts_with = "misbehave")]
+    pub(super) to: Option<String>,
+    /// Maximum seconds in which the service has to respond.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "to")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    to_timeout: u64,
+    /// Maximum deliveries that the service has at once. Others get 503.
+    #[arg(long, value_name = "NUMBER", default_value = "64", requires = "to")]
+    in_flight: NonZeroUsize,
+    /// A proxy that you trust is in front of `ce`, and no other client reaches it: the service gets the headers Forwarded, X-Forwarded-*
+    /// and X-Real-IP, and the log names the last address in X-Forwarded-For. Without it, the service gets no such header.
+    #[arg(long, requires = "to")]
+    behind_proxy: bool,
+    /// Serve /live, /ready and /metrics at this address.
+    #[arg(long, value_name = "ADDRESS", requires = "to")]
+    metrics: Option<SocketAddr>,
+    /// Remember accepted deliveries across restarts, in a file of SQLite or a database of Postgres: `sqlite:FILE`, or a URL
+    /// `postgres://USER@HOST/DATABASE`, without TLS. Without it, in memory.
+    #[cfg(feature = "outbox")]
+    #[arg(long, value_name = "STORE", requires = "to")]
+    remember: Option<String>,
+}
+
+impl GateOptions {
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.to_timeout)
+    }
+
+    /// Adds the store of accepted deliveries. Returns a function that asks whether it answers, unless it is in memory.
+    async fn remembering(
+        &self,
+        options: WebhookOptions,
+        _target: &str,
+    ) -> Result<(WebhookOptions, Option<Probe>), Failure> {
+        #[cfg(feature = "outbox")]
+        if let Some(to) = &self.remember {
+            // Twice as long as handling takes at most.
+            let lease = self.timeout().saturating_add(BESIDE).saturating_mul(2);
+            let (options, probe) = super::remember::remembering(options, to, _target, lease).await?;
+            return Ok((options, Some(probe)));
+        }
+        Ok((options.idempotency(MemoryStore::new(REMEMBERED)), None))
+    }
+}
+
+/// Hands deliveries to the service at `to`, until `count` of them were accepted.
+pub(super) async fn run(
+    (url, to, gate): (&str, &str, &GateOptions),
+    checks: Checks,
+    count: Option<u64>,
+    options: WebhookOptions,
+    console: &Console,
+) -> Result<Status, Failure> {
+    // Paths, services and keys keep the deliveries of targets apart that share a file.
+    let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+    let gives_up = checks.gives_up;
+    let sender = checks.sender;
+    let service = Service::new(to, gate.timeout(), checks, gate.behind_proxy)?;
+    let target = format!("{path} {}", service.name());
+    let service = Arc::new(service);
+    let (options, store) = gate.remembering(options, &target).await?;
+    let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
+    // Each delivery has a connection to the service. Without one, the sender of a genuine delivery would get 503.
+    options.http.spare_descriptors = gate.in_flight.get().saturating_add(DESCRIPTORS);
+    let counts = Arc::<Counts>::default();
+    let state = State { counts: Arc::clone(&counts), service: Arc::clone(&service), store };
+    let mut serving = None;
+    probes::serve_at(&mut serving, gate.metrics, &state).await?;
+    let (on_refusal, refusals) = refusals::channel();
+    let mut refusals = refusals.with_warnings();
+    let front = Front {
+        sender,
+        behind_proxy: gate.behind_proxy,
+        counts: Arc::clone(&counts),
+        see: on_refusal,
+        console: console.notes(),
+        is_informed: console.informs(),
+    };
+    let (Opened { mut receiver, url, .. }, server) = front.open(url, options).await?;
+    console.write_aside();
+    let interrupt = Interrupt::watch(console);
+    console.announce(&format!("listening at {url}"), json!({"url": url}));
+    if let Some(serving) = &serving {
+        console.announce(&format!("state and metrics at {}", serving.url), json!({"metrics": serving.url}));
+    }
+    let handing = Arc::new(Handing { service, counts, gives_up });
+    let mut under_way = JoinSet::new();
+    let mut accepted = 0_u64;
+    while count.is_none_or(|count| accepted < count) {
+        interrupt.in_flight(under_way.len());
+        handing.counts.in_flight(under_way.len());
+        tokio::select! {
+            biased;
+            () = interrupt.asked() => break,
+            Some(done) = under_way.join_next() => ending::told(done, &mut accepted, console),
+            next = refusals::next(&mut receiver, &mut refusals, console) => match next {
+                Ok(Some(delivery)) if under_way.len() >= gate.in_flight.get() => {
+                    // Settled at once. Its sender gets 503 with `Retry-After`.
+                    console.report(&handing.full(&delivery));
+                    drop(delivery.release());
+                }
+                Ok(Some(delivery)) => {
+                    under_way.spawn(Arc::clone(&handing).hand_on(delivery));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    console.error(Status::Network, &Report::of(&error));
+                    break;
+                }
+            },
+        }
+    }
+    server.stop();
+    // Each of them has its deadline.
+    while let Some(done) = under_way.join_next().await {
+        ending::told(done, &mut accepted, console);
+        interrupt.in_flight(under_way.len());
+        handing.counts.in_flight(under_way.len());
+    }
+    if let Err(error) = receiver.drain(Duration::from_secs(5)).await {
+        console.error(Status::Network, &Report::of(&error));
+    }
+    server.close().await;
+    refusals.tell_rest(console);
+    console.say(&match accepted {
+        1 => "1 delivery accepted by the service".to_owned(),
+        number => format!("{number} deliveries accepted by the service"),
+    });
+    Ok(Status::Done)
+}

@@ -1,0 +1,119 @@
+//! Secrets of a running target, which are read again after SIGHUP.
+
+use super::{keys::token, scheme::SchemeOptions};
+use crate::{commands::hangup::Hangup, console::Console, failure::Failure, report::Report};
+use cloudevents_kit::{
+    Error,
+    webhook::{
+        AccessToken,
+        receiver::{VerifyToken, WebhookOptions},
+        signature::{SignatureError, Verified, Verify},
+    },
+};
+use http::request::Parts;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
+};
+use tokio::task::spawn_blocking;
+
+/// Where the secrets of a target are.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// A variable or `@FILE`.
+    pub(super) secret: Option<String>,
+    /// A variable or `@FILE`.
+    pub(super) token: Option<String>,
+    pub(super) scheme: SchemeOptions,
+}
+
+impl Places {
+    /// Whether there is a file to read again. A variable stays as it was when the program began.
+    fn has_file(&self) -> bool {
+        [&self.secret, &self.token].into_iter().flatten().any(|place| place.starts_with('@'))
+    }
+
+    fn read(&self, console: &Console) -> Result<Secrets, Failure> {
+        let verifier = self.secret.as_ref().map(|place| self.scheme.verifier(place, console));
+        let token = self.token.as_ref().map(|place| token(place));
+        Ok(Secrets { verifier: verifier.transpose()?, token: token.transpose()? })
+    }
+}
+
+struct Secrets {
+    verifier: Option<Arc<dyn Verify>>,
+    token: Option<String>,
+}
+
+/// The secrets that hold now. Clones are the same ones.
+#[derive(Clone)]
+pub(super) struct Held(Arc<RwLock<Secrets>>);
+
+impl Held {
+    /// Reads the secrets, and adds their checks to the options.
+    pub(super) fn read(
+        places: &Places,
+        mut options: WebhookOptions,
+        console: &Console,
+    ) -> Result<(Self, WebhookOptions), Failure> {
+        let held = Self(Arc::new(RwLock::new(places.read(console)?)));
+        if places.token.is_some() {
+            options = options.verify_token(held.clone());
+        }
+        if places.secret.is_some() {
+            options = options.signature(held.clone());
+        }
+        Ok((held, options))
+    }
+
+    /// From now on, SIGHUP makes the program read its secrets again, if a file has some. Otherwise SIGHUP ends it as usual.
+    pub(super) fn watch(self, places: Places, console: &Console) {
+        if !places.has_file() {
+            return;
+        }
+        let Some(mut hangup) = Hangup::watch() else { return };
+        let console = console.clone();
+        tokio::spawn(async move {
+            loop {
+                hangup.next().await;
+                let (held, places, aside) = (self.clone(), places.clone(), console.clone());
+                // Deliveries are checked meanwhile.
+                let read = spawn_blocking(move || held.replace(&places, &aside));
+                if read.await.is_err() {
+                    refused("a secret cannot be read", &console);
+                }
+            }
+        });
+    }
+
+    /// All of them, or none.
+    fn replace(&self, places: &Places, console: &Console) {
+        match places.read(console) {
+            Ok(secrets) => {
+                *self.0.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+                console.notes().say("the secrets were read again");
+            }
+            Err(failure) => refused(&failure.message(), console),
+        }
+    }
+}
+
+fn refused(why: &str, console: &Console) {
+    let report = Report::warning("the secrets were not read again: the old ones stay");
+    console.report(&report.kind("secrets").detail(why));
+}
+
+impl Verify for Held {
+    fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError> {
+        // No lock while a signature is checked.
+        let verifier = self.0.read().unwrap_or_else(PoisonError::into_inner).verifier.clone();
+        verifier.ok_or(SignatureError::Mismatch)?.verify(request, body, now)
+    }
+}
+
+impl VerifyToken for Held {
+    async fn verify(&self, token: &AccessToken<'_>, _: &Parts) -> Result<bool, Error> {
+        let secrets = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(secrets.token.as_ref().is_some_and(|expected| token.is_bearer(expected)))
+    }
+}
