@@ -15,6 +15,11 @@ pub(super) trait Shown: Clone + Send + Sync + 'static {
     /// Whether the command does its work.
     fn is_ready(&self) -> impl Future<Output = bool> + Send;
 
+    /// Why it does not, on one line, if that is known.
+    fn reason(&self) -> Option<String> {
+        None
+    }
+
     /// The metrics.
     fn page(&self) -> PrometheusPage;
 }
@@ -108,7 +113,10 @@ async fn respond(method: &Method, path: &str, status: &impl Shown) -> Response<B
     let (code, kind, body) = match (method, path) {
         (&Method::GET, "/live") => (StatusCode::OK, TEXT, "live\n".into()),
         (&Method::GET, "/ready") if status.is_ready().await => (StatusCode::OK, TEXT, "ready\n".into()),
-        (&Method::GET, "/ready") => (StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n".into()),
+        (&Method::GET, "/ready") => {
+            let why = status.reason().map_or_else(String::new, |why| format!(": {why}"));
+            (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready{why}\n"))
+        }
         (&Method::GET, "/metrics") => {
             (StatusCode::OK, PrometheusPage::CONTENT_TYPE, status.page().to_string())
         }

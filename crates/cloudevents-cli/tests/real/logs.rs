@@ -124,6 +124,10 @@ fn a_target_that_refuses_everything_is_seen() {
     let reason = line["reason"].as_str().unwrap();
     assert!(reason.starts_with("every attempt at the target fails") && reason.contains("403"), "{line}");
     assert_eq!((line["level"].as_str(), line["pending"].as_u64()), (Some("WARN"), Some(3)), "{line}");
+    let lasts = line["lasts"].as_str().unwrap().strip_suffix('s').unwrap();
+    assert!(lasts.parse::<f64>().unwrap() > 4.0, "{line}");
+    let body = bridge.get("/ready");
+    assert!(body.contains(&format!("\r\n\r\nnot ready: {reason}, for ")) && body.ends_with(" s\n"), "{body}");
     *answers.lock().unwrap() = "204 No Content";
     bridge.until(&["cloudevents_bridge_confirmed_total"], 3);
     stands(&bridge, false);

@@ -1,5 +1,6 @@
 //! The outcome of a message, and counters of outcomes.
 
+use super::outage::Outage;
 use crate::{
     Received,
     streak::{LONG, Streak},
@@ -96,6 +97,7 @@ impl BridgeMetrics {
 pub(super) struct Tally {
     /// Attempts at the target.
     pub(super) attempts: Streak,
+    pub(super) outage: Outage,
     confirmed: AtomicU64,
     duplicates: AtomicU64,
     failed: AtomicU64,
@@ -103,6 +105,8 @@ pub(super) struct Tally {
     refused: Mutex<BTreeMap<&'static str, u64>>,
     /// Whether the last attempt showed the target to be unavailable.
     down: AtomicBool,
+    /// Since when the log has seen that the bridge stalls.
+    stalled: Mutex<Option<Instant>>,
     /// The lag of the last message that was confirmed, and when that was.
     lag: Mutex<Option<(Duration, Instant)>>,
 }
@@ -150,6 +154,15 @@ impl Tally {
 
     pub(super) fn looped(&self) {
         add(&self.looped);
+    }
+
+    /// The log sees that the bridge stalls since then, or that it does not.
+    pub(super) fn stalls_since(&self, since: Option<Instant>) {
+        *self.stalled.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        *self.stalled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_down(&self, down: bool) {

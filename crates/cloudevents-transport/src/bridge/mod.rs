@@ -15,6 +15,7 @@
 
 mod fate;
 mod letter;
+mod outage;
 mod policy;
 mod rate;
 mod redrive;
@@ -27,7 +28,7 @@ mod template;
 pub use fate::{BridgeMetrics, Fate};
 pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
-pub use stall::Stall;
+pub use stall::{Stall, Unready};
 pub use status::BridgeStatus;
 pub use template::Template;
 
@@ -260,6 +261,7 @@ impl Bridge {
                 moved = receiver.drive(settings, attempt) => moved,
                 never = stall::watch(&status) => match never {},
             };
+            stall::end(&status);
             let drained = match passage.policy().redrive {
                 None => receiver.drain(drain).await,
                 Some(_) => leave(&mut receiver, drain).await,
@@ -384,10 +386,15 @@ impl Passage {
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
         match &sent {
-            Ok(true) => attempt.succeeded(),
+            Ok(true) => {
+                self.tally.outage.succeeded();
+                attempt.succeeded();
+            }
             // A wait of the sender itself was no attempt. That a message is refused again, as its dead letter was not stored, shows nothing
             // more.
             Err(error) if OwnWait::of(error).is_none() && !self.is_refused_again(delivery, error) => {
+                let is_again = !self.refuses_message(error);
+                self.tally.outage.failed(error, self.activity.here_for(), is_again);
                 attempt.failed(error);
             }
             _ => drop(attempt),

@@ -1,9 +1,14 @@
 //! Why a bridge moves nothing, or stores no dead letters.
 
-use super::BridgeStatus;
-use crate::streak::LONG;
+use super::{BridgeStatus, outage::Over};
+use crate::{observing::seconds::Seconds, streak::LONG};
 use cloudevents_core::Error;
-use std::{convert::Infallible, fmt, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    mem::{Discriminant, discriminant},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 
 /// How often the bridge is checked. The log says that a bridge stalls when it did at two checks, and nothing was moved in between.
@@ -49,9 +54,39 @@ impl fmt::Display for Stall {
     }
 }
 
+/// Why a bridge is not ready, and for how long this has been so. `Display` writes both in words.
+///
+/// ```
+/// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use cloudevents_core::DecodeOptions;
+/// # use cloudevents_transport::{Bridge, bridge::BridgePolicy, fake::FakeQueue};
+/// # let (from, to) = (FakeQueue::new(), FakeQueue::new());
+/// let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), BridgePolicy::default())?;
+/// assert_eq!(bridge.status().unready().unwrap().to_string(), "the bridge does not run");
+/// # Ok(()) }
+/// # #[cfg(not(feature = "fake"))] fn main() {}
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Unready {
+    /// The reason. [`Attempts`](Stall::Attempts) may be a single failure, which is no stall yet.
+    pub reason: Stall,
+    /// The time since the loss of the connection, or since the first failure that no success has followed. `None` if it is not known.
+    pub lasts: Option<Duration>,
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        self.lasts.map_or(Ok(()), |lasts| write!(f, ", for {} s", lasts.as_secs()))
+    }
+}
+
 /// A stall that was seen.
 struct Seen {
+    /// When the outage began, and when the outage of the last reason began.
     since: Instant,
+    reason: (Discriminant<Stall>, Instant),
     /// How many messages had been moved then, and when messages could move last.
     first: u64,
     moved: u64,
@@ -71,12 +106,26 @@ fn away(status: &BridgeStatus, stall: Option<&Stall>) -> Option<(&'static str, u
     }
 }
 
-/// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over.
+/// When the outage began that is this stall. If that is not known, it is a stall after a minute in which nothing succeeds.
+fn since(status: &BridgeStatus, stall: &Stall, seen: Option<&Seen>) -> Instant {
+    let before = seen.map(|seen| seen.reason).filter(|(reason, _)| *reason == discriminant(stall));
+    let now = Instant::now();
+    let a_minute_ago =
+        || now.checked_sub(LONG).filter(|_| !matches!(stall, Stall::NotRunning)).unwrap_or(now);
+    let known = status.since(stall).or(before.map(|(_, since)| since));
+    known.unwrap_or_else(a_minute_ago)
+}
+
+/// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over. Logs the end of a shorter outage
+/// of the target, too.
 pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
     let mut seen: Option<Seen> = None;
+    // When the log had last that the bridge stalls because of the target.
+    let mut named = None;
     loop {
         sleep(LOOK).await;
         let (now, moved, stall) = (Instant::now(), status.metrics().confirmed, status.stall());
+        let over = status.tally.outage.over();
         let moves = matches!(stall, Some(Stall::DeadLetters(_) | Stall::Settlements(_)));
         let away = away(status, stall.as_ref());
         let is_over = seen.as_ref().is_some_and(|seen| match stall {
@@ -84,27 +133,35 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
             // An end that is back may still move nothing.
             None => moved != seen.moved || seen.moves || seen.told.is_none() || status.pending() == 0,
         });
+        if let Some(over) = over.filter(|over| named.is_none_or(|named| named < over.since)) {
+            log_end(over);
+        }
         if let Some(Seen { since, told: Some(_), first, moved: before, moves: was_moving, .. }) =
             seen.take_if(|_| is_over)
         {
-            let after = now.saturating_duration_since(since);
+            let until = over.map_or(now, |over| over.until);
+            let after = Seconds(until.saturating_duration_since(since));
             if was_moving && moved != first {
-                tracing::warn!(?after, "the stall is over: messages were moved meanwhile, too");
+                tracing::warn!(%after, "the stall is over: messages were moved meanwhile, too");
             } else if moved == before && !was_moving && status.pending() == 0 {
-                tracing::warn!(?after, "the stall is over: the bridge holds no messages");
+                tracing::warn!(%after, "the stall is over: the bridge holds no messages");
             } else {
-                tracing::warn!(?after, "the bridge moves messages again");
+                tracing::warn!(%after, "the bridge moves messages again");
             }
         }
-        let Some(reason) = stall else { continue };
+        let began = stall.as_ref().map(|stall| since(status, stall, seen.as_ref()));
+        status.tally.stalls_since(began);
+        let (Some(stall), Some(began)) = (stall, began) else { continue };
+        let reason = (discriminant(&stall), began);
         let Some(seen) = &mut seen else {
-            seen = Some(Seen { since: now, first: moved, moved, told: None, moves, away });
+            seen = Some(Seen { since: began, reason, first: moved, moved, told: None, moves, away });
             continue;
         };
+        seen.since = seen.since.min(began);
         if away != seen.away {
             // It was connected in between.
             if away.zip(seen.away).is_some_and(|(now, before)| now.0 == before.0) {
-                seen.since = now;
+                seen.since = began;
             }
             seen.away = away;
         }
@@ -113,12 +170,27 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
             seen.told = seen.told.filter(|_| moves);
             seen.moved = moved;
         }
-        seen.moves = moves;
+        (seen.moves, seen.reason) = (moves, reason);
         if seen.told.is_some_and(|told| now.saturating_duration_since(told) < LONG) {
             continue;
         }
         seen.told = Some(now);
-        let (pending, lasts) = (status.pending(), now.saturating_duration_since(seen.since));
-        tracing::warn!(%reason, pending, ?lasts, "the bridge stalls");
+        if matches!(stall, Stall::Target(_) | Stall::Attempts(_) | Stall::Room) {
+            named = Some(now);
+        }
+        let (pending, lasts) = (status.pending(), Seconds(now.saturating_duration_since(began)));
+        tracing::warn!(reason = %stall, pending, %lasts, "the bridge stalls");
     }
+}
+
+/// The bridge ends, and the watch looks no more.
+pub(super) fn end(status: &BridgeStatus) {
+    if let Some(over) = status.tally.outage.over() {
+        log_end(over);
+    }
+}
+
+/// The log has the failures, and no end of a stall.
+fn log_end(over: Over) {
+    tracing::warn!(after = %Seconds(over.lasted()), "attempts at the target succeed again");
 }

@@ -1,10 +1,11 @@
 //! The state of a bridge, for probes and metrics.
 
-use super::{BridgeMetrics, Stall, fate::Tally};
+use super::{BridgeMetrics, Stall, Unready, fate::Tally};
 use crate::{
     Activity, Connectivity, Counters, InFlight, LetterBox, Metrics, PrometheusPage, RunState, Sender,
 };
 use std::{fmt, sync::Arc};
+use tokio::time::Instant;
 
 /// Observes a bridge from other tasks. Clones observe the same bridge.
 #[derive(Clone)]
@@ -31,11 +32,40 @@ impl BridgeStatus {
     /// Some sources send nothing to a server that is not ready, as HTTP. A bridge from such a source is ready without
     /// [pending](Self::pending) messages though its last attempts failed: only the next message shows whether the target is back.
     pub fn is_ready(&self) -> bool {
+        self.reason().is_none()
+    }
+
+    /// Returns the reason why the bridge is not [ready](Self::is_ready), and for how long this has been so. `None` if it is ready.
+    pub fn unready(&self) -> Option<Unready> {
+        let reason = self.reason()?;
+        let lasts = self.since(&reason).or_else(|| self.tally.stalled_since());
+        Some(Unready { lasts: lasts.map(|since| since.elapsed()), reason })
+    }
+
+    fn reason(&self) -> Option<Stall> {
         let is_empty = self.pending() == 0;
         match self.stall() {
-            None => is_empty || !self.tally.is_down(),
-            Some(Stall::Attempts(_)) => is_empty && self.is_asked,
-            Some(_) => false,
+            None if is_empty || !self.tally.is_down() => None,
+            None => Some(Stall::Attempts(self.tally.outage.error())),
+            Some(Stall::Attempts(_)) if is_empty && self.is_asked => None,
+            stall => stall,
+        }
+    }
+
+    /// Since when the bridge has stalled for this reason, if that is known: since the loss of the connection, or since the first failure
+    /// that no success has followed.
+    pub(super) fn since(&self, stall: &Stall) -> Option<Instant> {
+        let failing = self.tally.outage.since();
+        match stall {
+            Stall::NotRunning | Stall::Settlements(_) | Stall::Attempts(None) => None,
+            Stall::Source(_) => self.source.away_since().or_else(|| self.activity.away_since()),
+            Stall::Target(_) => first([self.target.connectivity().away_since(), failing]),
+            Stall::Attempts(Some(_)) => failing,
+            Stall::DeadLetters(_) => {
+                let place = self.dead_letters.as_ref().and_then(|place| place.connectivity().away_since());
+                first([place, self.letters.refuses_since(), self.rejected.refuses_since()])
+            }
+            Stall::Room => self.activity.blocked_since(),
         }
     }
 
@@ -182,6 +212,10 @@ impl BridgeStatus {
             seconds("lag", help, lag);
         }
     }
+}
+
+fn first<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
+    times.into_iter().flatten().min()
 }
 
 impl fmt::Debug for BridgeStatus {

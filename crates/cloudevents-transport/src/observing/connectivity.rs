@@ -1,6 +1,6 @@
 //! The state of a connection, to observe.
 
-use crate::{Host, streak::Streak};
+use crate::{Host, observing::seconds::Seconds, streak::Streak};
 use cloudevents_core::Error;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -8,6 +8,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
+use tracing::field::display;
 
 /// The shortest time between log lines about dropped messages.
 const BETWEEN: Duration = Duration::from_secs(10);
@@ -100,6 +101,8 @@ pub struct Reporter {
 /// The state, and counts of connections, losses and messages that were dropped.
 struct Seen {
     state: ConnectionState,
+    /// Since when there has been no connection.
+    away: Option<Instant>,
     connects: u64,
     losses: u64,
     dropped: u64,
@@ -111,11 +114,18 @@ struct Seen {
     logs_later: bool,
 }
 
+impl Seen {
+    fn is_away(&mut self, state: ConnectionState) {
+        self.away.get_or_insert_with(Instant::now);
+        self.state = state;
+    }
+}
+
 impl Connectivity {
     /// For protocols without a connection that outlives a message.
     pub fn connectionless() -> Self {
         let (reporter, connectivity) = Self::channel();
-        reporter.change(|seen| seen.state = ConnectionState::Connectionless);
+        reporter.change(|seen| (seen.state, seen.away) = (ConnectionState::Connectionless, None));
         Self { reports: None, ..connectivity }
     }
 
@@ -124,8 +134,16 @@ impl Connectivity {
     /// Starts without a connection.
     pub fn channel() -> (Reporter, Self) {
         let state = ConnectionState::Connecting { failed: 0, error: None };
-        let seen =
-            Seen { state, connects: 0, losses: 0, dropped: 0, missing: None, logged: 0, logs_later: false };
+        let seen = Seen {
+            state,
+            away: Some(Instant::now()),
+            connects: 0,
+            losses: 0,
+            dropped: 0,
+            missing: None,
+            logged: 0,
+            logs_later: false,
+        };
         let (send, _) = watch::channel(seen);
         let reporter = Reporter { seen: Arc::new(send), settlements: Arc::default() };
         let connectivity = reporter.connectivity();
@@ -135,6 +153,11 @@ impl Connectivity {
     /// The state now.
     pub fn state(&self) -> ConnectionState {
         self.watched.borrow().state.clone()
+    }
+
+    /// Since when there has been no connection, if there is none.
+    pub(crate) fn away_since(&self) -> Option<Instant> {
+        self.watched.borrow().away
     }
 
     /// How many connections were made.
@@ -197,13 +220,21 @@ impl fmt::Debug for Connectivity {
 /// Errors are logged with their help text.
 impl Reporter {
     /// Reports a connection, with its host for connections to a single host.
+    ///
+    /// If the log has the loss of the one before, or a failed attempt, it has this at the same level.
     pub fn connected(&self, host: Option<Host>) {
-        match &host {
-            Some(host) => tracing::info!(%host, "connected"),
-            None => tracing::info!("connected"),
+        let after = {
+            let seen = self.seen.borrow();
+            seen.state.error().and(seen.away).map(|away| Seconds(away.elapsed()))
+        };
+        let shown = host.as_ref().map(display);
+        match after {
+            Some(after) => tracing::warn!(host = shown, %after, "connected again"),
+            None => tracing::info!(host = shown, "connected"),
         }
         self.change(|seen| {
             seen.connects = seen.connects.saturating_add(1);
+            seen.away = None;
             seen.state = ConnectionState::Connected { host };
         });
     }
@@ -213,7 +244,7 @@ impl Reporter {
         tracing::warn!(error = format_args!("{error:#}"), "the connection was lost");
         self.change(|seen| {
             seen.losses = seen.losses.saturating_add(1);
-            seen.state = ConnectionState::Connecting { failed: 0, error: Some(error.clone()) };
+            seen.is_away(ConnectionState::Connecting { failed: 0, error: Some(error.clone()) });
         });
     }
 
@@ -222,13 +253,13 @@ impl Reporter {
     /// `failed` is the number of failed rounds since the last connection.
     pub fn trying_again(&self, failed: u32, error: &Error) {
         tracing::warn!(error = format_args!("{error:#}"), failed, "not connected");
-        self.change(|seen| seen.state = ConnectionState::Connecting { failed, error: Some(error.clone()) });
+        self.change(|seen| seen.is_away(ConnectionState::Connecting { failed, error: Some(error.clone()) }));
     }
 
     /// There will be no further attempt: the error is permanent.
     pub fn failed(&self, error: &Error) {
         tracing::error!(error = format_args!("{error:#}"), "not connected, and not trying again");
-        self.change(|seen| seen.state = ConnectionState::Failed(error.clone()));
+        self.change(|seen| seen.is_away(ConnectionState::Failed(error.clone())));
     }
 
     /// Reports the number of messages that came, were dropped, and do not come again: no permit was free, or the receiver has ended.
@@ -294,7 +325,7 @@ impl Reporter {
         self.seen.send_if_modified(|seen| {
             let anew = !matches!(seen.state, ConnectionState::Connecting { .. });
             if anew {
-                seen.state = ConnectionState::Connecting { failed: 0, error: None };
+                seen.is_away(ConnectionState::Connecting { failed: 0, error: None });
             }
             anew
         });

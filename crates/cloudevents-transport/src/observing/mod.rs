@@ -5,6 +5,7 @@ pub(crate) mod interceptor;
 pub(crate) mod metrics;
 pub(crate) mod prometheus;
 pub(crate) mod refusal;
+pub(crate) mod seconds;
 
 /// The target of log lines about a single message, for programs that see the message in another way: as an error, or by an observer.
 pub(crate) const MESSAGES: &str = "cloudevents_transport::messages";

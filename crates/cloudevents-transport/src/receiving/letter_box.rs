@@ -2,7 +2,7 @@
 
 use crate::{
     DeadLetter, InFlight,
-    observing::LETTERS,
+    observing::{LETTERS, seconds::Seconds},
     panics::caught,
     streak::{Attempt, LONG, Streak},
 };
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use tracing::field::{DebugValue, debug};
+use tracing::field::{DisplayValue, display};
 
 /// The rejected messages that a dead-letter destination has not stored yet, and whether it takes any.
 ///
@@ -64,6 +64,11 @@ impl LetterBox {
         self.0.streak.failure().map(Some).or_else(|| self.0.streak.is_long(Some(Duration::MAX)))
     }
 
+    /// Since when the destination has refused all dead letters, if it has.
+    pub(crate) fn refuses_since(&self) -> Option<Instant> {
+        self.refusing().map(|(since, _)| since)
+    }
+
     /// A dead letter is passed to the destination.
     pub(crate) fn begin(&self) -> Attempt<'_> {
         self.0.streak.begin(None)
@@ -74,7 +79,7 @@ impl LetterBox {
         attempt.succeeded();
         let refused = self.refusing().take();
         if let Some((since, _)) = refused {
-            tracing::warn!(target: LETTERS, after = ?since.elapsed(), "dead letters are stored again");
+            tracing::warn!(target: LETTERS, after = %Seconds(since.elapsed()), "dead letters are stored again");
         }
         self.tell(letter, Ok(()));
     }
@@ -115,9 +120,9 @@ impl LetterBox {
 }
 
 /// For the log: nothing of an outage that has just begun.
-fn lasting(since: Instant) -> Option<DebugValue<Duration>> {
+fn lasting(since: Instant) -> Option<DisplayValue<Seconds>> {
     let lasts = since.elapsed();
-    (lasts >= Duration::from_secs(1)).then(|| debug(lasts))
+    (lasts >= Duration::from_secs(1)).then(|| display(Seconds(lasts)))
 }
 
 impl fmt::Debug for LetterBox {

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 /// # #[cfg(not(feature = "fake"))] fn main() {}
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Activity(Arc<Mutex<Seen>>);
+pub struct Activity(Arc<Mutex<Shown>>);
 
 /// The state of [`Receiver::run`](crate::Receiver::run) or of a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,14 @@ impl RunState {
     pub fn is_stalled(self) -> bool {
         matches!(self, Self::Disconnected | Self::Slowed | Self::Blocked)
     }
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    seen: Seen,
+    /// Since when its source has been away, and since when no permit has been free.
+    away: Option<Instant>,
+    blocked: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,11 +122,29 @@ impl Activity {
         self.seen().blocked
     }
 
-    pub(super) fn set(&self, seen: Seen) {
-        *self.seen() = seen;
+    /// Since when it has been [blocked](Self::is_blocked).
+    pub(crate) fn blocked_since(&self) -> Option<Instant> {
+        self.shown().blocked
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    /// Since when it has been [`Disconnected`](RunState::Disconnected).
+    pub(crate) fn away_since(&self) -> Option<Instant> {
+        self.shown().away
+    }
+
+    pub(super) fn set(&self, seen: Seen) {
+        let mut shown = self.shown();
+        let since = |is_so: bool, before: Option<Instant>| is_so.then(|| before.unwrap_or_else(Instant::now));
+        shown.away = since(seen.state == RunState::Disconnected, shown.away);
+        shown.blocked = since(seen.blocked, shown.blocked);
+        shown.seen = seen;
+    }
+
+    fn seen(&self) -> Seen {
+        self.shown().seen
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     commands::{idle::is_here, probes::Shown},
     console::Console,
-    plain::count,
+    plain::{count, plain},
     report::Report,
 };
 use cloudevents_kit::transport::{Connectivity, Missing, PrometheusPage, RunState, bridge::BridgeStatus};
@@ -16,6 +16,11 @@ use tokio::{sync::Notify, time::sleep};
 impl Shown for BridgeStatus {
     fn is_ready(&self) -> impl Future<Output = bool> + Send {
         std::future::ready(Self::is_ready(self))
+    }
+
+    fn reason(&self) -> Option<String> {
+        // It may have text from a peer.
+        self.unready().map(|why| plain(&why.to_string()))
     }
 
     fn page(&self) -> PrometheusPage {

@@ -5,6 +5,7 @@ mod ends;
 mod letters;
 mod memory;
 mod moving;
+mod outages;
 mod redriving;
 mod simulation;
 mod situations;

@@ -439,7 +439,7 @@ async fn a_slow_target_behind_a_backlog_of_one_key_is_no_stall() {
 }
 
 /// A source with a connection, from which nothing comes.
-struct Silent(Reporter);
+pub(super) struct Silent(pub(super) Reporter);
 
 impl Receive for Silent {
     fn capabilities(&self) -> ReceiverCapabilities {

@@ -98,7 +98,7 @@ async fn a_source_that_is_away_at_each_look() {
     bridge.run().until(watch).await.unwrap();
     let stalls: Vec<_> =
         log.lines(Level::WARN).into_iter().filter(|line| line.text.contains("stalls")).collect();
-    assert!(stalls.len() == 4 && stalls.iter().all(|line| line.text.contains("lasts=5s")), "{stalls:#?}");
+    assert!(stalls.len() == 4 && stalls.iter().all(|line| line.text.contains("lasts=6.00s")), "{stalls:#?}");
 }
 
 /// It is not known how many messages wait there.

@@ -1,0 +1,247 @@
+//! The log and `/ready` say when an outage began, how long it is, and that it is over.
+
+use super::{
+    ends::{Does, End, SECOND, bridge, for_now, refused, refusing, send},
+    table::count,
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_testkit::logged::Logged;
+use cloudevents_transport::{
+    Bridge, Connectivity, Receiver, binding::queue::QueueOptions, bridge::BridgePolicy, fake::FakeQueue,
+};
+use std::time::Duration;
+use tokio::time::sleep;
+use tracing::Level;
+
+const OVER: &str = "attempts at the target succeed again";
+
+/// The seconds in a field of each line that begins like this.
+fn seconds(log: &Logged, begins: &str, field: &str) -> Vec<f64> {
+    let lines = log.lines(Level::INFO).into_iter().filter(|line| line.text.starts_with(begins));
+    let of = |line: &str| {
+        let (_, value) = line.split_once(&format!(" {field}=")).unwrap_or_else(|| panic!("{line}"));
+        let (number, _) = value.split_once('s').unwrap();
+        let (_, decimals) = number.split_once('.').unwrap();
+        assert_eq!(decimals.len(), 2, "{line}");
+        number.parse().unwrap()
+    };
+    lines.map(|line| of(&line.text)).collect()
+}
+
+/// It is this time, and at most so much more.
+fn is(value: f64, time: u64, more: u64) {
+    assert!(
+        value >= time as f64 && value <= (time + more) as f64,
+        "{value} is not {time} to {}",
+        time + more
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_target_counts_from_its_first_failure() {
+    for error in [Error::new(ErrorKind::Unreachable), for_now(), refused()] {
+        let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+        let bridge = bridge(&from, &to);
+        let status = bridge.status();
+        let watch = async {
+            send(&from, 3).await;
+            sleep(200 * SECOND).await;
+            to.set(Does::Fails(error));
+            send(&from, 3).await;
+            sleep(150 * SECOND).await;
+            let lasts = seconds(&log, "the bridge stalls", "lasts");
+            assert_eq!(lasts.len(), 2, "{}", log.text());
+            is(lasts[0], 60, 10);
+            is(lasts[1], 120, 15);
+            to.set(Does::Takes);
+            sleep(70 * SECOND).await;
+            assert_eq!(status.metrics().confirmed, 6);
+        };
+        bridge.run().until(watch).await.unwrap();
+        let after = seconds(&log, "the bridge moves messages again", "after");
+        assert_eq!((after.len(), count(&log, OVER)), (1, 0), "{}", log.text());
+        // With the pause before the next attempt.
+        is(after[0], 150, 31);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_counts_from_the_loss_of_the_connection() {
+    for of_the_source in [false, true] {
+        let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+        let (reporter, _connectivity) = Connectivity::channel();
+        reporter.connected(None);
+        let bridge = match of_the_source {
+            true => {
+                let receiver =
+                    Receiver::new(super::stalling::Silent(reporter.clone()), DecodeOptions::strict());
+                Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap()
+            }
+            false => bridge(&from, &to),
+        };
+        let status = bridge.status();
+        let watch = async {
+            // Not when the log looks.
+            sleep(31 * SECOND).await;
+            match of_the_source {
+                true => reporter.lost(&Error::new(ErrorKind::Disconnected).with_detail("reset by peer")),
+                false => to.is_away(true),
+            }
+            sleep(75 * SECOND).await;
+            let lasts = seconds(&log, "the bridge stalls", "lasts");
+            assert_eq!(lasts.len(), 2, "{}", log.text());
+            is(lasts[0], 5, 5);
+            is(lasts[1], 65, 5);
+            let why = status.unready().unwrap().to_string();
+            let said = match of_the_source {
+                true => {
+                    "the source is not connected: the connection was lost: reset by peer [disconnected], for 75 s"
+                }
+                false => "the target is not connected: the connection was lost [disconnected], for 75 s",
+            };
+            assert_eq!(why, said);
+            match of_the_source {
+                true => reporter.connected(None),
+                false => to.is_away(false),
+            }
+            sleep(10 * SECOND).await;
+        };
+        bridge.run().until(watch).await.unwrap();
+        is(seconds(&log, "the stall is over", "after")[0], 75, 5);
+        is(seconds(&log, "connected again", "after")[0], 75, 0);
+        assert_eq!((count(&log, "connected again"), count(&log, OVER)), (1, 0), "{}", log.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_dead_letter_place_counts_from_its_first_failure() {
+    for does in [Does::Fails(refused()), Does::Hangs] {
+        let (from, to, place, log) = (FakeQueue::new(), refusing(), End::new(), Logged::begin());
+        let hangs = matches!(does, Does::Hangs);
+        place.set(does);
+        let options = QueueOptions::default().with_sink(place.clone());
+        let receiver = from.receiver_with(DecodeOptions::strict(), options);
+        let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+        let status = bridge.status();
+        let watch = async {
+            sleep(32 * SECOND).await;
+            send(&from, 1).await;
+            sleep(100 * SECOND).await;
+            is(seconds(&log, "the bridge stalls", "lasts")[0], if hangs { 60 } else { 5 }, 10);
+            let why = status.unready().unwrap().to_string();
+            let long = why.rsplit_once(", for ").unwrap().1.strip_suffix(" s").unwrap().parse().unwrap();
+            is(long, 95, 5);
+            assert!(why.starts_with("the dead-letter place takes nothing"), "{why}");
+        };
+        bridge.run().until(watch).await.unwrap();
+    }
+}
+
+/// Failures of a target without a connection, and the line of their end.
+async fn fails_for(time: Duration, error: Error) -> (Logged, usize) {
+    let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+    let bridge = bridge(&from, &to);
+    let status = bridge.status();
+    let watch = async {
+        send(&from, 1).await;
+        sleep(20 * SECOND).await;
+        to.set(Does::Fails(error));
+        send(&from, 3).await;
+        sleep(time).await;
+        to.set(Does::Takes);
+        sleep(70 * SECOND).await;
+        assert_eq!(status.metrics().confirmed, 4);
+    };
+    bridge.run().until(watch).await.unwrap();
+    let overs = count(&log, OVER);
+    (log, overs)
+}
+
+/// Also if the bridge ends before the log looks at it again.
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_has_an_end_in_the_log() {
+    for time in [20, 50] {
+        let (log, overs) = fails_for(SECOND * time, for_now()).await;
+        assert_eq!(overs, 1, "{}", log.text());
+        assert_eq!(count(&log, "the bridge"), 0, "{}", log.text());
+        is(seconds(&log, OVER, "after")[0], u64::from(time), 31);
+    }
+    let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+    let bridge = bridge(&from, &to);
+    let status = bridge.status();
+    let watch = async {
+        to.set(Does::Fails(for_now()));
+        send(&from, 1).await;
+        sleep(20 * SECOND).await;
+        to.set(Does::Takes);
+        while status.metrics().confirmed == 0 {
+            sleep(SECOND / 100).await;
+        }
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!(count(&log, OVER), 1, "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_a_moment_and_a_single_one_have_no_end_in_the_log() {
+    let (log, overs) = fails_for(3 * SECOND, for_now()).await;
+    assert_eq!(overs, 0, "{}", log.text());
+    let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+    let bridge = bridge(&from, &to);
+    let watch = async {
+        to.judges(|_, attempt| match attempt {
+            1 => Does::Fails(for_now().with_retry_after(40 * SECOND)),
+            _ => Does::Takes,
+        });
+        send(&from, 1).await;
+        sleep(60 * SECOND).await;
+        assert_eq!(to.tried.lock().unwrap().len(), 2);
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!((count(&log, "tried again"), count(&log, OVER)), (1, 0), "{}", log.text());
+}
+
+/// Their begin is no line of its own, either.
+#[tokio::test(start_paused = true)]
+async fn refused_messages_are_no_outage_that_ends() {
+    let (from, log) = (FakeQueue::new(), Logged::begin());
+    let to = End { of_messages: true, ..End::new() };
+    to.judges(|id, _| if id == "0" { Does::Fails(refused()) } else { Does::Takes });
+    let receiver = from.receiver_with(DecodeOptions::strict(), QueueOptions::default().dropping_rejected());
+    let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+    let watch = async {
+        for _ in 0..3 {
+            send(&from, 1).await;
+            sleep(8 * SECOND).await;
+        }
+        send(&from, 2).await;
+        sleep(8 * SECOND).await;
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!((from.len(), count(&log, OVER)), (0, 0), "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bridge_says_why_it_is_not_ready() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let bridge = bridge(&from, &to);
+    let status = bridge.status();
+    assert_eq!(status.unready().unwrap().to_string(), "the bridge does not run");
+    let watch = async {
+        sleep(SECOND).await;
+        assert!(status.is_ready() && status.unready().is_none());
+        to.set(Does::Fails(for_now()));
+        send(&from, 1).await;
+        sleep(12 * SECOND).await;
+        let fails =
+            "every attempt at the target fails: the peer refused this: 503 Service Unavailable [refused]";
+        assert_eq!(status.unready().unwrap().to_string(), format!("{fails}, for 12 s"));
+        sleep(60 * SECOND).await;
+        assert_eq!(status.unready().unwrap().to_string(), format!("{fails}, for 72 s"));
+        assert_eq!(status.is_ready(), status.unready().is_none());
+        to.set(Does::Takes);
+        sleep(60 * SECOND).await;
+        assert!(status.is_ready() && status.unready().is_none());
+    };
+    bridge.run().until(watch).await.unwrap();
+}
