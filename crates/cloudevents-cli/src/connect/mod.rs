@@ -341,6 +341,10 @@ pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
         "name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in the variable SSL_CERT_FILE"
     } else if says("CertificateRequired") {
         "the server requires a client certificate: name its file with --cert, in the option `cert` of the URL, and that of its key with --key"
+    } else if says("CertificateExpired") {
+        "the client certificate, which --cert or the option `cert` of the URL names, has expired: renew it. If it has not, check the clock of the server"
+    } else if says("certificate expired") || says("certificate not valid yet") {
+        "check the clock of this machine. If it is right, the certificate of the server has to be renewed"
     } else if says("received fatal alert") && CERTIFICATE_ALERTS.into_iter().any(says) {
         "the server does not accept the client certificate, or requires one: name the file of one that its authorities have signed with --cert, in the option `cert` of the URL, and that of its key with --key"
     } else if says("invalid peer certificate") {
@@ -356,6 +360,12 @@ pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
 /// For clients of HTTP: these trust the authorities of the system instead, or none.
 pub(crate) fn authorities() -> Result<(), Failure> {
     check_authorities().map_err(failed)
+}
+
+/// Returns the exit status of an error that ends a receiver or a bridge: of a login or an address that is refused, that of opening.
+pub(crate) fn status_at_end(error: &Error) -> Status {
+    let status = status_of(error);
+    if error.kind() == ErrorKind::Refused { status } else { status.max(Status::Network) }
 }
 
 /// Returns the exit status of an error of sending or receiving.
@@ -376,5 +386,37 @@ pub(crate) fn status_of(error: &Error) -> Status {
             }
         }
         _ => Status::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Late as at the opening.
+    #[test]
+    fn the_status_of_a_refused_login_does_not_depend_on_when_it_is_refused() {
+        let error = |kind| Error::new(kind);
+        for (error, status) in [
+            (error(ErrorKind::Refused), Status::No),
+            (error(ErrorKind::Refused).with_temporary(true), Status::Network),
+            (error(ErrorKind::Disconnected), Status::Network),
+            (error(ErrorKind::Closed), Status::Network),
+            (error(ErrorKind::TooLarge), Status::Network),
+        ] {
+            assert_eq!(status_at_end(&error), status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_certificate_is_named_by_its_owner() {
+        let help = |detail: &str| {
+            help_with_tls(&Error::new(ErrorKind::Disconnected).with_detail(detail.to_owned())).unwrap()
+        };
+        assert!(help("received fatal alert: CertificateExpired").contains("client certificate"));
+        assert!(
+            help("invalid peer certificate: certificate expired: verification time 1")
+                .contains("of the server")
+        );
     }
 }

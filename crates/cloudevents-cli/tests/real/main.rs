@@ -8,6 +8,8 @@
     clippy::string_slice
 )]
 
+#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod absent;
 #[cfg(unix)]
 mod adapters;
 #[cfg(feature = "amqp")]

@@ -461,7 +461,7 @@ async fn run_once(
             console.report(&Report::warning(words(&error)).kind(error.kind().code()));
             Ok(reloaded)
         }
-        Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+        Err(error) => Err(Failure::Told(connect::status_at_end(&error), Box::new(connect::report(&error)))),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 use cloudevents_catalog::Catalog;
 use cloudevents_kit::{
-    self as kit, DecodeOptions, Event, FormatId, Leniency, Peer, Sender,
+    self as kit, DecodeOptions, ErrorKind, Event, FormatId, Leniency, Peer, Sender,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         ReceiverOptions, Settles, UnreadablePolicy,
@@ -101,6 +101,8 @@ pub(super) async fn open(
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
     check_target(config, &sender)?;
+    // Where the protocol shows it, a subject, a topic or a queue that is not there is no outage.
+    check_place(&sender).await?;
     let is_structured =
         Some(config.mode).filter(|mode| *mode != ModeName::Kept).map(|mode| mode == ModeName::Structured);
     let to = connect::endpoint(&config.to)?;
@@ -359,6 +361,14 @@ fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> 
         console.report(&note.kind("keys").help("add `key=partitionkey`, or another attribute, to the URL"));
     }
     Ok(())
+}
+
+/// Checks that the target takes messages. Errors that say nothing about that are left to the bridge.
+async fn check_place(sender: &Sender) -> Result<(), Failure> {
+    match sender.check().await {
+        Err(error) if error.kind() == ErrorKind::Refused => Err(connect::failed(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Checks the capabilities of the target.
