@@ -91,7 +91,7 @@ pub(super) struct Attempts<'a> {
     pub(super) shown: Option<RefCell<Shown>>,
     /// How long messages in flight may take after Ctrl-C.
     pub(super) patience: Duration,
-    /// Whether to go on after an error of the network.
+    /// Whether to go on after an error.
     pub(super) keep_going: bool,
     pub(super) sent: Cell<usize>,
     /// Sent events that the broker had already, and keeps once.
@@ -214,9 +214,9 @@ impl<'a> Line<'a> {
 }
 
 impl Attempts<'_> {
-    /// Whether the network failed, so that sending more is useless.
+    /// Whether an event could not be sent, or the network failed, so that no more is sent.
     pub(super) fn is_cut(&self) -> bool {
-        self.console.remembered() == Status::Network && !self.keep_going
+        !self.keep_going && (self.failed.get() > 0 || self.console.remembered() == Status::Network)
     }
 
     /// Waits until the peer takes messages again. Returns whether it does.
