@@ -375,6 +375,7 @@ async fn run_once(
     };
     let selection = settings.selection.as_deref();
     let mut looked = interval(Duration::from_secs(1));
+    let mut shown = 0_usize;
     let ended = {
         let mut running = pin!(bridge.run().until(until));
         let (mut ending, mut is_told) = (pin!(operate::ending(&is_asked, &status)), false);
@@ -385,7 +386,10 @@ async fn run_once(
                     is_told = true;
                     finishing(&console.notes(), messages);
                 }
-                Some((name, fate, repairs, help)) = printed.recv() => tell(&name, &fate, &repairs, help, console),
+                Some((name, fate, repairs, help)) = printed.recv() => {
+                    shown = shown.saturating_add(usize::from(matches!(fate, Fate::WouldSend)));
+                    tell(&name, &fate, &repairs, help, console);
+                }
                 Some(report) = reported.recv() => console.report(&report),
                 Some(error) = refusals.recv() => told.tell(&error, console),
                 _ = looked.tick(), if selection.is_some() => {
@@ -397,6 +401,7 @@ async fn run_once(
         }
     };
     while let Ok((name, fate, repairs, help)) = printed.try_recv() {
+        shown = shown.saturating_add(usize::from(matches!(fate, Fate::WouldSend)));
         tell(&name, &fate, &repairs, help, console);
     }
     while let Ok(report) = reported.try_recv() {
@@ -407,7 +412,7 @@ async fn run_once(
     }
     selection.and_then(Selection::rest).iter().for_each(|report| console.report(report));
     refusals.left_out().iter().for_each(|warning| console.report(warning));
-    summary::tell(&status, shows_all, console);
+    summary::tell(&status, shows_all.then_some(shown), console);
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
