@@ -408,7 +408,7 @@ fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() 
     let from = broker.url("orders?dead-letter=rejected");
     let config = |to: &str| format!("from: {from}\nto: {to}\n");
     let path = file("reload.yaml", config(&broker.url("old")));
-    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap(), "--error-format", "json"]);
     broker.stop();
     bridge.line("reconnecting");
     std::fs::write(&path, config(&broker.url("new"))).unwrap();

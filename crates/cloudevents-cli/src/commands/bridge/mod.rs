@@ -258,7 +258,7 @@ async fn run_once(
     let State { reread, serving, held, left, refused } = state;
     let is_new = held.as_ref().is_some_and(|held| !Arc::ptr_eq(held, settings));
     if is_new {
-        console.say("the settings were read again");
+        console.announce("the settings were read again", json!({"kind": "reread"}));
     }
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     // A dry run holds the messages that it shows until its end. So their number is bounded already.
