@@ -10,6 +10,7 @@ use crate::{
     console::Console,
     failure::Failure,
     input::Systems,
+    plain::plain,
     report::Report,
     selection::Selection,
 };
@@ -59,6 +60,7 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     decoding(&config)?;
     let selection = selection(&config, console)?;
     policy(&config)?;
+    tell_attributes(&config, console);
     let systems = systems(&config)?;
     let catalog = catalog(&config, console)?.map(Arc::new);
     Ok(Settings { config, selection, systems, catalog })
@@ -153,6 +155,9 @@ pub(super) async fn open(
     }
     match (filter, &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
+        (Some(_), None) if receiver.capabilities().shared && !config.drop_unmatched => {
+            return Err(removes_unmatched());
+        }
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
         (None, _) => {}
     }
@@ -160,6 +165,14 @@ pub(super) async fn open(
     let keeps = receiver.capabilities().settles != Settles::Never;
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
     Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links })
+}
+
+/// A filter of a queue removes what other consumers would get.
+fn removes_unmatched() -> Failure {
+    let words = "the filter would remove events that do not match from the queue, also for other consumers";
+    Failure::usage(words).help(
+        "add --drop-unmatched (`drop-unmatched: true`) if this is intended. To leave them in a queue, use --redrive, which ends when it is idle",
+    )
 }
 
 /// How messages are decoded.
@@ -227,6 +240,24 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
         redrive
     });
     Ok(policy)
+}
+
+/// The beginnings of names by which protocols carry attributes.
+const OF_ATTRIBUTES: [&str; 4] = ["ce-", "ce_", "cloudevents:", "cloudevents_"];
+
+/// Warns of settings for headers that name attributes: an attribute is no header, whichever way the protocol carries it.
+fn tell_attributes(config: &Config, console: &Console) {
+    let names = config.headers.drop.iter().chain(config.headers.rename.keys());
+    let is_attribute = |name: &&Box<str>| {
+        let name = name.to_ascii_lowercase();
+        OF_ATTRIBUTES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    for name in names.filter(is_attribute) {
+        let words =
+            format!("`headers` does not change `{}`: attributes of an event are no headers", plain(name));
+        let warning = Report::warning(words).kind("headers");
+        console.report(&warning.help("a bridge sets the attribute `subject` alone: docs/bridge-messages.md"));
+    }
 }
 
 /// How to make events of documents of a system, in an error.
