@@ -1,9 +1,9 @@
 //! URLs of every binding but HTTP. Functions of the binding open them.
 
-use super::{Opened, Sending, binding, failed, shown, unknown};
+use super::{Opened, Sending, binding, failed, report, shown, status_of, unknown};
 use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
-    Error, Sender,
+    Error, ErrorKind, Sender,
     json::Json,
     transport::{
         Binding, Bounds, Endpoint, Look, OnRefusal, Places, ReceiverOptions, SenderOptions, Side, UrlFamily,
@@ -142,6 +142,9 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
     }
     let (how, becomes) = match family.has_broker {
         true if endpoint.scheme().starts_with("postgres") => ("broker", "moved to the archive of the queue"),
+        true if endpoint.scheme().starts_with("nats") => {
+            ("broker", "not delivered again: the stream keeps them, unless it is a work queue")
+        }
         true => ("broker", "left to the broker, which drops them unless it is configured to keep them"),
         false => ("drop", "dropped"),
     };
@@ -162,7 +165,14 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
 fn not_built(binding: &Binding, error: Error) -> Failure {
     let of_crate = format!("turn on the feature `tls` of cloudevents-{}", binding.urls.name);
     if error.help() != Some(&of_crate) {
-        return failed(error);
+        return match error.kind() {
+            // Nothing was connected that could be lost.
+            ErrorKind::Disconnected => Failure::Told(
+                status_of(&error),
+                Box::new(report(&error).saying("no connection could be made")),
+            ),
+            _ => failed(error),
+        };
     }
     // Where it is an option of the URL, it is built by other means.
     let is_scheme = binding.urls.schemes().any(|scheme| scheme.tls);

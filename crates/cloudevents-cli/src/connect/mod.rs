@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod broker;
 pub(crate) mod certificates;
 mod client;
+mod dates;
 mod file;
 pub(crate) mod http;
 mod lines;
@@ -300,6 +301,10 @@ pub(crate) fn failed(error: Error) -> Failure {
 /// Returns a report of the error, with help if the peer is unreachable.
 pub(crate) fn report(error: &Error) -> Report {
     let report = Report::of(error);
+    let report = match dates::shown(error.detail()) {
+        Some(detail) => report.detail(detail),
+        None => report,
+    };
     if let Some(help) = help_with_tls(error) {
         return report.help(help);
     }
