@@ -170,6 +170,12 @@ impl Columns {
     }
 }
 
+/// A line for one place.
+pub(super) fn line(place: &Place, paint: Paint) -> String {
+    let places = [place.clone()].into_iter().collect();
+    to_text(place, &Columns::of(&places), 0, paint)
+}
+
 /// A line for the place, and one for each of its parts.
 fn to_text(place: &Place, columns: &Columns, depth: usize, paint: Paint) -> String {
     let indent = "  ".repeat(depth);

@@ -26,7 +26,8 @@ use cloudevents_kit::{
     adapters::Adapters,
     http::reqwest013::{SignRequest, Trace},
     transport::{
-        Binding, Endpoint, LossPolicy, OnRefusal, Places, ReceiverOptions, Side, binding::check_authorities,
+        Binding, Endpoint, LossPolicy, OnRefusal, Place, Places, ReceiverOptions, Side,
+        binding::check_authorities,
     },
 };
 use std::{pin::Pin, time::Duration};
@@ -158,6 +159,20 @@ pub(crate) async fn places(url: &str, certificates: &Certificates) -> Result<Pla
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     let endpoint = certificates.in_url(endpoint)?;
     broker::places(endpoint).await
+}
+
+/// Creates the place of a URL with these settings.
+pub(crate) async fn create(
+    url: &str,
+    settings: Vec<(String, String)>,
+    certificates: &Certificates,
+) -> Result<Place, Failure> {
+    if file::path(url).is_some() {
+        return Err(Failure::usage("a file is not a broker"));
+    }
+    let endpoint = Endpoint::parse(url).map_err(failed)?;
+    let endpoint = certificates.in_url(endpoint)?;
+    broker::create(endpoint, settings).await
 }
 
 /// Opens a receiver as [`receiver`] does. It makes events of documents of these systems.

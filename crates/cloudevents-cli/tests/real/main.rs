@@ -34,6 +34,18 @@ mod conformance;
 mod consumer;
 mod contracts;
 mod convert;
+#[cfg(all(
+    unix,
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "pgmq",
+    feature = "rabbitmq",
+    feature = "redis",
+    feature = "sqs"
+))]
+mod create;
 #[cfg(target_os = "linux")]
 mod crowds;
 #[cfg(feature = "outbox")]

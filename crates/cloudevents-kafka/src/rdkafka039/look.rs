@@ -61,9 +61,17 @@ fn topics(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
     Ok(topics)
 }
 
+/// The one topic of the URL.
+pub(super) fn one_topic(endpoint: &Endpoint) -> Result<String, Error> {
+    match <[String; 1]>::try_from(topics(endpoint)?) {
+        Ok([topic]) => Ok(topic),
+        Err(_) => Err(endpoint.invalid("the path does not name one topic")),
+    }
+}
+
 /// The callbacks of the client.
 #[derive(Default)]
-struct Looking {
+pub(super) struct Looking {
     /// Why there is no connection.
     refusals: Refusals,
 }
@@ -104,9 +112,7 @@ fn list(
     has_group: bool,
     limit: Duration,
 ) -> Result<Places, Error> {
-    let serve = || drop(client.poll(Duration::ZERO));
-    let topic = wanted.first().map(String::as_str);
-    client.context().refusals.connected(client.client(), topic, limit, serve)?;
+    connected(client, wanted.first().map(String::as_str), limit)?;
     let mut topics = Vec::new();
     if wanted.is_empty() {
         let metadata = client.fetch_metadata(None, limit).map_err(failed)?;
@@ -128,6 +134,16 @@ fn list(
     let mut places: Places = topics.iter().map(|topic| place(topic, !wanted.is_empty(), has_group)).collect();
     places.has_more = has_more;
     Ok(places)
+}
+
+/// Waits until a broker has answered.
+pub(super) fn connected(
+    client: &BaseConsumer<Looking>,
+    topic: Option<&str>,
+    limit: Duration,
+) -> Result<(), Error> {
+    let serve = || drop(client.poll(Duration::ZERO));
+    client.context().refusals.connected(client.client(), topic, limit, serve)
 }
 
 fn known(topic: &MetadataTopic) -> Topic {
