@@ -15,7 +15,8 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ce create kafka://localhost:9092/orders --set partitions=6 --set retention.ms=604800000
+  ce create kafka://localhost:9092/orders --set partitions=6 \\
+      --set retention.ms=604800000
   ce create 'nats+jetstream://localhost:4222/orders.*' -o stream=ORDERS \\
       --set max_age=168h --set storage=file
   ce create rabbitmq://localhost:5672/ -o queue=orders --set max-length=100000
