@@ -26,7 +26,7 @@ Settings:
   JetStream stream      subjects (in place of that of the URL), storage, retention, discard,
                         num_replicas, max_age, max_bytes, max_msgs, duplicate_window, and others.
                         Ages are written 30m or 168h. The option `stream` names the stream
-  RabbitMQ queue        arguments, with or without x-: max-length, message-ttl, delivery-limit.
+  RabbitMQ queue        arguments: max-length, message-ttl, delivery-limit, and others.
                         A quorum queue, unless the option `declare` is `classic`
 
 A consumer of JetStream is created by `ce listen` and `ce bridge`, by the option `consumer`.

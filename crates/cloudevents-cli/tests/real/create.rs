@@ -88,4 +88,7 @@ fn what_is_not_created_says_how_it_comes_to_be() {
         assert!(ran.err.contains(words), "{url}: {}", ran.err);
     }
     assert_eq!(ce(&["create", "kafka://127.0.0.1:9/t", "--set", "partitions"]).status, 2);
+    // RabbitMQ would accept it.
+    let ran = ce(&["create", "rabbitmq://127.0.0.1:9/?queue=q", "--set", "max-lenght=9"]);
+    assert!(ran.status == 2 && ran.err.contains("`max-length`"), "{}", ran.err);
 }

@@ -43,9 +43,9 @@ const DURATIONS: [&str; 2] = ["max_age", "duplicate_window"];
 /// `subjects` is a list with commas, in place of the subject of the URL. `max_age` and `duplicate_window` are durations: `24h`. If there is
 /// such a stream with the same configuration, nothing changes.
 ///
-/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for core NATS, and for settings that streams do not
-/// have; [`Refused`](ErrorKind::Refused) if there is a stream with the name or the subject, and for settings and users that the server does
-/// not accept; and errors of connecting.
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for core NATS, and for settings that streams do
+/// not have; [`Refused`](ErrorKind::Refused) if there is a stream with the name or the subject, and for settings and users that the server
+/// does not accept; and errors of connecting.
 pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Result<Place, Error> {
     let connection = NatsConnection { connect_timeout: REQUEST, ..NatsConnection::default() };
     let target = Target::new(&endpoint, connection, Side::Both)?;
