@@ -128,6 +128,12 @@ impl Report {
         self
     }
 
+    /// Sets the message.
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     /// Sets the exact problem.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();

@@ -59,7 +59,7 @@ pub struct Validate {
     catalog: Option<PathBuf>,
     #[command(flatten)]
     lenient_catalog: LenientCatalog,
-    /// Leave out valid events, but not events whose payload could not be judged.
+    /// Leave out valid events and the notes about them, but not events whose payload could not be judged.
     #[arg(long)]
     invalid: bool,
     #[command(flatten)]
@@ -304,7 +304,9 @@ fn tell(located: &Located, judged: &Judged, command: &Validate, console: &Consol
                 let words = format!("the payload was not judged: {reason}");
                 console.report(&Report::note(words).kind("not-judged").at(&located.place));
             }
-            for advice in advice(&decoded.value, command.extensions) {
+            // A valid event that is left out has no line that the notes would belong to.
+            let is_left_out = command.invalid && judged.problems.is_empty();
+            for advice in advice(&decoded.value, command.extensions).iter().filter(|_| !is_left_out) {
                 console.report(&advice.report().at(&located.place).explained(true));
             }
         }

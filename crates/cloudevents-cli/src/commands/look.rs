@@ -32,7 +32,8 @@ Examples:
 
 Each place is an object with `kind`, `name` and, if it was named, `parts`. A member
 that the broker does not report is absent. Numbers are of messages unless a unit is named:
-  Kafka topic           partitions (their number), messages, lag
+  Kafka topic           partitions (their number), messages, lag; uncommitted (partitions
+                        in which the group has committed nothing: lag is without them)
   Kafka partition       first, end, committed (offsets), lag. Records of transactions
                         and those that were compacted count as messages
   JetStream stream      subjects, messages, bytes, first, last (sequence numbers),
@@ -69,6 +70,7 @@ pub(crate) fn run(command: &Look, console: &Console) -> Result<Status, Failure> 
         emit.value(&to_json(place), |paint| to_text(place, &columns, 0, paint))?;
     }
     emit.flush()?;
+    uncommitted(&places, has_group(&url)?).iter().for_each(|warning| console.report(warning));
     if places.has_more {
         console.report(&Report::warning("there are more places: only some of them are listed").kind("more"));
     }
@@ -77,7 +79,49 @@ pub(crate) fn run(command: &Look, console: &Console) -> Result<Status, Failure> 
     Ok(if places.list.is_empty() { Status::No } else { Status::Done })
 }
 
-fn to_json(place: &Place) -> Value {
+/// The help for a group without a commit.
+const HELP: &str = "check the name of the group; without a commit, it begins where its consumers are set to";
+
+/// Warnings that a lag is unknown, in whole or in part: a group that has committed nothing may have another name.
+fn uncommitted(places: &Places, has_group: bool) -> Vec<Report> {
+    let number = |place: &Place, name| match place.fact(name) {
+        Some(Fact::Number(number)) => Some(*number),
+        _ => None,
+    };
+    let warning = |place: &Place| {
+        let (missing, all) = (number(place, "uncommitted")?, number(place, "partitions")?);
+        let name = plain(&place.name);
+        let words = match number(place, "lag") {
+            Some(_) => format!(
+                "the lag of `{name}` is without {missing} of its {all} partitions: the group has committed nothing there"
+            ),
+            None => format!(
+                "the lag of `{name}` is unknown: the group has committed nothing there, or there is no such group"
+            ),
+        };
+        Some(Report::warning(words).kind("uncommitted").help(HELP))
+    };
+    let is_known = |place: &Place| number(place, "lag").or_else(|| number(place, "uncommitted")).is_some();
+    // A list of all topics.
+    let is_of_topics =
+        places.list.first().is_some_and(|place| place.kind == "topic" && place.parts.is_none());
+    if has_group && is_of_topics && !places.list.iter().any(is_known) {
+        let words = "the group has committed nothing in these topics, or there is no such group";
+        return vec![Report::warning(words).kind("uncommitted").help(HELP)];
+    }
+    places.list.iter().filter_map(warning).collect()
+}
+
+/// Whether the URL names a group of Kafka.
+fn has_group(url: &str) -> Result<bool, Failure> {
+    let endpoint = connect::endpoint(url)?;
+    let has = |name: &&str| {
+        endpoint.as_ref().is_some_and(|at| at.option(name).is_some_and(|group| !group.is_empty()))
+    };
+    Ok(["group", "group.id"].iter().any(has))
+}
+
+pub(super) fn to_json(place: &Place) -> Value {
     let mut members = Map::new();
     members.insert("kind".into(), place.kind.into());
     members.insert("name".into(), (&*place.name).into());
@@ -124,6 +168,12 @@ impl Columns {
         });
         columns
     }
+}
+
+/// A line for one place.
+pub(super) fn line(place: &Place, paint: Paint) -> String {
+    let places = [place.clone()].into_iter().collect();
+    to_text(place, &Columns::of(&places), 0, paint)
 }
 
 /// A line for the place, and one for each of its parts.

@@ -3,6 +3,7 @@
 mod bridge;
 mod completions;
 mod conformance;
+mod create;
 mod dropped;
 mod hangup;
 mod idle;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Send(Box<send::Send>),
     Listen(Box<listen::Listen>),
     Look(look::Look),
+    Create(create::Create),
     Bridge(Box<bridge::Bridge>),
     Convert(convert::Convert),
     Validate(validate::Validate),
@@ -74,6 +76,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure
             listen::run(&command, console)
         }
         Command::Look(command) => look::run(&command, console),
+        Command::Create(command) => create::run(command, console),
         Command::Bridge(command) => bridge::run(&command, console),
         Command::Convert(command) => convert::run(&command, console),
         Command::Validate(command) => validate::run(&command, console),

@@ -1,12 +1,13 @@
 //! URLs of every binding but HTTP. Functions of the binding open them.
 
-use super::{Opened, Sending, binding, failed, shown, unknown};
+use super::{Opened, Sending, binding, failed, report, shown, status_of, unknown};
 use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
-    Error, Sender,
+    Error, ErrorKind, Sender,
     json::Json,
     transport::{
-        Binding, Bounds, Endpoint, Look, OnRefusal, Places, ReceiverOptions, SenderOptions, Side, UrlFamily,
+        Binding, Bounds, Endpoint, Look, OnRefusal, Place, Places, ReceiverOptions, SenderOptions, Side,
+        UrlFamily,
     },
 };
 use std::{
@@ -91,6 +92,50 @@ pub(super) async fn places(endpoint: Endpoint) -> Result<Places, Failure> {
     }
 }
 
+/// Creates the place of the URL.
+pub(super) async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Result<Place, Failure> {
+    let Some(binding) = binding(&endpoint) else { return Err(unknown(&endpoint, Side::Send)) };
+    let scheme = crate::plain::plain(endpoint.scheme());
+    match created(binding.urls.name, endpoint, settings).await {
+        Some(created) => created.map_err(|error| not_built(binding, error)),
+        None => Err(Failure::usage(format!("`{scheme}` URLs name a place that `ce` does not create"))
+            .help(elsewhere(binding.urls.name))),
+    }
+}
+
+/// `None` for bindings that have no request for it, or that create a place with its first message.
+async fn created(
+    binding: &str,
+    endpoint: Endpoint,
+    settings: Vec<(String, String)>,
+) -> Option<Result<Place, Error>> {
+    // Not each build has a binding that uses them.
+    let _ = (&endpoint, &settings);
+    match binding {
+        #[cfg(feature = "kafka")]
+        "kafka" => Some(cloudevents_kit::kafka::rdkafka039::create(endpoint, settings).await),
+        #[cfg(feature = "nats")]
+        "nats" => Some(cloudevents_kit::nats::async_nats051::create(endpoint, settings).await),
+        #[cfg(feature = "rabbitmq")]
+        "rabbitmq" => Some(cloudevents_kit::rabbitmq::lapin4::create(endpoint, settings).await),
+        _ => None,
+    }
+}
+
+/// How a place comes into being where `ce` does not create it.
+fn elsewhere(binding: &str) -> &'static str {
+    match binding {
+        "redis" => "the first message creates a stream of Redis, and a receiver creates its group",
+        "sqs" => "`aws sqs create-queue --queue-name <name>` creates a queue",
+        "pgmq" => "`SELECT pgmq.create('<name>')` creates a queue, in the database",
+        "mqtt" => "topics of MQTT need not be created",
+        "amqp" => {
+            "the protocol has no request for it: use the tool of the broker, or a `rabbitmq` URL for RabbitMQ"
+        }
+        _ => "there is nothing to create",
+    }
+}
+
 /// The binding of a URL, and its family. That of HTTP is opened elsewhere.
 fn known(endpoint: &Endpoint) -> Option<(&'static Binding, &'static UrlFamily)> {
     let binding = binding(endpoint).filter(|binding| binding.urls.name != "http")?;
@@ -142,6 +187,9 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
     }
     let (how, becomes) = match family.has_broker {
         true if endpoint.scheme().starts_with("postgres") => ("broker", "moved to the archive of the queue"),
+        true if endpoint.scheme().starts_with("nats") => {
+            ("broker", "not delivered again: the stream keeps them, unless it is a work queue")
+        }
         true => ("broker", "left to the broker, which drops them unless it is configured to keep them"),
         false => ("drop", "dropped"),
     };
@@ -162,7 +210,14 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
 fn not_built(binding: &Binding, error: Error) -> Failure {
     let of_crate = format!("turn on the feature `tls` of cloudevents-{}", binding.urls.name);
     if error.help() != Some(&of_crate) {
-        return failed(error);
+        return match error.kind() {
+            // Nothing was connected that could be lost.
+            ErrorKind::Disconnected => Failure::Told(
+                status_of(&error),
+                Box::new(report(&error).saying("no connection could be made")),
+            ),
+            _ => failed(error),
+        };
     }
     // Where it is an option of the URL, it is built by other means.
     let is_scheme = binding.urls.schemes().any(|scheme| scheme.tls);

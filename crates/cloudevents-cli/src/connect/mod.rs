@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod broker;
 pub(crate) mod certificates;
 mod client;
+mod dates;
 mod file;
 pub(crate) mod http;
 mod lines;
@@ -25,7 +26,8 @@ use cloudevents_kit::{
     adapters::Adapters,
     http::reqwest013::{SignRequest, Trace},
     transport::{
-        Binding, Endpoint, LossPolicy, OnRefusal, Places, ReceiverOptions, Side, binding::check_authorities,
+        Binding, Endpoint, LossPolicy, OnRefusal, Place, Places, ReceiverOptions, Side,
+        binding::check_authorities,
     },
 };
 use std::{pin::Pin, time::Duration};
@@ -157,6 +159,20 @@ pub(crate) async fn places(url: &str, certificates: &Certificates) -> Result<Pla
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     let endpoint = certificates.in_url(endpoint)?;
     broker::places(endpoint).await
+}
+
+/// Creates the place of a URL with these settings.
+pub(crate) async fn create(
+    url: &str,
+    settings: Vec<(String, String)>,
+    certificates: &Certificates,
+) -> Result<Place, Failure> {
+    if file::path(url).is_some() {
+        return Err(Failure::usage("a file is not a broker"));
+    }
+    let endpoint = Endpoint::parse(url).map_err(failed)?;
+    let endpoint = certificates.in_url(endpoint)?;
+    broker::create(endpoint, settings).await
 }
 
 /// Opens a receiver as [`receiver`] does. It makes events of documents of these systems.
@@ -300,6 +316,10 @@ pub(crate) fn failed(error: Error) -> Failure {
 /// Returns a report of the error, with help if the peer is unreachable.
 pub(crate) fn report(error: &Error) -> Report {
     let report = Report::of(error);
+    let report = match dates::shown(error.detail()) {
+        Some(detail) => report.detail(detail),
+        None => report,
+    };
     if let Some(help) = help_with_tls(error) {
         return report.help(help);
     }
@@ -341,6 +361,10 @@ pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
         "name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in the variable SSL_CERT_FILE"
     } else if says("CertificateRequired") {
         "the server requires a client certificate: name its file with --cert, in the option `cert` of the URL, and that of its key with --key"
+    } else if says("CertificateExpired") {
+        "the client certificate, which --cert or the option `cert` of the URL names, has expired: renew it. If it has not, check the clock of the server"
+    } else if says("certificate expired") || says("certificate not valid yet") {
+        "check the clock of this machine. If it is right, the certificate of the server has to be renewed"
     } else if says("received fatal alert") && CERTIFICATE_ALERTS.into_iter().any(says) {
         "the server does not accept the client certificate, or requires one: name the file of one that its authorities have signed with --cert, in the option `cert` of the URL, and that of its key with --key"
     } else if says("invalid peer certificate") {
@@ -356,6 +380,12 @@ pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
 /// For clients of HTTP: these trust the authorities of the system instead, or none.
 pub(crate) fn authorities() -> Result<(), Failure> {
     check_authorities().map_err(failed)
+}
+
+/// Returns the exit status of an error that ends a receiver or a bridge: of a login or an address that is refused, that of opening.
+pub(crate) fn status_at_end(error: &Error) -> Status {
+    let status = status_of(error);
+    if error.kind() == ErrorKind::Refused { status } else { status.max(Status::Network) }
 }
 
 /// Returns the exit status of an error of sending or receiving.
@@ -376,5 +406,37 @@ pub(crate) fn status_of(error: &Error) -> Status {
             }
         }
         _ => Status::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Late as at the opening.
+    #[test]
+    fn the_status_of_a_refused_login_does_not_depend_on_when_it_is_refused() {
+        let error = |kind| Error::new(kind);
+        for (error, status) in [
+            (error(ErrorKind::Refused), Status::No),
+            (error(ErrorKind::Refused).with_temporary(true), Status::Network),
+            (error(ErrorKind::Disconnected), Status::Network),
+            (error(ErrorKind::Closed), Status::Network),
+            (error(ErrorKind::TooLarge), Status::Network),
+        ] {
+            assert_eq!(status_at_end(&error), status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_certificate_is_named_by_its_owner() {
+        let help = |detail: &str| {
+            help_with_tls(&Error::new(ErrorKind::Disconnected).with_detail(detail.to_owned())).unwrap()
+        };
+        assert!(help("received fatal alert: CertificateExpired").contains("client certificate"));
+        assert!(
+            help("invalid peer certificate: certificate expired: verification time 1")
+                .contains("of the server")
+        );
     }
 }

@@ -197,6 +197,7 @@ fn dead_letters_are_taken_back() {
     let ran = ce(&[&arguments[..], &["--dry-run"]].concat());
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("would be sent").count(), 2, "{}", ran.err);
+    assert!(ran.err.contains("a dry run: 0 messages moved, 0 refused, 2 to be sent\n"), "{}", ran.err);
     let shown = ran.err.lines().filter(|line| line.contains("would be sent"));
     assert_eq!(shown.filter(|line| line.contains("event 2")).count(), 0, "{}", ran.err);
     assert!(broker.queue("orders").is_empty());
@@ -407,7 +408,7 @@ fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() 
     let from = broker.url("orders?dead-letter=rejected");
     let config = |to: &str| format!("from: {from}\nto: {to}\n");
     let path = file("reload.yaml", config(&broker.url("old")));
-    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap(), "--error-format", "json"]);
     broker.stop();
     bridge.line("reconnecting");
     std::fs::write(&path, config(&broker.url("new"))).unwrap();

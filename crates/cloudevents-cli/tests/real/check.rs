@@ -291,6 +291,10 @@ fn explanations_note_rules_of_extensions() {
     assert_eq!(clauses, [["note", "SAMPLE-sampledrate-b"], ["note", "SEV-severitynumber-a"]], "{}", ran.err);
     assert_eq!(ran.lines()[0]["valid"], true);
 
+    // An event that is left out has no notes.
+    let ran = ce_with(&["validate", "--explain", "--invalid"], format!("{AGAINST_EXTENSIONS}\n{GOOD}"));
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.matches("note: ").count()), (0, "", 0), "{}", ran.err);
+
     // With both, they are errors, and not noted again.
     let ran = ce_with(&["validate", "--explain", "--extensions"], AGAINST_EXTENSIONS);
     assert_eq!((ran.status, ran.err.matches("sampledrate`").count()), (1, 1), "{}", ran.err);

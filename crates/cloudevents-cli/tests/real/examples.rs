@@ -14,7 +14,8 @@ use std::{
 };
 
 /// Examples that need something that this test does not have, and why.
-const NOT_RUN: [(&str, &str); 15] = [
+const NOT_RUN: [(&str, &str); 16] = [
+    ("ce create", "needs brokers that keep settings; tests/real/create.rs has some"),
     ("outbox.db", "needs an outbox"),
     ("postgresql:", "needs a database; tests/real/deliveries.rs has one, where CE_TEST_POSTGRES_URL is set"),
     ("ce look nats+jetstream", "needs JetStream; tests of cloudevents-nats have it"),

@@ -208,3 +208,16 @@ fn when_nobody_is_there() {
         assert!(!ran.err.contains("s3cret"), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_key_is_an_attribute() {
+    for name in ["data.customer.id", "customer_id", "data"] {
+        let ran = ce_with(&["send", "kafka://127.0.0.1:9/orders", "-o", &format!("key={name}")], GOOD);
+        assert_eq!(ran.status, 2, "{}", ran.err);
+        assert!(
+            ran.err.contains(&format!("`{name}`")) && ran.err.contains("help: name an attribute"),
+            "{}",
+            ran.err
+        );
+    }
+}

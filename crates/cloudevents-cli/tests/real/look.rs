@@ -69,3 +69,45 @@ fn what_shows_nothing_names_what_does() {
         assert!(ran.err.contains(words), "{url}: {}", ran.err);
     }
 }
+
+/// No `lag` is not a lag of none.
+#[test]
+fn a_group_without_a_commit_is_reported() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic("orders", 2).unwrap();
+    let ran = ce(&["look", &broker.url("orders?group=nosuch")]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let place: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&place["lag"], &place["uncommitted"]), (&Value::Null, &2.into()), "{place}");
+    assert!(ran.err.contains("there is no such group [uncommitted]"), "{}", ran.err);
+    let all = format!("kafka://{}?group=nosuch", broker.bootstrap_servers());
+    let ran = ce(&["look", &all]);
+    assert_eq!(ran.err.matches("or there is no such group [uncommitted]").count(), 1, "{}", ran.err);
+    // In one partition only.
+    let (url, group) = (broker.url("orders"), broker.url("orders?group=g&reject=drop"));
+    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
+    assert_eq!(ce(&["listen", &group, "--count", "1"]).status, 0);
+    let ran = ce(&["look", &group]);
+    let place: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&place["lag"], &place["uncommitted"]), (&0.into(), &1.into()), "{place}");
+    assert!(ran.err.contains("without 1 of its 2 partitions"), "{}", ran.err);
+}
+
+/// As a server does that expects TLS.
+#[test]
+fn a_broker_that_closes_the_connection_may_expect_tls() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || while listener.accept().is_ok() {});
+    let ran = ce(&["look", &format!("kafka://127.0.0.1:{port}/orders?connect-timeout=2s")]);
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert!(ran.err.contains("needs the option `tls`"), "{}", ran.err);
+}
+
+#[test]
+fn a_connection_that_was_never_made_is_not_lost() {
+    for url in ["redis://127.0.0.1:9/0", "rabbitmq://127.0.0.1:9/?queue=q"] {
+        let ran = ce(&["look", url]);
+        assert!(ran.err.starts_with("error: no connection could be made"), "{url}: {}", ran.err);
+    }
+}

@@ -8,6 +8,8 @@
     clippy::string_slice
 )]
 
+#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod absent;
 #[cfg(unix)]
 mod adapters;
 #[cfg(feature = "amqp")]
@@ -32,6 +34,18 @@ mod conformance;
 mod consumer;
 mod contracts;
 mod convert;
+#[cfg(all(
+    unix,
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "pgmq",
+    feature = "rabbitmq",
+    feature = "redis",
+    feature = "sqs"
+))]
+mod create;
 #[cfg(target_os = "linux")]
 mod crowds;
 #[cfg(feature = "outbox")]

@@ -140,3 +140,29 @@ fn only_invalid_events_are_listed() {
     assert_eq!((ran.status, found.len()), (1, 3), "{}", ran.out);
     assert!(found.iter().all(|line| line["valid"] == false));
 }
+
+#[test]
+fn the_summary_of_a_bridge_has_what_its_filter_left_out() {
+    let events = format!("file:{}", file("events.jsonl", EVENTS).display());
+    let to = format!("file:{}", file("out.jsonl", "").display());
+    let arguments = ["bridge", &events, &to, "--filter", "id = '2'"];
+    let left_out = EVENTS.lines().count() - 1;
+    let ran = ce(&arguments);
+    let words = format!("1 message moved, 0 refused, {left_out} left out by the filter\n");
+    assert!(ran.status == 0 && ran.err.ends_with(&words), "{}", ran.err);
+    let ran = ce(&[&arguments[..], &["--error-format", "json"]].concat());
+    let last = ran.errors().pop().unwrap();
+    assert_eq!((&last["kind"], &last["moved"]), (&"summary".into(), &1.into()), "{last}");
+    assert_eq!(last["unmatched"], left_out, "{last}");
+}
+
+#[cfg(feature = "amqp")]
+#[test]
+fn a_bridge_takes_nothing_from_a_queue_by_a_filter_unless_that_is_meant() {
+    let broker = cloudevents_testkit::amqp::Broker::start().unwrap();
+    let (from, to) = (broker.url("orders?reject=drop"), broker.url("others"));
+    let ran = ce(&["bridge", &from, &to, "--filter", "FALSE"]);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    let helps = |line: &str| line.contains("help: add --drop-unmatched") && line.contains("--redrive");
+    assert!(ran.err.lines().any(helps), "{}", ran.err);
+}

@@ -354,7 +354,7 @@ fn interim_responses_without_end_end_at_the_limit() {
 fn what_failed_is_named() {
     let target = server(&["204 No Content", "422 Unprocessable Content", "204 No Content"]);
     let path = file("events.jsonl", format!("{GOOD}\n\n{GOOD}\n{GOOD}\n"));
-    let ran = ce(&["send", &target.0, path.to_str().unwrap()]);
+    let ran = ce(&["send", &target.0, "--keep-going", path.to_str().unwrap()]);
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains(&format!("  --> {}:3\n", path.display())), "{}", ran.err);
     assert!(ran.err.ends_with(&format!("2 events sent to {}, 1 failed\n", target.0)), "{}", ran.err);
@@ -363,7 +363,7 @@ fn what_failed_is_named() {
     let target = server(&["204 No Content"]);
     let ran = ce_with(&["send", &target.0], format!("{GOOD}\n{{}}\n{GOOD}\n"));
     assert_eq!(ran.status, 1);
-    assert!(ran.err.ends_with(&format!("1 event sent to {}\n", target.0)), "{}", ran.err);
+    assert!(ran.err.contains(&format!("1 event sent to {}, 1 failed", target.0)), "{}", ran.err);
     assert_eq!(requests(target), 1);
 }
 
@@ -482,4 +482,45 @@ fn more_input_is_read_while_messages_are_in_flight() {
         sending.wait().unwrap();
         assert!(sent.is_ok(), "{input}: {} bytes before an outcome", proxy.counts().to_server - before);
     }
+}
+
+/// The rest is not sent, unless that is requested. The total has every line.
+#[test]
+fn a_message_that_is_refused_ends_sending() {
+    let statuses: &[&str] = &["204 No Content", "400 Bad Request", "204 No Content"];
+    let path = file("three.jsonl", format!("{GOOD}\n{GOOD}\n{GOOD}\n"));
+    let path = path.to_str().unwrap();
+    let target = server(statuses);
+    let ran = ce(&["send", &target.0, path]);
+    let total =
+        format!("1 event sent to {}, 1 failed; the rest was not sent, --keep-going sends it\n", target.0);
+    assert!(ran.status == 1 && ran.err.ends_with(&total), "{}", ran.err);
+    assert_eq!(requests(target), 2);
+    let target = server(statuses);
+    let ran = ce(&["send", &target.0, "--keep-going", path]);
+    let total = format!("2 events sent to {}, 1 failed\n", target.0);
+    assert!(ran.status == 1 && ran.err.ends_with(&total), "{}", ran.err);
+    assert_eq!(requests(target), 3);
+}
+
+#[test]
+fn an_invalid_event_is_in_the_total() {
+    let path = file("invalid.jsonl", format!("{GOOD}\n{{\"specversion\":\"1.0\"}}\n{GOOD}\n"));
+    let path = path.to_str().unwrap();
+    let target = server(&["204 No Content"]);
+    let ran = ce(&["send", &target.0, path]);
+    let total =
+        format!("1 event sent to {}, 1 failed; the rest was not sent, --keep-going sends it\n", target.0);
+    assert!(ran.status == 1 && ran.err.ends_with(&total), "{}", ran.err);
+    let ran = ce(&["send", &target.0, "--keep-going", "--error-format", "json", path]);
+    let last = ran.errors().pop().unwrap();
+    assert_eq!((ran.status, &last["kind"], &last["severity"]), (1, &"summary".into(), &"note".into()));
+    assert_eq!((&last["sent"], &last["failed"], &last["duplicates"]), (&2.into(), &1.into(), &0.into()));
+    assert_eq!(requests(target), 3);
+    // Also of nothing but successes.
+    let target = server(&["204 No Content"]);
+    let ran = send(&target.0, &["--error-format", "json"]);
+    let last = ran.errors().pop().unwrap();
+    assert_eq!((ran.status, &last["kind"], &last["sent"]), (0, &"summary".into(), &1.into()));
+    assert_eq!(requests(target), 1);
 }

@@ -213,3 +213,17 @@ fn every_option_has_a_variable_that_works() {
     let ran = ce_in(&config, &[("CE_CONFORMANCE_LIST_OUTPUT", "x")], &["send", "-"]);
     assert_eq!(ran.status, 0, "global options have one variable: {}", ran.err);
 }
+
+/// An attribute is no header, by whichever name a protocol has it.
+#[test]
+fn headers_that_are_attributes_are_warned_of() {
+    let text = "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\n\
+        headers: {rename: {ce-tenant: ce-customer, x-tenant: tenant}, drop: [ce_stage]}\n";
+    let path = file("headers.yaml", text);
+    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    for (name, count) in [("`ce-tenant`", 1), ("`ce_stage`", 1), ("`x-tenant`", 0)] {
+        assert_eq!(ran.err.matches(name).count(), count, "{name}: {}", ran.err);
+    }
+    assert!(ran.err.contains("attributes of an event are no headers"), "{}", ran.err);
+}

@@ -33,7 +33,7 @@ fn event(id: usize, subject: &str) -> Vec<u8> {
 }
 
 /// A server with these messages. Without a password, a client is `root`.
-fn server_with(name: &str, denied: &str, messages: &[Vec<u8>]) -> Option<(Process, PathBuf)> {
+pub(crate) fn server_with(name: &str, denied: &str, messages: &[Vec<u8>]) -> Option<(Process, PathBuf)> {
     let Some(program) = env::var_os("CE_TEST_NATS_BIN") else {
         println!("skipped: CE_TEST_NATS_BIN is not set");
         return None;

@@ -148,10 +148,10 @@ impl Refusals {
             let decided = heard.refused.is_some() || (heard.all_down && heard.unreachable.is_some());
             if decided || left <= turn {
                 let reason = heard.refused.take().or_else(|| heard.unreachable.take());
-                return Err(match reason {
+                return Err(perhaps_tls(match reason {
                     Some((error, reason)) => failed(error).with_detail(reason),
                     None => failed(error),
-                });
+                }));
             }
             drop(heard);
             // Longer each time, for brokers that respond slowly.
@@ -162,6 +162,17 @@ impl Refusals {
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Adds advice to an error of a connection that was made, and then closed: librdkafka does not say what it found there.
+fn perhaps_tls(error: Error) -> Error {
+    let is_closed = error.kind() == ErrorKind::Disconnected
+        && error.help().is_none()
+        && !["Connect to", "resolve"].iter().any(|words| error.detail().contains(words));
+    if !is_closed {
+        return error;
+    }
+    error.with_help("check that the port speaks Kafka: one that speaks TLS needs the option `tls`, and another one must not have it")
 }
 
 impl Heard {

@@ -61,9 +61,17 @@ fn topics(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
     Ok(topics)
 }
 
+/// The one topic of the URL.
+pub(super) fn one_topic(endpoint: &Endpoint) -> Result<String, Error> {
+    match <[String; 1]>::try_from(topics(endpoint)?) {
+        Ok([topic]) => Ok(topic),
+        Err(_) => Err(endpoint.invalid("the path does not name one topic")),
+    }
+}
+
 /// The callbacks of the client.
 #[derive(Default)]
-struct Looking {
+pub(super) struct Looking {
     /// Why there is no connection.
     refusals: Refusals,
 }
@@ -104,9 +112,7 @@ fn list(
     has_group: bool,
     limit: Duration,
 ) -> Result<Places, Error> {
-    let serve = || drop(client.poll(Duration::ZERO));
-    let topic = wanted.first().map(String::as_str);
-    client.context().refusals.connected(client.client(), topic, limit, serve)?;
+    connected(client, wanted.first().map(String::as_str), limit)?;
     let mut topics = Vec::new();
     if wanted.is_empty() {
         let metadata = client.fetch_metadata(None, limit).map_err(failed)?;
@@ -125,9 +131,19 @@ fn list(
     let has_more = topics.len() > Places::MOST;
     topics.truncate(Places::MOST);
     fill(client, &mut topics, has_group, limit)?;
-    let mut places: Places = topics.iter().map(|topic| place(topic, !wanted.is_empty())).collect();
+    let mut places: Places = topics.iter().map(|topic| place(topic, !wanted.is_empty(), has_group)).collect();
     places.has_more = has_more;
     Ok(places)
+}
+
+/// Waits until a broker has answered.
+pub(super) fn connected(
+    client: &BaseConsumer<Looking>,
+    topic: Option<&str>,
+    limit: Duration,
+) -> Result<(), Error> {
+    let serve = || drop(client.poll(Duration::ZERO));
+    client.context().refusals.connected(client.client(), topic, limit, serve)
 }
 
 fn known(topic: &MetadataTopic) -> Topic {
@@ -237,15 +253,22 @@ fn ask(
     Ok(())
 }
 
-fn place(topic: &Topic, has_parts: bool) -> Place {
+/// The lag of a topic is that of the partitions in which the group has committed an offset. The others are counted: a setting of its
+/// consumers decides where the group begins in them. In a list of all topics, those count that the group reads.
+fn place(topic: &Topic, has_parts: bool, has_group: bool) -> Place {
     let sum = |of: fn(&Partition) -> Option<u64>| {
         topic.partitions.iter().filter_map(of).reduce(u64::saturating_add)
     };
     let count = u64::try_from(topic.partitions.len()).unwrap_or(u64::MAX);
+    let lag = sum(Partition::lag);
+    let uncommitted = topic.partitions.iter().filter(|partition| partition.is_uncommitted()).count();
+    let uncommitted = u64::try_from(uncommitted).unwrap_or(u64::MAX);
+    let is_counted = has_group && uncommitted > 0 && (has_parts || lag.is_some());
     let place = Place::new("topic", topic.name.clone())
         .with("partitions", count)
         .with_known("messages", sum(Partition::messages))
-        .with_known("lag", sum(Partition::lag))
+        .with_known("lag", lag)
+        .with_known("uncommitted", is_counted.then_some(uncommitted))
         .with_known("error", topic.error.map(|code| code.to_string()));
     match has_parts {
         true => place.with_parts(topic.partitions.iter().map(Partition::place).collect()),
@@ -262,6 +285,10 @@ impl Partition {
     /// How far the group is behind the end. Records that were deleted before they were read are no lag.
     fn lag(&self) -> Option<u64> {
         Some(self.end?.saturating_sub(self.committed?.max(self.first?)))
+    }
+
+    fn is_uncommitted(&self) -> bool {
+        self.committed.is_none() && self.error.is_none()
     }
 
     fn place(&self) -> Place {
@@ -300,5 +327,27 @@ mod tests {
         assert_eq!(of(0, 10, 4), (10, 6));
         assert_eq!(of(7, 10, 4), (3, 3));
         assert_eq!(of(0, 10, 12), (10, 0)); // it was truncated
+    }
+
+    /// A lag of some partitions is not taken for that of all.
+    #[test]
+    fn partitions_without_a_commit_are_counted() {
+        let partition = |committed, error: Option<&str>| Partition {
+            first: Some(0),
+            end: Some(10),
+            committed,
+            error: error.map(str::to_owned),
+            ..Partition::default()
+        };
+        let some = vec![partition(Some(4), None), partition(None, None), partition(None, Some("gone"))];
+        let topic = |partitions| Topic { name: "t".into(), error: None, partitions };
+        let facts = |place: Place| ["lag", "uncommitted"].map(|name| place.fact(name).cloned());
+        let [lag, one] = [6, 1].map(|number: u64| Some(number.into()));
+        assert_eq!(facts(place(&topic(some), true, true)), [lag, one.clone()]);
+        let none = || topic(vec![partition(None, None)]);
+        assert_eq!(facts(place(&none(), true, true)), [None, one]);
+        // Of all topics, the group need not read each. And there may be no group.
+        assert_eq!(facts(place(&none(), false, true)), [None, None]);
+        assert_eq!(facts(place(&none(), true, false)), [None, None]);
     }
 }

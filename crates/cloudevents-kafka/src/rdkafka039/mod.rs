@@ -77,6 +77,7 @@ mod config;
 mod connection;
 mod consumer;
 mod control;
+mod create;
 mod dead_letter;
 mod existing;
 mod failure;
@@ -101,6 +102,7 @@ mod urls;
 
 pub use binding::BINDING;
 pub use control::KafkaControl;
+pub use create::create;
 pub use dead_letter::DeadLetterTopic;
 pub use existing::receiver_over;
 pub use headers::ClientMessage;

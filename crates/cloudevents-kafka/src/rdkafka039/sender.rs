@@ -13,7 +13,7 @@ use crate::{
     name::{CONTENT_TYPE, PREFIX},
 };
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message, codec::check_binary_mode};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message, Name, codec::check_binary_mode};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Orders, Outcome, Outgoing, Receipt,
     Received, Sender, SenderCapabilities, SenderOptions, Side,
@@ -126,6 +126,10 @@ pub async fn sender(
     KafkaSender::open(Endpoint::of(url)?, options).await.map(KafkaSender::into_sender)
 }
 
+/// The help for an option `key` that names something else than an attribute.
+const NO_KEY: &str = "name an attribute of the event, such as `partitionkey` or `subject`: the payload is not read. Give the event an attribute \
+    with the value, such as `partitionkey`, before it is sent";
+
 #[derive(Debug)]
 pub(super) struct KafkaSender {
     producer: Producer,
@@ -151,6 +155,11 @@ impl KafkaSender {
         };
         let key = match endpoint.option("key") {
             Some("") => return Err(endpoint.invalid("the option `key` names no attribute")),
+            Some(name) if Name::parse(name).is_err() => {
+                let words =
+                    format!("the option `key` names `{name}`, which no attribute can have as its name");
+                return Err(endpoint.invalid(words).with_help(NO_KEY));
+            }
             Some(name) => Key::attribute(name.to_owned()),
             None => options.key.clone(),
         };

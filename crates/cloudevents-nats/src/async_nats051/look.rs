@@ -96,7 +96,7 @@ async fn info(stream: &Stream, name: &str) -> Result<consumer::Info, Error> {
     })
 }
 
-fn place(info: &Info) -> Place {
+pub(super) fn place(info: &Info) -> Place {
     let state = &info.state;
     let subjects = info.config.subjects.iter().take(SUBJECTS).map(|subject| subject.as_str().into());
     Place::new("stream", info.config.name.as_str())

@@ -62,7 +62,10 @@ impl Connected {
                 // Of TLS, whose server sees the client's certificate when the handshake is over here.
                 Some(ended) if ended.detail().contains("received fatal alert") => ended,
                 Some(ended) if error.kind() == ErrorKind::Disconnected => {
-                    ended.with_help("check that the port speaks AMQP 0.9.1, and whether it expects TLS")
+                    ended.with_help(closed_help(target.tls))
+                }
+                None if target.tls && error.kind() == ErrorKind::Disconnected && error.help().is_none() => {
+                    error.with_help(closed_help(true))
                 }
                 _ => error,
             }
@@ -176,6 +179,18 @@ impl Drop for Connected {
             })),
             _ => watched.cut(),
         }
+    }
+}
+
+/// The help for a connection that the server closes before it has said anything of AMQP.
+///
+/// By TLS 1.3, a client is done before the server has looked at its certificate. The reason of the server may be lost with the connection.
+fn closed_help(tls: bool) -> &'static str {
+    if tls {
+        "check that the port speaks AMQP 0.9.1. The server may also require a client certificate, or one of another authority: name its file in \
+         the option `cert` of the URL, and that of its key in `cert-key`"
+    } else {
+        "check that the port speaks AMQP 0.9.1, and whether it expects TLS"
     }
 }
 

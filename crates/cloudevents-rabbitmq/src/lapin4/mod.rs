@@ -36,6 +36,7 @@
 mod acknowledge;
 mod binding;
 mod connection;
+mod create;
 mod dead_letter;
 mod destination;
 mod extras;
@@ -60,6 +61,7 @@ mod urls;
 pub use binding::BINDING;
 #[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
+pub use create::create;
 pub use login::Login;
 pub use message::{LapinMessage, decode, decode_message, encode, encode_message, from_rabbit, rabbit};
 pub use options::{QueueType, RabbitConnection, Sasl};

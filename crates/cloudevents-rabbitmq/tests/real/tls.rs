@@ -56,6 +56,19 @@ async fn unknown_authorities_are_not_trusted() {
     }
 }
 
+/// By TLS 1.3, the server may close the connection after the handshake, and its reason may be lost.
+#[tokio::test]
+async fn a_connection_that_is_closed_after_the_handshake_may_lack_a_certificate() {
+    let authority = Authority::new().unwrap();
+    let closes = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = authority.terminate(closes.local_addr().unwrap().port(), false).await.unwrap();
+    tokio::spawn(async move { while closes.accept().await.is_ok() {} });
+    let url = format!("rabbitmqs://127.0.0.1:{port}/?queue=orders");
+    let error = within(sender(&url, with(trusting(&authority)))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    assert!(error.help().unwrap().contains("may also require a client certificate"), "{error:?}");
+}
+
 #[tokio::test]
 async fn external_is_whom_the_certificate_says() {
     let authority = Authority::new().unwrap();

@@ -28,6 +28,7 @@ const CLIENT: &[&str] = &[
     "failure",
     "refusal",
     "look",
+    "create",
     "urls",
 ];
 

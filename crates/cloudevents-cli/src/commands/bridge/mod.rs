@@ -261,7 +261,7 @@ async fn run_once(
     let State { reread, serving, held, left, refused } = state;
     let is_new = held.as_ref().is_some_and(|held| !Arc::ptr_eq(held, settings));
     if is_new {
-        console.say("the settings were read again");
+        console.announce("the settings were read again", json!({"kind": "reread"}));
     }
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     // A dry run holds the messages that it shows until its end. So their number is bounded already.
@@ -378,6 +378,7 @@ async fn run_once(
     };
     let selection = settings.selection.as_deref();
     let mut looked = interval(Duration::from_secs(1));
+    let mut shown = 0_usize;
     let ended = {
         let mut running = pin!(bridge.run().until(until));
         let (mut ending, mut is_told) = (pin!(operate::ending(&is_asked, &status)), false);
@@ -388,7 +389,10 @@ async fn run_once(
                     is_told = true;
                     finishing(&console.notes(), messages);
                 }
-                Some((name, fate, repairs, help)) = printed.recv() => tell(&name, &fate, &repairs, help, console),
+                Some((name, fate, repairs, help)) = printed.recv() => {
+                    shown = shown.saturating_add(usize::from(matches!(fate, Fate::WouldSend)));
+                    tell(&name, &fate, &repairs, help, console);
+                }
                 Some(report) = reported.recv() => console.report(&report),
                 Some(error) = refusals.recv() => told.tell(&error, console),
                 _ = looked.tick(), if selection.is_some() => {
@@ -400,6 +404,7 @@ async fn run_once(
         }
     };
     while let Ok((name, fate, repairs, help)) = printed.try_recv() {
+        shown = shown.saturating_add(usize::from(matches!(fate, Fate::WouldSend)));
         tell(&name, &fate, &repairs, help, console);
     }
     while let Ok(report) = reported.try_recv() {
@@ -410,7 +415,7 @@ async fn run_once(
     }
     selection.and_then(Selection::rest).iter().for_each(|report| console.report(report));
     refusals.left_out().iter().for_each(|warning| console.report(warning));
-    summary::tell(&status, shows_all, console);
+    summary::tell(&status, shows_all.then_some(shown), console);
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
@@ -464,7 +469,7 @@ async fn run_once(
             console.report(&Report::warning(words(&error)).kind(error.kind().code()));
             Ok(reloaded)
         }
-        Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+        Err(error) => Err(Failure::Told(connect::status_at_end(&error), Box::new(connect::report(&error)))),
     }
 }
 

@@ -10,12 +10,13 @@ use crate::{
     console::Console,
     failure::Failure,
     input::Systems,
+    plain::plain,
     report::Report,
     selection::Selection,
 };
 use cloudevents_catalog::Catalog;
 use cloudevents_kit::{
-    self as kit, DecodeOptions, Event, FormatId, Leniency, Peer, Sender,
+    self as kit, DecodeOptions, ErrorKind, Event, FormatId, Leniency, Peer, Sender,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         ReceiverOptions, Settles, UnreadablePolicy,
@@ -59,6 +60,7 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     decoding(&config)?;
     let selection = selection(&config, console)?;
     policy(&config)?;
+    tell_attributes(&config, console);
     let systems = systems(&config)?;
     let catalog = catalog(&config, console)?.map(Arc::new);
     Ok(Settings { config, selection, systems, catalog })
@@ -101,6 +103,8 @@ pub(super) async fn open(
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
     check_target(config, &sender)?;
+    // Where the protocol shows it, a subject, a topic or a queue that is not there is no outage.
+    check_place(&sender).await?;
     let is_structured =
         Some(config.mode).filter(|mode| *mode != ModeName::Kept).map(|mode| mode == ModeName::Structured);
     let to = connect::endpoint(&config.to)?;
@@ -151,6 +155,9 @@ pub(super) async fn open(
     }
     match (filter, &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
+        (Some(_), None) if receiver.capabilities().shared && !config.drop_unmatched => {
+            return Err(removes_unmatched());
+        }
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
         (None, _) => {}
     }
@@ -158,6 +165,14 @@ pub(super) async fn open(
     let keeps = receiver.capabilities().settles != Settles::Never;
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
     Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links })
+}
+
+/// A filter of a queue removes what other consumers would get.
+fn removes_unmatched() -> Failure {
+    let words = "the filter would remove events that do not match from the queue, also for other consumers";
+    Failure::usage(words).help(
+        "add --drop-unmatched (`drop-unmatched: true`) if this is intended. To leave them in a queue, use --redrive, which ends when it is idle",
+    )
 }
 
 /// How messages are decoded.
@@ -225,6 +240,24 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
         redrive
     });
     Ok(policy)
+}
+
+/// The beginnings of names by which protocols carry attributes.
+const OF_ATTRIBUTES: [&str; 4] = ["ce-", "ce_", "cloudevents:", "cloudevents_"];
+
+/// Warns of settings for headers that name attributes: an attribute is no header, whichever way the protocol carries it.
+fn tell_attributes(config: &Config, console: &Console) {
+    let names = config.headers.drop.iter().chain(config.headers.rename.keys());
+    let is_attribute = |name: &&Box<str>| {
+        let name = name.to_ascii_lowercase();
+        OF_ATTRIBUTES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    for name in names.filter(is_attribute) {
+        let words =
+            format!("`headers` does not change `{}`: attributes of an event are no headers", plain(name));
+        let warning = Report::warning(words).kind("headers");
+        console.report(&warning.help("a bridge sets the attribute `subject` alone: docs/bridge-messages.md"));
+    }
 }
 
 /// How to make events of documents of a system, in an error.
@@ -359,6 +392,14 @@ fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> 
         console.report(&note.kind("keys").help("add `key=partitionkey`, or another attribute, to the URL"));
     }
     Ok(())
+}
+
+/// Checks that the target takes messages. Errors that say nothing about that are left to the bridge.
+async fn check_place(sender: &Sender) -> Result<(), Failure> {
+    match sender.check().await {
+        Err(error) if error.kind() == ErrorKind::Refused => Err(connect::failed(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Checks the capabilities of the target.

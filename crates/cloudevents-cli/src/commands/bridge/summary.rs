@@ -4,13 +4,27 @@ use crate::{console::Console, plain::count};
 use cloudevents_kit::transport::bridge::BridgeStatus;
 use serde_json::json;
 
-/// The numbers of messages that were moved, refused and repaired. A dry run moves none.
-pub(super) fn tell(status: &BridgeStatus, is_dry: bool, console: &Console) {
+/// The numbers of messages that were moved, refused, repaired and left out. A dry run moves none: `shown` is the number that it would send.
+pub(super) fn tell(status: &BridgeStatus, shown: Option<usize>, console: &Console) {
     let (moved, refused) = (status.metrics().confirmed, status.metrics().all_refused());
-    let repaired = status.received().repaired;
+    let received = status.received();
+    let (repaired, unmatched, skipped) = (received.repaired, received.unmatched, received.skipped);
     let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "message");
-    let more = if repaired > 0 { format!(", {repaired} repaired") } else { String::new() };
-    let members = json!({"kind": "summary", "moved": moved, "refused": refused, "repaired": repaired});
-    let how = if is_dry { "a dry run: " } else { "" };
+    let would_send = shown.map(|shown| u64::try_from(shown).unwrap_or(u64::MAX));
+    let others = [
+        (Some(repaired).filter(|number| *number > 0), "repaired"),
+        (Some(unmatched).filter(|number| *number > 0), "left out by the filter"),
+        (Some(skipped).filter(|number| *number > 0), "skipped"),
+        (would_send, "to be sent"),
+    ];
+    let more = others.iter().filter_map(|(number, what)| Some(format!(", {} {what}", (*number)?)));
+    let more = more.collect::<String>();
+    let mut members = json!({
+        "kind": "summary", "moved": moved, "refused": refused, "repaired": repaired, "unmatched": unmatched, "skipped": skipped,
+    });
+    if let (Some(number), Some(members)) = (would_send, members.as_object_mut()) {
+        members.insert("would_send".into(), number.into());
+    }
+    let how = if shown.is_some() { "a dry run: " } else { "" };
     console.announce(&format!("{how}{} moved, {refused} refused{more}", number(moved)), members);
 }

@@ -94,8 +94,8 @@ that a message lacks is empty:
   %% \\n \\r \\t \\\\ \\xHH
 
 Exit status: 0 done, 1 a message was not an event, or breaks the contract of the catalog,
-2 wrong usage or a catalog with mistakes, 3 the network or a broker failed, or messages
-were lost.")]
+or the broker refused the login or the place, 2 wrong usage or a catalog with mistakes,
+3 the network or a broker failed, or messages were lost.")]
 pub(crate) struct Listen {
     /// Listen at this URL: http://ADDRESS:PORT/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS,
     /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the
@@ -530,7 +530,7 @@ fn reconnecting(error: &Error) -> Report {
 }
 
 fn network(error: &Error) -> Failure {
-    Failure::Told(connect::status_of(error).max(Status::Network), Box::new(connect::report(error)))
+    Failure::Told(connect::status_at_end(error), Box::new(connect::report(error)))
 }
 
 /// Whether the next call may succeed: receivers reconnect by themselves.

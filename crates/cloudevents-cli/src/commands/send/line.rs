@@ -91,7 +91,7 @@ pub(super) struct Attempts<'a> {
     pub(super) shown: Option<RefCell<Shown>>,
     /// How long messages in flight may take after Ctrl-C.
     pub(super) patience: Duration,
-    /// Whether to go on after an error of the network.
+    /// Whether to go on after an error.
     pub(super) keep_going: bool,
     pub(super) sent: Cell<usize>,
     /// Sent events that the broker had already, and keeps once.
@@ -139,7 +139,7 @@ impl<'a> Line<'a> {
             Ok(message) => message,
             Err(error) => {
                 attempts.add_failed(events.len());
-                return attempts.report(&error, place, 1);
+                return attempts.report(&error, connect::status_of(&error), place, 1);
             }
         };
         let size = Outgoing::from(message.clone()).size();
@@ -214,9 +214,9 @@ impl<'a> Line<'a> {
 }
 
 impl Attempts<'_> {
-    /// Whether the network failed, so that sending more is useless.
+    /// Whether an event could not be sent, or the network failed, so that no more is sent.
     pub(super) fn is_cut(&self) -> bool {
-        self.console.remembered() == Status::Network && !self.keep_going
+        !self.keep_going && (self.failed.get() > 0 || self.console.remembered() == Status::Network)
     }
 
     /// Waits until the peer takes messages again. Returns whether it does.
@@ -293,8 +293,7 @@ impl Attempts<'_> {
             }
             let after = self.retries.after(&error, attempt).filter(|_| !self.interrupt.is_asked());
             let Some(after) = after else {
-                self.add_failed(flight.events);
-                self.report(&error, &flight.place, attempt);
+                self.give_up(&error, flight.events, &flight.place, attempt).await;
                 break;
             };
             let left = self.retries.times.saturating_add(1).saturating_sub(attempt);
@@ -305,8 +304,7 @@ impl Attempts<'_> {
                 () = sleep(after.max(self.pause().unwrap_or_default())) => {}
                 () = self.interrupt.asked() => {
                     // The peer may have requested the pause: it is not tried before its end.
-                    self.add_failed(flight.events);
-                    self.report(&error, &flight.place, attempt);
+                    self.give_up(&error, flight.events, &flight.place, attempt).await;
                     break;
                 }
             }
@@ -317,12 +315,27 @@ impl Attempts<'_> {
         flight.size
     }
 
-    fn add_failed(&self, events: usize) {
+    async fn give_up(&self, error: &Error, events: usize, place: &Place, attempts: u32) {
+        self.add_failed(events);
+        let status = self.status_of(error).await;
+        self.report(error, status, place, attempts);
+    }
+
+    /// A place that is not there is a refusal, also where its protocol cannot tell it from one that is away for a moment.
+    async fn status_of(&self, error: &Error) -> Status {
+        let status = connect::status_of(error);
+        if error.kind() != ErrorKind::Refused || status != Status::Network {
+            return status;
+        }
+        let checked = self.in_time(self.sender.check()).await;
+        checked.map_or_else(|error| connect::status_of(&error).min(status), |()| status)
+    }
+
+    pub(super) fn add_failed(&self, events: usize) {
         self.failed.set(self.failed.get().saturating_add(events));
     }
 
-    fn report(&self, error: &Error, place: &Place, attempts: u32) {
-        let status = connect::status_of(error);
+    fn report(&self, error: &Error, status: Status, place: &Place, attempts: u32) {
         let mut report = connect::report(error);
         if attempts > 1 {
             let again = count(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");

@@ -27,6 +27,7 @@ use cloudevents_kit::{
 };
 use line::{Attempts, Line, Retries, message};
 use pace::{Pace, rate};
+use serde_json::json;
 use signing::Signing;
 use std::{
     cell::{Cell, RefCell},
@@ -208,7 +209,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         }
     });
     let Some(opened) = opened else {
-        console.say(&format!("0 events sent to {}", connect::shown(&command.url)));
+        summary(command, [0; 3], false, console);
         return Ok(Status::No);
     };
     let sender = opened?;
@@ -281,16 +282,24 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     if let Err(failure) = ended {
         console.remember(failure.tell(console));
     }
-    let mut failed = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
-    if has_rest {
-        failed += "; the rest was not sent, --keep-going sends it";
-    }
+    summary(command, [sent, failed, duplicates], has_rest, console);
+    Ok(Status::Done)
+}
+
+/// Reports how many events were sent, and how many of the input were not.
+fn summary(command: &Send, numbers: [usize; 3], has_rest: bool, console: &Console) {
+    let [sent, failed, duplicates] = numbers;
     let kept = match duplicates {
         0 => String::new(),
         _ => format!(", of which the broker had {} already", thousands(duplicates)),
     };
-    console.say(&format!("{} sent to {}{kept}{failed}", count(sent, "event"), connect::shown(&command.url)));
-    Ok(Status::Done)
+    let not_sent = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
+    let rest = if has_rest { "; the rest was not sent, --keep-going sends it" } else { "" };
+    let to = connect::shown(&command.url);
+    let text = format!("{} sent to {to}{kept}{not_sent}{rest}", count(sent, "event"));
+    let members =
+        json!({"kind": "summary", "to": to, "sent": sent, "failed": failed, "duplicates": duplicates});
+    console.announce(&text, members);
 }
 
 /// Refuses options that mean nothing together.
@@ -392,13 +401,18 @@ fn file(
         };
         let Some(located) = next else { break };
         let located = located?;
-        match event(&located, command, terms, console)? {
-            Some(event) if mode == ContentMode::Batched => {
+        match event(&located, command, terms, console) {
+            Ok(Some(event)) if mode == ContentMode::Batched => {
                 held.push(event)?;
                 first.get_or_insert(located.place);
             }
-            Some(event) => runtime.block_on(line.send(vec![event], &located.place)),
-            None => {}
+            Ok(Some(event)) => runtime.block_on(line.send(vec![event], &located.place)),
+            Ok(None) => attempts.add_failed(1),
+            Err(invalid) => {
+                attempts.add_failed(1);
+                line.rest = events.is_ready();
+                return Err(invalid);
+            }
         }
         if interrupt.is_asked() || attempts.is_cut() {
             line.rest = events.is_ready();

@@ -1,0 +1,188 @@
+//! Streams that are created on request.
+
+use super::{
+    connection::{ALONE, Connected, runtime},
+    failure,
+    look::place,
+    options::{NatsConnection, Target},
+};
+use async_nats::jetstream::{
+    Context,
+    context::{CreateStreamError, CreateStreamErrorKind},
+    stream::{Config, Info, Stream},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Endpoint, Place, Side, binding::any_host};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the server may take for one request, unless the URL has `connect-timeout`.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// The settings that are numbers or words, by their names in the configuration of a stream.
+const VALUES: [&str; 11] = [
+    "storage",
+    "retention",
+    "discard",
+    "num_replicas",
+    "max_bytes",
+    "max_msgs",
+    "max_msgs_per_subject",
+    "max_msg_size",
+    "max_consumers",
+    "deny_delete",
+    "description",
+];
+
+/// The settings that are durations.
+const DURATIONS: [&str; 2] = ["max_age", "duplicate_window"];
+
+/// Creates the stream that the option `stream` of the URL names, with the subject of the URL.
+///
+/// The settings have the names that NATS has for them in the configuration of a stream, such as `storage`, `max_bytes` and `num_replicas`.
+/// `subjects` is a list with commas, in place of the subject of the URL. `max_age` and `duplicate_window` are durations: `24h`. If there is
+/// such a stream with the same configuration, nothing changes.
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for core NATS, and for settings that streams do
+/// not have; [`Refused`](ErrorKind::Refused) if there is a stream with the name or the subject, and for settings and users that the server
+/// does not accept; and errors of connecting.
+pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Result<Place, Error> {
+    let connection = NatsConnection { connect_timeout: REQUEST, ..NatsConnection::default() };
+    let target = Target::new(&endpoint, connection, Side::Both)?;
+    if !target.jetstream {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("core NATS keeps no messages, and creates nothing")
+            .with_help("the scheme `nats+jetstream` has streams"));
+    }
+    let config = config(&endpoint, &target.subject, &settings)?;
+    runtime()?;
+    let limit = target.options.connect_timeout;
+    let begin = |host| {
+        let target = &target;
+        async move { Connected::begin(target, &host, ALONE).await }
+    };
+    let connected = any_host(&target.hosts, limit, begin).await?;
+    let context = target.context(connected.client.clone(), limit, ALONE);
+    let created = tokio::select! {
+        biased;
+        created = make(&context, config) => created?,
+        error = connected.notes.lost() => return Err(error),
+    };
+    connected.close().await;
+    Ok(place(created.cached_info()))
+}
+
+async fn make(context: &Context, config: Config) -> Result<Stream<Info>, Error> {
+    context.create_stream(config).await.map_err(refused)
+}
+
+/// The configuration of the stream.
+fn config(endpoint: &Endpoint, subject: &str, settings: &[(String, String)]) -> Result<Config, Error> {
+    let Some(name) = endpoint.option("stream").filter(|name| !name.is_empty()) else {
+        return Err(endpoint.invalid("the option `stream` does not name the stream to create"));
+    };
+    let subjects: Vec<String> = match settings.iter().rev().find(|(name, _)| name == "subjects") {
+        Some((_, subjects)) => subjects.split(',').map(|subject| subject.trim().to_owned()).collect(),
+        None => vec![subject.to_owned()],
+    };
+    if subjects.iter().any(String::is_empty) {
+        return Err(endpoint.invalid("the path is not a subject").with_help(
+            "name a subject of the stream, such as `orders.*`, or several in the setting `subjects`",
+        ));
+    }
+    let config = Config { name: name.to_owned(), subjects, ..Config::default() };
+    let wrong =
+        |name: &str| Error::new(ErrorKind::Unsupported).with_detail(format!("the setting `{name}` is wrong"));
+    let Ok(Value::Object(mut members)) = serde_json::to_value(&config) else { return Ok(config) };
+    for (name, text) in settings.iter().filter(|(name, _)| name != "subjects") {
+        let value = match name.as_str() {
+            name if DURATIONS.contains(&name) => nanoseconds(endpoint, name, text)?,
+            name if VALUES.contains(&name) => serde_json::from_str(text)
+                .ok()
+                .filter(|value: &Value| name != "description" && (value.is_number() || value.is_boolean()))
+                .unwrap_or_else(|| text.as_str().into()),
+            _ => {
+                let known = VALUES.into_iter().chain(DURATIONS).collect::<Vec<_>>().join("`, `");
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_detail(format!("a stream has no setting `{name}`"))
+                    .with_help(format!("the settings are `subjects`, `{known}`")));
+            }
+        };
+        members.insert(name.clone(), value);
+        // The one that is wrong is named.
+        serde_json::from_value::<Config>(Value::Object(members.clone()))
+            .map_err(|error| wrong(name).with_help(error.to_string()))?;
+    }
+    serde_json::from_value(Value::Object(members))
+        .map_err(|error| wrong("subjects").with_help(error.to_string()))
+}
+
+fn nanoseconds(endpoint: &Endpoint, name: &str, text: &str) -> Result<Value, Error> {
+    let duration = endpoint.clone().or_option(name, text).duration(name)?.unwrap_or_default();
+    Ok(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into())
+}
+
+fn refused(error: CreateStreamError) -> Error {
+    use CreateStreamErrorKind as Kind;
+    match error.kind() {
+        Kind::JetStream(error) => failure::jetstream(&error),
+        Kind::TimedOut => Error::new(ErrorKind::Timeout).with_detail("JetStream did not answer in time"),
+        Kind::JetStreamUnavailable => failure::no_jetstream(&error),
+        Kind::EmptyStreamName | Kind::InvalidStreamName => {
+            Error::new(ErrorKind::InvalidUrl).with_detail("the option `stream` is not the name of a stream")
+        }
+        _ => failure::disconnected(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_nats::jetstream::stream::{DiscardPolicy, StorageType};
+
+    fn of(url: &str, settings: &[(&str, &str)]) -> Result<Config, Error> {
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let endpoint = Endpoint::parse(url)?;
+        let target = Target::new(&endpoint, NatsConnection::default(), Side::Both)?;
+        config(&endpoint, &target.subject, &settings)
+    }
+
+    #[test]
+    fn settings_have_the_names_of_nats() {
+        let settings = [
+            ("storage", "memory"),
+            ("max_age", "24h"),
+            ("max_msgs", "1000"),
+            ("num_replicas", "3"),
+            ("discard", "new"),
+            ("description", "7"),
+        ];
+        let config = of("nats+jetstream://h/orders.*?stream=ORDERS", &settings).unwrap();
+        assert_eq!(
+            (config.name.as_str(), config.subjects.as_slice()),
+            ("ORDERS", &["orders.*".to_owned()][..])
+        );
+        assert_eq!((config.storage, config.discard), (StorageType::Memory, DiscardPolicy::New));
+        assert_eq!(config.max_age, Duration::from_secs(24 * 3600));
+        assert_eq!((config.max_messages, config.num_replicas), (1000, 3));
+        assert_eq!(config.description.as_deref(), Some("7"));
+        let several = of("nats+jetstream://h/?stream=S", &[("subjects", "a, b.>")]).unwrap();
+        assert_eq!(several.subjects, ["a", "b.>"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (url, settings, words) in [
+            ("nats+jetstream://h/orders", &[][..], "`stream`"),
+            ("nats+jetstream://h/?stream=S", &[], "the path is not a subject"),
+            ("nats+jetstream://h/s?stream=S", &[("storage", "tape")], "`storage`"),
+            ("nats+jetstream://h/s?stream=S", &[("max_msgs", "many")], "`max_msgs`"),
+            ("nats+jetstream://h/s?stream=S", &[("max_age", "1")], "`max_age`"),
+            ("nats+jetstream://h/s?stream=S", &[("maxage", "1h")], "no setting `maxage`"),
+        ] {
+            let error = of(url, settings).unwrap_err().to_string();
+            assert!(error.contains(words), "{url}: {error}");
+        }
+    }
+}
