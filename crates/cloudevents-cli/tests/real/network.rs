@@ -191,6 +191,24 @@ fn a_target_that_answers() {
 }
 
 #[test]
+fn replies_are_printed() {
+    let answer = GOOD.replace("\"1\"", "\"answer\"");
+    let reply = file("printed-reply.json", &answer);
+    let listener = Listener::start(&["--count", "2", "--reply", reply.to_str().unwrap()]);
+    let ran = ce_with(&["send", "--reply", &listener.url], format!("{GOOD}\n{GOOD}\n"));
+    assert_eq!((ran.status, ran.out), (0, format!("{answer}\n{answer}\n")), "{}", ran.err);
+    assert!(ran.err.contains("2 events sent"), "{}", ran.err);
+    assert_eq!(listener.end().status, 0);
+    // Without an event in the response, there is no reply.
+    let listener = Listener::start(&["--count", "1"]);
+    let ran = ce_with(&["send", "--reply", &listener.url], GOOD);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert_eq!(listener.end().status, 0);
+    let ran = ce_with(&["send", "--reply", "file:replies.jsonl"], GOOD);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+}
+
+#[test]
 fn a_target_that_agrees() {
     let listener = Listener::start(&["--count", "1", "--allow-origin", "*"]);
     let agreed = exchange(&listener.url, "OPTIONS", "webhook-request-origin: sender.example\r\n", "");

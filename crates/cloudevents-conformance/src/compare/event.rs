@@ -10,7 +10,7 @@ use crate::tree::{
     json::{self, Json, Text},
 };
 
-use super::how::{self, CONTENT_TYPE, Implied, JSON, TIME, TIMESTAMP, is_extension, is_timestamp};
+use super::how::{CONTENT_TYPE, Implied, JSON, TIME, TIMESTAMP, is_extension, is_timestamp};
 use super::{Difference, How, MOST, Path, bytes, forms};
 
 /// Notes where a list of events is not the wanted one.

@@ -6,8 +6,8 @@ use super::{
     show::{self, Shown},
 };
 use crate::{
-    connect, console::Console, failure::Status, interrupt::Interrupt, plain::count, progress::Progress,
-    report::Report, source::Place,
+    connect, console::Console, emit::Emit, failure::Status, interrupt::Interrupt, plain::count,
+    progress::Progress, report::Report, source::Place,
 };
 use cloudevents_kit::{
     Error, ErrorKind, Event, Format, Message, Sender,
@@ -91,6 +91,8 @@ pub(super) struct Attempts<'a> {
     pub(super) shown: Option<RefCell<Shown>>,
     /// How long messages in flight may take after Ctrl-C.
     pub(super) patience: Duration,
+    /// Prints replies, if each message is a request.
+    pub(super) replies: Option<RefCell<Emit>>,
     /// Whether to go on after an error.
     pub(super) keep_going: bool,
     pub(super) sent: Cell<usize>,
@@ -236,7 +238,21 @@ impl Attempts<'_> {
     }
 
     async fn enqueue(&self, message: &Message) -> Result<Outcome<Receipt>, Error> {
-        self.in_time(self.sender.enqueue(message.clone())).await
+        match &self.replies {
+            None => self.in_time(self.sender.enqueue(message.clone())).await,
+            Some(replies) => self.in_time(self.request(message, replies)).await,
+        }
+    }
+
+    /// Sends a request, and prints the reply.
+    async fn request(&self, message: &Message, replies: &RefCell<Emit>) -> Result<Outcome<Receipt>, Error> {
+        let reply = self.sender.request(message.clone(), self.patience).await?;
+        let mut replies = replies.borrow_mut();
+        let printed = self.progress.borrow().suspend(|| replies.event(&reply).and_then(|()| replies.flush()));
+        if let Err(failure) = printed {
+            self.console.remember(failure.tell(self.console));
+        }
+        Ok(Outcome::ready(Ok(Receipt::new())))
     }
 
     /// Waits for work that may take as long as it likes: a pipe that nothing reads, or a peer over WebSockets, for example. It is reported

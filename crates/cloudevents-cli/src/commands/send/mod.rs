@@ -12,6 +12,7 @@ use crate::{
     connect::{self, Connecting, Sending, address::UrlOptions},
     console::Console,
     contract::{Contract, Terms},
+    emit::Emit,
     failure::{Failure, Status},
     held::Held,
     input::{self, Located, Reading},
@@ -56,6 +57,7 @@ Examples:
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
   HOOK_SECRET=whsec_... ce send https://api.example.com/ order.json \\
       --mode structured --secret-env HOOK_SECRET           signed
+  ce send nats://localhost/prices --reply request.json          prints the reply
   ce send kafka://localhost:9092/orders -o key=partitionkey < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json    AMQP 1.0
   ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl   MQTT 5
@@ -114,6 +116,10 @@ pub(crate) struct Send {
     /// Response timeout in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// Wait for the reply to each message, for --timeout at most, and print its event. A message is sent after the reply to the one before:
+    /// HTTP, NATS without JetStream, MQTT 5, AMQP 1.0.
+    #[arg(long, conflicts_with_all = ["dry_run", "parallel"])]
+    reply: bool,
     /// Add an HTTP header: `Name: value`, or `@FILE` for a file of 1 MiB at most with one header per line.
     #[arg(long, short = 'H', value_name = "HEADER")]
     header: Vec<String>,
@@ -213,6 +219,9 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         return Ok(Status::No);
     };
     let sender = opened?;
+    if command.reply && !sender.capabilities().requests {
+        return Err(Failure::usage("--reply: this protocol has no replies"));
+    }
     let is_structured = command.mode.map(|mode| mode == ContentMode::Structured);
     let note = endpoint.as_ref();
     let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
@@ -231,6 +240,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
             None
         },
         patience: sending.timeout,
+        replies: command.reply.then(|| RefCell::new(Emit::new(console))),
         keep_going: command.keep_going,
         sent: Cell::default(),
         duplicates: Cell::default(),
