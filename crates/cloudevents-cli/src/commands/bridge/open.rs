@@ -247,8 +247,8 @@ const OF_ATTRIBUTES: [&str; 4] = ["ce-", "ce_", "cloudevents:", "cloudevents_"];
 
 /// Warns of settings for headers that name attributes: an attribute is no header, whichever way the protocol carries it.
 fn tell_attributes(config: &Config, console: &Console) {
-    let names = config.headers.drop.iter().chain(config.headers.rename.keys());
-    let is_attribute = |name: &&Box<str>| {
+    let names = config.headers.drop.iter().chain(config.headers.rename.keys()).map(|name| &**name);
+    let is_attribute = |name: &&str| {
         let name = name.to_ascii_lowercase();
         OF_ATTRIBUTES.iter().any(|prefix| name.starts_with(prefix))
     };
