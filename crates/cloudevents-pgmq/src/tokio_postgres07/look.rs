@@ -23,6 +23,9 @@ const ANSWER: usize = 1 << 20;
 /// The queues, and one more than a list has.
 const QUEUES: &str = "SELECT queue_name::text FROM pgmq.list_queues() ORDER BY 1 LIMIT $1";
 
+/// A queue that another session has locked is no reason to wait: the list says that of this queue.
+const LOCKS: &str = "SELECT set_config('lock_timeout', '2s', false)";
+
 const METRICS: &str = "SELECT queue_length, queue_visible_length, oldest_msg_age_sec::bigint, newest_msg_age_sec::bigint, \
      total_messages FROM pgmq.metrics($1)";
 
@@ -44,6 +47,7 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     if let Some(queue) = wanted {
         return Ok([queue_of(&wire, queue, limit).await?].into_iter().collect());
     }
+    wire.query(LOCKS, &[], 1, limit).await?;
     let most = Places::MOST.saturating_add(1);
     let rows =
         wire.query(QUEUES, &[(&i64::try_from(most).unwrap_or(i64::MAX), Type::INT8)], most, limit).await?;
@@ -55,7 +59,7 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
         }
         let name: String = row.try_get(0).map_err(failure::garbled)?;
         let place = match queue_of(&wire, &name, limit).await {
-            // It may be gone by now, or not be for this user.
+            // It may be gone by now, be locked, or not be for this user.
             Err(error) if error.kind() == ErrorKind::Refused => {
                 Place::new("queue", name).with("error", error.detail())
             }

@@ -50,3 +50,21 @@ async fn queues_are_shown_and_nothing_changes() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
     assert!(error.help().unwrap().contains("install pgmq"), "{error:?}");
 }
+
+/// One queue that is locked hides no other.
+#[tokio::test]
+async fn a_queue_that_is_locked_is_said_to_be() {
+    let Some(queue) = Queue::alone("looklocked").await else { return };
+    let other = format!("{}_free", queue.queue);
+    queue.create(&other).await;
+    let holder = queue.client().await;
+    let lock = format!("BEGIN; LOCK TABLE pgmq.q_{} IN ACCESS EXCLUSIVE MODE", queue.queue);
+    holder.batch_execute(&lock).await.unwrap();
+    let found = look(&queue.database).await.unwrap();
+    let [locked, free] = &found.list[..] else { panic!("{found:?}") };
+    assert!(
+        matches!(locked.fact("error"), Some(Fact::Text(error)) if error.contains("lock timeout")),
+        "{locked:?}"
+    );
+    assert_eq!((&*free.name, number(free, "messages")), (other.as_str(), Some(0)));
+}
