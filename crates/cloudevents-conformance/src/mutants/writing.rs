@@ -196,7 +196,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer(
         "time-added-to-what-is-passed-on",
         &["http", "amqp", "protobuf", "cbor", "xml"],
-        Base,
+        Verbatim,
         |request, answer| {
             if is_op(request, "transcode") {
                 add_time(request, answer);
