@@ -617,11 +617,16 @@ def populated_content_type(one):
 
 
 def assumed_content_type(one):
-    """The outcomes, and those with the content type that HTTP lets a recipient assume where a message in binary mode has a body and no Content-Type: "the recipient MAY
-    ... assume a media type of "application/octet-stream"" (RFC 7231, section 3.1.1.5)."""
+    """The outcomes, and those with the content type that a recipient may assume where a message in binary mode has a body and no content type: "the recipient MAY
+    ... assume a media type of "application/octet-stream"" (RFC 7231, section 3.1.1.5), and without one, it has "the opportunity to determine the actual type" (AMQP 1.0,
+    section 3.2.4)."""
     request, found = one["request"], list(one["expect"])
     message = request["message"]
-    if request["via"] != "http" or any(name.lower() == "content-type" for name, _ in message["headers"]) or message.get("body") in (None, {"text": ""}, {"base64": ""}):
+    empty = ({"text": ""}, {"base64": ""})
+    body = message.get("body")
+    of_http = request["via"] == "http" and not any(name.lower() == "content-type" for name, _ in message["headers"]) and body not in (None, *empty)
+    of_amqp = request["via"] == "amqp" and "content-type" not in (message.get("properties") or {}) and isinstance(body, dict) and any(part not in empty for part in body.get("data", []))
+    if not of_http and not of_amqp:
         return found
     for outcome in one["expect"]:
         result = outcome.get("result", {})

@@ -204,7 +204,7 @@ fn replies_are_printed() {
     let ran = ce_with(&["send", "--reply", &listener.url], GOOD);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{}", ran.err);
     assert_eq!(listener.end().status, 0);
-    let ran = ce_with(&["send", "--reply", "file:replies.jsonl"], GOOD);
+    let ran = ce_with(&["send", "--reply", "-"], GOOD);
     assert_eq!(ran.status, 2, "{}", ran.err);
 }
 

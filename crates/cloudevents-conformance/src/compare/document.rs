@@ -447,6 +447,25 @@ mod tests {
     }
 
     #[test]
+    fn octets_in_xml_may_have_white_space() {
+        let found = |kind: &str, wanted: &str, got: &str| {
+            let event = |text: &str| {
+                format!(
+                    "<event xmlns='http://cloudevents.io/xmlformat/V1' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+                     xmlns:xs='http://www.w3.org/2001/XMLSchema' xmlns:ce='http://cloudevents.io/xmlformat/V1' specversion='1.0'>\
+                     <x xsi:type='ce:{kind}'>{text}</x><data xsi:type='xs:base64Binary'>{text}</data></event>"
+                )
+            };
+            let (wanted, got, mut found) = (event(wanted), event(got), Vec::new());
+            let how = How::default();
+            diff(&Path::new("body"), Notation::Xml, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        assert_eq!([found("binary", "YQBi", "\n YQ\nBi "), found("binary", "YQBi", "YQBj")], [0, 1]);
+        assert_eq!(found("string", "YQBi", "YQ Bi"), 1);
+    }
+
+    #[test]
     fn an_element_may_be_spelled_in_any_way_as_bytes_too() {
         let found = |xml_given, wanted: &str, got: &str| {
             let how = How { xml_given, ..How::default() };

@@ -34,7 +34,8 @@ impl How {
                 bytes::decode(&element.text()).and_then(|octets| String::from_utf8(octets).ok())
             };
             let is_same = same(&wanted.text(), &data.text())
-                || octets(wanted).zip(octets(data)).is_some_and(|(wanted, got)| same(&wanted, &got));
+                || octets(wanted).zip(octets(data)).is_some_and(|(wanted, got)| same(&wanted, &got))
+                || forms::has_same_octets(wanted, data);
             if is_same
                 && [wanted, &*data]
                     .iter()
@@ -52,7 +53,9 @@ impl How {
     /// Whether an attribute in XML is a timestamp of the wanted instant, the wanted media type, or the canonical string of the wanted
     /// extension.
     fn is_attribute_alike(&self, name: &str, wanted: &Element, got: &Element) -> bool {
-        if self.any_form_in_documents && forms::is_string_of(name, wanted, got) {
+        if self.any_form_in_documents && forms::is_string_of(name, wanted, got)
+            || forms::has_same_octets(wanted, got)
+        {
             return true;
         }
         let (is_same_type, wanted, got) = (infoset::is_of_same_type(wanted, got), wanted.text(), got.text());

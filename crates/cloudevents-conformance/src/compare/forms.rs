@@ -45,6 +45,17 @@ pub(super) fn is_string_of(name: &str, wanted: &Element, got: &Element) -> bool 
     is_extension(name) && name != "data" && is_string && !has_more && wanted.text() == got.text()
 }
 
+/// Whether two elements of XML are the same octets. In `xs:base64Binary`, white space has no meaning (XML Schema, part 2, section 3.2.16).
+pub(super) fn has_same_octets(wanted: &Element, got: &Element) -> bool {
+    let is_binary = |name: &String| name.ends_with("}base64Binary") || *name == format!("{{{CE}}}binary");
+    let octets =
+        |element: &Element| bytes::decode(&element.text().split_ascii_whitespace().collect::<String>());
+    wanted.attributes.get(TYPE).is_some_and(is_binary)
+        && wanted.attributes == got.attributes
+        && [wanted, got].iter().all(|element| element.elements().next().is_none())
+        && octets(wanted).is_some_and(|wanted| octets(got) == Some(wanted))
+}
+
 /// Whether a text is the canonical string of an attribute that has a type: a branch of Avro, a field of Protobuf, or an item of CBOR.
 fn is_text_of_attribute(attribute: &Node, text: &str) -> bool {
     match attribute {

@@ -25,6 +25,8 @@ pub(crate) struct How {
     pub(super) timestamp: TimestampComparison,
     /// The attributes that the request calls timestamps.
     pub(super) timestamps: Vec<String>,
+    /// Whether a message is passed on from a format that says which extensions are timestamps.
+    pub(super) any_timestamps: bool,
     /// The reports of the testee beyond the specification. `losses`, `repairs` and `notes` are compared only if this names them.
     pub(super) reports: Vec<String>,
     /// Whether every payload of the request is JSON, as far as it says, and not bytes or characters.
@@ -120,6 +122,7 @@ impl How {
             payload: case.compare.payload,
             timestamp,
             timestamps,
+            any_timestamps: Self::passes_on_types(case),
             reports: reports.to_vec(),
             json_given: gives_json(case),
             empty_is_none: Self::reads_octets(case)
@@ -222,6 +225,12 @@ impl How {
             )
     }
 
+    /// Whether the case passes on a document of a format that has types of its own for timestamps.
+    fn passes_on_types(case: &Case) -> bool {
+        let from = case.request.get("from").and_then(|from| from.get("via")?.as_str());
+        matches!(from, Some("avro-compact" | "cbor" | "protobuf" | "protobuf-batch" | "xml" | "xml-batch"))
+    }
+
     /// Whether the case writes messages of a carrier that distinguishes no body from a body of no bytes.
     fn writes_record(case: &Case) -> bool {
         let to = case.request.get("to").and_then(Value::as_object).unwrap_or(&case.request);
@@ -254,9 +263,12 @@ impl How {
 
     /// Whether an attribute of this name is a timestamp if the carrier does not name the type, such as in a header.
     ///
-    /// `time` is a timestamp. So is each attribute that the request states as a timestamp.
+    /// `time` is a timestamp. So is each attribute that the request states as a timestamp, and each extension of a message that is passed on
+    /// from a format with types, if its text is one.
     pub(crate) fn is_timestamp(&self, name: &str) -> bool {
-        name == TIME || self.timestamps.iter().any(|timestamp| timestamp == name)
+        name == TIME
+            || self.any_timestamps && is_extension(name)
+            || self.timestamps.iter().any(|timestamp| timestamp == name)
     }
 
     /// Rewrites the parts of `got` that are equivalent to `wanted` with the spelling of `wanted`, in a document of events, and leaves out a

@@ -152,6 +152,9 @@ impl Field<'_> {
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("retry-after") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_delay(&got))
             }
+            ContentType::Header(_) if self.name.eq_ignore_ascii_case("authorization") => {
+                matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if is_same_authorization(&wanted, &got))
+            }
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("webhook-allowed-rate") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_rate_within(&got, &wanted))
             }
@@ -206,6 +209,16 @@ fn types(carrier: &Carrier) -> Option<&Types> {
 fn is_delay(text: &str) -> bool {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number || text.len() == 29 && text.ends_with(" GMT")
+}
+
+/// Whether two texts are the same scheme and token. The letter case of the scheme is free, and so is the number of spaces behind it (RFC 7235,
+/// section 2.1).
+fn is_same_authorization(wanted: &str, got: &str) -> bool {
+    let parts = |text: &str| {
+        text.split_once(' ')
+            .map(|(scheme, token)| (scheme.to_ascii_lowercase(), token.trim_start().to_owned()))
+    };
+    wanted == got || parts(wanted).is_some_and(|wanted| parts(got) == Some(wanted))
 }
 
 /// Whether a rate that is granted is within the wanted one. A receiver may grant less: HTTP-webhook, section 4.2.2.

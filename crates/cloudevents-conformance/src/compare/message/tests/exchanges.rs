@@ -77,6 +77,16 @@ fn headers_beside_a_structured_delivery_may_be_there_or_not() {
 }
 
 #[test]
+fn the_scheme_of_a_token_may_be_in_any_case() {
+    let found = |text: &str| {
+        let delivery = |text: &str| json!([{"headers": [["authorization", text]]}]);
+        exchanged(delivery("Bearer aB"), delivery(text)).len()
+    };
+    assert_eq!(["Bearer aB", "BEARER  aB"].map(found), [0, 0]);
+    assert_eq!(["Bearer ab", "Basic aB", "aB"].map(found), [1, 1, 1]);
+}
+
+#[test]
 fn of_a_response_its_own_headers_count_and_those_that_are_stated() {
     let wanted = json!({"status": 429, "headers": [["Retry-After", "60"], ["Cache-Control", "private"]]});
     let found = |delay: &str, cache: &str| {
