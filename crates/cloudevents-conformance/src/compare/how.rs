@@ -263,8 +263,8 @@ impl How {
 
     /// Whether an attribute of this name is a timestamp if the carrier does not name the type, such as in a header.
     ///
-    /// `time` is a timestamp. So is each attribute that the request states as a timestamp, and each extension of a message that is passed on
-    /// from a format with types, if its text is one.
+    /// `time` is a timestamp. So is each attribute that the request states as a timestamp, and each extension of a message that is passed
+    /// on from a format with types, if its text is one.
     pub(crate) fn is_timestamp(&self, name: &str) -> bool {
         name == TIME
             || self.any_timestamps && is_extension(name)

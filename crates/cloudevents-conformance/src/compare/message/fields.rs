@@ -211,8 +211,8 @@ fn is_delay(text: &str) -> bool {
     is_number || text.len() == 29 && text.ends_with(" GMT")
 }
 
-/// Whether two texts are the same scheme and token. The letter case of the scheme is free, and so is the number of spaces behind it (RFC 7235,
-/// section 2.1).
+/// Whether two texts are the same scheme and token. The letter case of the scheme is free, and so is the number of spaces behind it (RFC
+/// 7235, section 2.1).
 fn is_same_authorization(wanted: &str, got: &str) -> bool {
     let parts = |text: &str| {
         text.split_once(' ')
