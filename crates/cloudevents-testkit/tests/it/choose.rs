@@ -56,7 +56,8 @@ second delivery.",
         "\
 The columns *Order* and *Retry* are about `Delivery::retry`. It becomes a rejection at attempt `attempts` (10 by default), except over HTTP.
 [`run`](delivery-attempts.md) holds a message until its next attempt, except over HTTP, and counts only some failures. A retried message of a group of
-SQS or pgmq may come later, except in `run` with `in_order(OrderBy::Key)`. The program chooses among the places of rejected messages.",
+SQS or pgmq may come after messages behind it in its group, except in `run` with `in_order(OrderBy::Key)`. The program chooses among the places of
+rejected messages.",
         4,
     ),
     (
@@ -80,7 +81,7 @@ const QUESTIONS: [Question; 10] = [
                 "if broker, queue or message not durable",
                 "from a durable queue, at a broker that stores messages",
             ),
-            ("if queue not durable, exclusive, or `wait=classic`", "nothing is lost from a durable queue"),
+            ("if queue exclusive, not durable, or `wait=classic`", "nothing is lost from a durable queue"),
             ("yes", "messages that are sent meanwhile are lost"),
             (
                 "if stream in memory, or `max_deliver`",

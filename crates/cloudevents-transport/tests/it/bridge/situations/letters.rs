@@ -137,7 +137,7 @@ async fn a_redrive_at_its_limit() {
     to.set(Does::TakesIts(SECOND));
     let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
     let mut now =
-        Situation::begin("a redrive has taken back as many letters as its limit (`-n`)", bridge.status());
+        Situation::begin("a redrive has sent as many letters as its limit (`-n`), and ends", bridge.status());
     send(&from, 10).await;
     let (ended, ()) = tokio::join!(bridge.run(), now.lasts(60 * SECOND));
     ended.unwrap();
