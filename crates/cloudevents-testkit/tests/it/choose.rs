@@ -87,7 +87,7 @@ const QUESTIONS: [Question; 10] = [
                 "if stream in memory, or `max_deliver`",
                 "nothing is lost from a stream that is stored in files",
             ),
-            ("if QoS 0, no `client`, state unsaved", "nothing is lost on three conditions"),
+            ("if QoS 0, no `client` or persistence", "nothing is lost on three conditions"),
             ("if not `appendfsync always`", "with `appendfsync always`, nothing is lost"),
             ("no", "confirmed messages stay"),
             ("if the queue is unlogged", "committed messages stay, unless the queue is unlogged"),

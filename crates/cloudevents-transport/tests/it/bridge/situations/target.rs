@@ -146,7 +146,7 @@ async fn a_message_that_is_delivered_at_its_50th_attempt() {
     policy.retry.longest = SECOND; // so that it is no outage of minutes
     let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
     let mut now =
-        Situation::begin("the 50th attempt at a message succeeds, within a minute", bridge.status());
+        Situation::begin("attempts fail for less than a minute, and then one succeeds", bridge.status());
     let watch = async {
         send(&from, 1).await;
         sleep(SECOND / 4).await;
