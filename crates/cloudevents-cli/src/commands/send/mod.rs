@@ -57,7 +57,6 @@ Examples:
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
   HOOK_SECRET=whsec_... ce send https://api.example.com/ order.json \\
       --mode structured --secret-env HOOK_SECRET           signed
-  ce send nats://localhost/prices --reply request.json          prints the reply
   ce send kafka://localhost:9092/orders -o key=partitionkey < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json    AMQP 1.0
   ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl   MQTT 5
