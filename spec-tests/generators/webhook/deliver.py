@@ -106,7 +106,7 @@ for name, media_type in (("text", "text/plain"), ("form", "application/x-www-for
 for name, said, body in (("not-json", "A document that is not JSON", "{"),
                          ("no-id", "An event without an id", '{"specversion":"1.0","source":"/sensors","type":"com.example.reading","data":1}')):
     case(f"malformed-{name}", f"{said} is refused, or accepted before it is looked at", ["WEBHOOK-2.2-g", NO_REDIRECT, NO_EVENT], WITH_TOKEN, [BEARER, STRUCTURED],
-         [*REFUSED, response(202, 0)], body=body, policy=True,
+         [*REFUSED, response(202, 0), response("5xx", 0)], body=body, policy=True,
          note=f"All further error codes are those of RFC 7231. {UNKNOWN}")
 
 # ---- Rates, and the end of a target

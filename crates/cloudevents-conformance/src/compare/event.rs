@@ -10,8 +10,8 @@ use crate::tree::{
     json::{self, Json, Text},
 };
 
-use super::how::{CONTENT_TYPE, Implied, JSON, TIME, TIMESTAMP, is_extension, is_timestamp};
-use super::{Difference, How, MOST, Path, bytes, forms};
+use super::how::{CONTENT_TYPE, Implied, TIME, TIMESTAMP, is_extension, is_timestamp};
+use super::{Difference, How, MOST, Path, bytes, forms, media_type};
 
 /// Notes where a list of events is not the wanted one.
 pub(crate) fn diff_all(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
@@ -147,7 +147,7 @@ fn is_of_text(how: &How, wanted: &Json, got: &Json) -> bool {
 
 /// Whether an attribute is the content type that the JSON format implies.
 fn is_json(attribute: &Json) -> bool {
-    attribute.get("value").and_then(Json::as_str) == Some(JSON)
+    attribute.get("value").and_then(Json::as_str).is_some_and(media_type::is_json)
 }
 
 /// Whether two attributes are timestamps that are the same.

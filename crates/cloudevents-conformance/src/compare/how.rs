@@ -48,7 +48,8 @@ pub(crate) struct How {
     pub(super) may_state: Implied,
     /// Whether each header of an attribute beside a structured message may be there or not: the case has an outcome without any.
     pub(super) may_mirror: bool,
-    /// Whether every payload of the request is an element of XML. The writer may choose the text of such a payload.
+    /// Whether every payload of the request is an element of XML, or a document in XML is passed on. The writer may choose the text of an
+    /// element.
     pub(super) xml_given: bool,
     /// Whether every payload of the request is a JSON value. The writer may choose the text of such a payload, too.
     pub(super) json_encoded: bool,
@@ -142,7 +143,8 @@ impl How {
                 _ => Implied::None,
             },
             may_mirror: Self::has_outcome_without_headers(case),
-            xml_given: case.op() == Some("encode") && gives_only(case, "xml"),
+            xml_given: case.op() == Some("encode") && gives_only(case, "xml")
+                || matches!(source(case), Some("xml" | "xml-batch")),
             json_encoded: case.op() == Some("encode") && gives_only(case, "json"),
             json_passed: case.op() == Some("transcode") && gives_json(case),
             any_spelling: !verbatim,
@@ -227,8 +229,10 @@ impl How {
 
     /// Whether the case passes on a document of a format that has types of its own for timestamps.
     fn passes_on_types(case: &Case) -> bool {
-        let from = case.request.get("from").and_then(|from| from.get("via")?.as_str());
-        matches!(from, Some("avro-compact" | "cbor" | "protobuf" | "protobuf-batch" | "xml" | "xml-batch"))
+        matches!(
+            source(case),
+            Some("avro-compact" | "cbor" | "protobuf" | "protobuf-batch" | "xml" | "xml-batch")
+        )
     }
 
     /// Whether the case writes messages of a carrier that distinguishes no body from a body of no bytes.
@@ -289,7 +293,7 @@ impl How {
                     Implied::All => true,
                 };
                 if may_state && wanted.get(CONTENT_TYPE).is_none() {
-                    let is_json = |value: &Json| value.as_str() == Some(JSON);
+                    let is_json = |value: &Json| value.as_str().is_some_and(media_type::is_json);
                     members.retain(|(name, value)| name.as_str() != Some(CONTENT_TYPE) || !is_json(value));
                 }
                 for (name, got) in members {
@@ -445,6 +449,11 @@ fn is_released(case: &Case, revisions: &[Revision]) -> bool {
     !(revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main))
 }
 
+/// The format or the binding of a message that is passed on.
+fn source(case: &Case) -> Option<&str> {
+    case.request.get("from")?.get("via")?.as_str()
+}
+
 /// Whether the request is one in which nothing may be lost.
 fn is_exact(case: &Case) -> bool {
     case.request.get("exact").and_then(Value::as_bool) == Some(true)
@@ -576,9 +585,6 @@ pub(super) const TIME: &str = "time";
 
 /// The attribute that the JSON format implies.
 pub(super) const CONTENT_TYPE: &str = "datacontenttype";
-
-/// The value of [`CONTENT_TYPE`] that the JSON format implies.
-pub(super) const JSON: &str = "application/json";
 
 /// The type of attributes that compare by the instant.
 pub(crate) const TIMESTAMP: &str = "Timestamp";

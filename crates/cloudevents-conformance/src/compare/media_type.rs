@@ -13,6 +13,11 @@ pub(crate) fn same(wanted: &str, got: &str) -> bool {
     }
 }
 
+/// Whether this is the media type that the JSON format implies. A `charset` has no effect on it (RFC 8259, section 11).
+pub(crate) fn is_json(text: &str) -> bool {
+    ["application/json", "application/json; charset=utf-8"].iter().any(|json| same(json, text))
+}
+
 /// The part before the parameters, in lower case.
 pub(crate) fn essence(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim_matches(SPACE).to_ascii_lowercase()
