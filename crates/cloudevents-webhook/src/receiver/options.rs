@@ -159,8 +159,8 @@ impl WebhookOptions {
     /// Deliveries are recognised by the signed id, such as `webhook-id` of Standard Webhooks, with any event. Without a signed id, they are
     /// recognised by source and id of the event. There are two exceptions, which are recognised by a digest of the body
     /// ([`DeliveryKey`](crate::DeliveryKey)): batches, and documents whose signature covers the body alone
-    /// ([`Coverage::Body`](crate::signature::Coverage::Body)). A document that its sender writes anew is then another delivery. For an event
-    /// that may come under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
+    /// ([`Coverage::Body`](crate::signature::Coverage::Body)). A document that its sender writes anew is then another delivery. For an
+    /// event that may come under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self
