@@ -2,7 +2,7 @@
 """Writes a text to send to the maintainers of an SDK: letters.py NAME RUN.ndjson > ../../docs/conformance/letters/NAME.md
 
 RUN.ndjson is what `ce conformance run --ndjson` wrote. letters.json says which causes are sent: a heading, one case, the sentence of the specification
-that decides it, and where in the SDK it seems to be; `differs` is a pattern for the difference that is shown, if it is not the first. Only what the run has as a failure is written. A cause is left out where the specification can be
+that decides it, where in the SDK it seems to be, and the threads in which it is `open` already; `differs` is a pattern for the difference that is shown, if it is not the first. Only what the run has as a failure is written. A cause is left out where the specification can be
 read otherwise, and where it is a matter of security.
 
 letters.py --check [SPEC.git]: each case is there, is judged in the base profile and fails by the list of its SDK, and each clause is there. With a clone
@@ -113,6 +113,9 @@ def write(name, path):
         print(f"Came: `{got}`<br>\nRight: `{cause.get('right', wanted)}`\n")
         if "place" in cause:
             print(f"{cause['place']}\n")
+        if "open" in cause:
+            print(f"This is open with you already, and our case is one more example: {', '.join(cause['open'])}. "
+                  "We do not ask for another issue.\n")
         print(f"Case: `ce conformance show {cause['case']}`\n")
 
 

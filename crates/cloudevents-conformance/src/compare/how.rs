@@ -55,6 +55,8 @@ pub(crate) struct How {
     pub(super) json_encoded: bool,
     /// Whether the payload of a message that is passed on is a JSON value, if the message states a media type that is JSON.
     pub(super) json_passed: bool,
+    /// Whether an event of the JSON format is passed on that states no content type. A writer that states JSON may state a charset with it.
+    pub(super) json_supplied: bool,
     /// Whether numbers of JSON payloads may have another text of the same number, and media types another spelling.
     ///
     /// For example, a runtime that holds numbers as doubles writes other texts.
@@ -147,6 +149,7 @@ impl How {
                 || matches!(source(case), Some("xml" | "xml-batch")),
             json_encoded: case.op() == Some("encode") && gives_only(case, "json"),
             json_passed: case.op() == Some("transcode") && gives_json(case),
+            json_supplied: passes_on_json_without_type(case) && !verbatim,
             any_spelling: !verbatim,
             untyped: Self::reads_texts(case) && !verbatim,
             written_alike: if verbatim { &[] } else { Self::written_alike(case) },
@@ -534,6 +537,14 @@ fn gives_json(case: &Case) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a document of the JSON format is passed on whose event states no content type.
+fn passes_on_json_without_type(case: &Case) -> bool {
+    let source = || case.request.get("from").map(Value::to_string).unwrap_or_default();
+    case.op() == Some("transcode")
+        && source().contains(r#"\"specversion\""#)
+        && !source().contains("datacontenttype")
 }
 
 /// Leaves out the `time` of an event that the wanted event does not have, in binary notations.

@@ -139,7 +139,10 @@ impl Field<'_> {
         }
         let is_content_type = |name: &str| carrier.is_same_name(self.name, name);
         match &carrier.content_type {
-            ContentType::Header(name) if is_content_type(name) => same_media_type(self.value, other.value),
+            ContentType::Header(name) if is_content_type(name) => {
+                same_media_type(self.value, other.value)
+                    || how.json_supplied && is_json(self.value) && is_json(other.value)
+            }
             _ if how.any_spelling && carrier.attribute(self.name) == CONTENT_TYPE => {
                 let plain = |value: &Json| {
                     text(value).as_deref().and_then(unescaped).filter(|_| percent_encodes(carrier))
@@ -170,6 +173,11 @@ impl Field<'_> {
             _ => same_value(self.value, other.value),
         }
     }
+}
+
+/// Whether a content type is the media type that the JSON format implies.
+fn is_json(content_type: &Json) -> bool {
+    text(content_type).is_some_and(|text| media_type::is_json(&text))
 }
 
 /// Whether two content types are the same media type.

@@ -377,6 +377,24 @@ fn http_content_types_are_media_types() {
 }
 
 #[test]
+fn json_that_no_event_stated_may_have_a_charset() {
+    let message = Json::from(&json!({"headers": [["content-type", "application/json"]]}));
+    let of = |text: &str| Json::from(&json!({"headers": [["Content-Type", text]]}));
+    let found = |text: &str, json_supplied| {
+        let how = How { json_supplied, ..How::default() };
+        let wanted =
+            Wanted { via: "http", message: &message, absent: &[], counts_attributes: false, how: &how };
+        let mut differences = Vec::new();
+        diff(&Path::new("message"), &wanted, &of(text), &mut differences);
+        differences.len()
+    };
+    assert_eq!(found("application/json; charset=utf-8", true), 0);
+    assert_eq!(found("application/json; charset=utf-8", false), 1);
+    assert_eq!(found("application/json; charset=latin1", true), 1);
+    assert_eq!(found("text/plain", true), 1);
+}
+
+#[test]
 fn http_headers_that_are_not_stated_are_free_but_for_the_absent_ones() {
     let got = json!({"headers": [["x", "y"], ["Content-Type", "a/b"]]});
     assert_eq!(found("http", json!({}), got.clone()), SAME);
