@@ -25,11 +25,13 @@ pub(crate) fn outbox() -> Outbox<SqliteStore> {
 pub(crate) fn options() -> OutboxOptions {
     let mut options = OutboxOptions::default();
     options.clock = tokio_clock();
+    // The store is looked at seldom: hours pass in these tests.
+    options.poll = 2 * SECOND;
     options.retry = RetrySchedule::exponential(SECOND, MINUTE).with_jitter(0);
     options
 }
 
-/// For tests of many hours: the store is looked at each ten seconds, in place of four times a second.
+/// For tests of many hours: the store is looked at each ten seconds, in place of every two seconds.
 pub(crate) fn for_hours() -> OutboxOptions {
     let mut options = options();
     options.poll = 10 * SECOND;
@@ -110,7 +112,7 @@ async fn the_last_attempt_makes_a_dead_letter() {
     let (outbox, arrived) = (outbox(), Arrived::default());
     let number = outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
     let mut options = options();
-    options.retry = options.retry.with_attempts(3);
+    (options.poll, options.retry) = (SECOND / 4, options.retry.with_attempts(3));
     let failure = Error::new(ErrorKind::Refused).with_temporary(true);
     let peer = fails_first(usize::MAX, failure.clone(), &arrived);
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
