@@ -1,4 +1,5 @@
-//! Any headers and body as a message of each carrier: no panic; what is an event can be written and read again; forwarding moves it unchanged.
+//! Any headers and body as a message of each carrier: no panic; what is an event can be written and read again; forwarding moves it
+//! unchanged.
 #![no_main]
 
 use bytes::Bytes;
