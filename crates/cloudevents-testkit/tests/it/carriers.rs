@@ -27,7 +27,7 @@ fn each_binding_and_each_row_has_a_line_and_no_line_names_another() {
     let rows: BTreeSet<&str> = CARRIERS.iter().map(|carrier| carrier.name).collect();
     let bindings: BTreeSet<String> =
         SCHEMES.iter().map(|known| format!("cloudevents-{}", known.binding)).collect();
-    assert!(rows.len() > 10 && bindings.len() == 10, "{rows:?} {bindings:?}");
+    assert!(rows.len() > 10 && bindings.len() >= 10, "{rows:?} {bindings:?}");
     let (mut named_rows, mut named_crates, mut systems) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for [system, served, ..] in lines() {
         assert!(systems.insert(system.clone()), "{system} has two lines");
