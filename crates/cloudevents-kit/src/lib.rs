@@ -41,6 +41,8 @@ pub use cloudevents_adapters as adapters;
 pub use cloudevents_amqp as amqp;
 #[cfg(feature = "avro")]
 pub use cloudevents_avro as avro;
+#[cfg(feature = "carriers")]
+pub use cloudevents_carriers as carriers;
 #[cfg(feature = "cbor")]
 pub use cloudevents_cbor as cbor;
 pub use cloudevents_core as model;

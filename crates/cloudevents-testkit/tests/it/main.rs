@@ -9,6 +9,7 @@
     clippy::string_slice
 )]
 
+mod carriers;
 mod chain;
 mod choose;
 mod contract;

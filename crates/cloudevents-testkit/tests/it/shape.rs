@@ -207,6 +207,15 @@ const SIBLINGS: &[Sibling] = &[
             ("server", "a client"),
         ],
     },
+    Sibling {
+        name: "cloudevents-carriers",
+        shape: BINDING,
+        own: &[
+            ("carrier", "a carrier is data, and one codec has all of them"),
+            ("fits", "the limits of a carrier are data, too"),
+            ("rows", "the data"),
+        ],
+    },
     Sibling { name: "cloudevents-mqtt", shape: BINDING, own: &[("rumqttc_next034", "a client")] },
     Sibling { name: "cloudevents-nats", shape: BINDING, own: &[("async_nats051", "a client")] },
     Sibling { name: "cloudevents-rabbitmq", shape: BINDING, own: &[("lapin4", "a client")] },
