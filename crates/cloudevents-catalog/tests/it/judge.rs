@@ -2,6 +2,7 @@
 
 use cloudevents_catalog::{Breach, Catalog, Judge, Leniency, LoadOptions, NotJudged, Outcome};
 use cloudevents_core::{Event, EventBuilder, Payload};
+use cloudevents_testkit::size;
 
 fn catalog(message: &str) -> Catalog {
     Catalog::parse(format!(r#"{{"messagegroups": {{"g": {{"messages": {{"t": {message}}}}}}}}}"#)).unwrap()
@@ -223,7 +224,7 @@ fn texts_of_avro_that_are_not_utf_8() {
 fn templates_that_take_too_long() {
     let message = r#"{"envelope": "CloudEvents/1.0", "envelopemetadata": {"type": {"value": "t"},
         "subject": {"value": "{a}{b}{c}{d}{e}{f}!"}}}"#;
-    let all: Vec<String> = (0..100).map(|at| format!(r#""m{at}": {message}"#)).collect();
+    let all: Vec<String> = (0..size(100)).map(|at| format!(r#""m{at}": {message}"#)).collect();
     let document = format!(r#"{{"messagegroups": {{"g": {{"messages": {{{}}}}}}}}}"#, all.join(","));
     let catalog = Catalog::read(document, &LoadOptions::strict()).unwrap().catalog;
     let event = event().subject("x".repeat(4096)).build().unwrap();

@@ -2,6 +2,7 @@
 
 use cloudevents_catalog::{Catalog, Judge, LoadOptions, NotJudged, Outcome, Report, Severity, Verdict};
 use cloudevents_core::{Event, Payload};
+use cloudevents_testkit::size;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
@@ -432,7 +433,7 @@ fn ordinary_large_catalogs() {
         .collect();
     let kind = json!({"type": "object", "description": described(0), "properties": properties, "required": ["property0"]});
     let definitions: Map<String, Value> =
-        (0..1000).map(|at| (format!("com.example.api.v1.Type{at}"), kind.clone())).collect();
+        (0..size(1000)).map(|at| (format!("com.example.api.v1.Type{at}"), kind.clone())).collect();
     let kubernetes = json!({"$ref": "#/definitions/com.example.api.v1.Type1", "definitions": definitions});
     let text = kubernetes.to_string();
     let report = of_messages(
@@ -455,7 +456,7 @@ fn ordinary_large_catalogs() {
     let protobuf = format!(
         "syntax = \"proto3\";\npackage com.example.orders.v1;\n{import}\nmessage Order {{\n{lines}}}\n"
     );
-    let count = 1000;
+    let count = size(1000);
     for (format, schema) in [("Avro/1.12.0", avro), (JSON, json_schema), (PROTOBUF, json!(protobuf))] {
         let all = (0..count).map(|at| (format!("m{at}"), message(format, schema.clone())));
         let report = of_messages(all.collect::<Map<_, _>>());
