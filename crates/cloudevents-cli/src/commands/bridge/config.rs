@@ -7,10 +7,12 @@ use crate::{
     failure::Failure,
     lenient,
     plain::plain,
+    rules::RuleOptions,
     settings::file,
 };
 use cloudevents_kit::{
     Error, Leniency, Peer,
+    adapters::AttributeRules,
     transport::{LossPolicy, OrderBy, bridge::Template},
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -60,6 +62,12 @@ pub(super) struct Config {
     pub(super) drop_key: bool,
     #[serde(deserialize_with = "template")]
     pub(super) subject: Option<Template>,
+    set: BTreeMap<String, RuleText>,
+    rename: BTreeMap<String, String>,
+    remove: Vec<String>,
+    /// `set`, `rename` and `remove` of the file and the flags.
+    #[serde(skip)]
+    pub(super) rules: RuleOptions,
     pub(super) headers: Headers,
     /// Headers of HTTP requests to `to`.
     pub(super) send_headers: Vec<String>,
@@ -220,6 +228,18 @@ fn allowed<'de, D: Deserializer<'de>>(from: D) -> Result<LenientCatalog, D::Erro
     Ok(LenientCatalog { lenient_catalog: Some(allowed) })
 }
 
+/// The text of a rule, so that a mistake in it has a place.
+#[derive(Clone, Debug)]
+struct RuleText(String);
+
+impl<'de> Deserialize<'de> for RuleText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        AttributeRules::new().set("subject", &text).map_err(|error| D::Error::custom(error.detail()))?;
+        Ok(Self(text))
+    }
+}
+
 fn repairs<'de, D: Deserializer<'de>>(from: D) -> Result<Leniency, D::Error> {
     lenient::leniency(&String::deserialize(from)?).map_err(D::Error::custom)
 }
@@ -268,6 +288,7 @@ impl Config {
         config.losses = command.losses.unwrap_or(config.losses);
         config.adapter = command.systems.adapter.clone().or(config.adapter);
         config.map = command.systems.map.clone().or(config.map);
+        config.join_rules(&command.rules);
         config.lenient = config.lenient.union(command.lenient.leniency());
         config.from_peer = command.from_peer.or(config.from_peer);
         config.to_peer = command.to_peer.or(config.to_peer);
@@ -279,6 +300,22 @@ impl Config {
             command.redrive.then_some(RedriveRule { dry_run: command.dry_run, replays: command.replays });
         config.certificates.clone_from(&command.certificates);
         Ok(config)
+    }
+
+    /// Joins the rules of the file and the flags. A flag replaces the rule of the file for the same name.
+    fn join_rules(&mut self, flags: &RuleOptions) {
+        let is_free = |name: &str| {
+            let mut named = flags.set.iter().chain(&flags.rename).map(|(name, _)| name).chain(&flags.remove);
+            named.all(|known| known != name)
+        };
+        let set = std::mem::take(&mut self.set).into_iter().map(|(name, RuleText(text))| (name, text));
+        let rename = std::mem::take(&mut self.rename).into_iter();
+        let remove = std::mem::take(&mut self.remove).into_iter();
+        self.rules = RuleOptions {
+            set: set.filter(|(name, _)| is_free(name)).chain(flags.set.clone()).collect(),
+            rename: rename.filter(|(name, _)| is_free(name)).chain(flags.rename.clone()).collect(),
+            remove: remove.filter(|name| is_free(name)).chain(flags.remove.clone()).collect(),
+        };
     }
 
     /// Replaces the names of connections by their URLs.
@@ -312,6 +349,7 @@ mod tests {
             ("from: a\norder: keys\nto: b\n", "keys", "`attribute:NAME`"),
             ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
             ("limit: 0\nto: x\n", "0", "nonzero"),
+            ("set:\n  id: \"{id}\"\n  subject: \"{Id}\"\nto: x\n", "\"{Id}\"", "`Id`"),
             ("catalog-policy: drop\nto: x\n", "drop", "`reject` or `log`"),
             ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
         ] {
