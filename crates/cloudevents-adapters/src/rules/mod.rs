@@ -18,6 +18,11 @@ use cloudevents_transport::Received;
 ///
 /// [The crate's documentation](crate#rules-for-attributes) describes the templates.
 ///
+/// # Errors of names
+///
+/// A rule with a name that is no name of an attribute is an error of kind [`InvalidName`](ErrorKind::InvalidName). A name that stands in
+/// another rule is an error of kind [`DuplicateAttribute`](ErrorKind::DuplicateAttribute).
+///
 /// ```
 /// use cloudevents_adapters::AttributeRules;
 /// use cloudevents_core::{Event, Payload};
@@ -60,12 +65,12 @@ impl AttributeRules {
     ///
     /// `id`, `source`, `specversion` and `type` may be set, too.
     ///
-    /// Errors are of kind [`InvalidName`](ErrorKind::InvalidName): the name is no name of an attribute or stands in another rule, or the
-    /// template has a mistake or a place that no event has.
+    /// Errors are the [errors of names](Self#errors-of-names), and [`InvalidDocument`](ErrorKind::InvalidDocument) if the template has a
+    /// mistake, or a place that no event has.
     pub fn set(mut self, name: &str, template: &str) -> Result<Self, Error> {
         self.claim(name)?;
         let wrong = |why: String| {
-            let error = Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(why);
+            let error = wrong(ErrorKind::InvalidDocument, name, why);
             error.with_help(
                 "places are attributes, `data.PATH`, `header.NAME` and `message.PART`, as in `{data.order.id}`",
             )
@@ -80,8 +85,8 @@ impl AttributeRules {
     ///
     /// An event that has both attributes is refused.
     ///
-    /// Errors are of kind [`InvalidName`](ErrorKind::InvalidName): a name is no name of an attribute, is the name of a required attribute,
-    /// or stands in another rule, or both are context attributes of different types.
+    /// Errors are the [errors of names](Self#errors-of-names), [`Refused`](ErrorKind::Refused) for a required attribute, and
+    /// [`InvalidType`](ErrorKind::InvalidType) for two context attributes of different types.
     pub fn rename(mut self, from: &str, to: &str) -> Result<Self, Error> {
         self.claim(from)?;
         self.claim(to)?;
@@ -89,12 +94,13 @@ impl AttributeRules {
             optional(name, "renamed")?;
         }
         if from == to {
-            return Err(wrong(to, "it is renamed to itself".to_owned()));
+            return Err(wrong(ErrorKind::DuplicateAttribute, to, "it is renamed to itself".to_owned()));
         }
         if let (Some(old), Some(new)) = (context_type(from), context_type(to))
             && old != new
         {
-            return Err(wrong(to, format!("it is of another type than `{from}`")));
+            let why = format!("`{from}` is of another type, and cannot be renamed to it");
+            return Err(wrong(ErrorKind::InvalidType, to, why));
         }
         self.rename.insert(from.into(), to.into());
         Ok(self)
@@ -102,8 +108,7 @@ impl AttributeRules {
 
     /// Removes an attribute. An event without the attribute stays as it is.
     ///
-    /// Errors are of kind [`InvalidName`](ErrorKind::InvalidName): the name is no name of an attribute, is the name of a required
-    /// attribute, or stands in another rule.
+    /// Errors are the [errors of names](Self#errors-of-names), and [`Refused`](ErrorKind::Refused) for a required attribute.
     pub fn remove(mut self, name: &str) -> Result<Self, Error> {
         self.claim(name)?;
         optional(name, "removed")?;
@@ -196,7 +201,7 @@ impl AttributeRules {
         })?;
         let of_rename = self.rename.iter().flat_map(|(from, to)| [from, to]);
         if self.set.keys().chain(of_rename).chain(&self.remove).any(|known| &**known == name) {
-            return Err(wrong(name, "it stands in two rules".to_owned())
+            return Err(wrong(ErrorKind::DuplicateAttribute, name, "it stands in two rules".to_owned())
                 .with_help("one rule for each name; `set` of a new name copies a value, as in `{tenant}`"));
         }
         Ok(())
@@ -207,7 +212,7 @@ fn optional(name: &str, what: &str) -> Result<(), Error> {
     if !REQUIRED.contains(&name) {
         return Ok(());
     }
-    Err(wrong(name, format!("every event has it, so it cannot be {what}"))
+    Err(refused(name, format!("every event has it, so it cannot be {what}"))
         .with_help(format!("`set` gives it another value, as in `{name}: \"{{subject}}\"`")))
 }
 
@@ -255,9 +260,9 @@ fn one(errors: Vec<Error>) -> Option<Error> {
 }
 
 fn refused(name: &str, why: String) -> Error {
-    Error::new(ErrorKind::Refused).with_attribute(name).with_detail(why)
+    wrong(ErrorKind::Refused, name, why)
 }
 
-fn wrong(name: &str, why: String) -> Error {
-    Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(why)
+fn wrong(kind: ErrorKind, name: &str, why: String) -> Error {
+    Error::new(kind).with_attribute(name).with_detail(why)
 }

@@ -191,30 +191,32 @@ fn rules_together() {
 #[test]
 fn mistakes_in_rules() {
     let new = AttributeRules::new;
-    for (rules, words) in [
-        (set("x-tenant", "a"), "headers are no attributes"),
-        (set("Tenant", "a"), "use lower-case"),
-        (set("data", "a"), "names the payload"),
-        (set("a", "{b"), "without its end"),
-        (set("a", "{b|c}"), "`{a, b}`"),
-        (set("a", "{X}"), "`X`"),
-        (set("a", "{message.attempt}"), "key, offset, partition, peer, timestamp, topic"),
-        (set("a", "{metadata.b}"), "`metadata.b`"),
-        (set("a", "b").and_then(|rules| rules.set("a", "c")), "two rules"),
-        (set("a", "b").and_then(|rules| rules.remove("a")), "two rules"),
-        (new().rename("a", "b").and_then(|rules| rules.rename("b", "c")), "two rules"),
-        (new().rename("a", "b").and_then(|rules| rules.remove("b")), "two rules"),
-        (new().rename("a", "a"), "itself"),
-        (new().rename("ce_tenant", "tenant"), "have no prefix"),
-        (new().rename("tenant", "id"), "cannot be renamed"),
-        (new().rename("type", "kind"), "cannot be renamed"),
-        (new().rename("time", "subject"), "another type than `time`"),
-        (new().rename("dataschema", "time"), "another type than `dataschema`"),
-        (new().remove("source"), "cannot be removed"),
-        (new().remove("specversion"), "cannot be removed"),
+    let [name, twice, form] =
+        [ErrorKind::InvalidName, ErrorKind::DuplicateAttribute, ErrorKind::InvalidDocument];
+    for (rules, kind, words) in [
+        (set("x-tenant", "a"), name, "headers are no attributes"),
+        (set("Tenant", "a"), name, "use lower-case"),
+        (set("data", "a"), name, "names the payload"),
+        (set("a", "{b"), form, "without its end"),
+        (set("a", "{b|c}"), form, "`{a, b}`"),
+        (set("a", "{X}"), form, "`X`"),
+        (set("a", "{message.attempt}"), form, "key, offset, partition, peer, timestamp, topic"),
+        (set("a", "{metadata.b}"), form, "`metadata.b`"),
+        (set("a", "b").and_then(|rules| rules.set("a", "c")), twice, "two rules"),
+        (set("a", "b").and_then(|rules| rules.remove("a")), twice, "two rules"),
+        (new().rename("a", "b").and_then(|rules| rules.rename("b", "c")), twice, "two rules"),
+        (new().rename("a", "b").and_then(|rules| rules.remove("b")), twice, "two rules"),
+        (new().rename("a", "a"), twice, "itself"),
+        (new().rename("ce_tenant", "tenant"), name, "have no prefix"),
+        (new().rename("tenant", "id"), ErrorKind::Refused, "cannot be renamed"),
+        (new().rename("type", "kind"), ErrorKind::Refused, "cannot be renamed"),
+        (new().rename("time", "subject"), ErrorKind::InvalidType, "`time` is of another type"),
+        (new().rename("dataschema", "time"), ErrorKind::InvalidType, "`dataschema` is of another type"),
+        (new().remove("source"), ErrorKind::Refused, "cannot be removed"),
+        (new().remove("specversion"), ErrorKind::Refused, "cannot be removed"),
     ] {
         let error = rules.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidName, "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
         assert!(format!("{error:#}").contains(words), "{words}: {error:#}");
     }
 }

@@ -49,8 +49,8 @@ pub struct BridgePolicy {
     pub destination: Option<Template>,
     /// The key of the record. Default: the key of the received message.
     pub key: KeyRule,
-    /// Called with each event, before the other settings see it. It returns the event with other attributes, or `None` to leave it as it is.
-    /// An error refuses the message, with this reason. A batch with such an event is refused as a whole. This decodes every event, and
+    /// Called with each event, before the other settings see it. It returns the event with other attributes, or `None` to leave it as it
+    /// is. An error refuses the message, with this reason. A batch with such an event is refused as a whole. This decodes every event, and
     /// encodes those that change: a message without such an event is sent as it would be sent without this function. A batch stays a batch
     /// if the target takes batches. It is not called for messages that are not CloudEvents and are [forwarded](Foreign::Forwarded). The
     /// order of messages and a redrive's filter are of the event as it was received, and so is the dead letter. It must not block.
