@@ -70,8 +70,10 @@ pub(super) fn of_message(of: &Of, received: &Received) -> Result<Option<String>,
         Of::Place(path) => match Place::of(path) {
             Place::Part("key") => received.key().map_or(Ok(None), |key| text(&key)),
             Place::Part("offset") => Ok(received.offset().map(|offset| offset.to_string())),
+            // The order of a subscription of MQTT has the form of a partition, and has no offset.
             Place::Part("partition") => {
-                Ok(received.partition().map(|partition| partition.number().to_string()))
+                let partition = received.partition().filter(|_| received.offset().is_some());
+                Ok(partition.map(|partition| partition.number().to_string()))
             }
             Place::Part("peer") => Ok(received.peer().map(|peer| peer.to_string())),
             Place::Part("timestamp") => Ok(received.timestamp().and_then(|at| {

@@ -4,9 +4,14 @@ mod found;
 
 use crate::template::{Of, Template};
 use cloudevents_core::{
-    AttributeType, Error, ErrorKind, Event, EventBuilder, Name, SpecVersion, Timestamp, Value,
+    AttributeType, Error, ErrorKind, Event, EventBuilder, Name, SpecVersion, Timestamp, Value, ValueBuf,
+    codec::CoreName,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 #[cfg(feature = "transport")]
 use cloudevents_transport::Received;
@@ -45,12 +50,21 @@ use cloudevents_transport::Received;
 /// assert_eq!((error.attribute(), error.detail()), (Some("subject"), "a rule sets it, and `data.order.id` is not there"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct AttributeRules {
-    set: BTreeMap<Box<str>, Template>,
+    set: BTreeMap<Box<str>, Setting>,
     rename: BTreeMap<Box<str>, Box<str>>,
     remove: BTreeSet<Box<str>>,
 }
+
+/// Where the value of an attribute comes from.
+#[derive(Clone)]
+enum Setting {
+    Template(Template),
+    Computed(Arc<Compute>),
+}
+
+type Compute = dyn Fn(&Event) -> Result<Option<ValueBuf>, Error> + Send + Sync;
 
 /// Attributes that every event has.
 const REQUIRED: [&str; 4] = ["id", "source", "specversion", "type"];
@@ -77,7 +91,35 @@ impl AttributeRules {
         };
         let template = Template::parse(template).map_err(wrong)?;
         template.all().try_for_each(found::check).map_err(wrong)?;
-        self.set.insert(name.into(), template);
+        self.set.insert(name.into(), Setting::Template(template));
+        Ok(self)
+    }
+
+    /// Sets an attribute to the value that a function computes of the event as it came. `None` leaves the attribute as it is.
+    ///
+    /// An extension has the type of the value. An error of the function is an error of the event.
+    ///
+    /// Errors are the [errors of names](Self#errors-of-names).
+    ///
+    /// ```
+    /// use cloudevents_adapters::AttributeRules;
+    /// use cloudevents_core::{Event, Value, ValueBuf};
+    ///
+    /// let rules = AttributeRules::new().set_by("size", |event| {
+    ///     let size = event.data_bytes().and_then(|data| i32::try_from(data.len()).ok());
+    ///     Ok(size.map(|size| ValueBuf::from(Value::Integer(size))))
+    /// })?;
+    /// let event = Event::builder().id("1").source("/s").ty("t").text("hello").build()?;
+    /// assert_eq!(rules.apply(&event)?.unwrap().attribute("size").unwrap(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_by(
+        mut self,
+        name: &str,
+        compute: impl Fn(&Event) -> Result<Option<ValueBuf>, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        self.claim(name)?;
+        self.set.insert(name.into(), Setting::Computed(Arc::new(compute)));
         Ok(self)
     }
 
@@ -156,18 +198,15 @@ impl AttributeRules {
     }
 
     fn changed(&self, event: &Event, message: found::Ask<'_>) -> Result<Option<Event>, Error> {
-        let mut errors = Vec::new();
-        let mut put: Vec<(&str, Value<'_>)> = Vec::new();
-        let mut texts = Vec::new();
-        for (name, template) in &self.set {
-            match template.fill_by(|of: &Of| found::find(of, event, message)) {
-                Ok(Some(text)) if is_same(event, name, &text) => {}
-                Ok(Some(text)) => texts.push((name, text)),
-                Ok(None) => {}
-                Err(lacking) => errors.push(refused(name, format!("a rule sets it, and {lacking}"))),
+        let (mut errors, mut values) = (Vec::new(), Vec::new());
+        for (name, setting) in &self.set {
+            match setting.value(name, event, message) {
+                Ok(Some(value)) if !setting.is_there(event, name, &value) => values.push((name, value)),
+                Ok(_) => {}
+                Err(error) => errors.push(error),
             }
         }
-        put.extend(texts.iter().map(|(name, text)| (&***name, Value::String(text))));
+        let mut put: Vec<_> = values.iter().map(|(name, value)| (&***name, value.view())).collect();
         let mut gone: Vec<&str> = Vec::new();
         for (from, to) in &self.rename {
             let Some(value) = event.attribute(from) else { continue };
@@ -208,6 +247,40 @@ impl AttributeRules {
     }
 }
 
+impl Setting {
+    /// `None` if the attribute stays as it is.
+    fn value(&self, name: &str, event: &Event, message: found::Ask<'_>) -> Result<Option<ValueBuf>, Error> {
+        match self {
+            Self::Template(template) => {
+                let text = template.fill_by(|of: &Of| found::find(of, event, message));
+                let text = text.map_err(|lacking| refused(name, format!("a rule sets it, and {lacking}")))?;
+                Ok(text.map(|text| Value::String(&text).into()))
+            }
+            Self::Computed(compute) => compute(event).map_err(|error| match error.attribute() {
+                None => error.with_attribute(name),
+                Some(_) => error,
+            }),
+        }
+    }
+
+    /// Whether the event has the value already. The text of a template is that of a value of any type.
+    fn is_there(&self, event: &Event, name: &str, value: &ValueBuf) -> bool {
+        let Some(old) = event.attribute(name) else { return false };
+        let has_type = matches!(self, Self::Template(_)) || CoreName::of(name.as_bytes()).is_some();
+        old.to_canonical() == value.view().to_canonical()
+            && (has_type || old.attribute_type() == value.attribute_type())
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template(template) => template.fmt(f),
+            Self::Computed(_) => f.write_str("Computed"),
+        }
+    }
+}
+
 fn optional(name: &str, what: &str) -> Result<(), Error> {
     if !REQUIRED.contains(&name) {
         return Ok(());
@@ -224,10 +297,6 @@ fn context_type(name: &str) -> Option<AttributeType> {
         "dataschema" => Some(AttributeType::Uri),
         _ => None,
     }
-}
-
-fn is_same(event: &Event, name: &str, text: &str) -> bool {
-    event.attribute(name).is_some_and(|value| value.to_canonical() == text)
 }
 
 /// Sets an attribute. In specversion 0.3, the attribute `dataschema` has the name `schemaurl`.

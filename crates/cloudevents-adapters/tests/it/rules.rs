@@ -3,7 +3,7 @@
 use crate::tools::{attribute, data};
 use cloudevents_adapters::AttributeRules;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload, SpecVersion, Value,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload, SpecVersion, Value, ValueBuf,
 };
 use cloudevents_testkit::any;
 use cloudevents_transport::{
@@ -167,6 +167,23 @@ fn a_new_name_keeps_value_and_type() {
     let error = rename("tenant", "subject").unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::Refused, Some("subject")));
     assert_eq!(error.detail(), "`tenant` is renamed to it, and the event has both");
+}
+
+#[test]
+fn computed_values_have_their_types() {
+    let three = || Ok(Some(ValueBuf::from(Value::Integer(3))));
+    let compute = |name: &str| AttributeRules::new().set_by(name, move |_| three()).unwrap().apply(&event());
+    assert_eq!(compute("priority").unwrap(), None, "it is there");
+    assert_eq!(compute("tenant").unwrap().unwrap().attribute("tenant").unwrap(), 3);
+    assert_eq!(compute("subject").unwrap().unwrap().subject(), Some("3"));
+    assert_eq!(compute("time").unwrap_err().kind(), ErrorKind::InvalidTimestamp);
+    // A template says nothing about the type.
+    assert_eq!(set("priority", "3").unwrap().apply(&event()).unwrap(), None);
+    let nothing = AttributeRules::new().set_by("tenant", |_| Ok(None)).unwrap();
+    assert_eq!(nothing.apply(&event()).unwrap(), None);
+    let failing = AttributeRules::new().set_by("tenant", |_| Err(Error::new(ErrorKind::Refused))).unwrap();
+    assert_eq!(failing.apply(&event()).unwrap_err().attribute(), Some("tenant"));
+    assert!(nothing.set_by("tenant", |_| Ok(None)).is_err());
 }
 
 /// All rules read the event as it came, and all mistakes are reported.

@@ -1,6 +1,6 @@
 //! Rules for attributes: `--set`, `--rename` and `--remove` of `ce bridge`, `ce convert` and `ce send`.
 
-use crate::program::{GOOD, ce, ce_with, file};
+use crate::program::{GOOD, Listener, ce, ce_with, file};
 use serde_json::{Value, json};
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/shop","type":"t","tenant":"t7","internalid":"x","data":{ "order": {"id":4.20} }}"#;
@@ -39,6 +39,25 @@ fn an_event_that_cannot_change_is_an_error_with_its_place() {
     }
 }
 
+/// What has come is printed by the rules. With them, the message has its places.
+#[test]
+fn an_event_that_arrives_changes() {
+    let rules =
+        [&RULES[..], &["--set", "origin={message.topic}", "--count", "1", "--filter", "tenant=*"]].concat();
+    let listener = Listener::start(&rules);
+    let bad = EVENT.replace("order", "offer");
+    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    let sent = ce_with(&["send", &listener.url, "--mode", "structured"], &bad);
+    assert!(sent.status == 1 && sent.err.contains("`data.order.id` is not there"), "{}", sent.err);
+    assert_eq!(ce_with(&["send", &listener.url, "--mode", "structured"], EVENT).status, 0);
+    let ran = listener.end();
+    assert_eq!((ran.status, ran.lines().len()), (1, 1), "{}", ran.err);
+    assert!(ran.err.contains("id 1, source /shop") && ran.err.contains("1 left out"), "{}", ran.err);
+    let event = &ran.lines()[0];
+    let found = ["subject", "customer", "tenant", "origin"].map(|name| &event[name]);
+    assert_eq!(found, [&json!("4.20"), &json!("t7"), &Value::Null, &json!("/events")], "{}", ran.out);
+}
+
 /// Before any end is opened.
 #[test]
 fn a_rule_that_cannot_work_is_found_by_a_check() {
@@ -72,13 +91,27 @@ fn a_rule_that_cannot_work_is_found_by_a_check() {
 /// A flag replaces the rule of the file for its name.
 #[test]
 fn flags_take_precedence_over_the_file() {
-    let path = file("rules.yaml", "set:\n  subject: \"{id}\"\n  note: a\nremove: [other]\n");
+    let path = file(
+        "rules.yaml",
+        "set: {subject: \"{id}\", note: a, rank: {sql: \"LENGTH(tenant) + 1\"}}\nremove: [internalid]\nrename: {tenant: customer}\n",
+    );
     let input = file("events.jsonl", EVENT);
     let from = format!("file:{}", input.display());
-    let ran = ce(&["bridge", &from, "-", "--config", path.to_str().unwrap(), "--set", "subject={tenant}"]);
+    let ran = ce(&[
+        "bridge",
+        &from,
+        "-",
+        "--config",
+        path.to_str().unwrap(),
+        "--set",
+        "subject={tenant}",
+        "--set-sql",
+        "internalid=TRUE",
+    ]);
     assert_eq!(ran.status, 0, "{}", ran.err);
     let event: Value = serde_json::from_str(ran.out.trim_end()).unwrap();
-    assert_eq!((&event["subject"], &event["note"]), (&json!("t7"), &json!("a")), "{}", ran.out);
+    let found = ["subject", "note", "rank", "customer", "internalid"].map(|name| &event[name]);
+    assert_eq!(found, [&json!("t7"), &json!("a"), &json!(3), &json!("t7"), &json!(true)], "{}", ran.out);
 }
 
 #[cfg(all(unix, feature = "kafka"))]

@@ -15,9 +15,13 @@ use cloudevents_kit::{
     adapters::AttributeRules,
     transport::{LossPolicy, OrderBy, bridge::Template},
 };
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use std::{
     collections::BTreeMap,
+    fmt, mem,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -62,7 +66,7 @@ pub(super) struct Config {
     pub(super) drop_key: bool,
     #[serde(deserialize_with = "template")]
     pub(super) subject: Option<Template>,
-    set: BTreeMap<String, RuleText>,
+    set: BTreeMap<String, Setting>,
     rename: BTreeMap<String, String>,
     remove: Vec<String>,
     /// `set`, `rename` and `remove` of the file and the flags.
@@ -228,15 +232,42 @@ fn allowed<'de, D: Deserializer<'de>>(from: D) -> Result<LenientCatalog, D::Erro
     Ok(LenientCatalog { lenient_catalog: Some(allowed) })
 }
 
-/// The text of a rule, so that a mistake in it has a place.
-#[derive(Clone, Debug)]
-struct RuleText(String);
+/// The value of a rule: a template, or `{sql: EXPRESSION}`.
+#[derive(Debug)]
+enum Setting {
+    Template(String),
+    Sql(String),
+}
 
-impl<'de> Deserialize<'de> for RuleText {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sql {
+    sql: String,
+}
+
+impl<'de> Deserialize<'de> for Setting {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        AttributeRules::new().set("subject", &text).map_err(|error| D::Error::custom(error.detail()))?;
-        Ok(Self(text))
+        from.deserialize_any(OfASetting)
+    }
+}
+
+struct OfASetting;
+
+impl<'de> Visitor<'de> for OfASetting {
+    type Value = Setting;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a template, or `{sql: EXPRESSION}`")
+    }
+
+    /// A mistake in a template has a place here.
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Setting, E> {
+        AttributeRules::new().set("subject", text).map_err(|error| E::custom(error.detail()))?;
+        Ok(Setting::Template(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Setting, A::Error> {
+        Ok(Setting::Sql(Sql::deserialize(MapAccessDeserializer::new(map))?.sql))
     }
 }
 
@@ -302,20 +333,20 @@ impl Config {
         Ok(config)
     }
 
-    /// Joins the rules of the file and the flags. A flag replaces the rule of the file for the same name.
+    /// Joins the rules of the file and the flags. A flag replaces the rules of the file that have its name.
     fn join_rules(&mut self, flags: &RuleOptions) {
-        let is_free = |name: &str| {
-            let mut named = flags.set.iter().chain(&flags.rename).map(|(name, _)| name).chain(&flags.remove);
-            named.all(|known| known != name)
-        };
-        let set = std::mem::take(&mut self.set).into_iter().map(|(name, RuleText(text))| (name, text));
-        let rename = std::mem::take(&mut self.rename).into_iter();
-        let remove = std::mem::take(&mut self.remove).into_iter();
-        self.rules = RuleOptions {
-            set: set.filter(|(name, _)| is_free(name)).chain(flags.set.clone()).collect(),
-            rename: rename.filter(|(name, _)| is_free(name)).chain(flags.rename.clone()).collect(),
-            remove: remove.filter(|name| is_free(name)).chain(flags.remove.clone()).collect(),
-        };
+        let mut rules = flags.clone();
+        let is_free = |name: &String| !flags.is_of(name);
+        for (name, setting) in mem::take(&mut self.set).into_iter().filter(|(name, _)| is_free(name)) {
+            match setting {
+                Setting::Template(text) => rules.set.push((name, text)),
+                Setting::Sql(text) => rules.set_sql.push((name, text)),
+            }
+        }
+        let renames = mem::take(&mut self.rename).into_iter();
+        rules.rename.extend(renames.filter(|(from, to)| is_free(from) && is_free(to)));
+        rules.remove.extend(mem::take(&mut self.remove).into_iter().filter(is_free));
+        self.rules = rules;
     }
 
     /// Replaces the names of connections by their URLs.
@@ -349,6 +380,8 @@ mod tests {
             ("from: a\norder: keys\nto: b\n", "keys", "`attribute:NAME`"),
             ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
             ("limit: 0\nto: x\n", "0", "nonzero"),
+            ("set:\n  id: 7\nto: x\n", "7", "a template, or `{sql: EXPRESSION}`"),
+            ("set:\n  id: {cesql: a}\nto: x\n", "a}", "unknown field `cesql`"),
             ("set:\n  id: \"{id}\"\n  subject: \"{Id}\"\nto: x\n", "\"{Id}\"", "`Id`"),
             ("catalog-policy: drop\nto: x\n", "drop", "`reject` or `log`"),
             ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
