@@ -454,7 +454,8 @@ fn select(found: Vec<Event>, filters: &[Selection]) -> Vec<(usize, Event)> {
     found.into_iter().enumerate().filter(|(_, event)| matches(event)).collect()
 }
 
-/// Returns the events by these rules. Otherwise reports the first one that they cannot change, and returns the reason to reject the message.
+/// Returns the events by these rules. Otherwise reports the first one that they cannot change, and returns the reason to reject the
+/// message.
 fn changed(
     rules: &AttributeRules,
     mut events: Vec<(usize, Event)>,
