@@ -381,7 +381,7 @@ mod tests {
             ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
             ("limit: 0\nto: x\n", "0", "nonzero"),
             ("set:\n  id: 7\nto: x\n", "7", "a template, or `{sql: EXPRESSION}`"),
-            ("set:\n  id: {cesql: a}\nto: x\n", "a}", "unknown field `cesql`"),
+            ("set:\n  id: {cesql: a}\nto: x\n", "cesql: a}", "unknown field `cesql`"),
             ("set:\n  id: \"{id}\"\n  subject: \"{Id}\"\nto: x\n", "\"{Id}\"", "`Id`"),
             ("catalog-policy: drop\nto: x\n", "drop", "`reject` or `log`"),
             ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
