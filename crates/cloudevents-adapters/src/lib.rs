@@ -10,8 +10,10 @@ mod mapping;
 #[cfg(feature = "transport")]
 mod messages;
 mod place;
+mod rules;
 mod template;
 
 pub use adapter::{Adapter, Headers};
 pub use choice::Adapters;
 pub use known::{adapters, find, recognize};
+pub use rules::AttributeRules;

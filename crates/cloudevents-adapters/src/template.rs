@@ -1,13 +1,14 @@
-//! Templates of attributes: text with places of the document in braces.
+//! Templates of attributes: text with places of a document or of an event in braces.
 
 use crate::{Headers, place};
 use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
+use std::{convert::Infallible, fmt};
 
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///
-/// `{a, b}` is the first of both that is there. `{header.NAME}` is a header. `{$digest}` is the SHA-256 of the element in hexadecimal
-/// digits. `{a | without-fragment}` ends before `#`.
+/// `{a, b}` is the first of both that is there. With `{a?}`, there is no text if `a` is not there. `{header.NAME}` is a header. `{$digest}`
+/// is the SHA-256 of the element in hexadecimal digits. `{a | without-fragment}` ends before `#`. `{{` and `}}` are braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -21,12 +22,15 @@ enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct First {
     places: Vec<Of>,
+    /// Whether there is no text, and no error, if none is there.
+    optional: bool,
     /// Whether it ends before `#`.
     without_fragment: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Of {
+pub(crate) enum Of {
+    /// The name is in lower case.
     Header(String),
     Digest,
     Place(String),
@@ -39,80 +43,143 @@ pub(crate) struct Given<'a> {
     pub(crate) headers: Headers<'a>,
 }
 
+/// Why a template gives no text.
+#[derive(Debug)]
+pub(crate) struct Lacking<'a, E> {
+    first: &'a First,
+    /// The error of a place that is there, and gives no text.
+    error: Option<E>,
+}
+
 impl Template {
-    fn parse(text: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (inner, behind) =
-                after.split_once('}').ok_or_else(|| format!("`{text}` has a brace without its end"))?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (mut parts, mut plain, mut rest) = (Vec::new(), String::new(), text);
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(at);
+            plain.push_str(before);
+            if let Some(behind) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
+                plain.extend(from.chars().next());
+                rest = behind;
+                continue;
             }
-            let (inner, without_fragment) = match inner.split_once('|') {
-                None => (inner, false),
-                Some((inner, change)) if change.trim() == "without-fragment" => (inner, true),
-                Some((_, change)) => {
-                    return Err(format!("`{text}` has an unknown change: `{}`", change.trim()));
-                }
-            };
-            let places: Vec<_> = inner.split(',').map(str::trim).collect();
-            if places.iter().any(|place| place.is_empty()) {
-                return Err(format!("`{text}` has a place without a name"));
+            let after = from
+                .strip_prefix('{')
+                .ok_or_else(|| format!("`{text}` has a brace without its beginning; `}}}}` is a brace"))?;
+            let (inner, behind) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`{text}` has a brace without its end; `{{{{` is a brace"))?;
+            if !plain.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut plain)));
             }
-            let places = places.into_iter().map(Of::parse).collect();
-            parts.push(Part::First(First { places, without_fragment }));
+            parts.push(Part::First(First::parse(inner).map_err(|why| format!("`{text}` has {why}"))?));
             rest = behind;
         }
-        if rest.contains('}') {
-            return Err(format!("`{text}` has a brace without its beginning"));
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+        plain.push_str(rest);
+        if !plain.is_empty() {
+            parts.push(Part::Text(plain));
         }
         Ok(Self(parts))
     }
 
     /// `None` if something of it is not there.
     pub(crate) fn fill(&self, given: Given<'_>) -> Option<String> {
+        self.fill_by(|of| Ok::<_, Infallible>(of.find(given))).ok().flatten()
+    }
+
+    /// Fills in the texts that `find` gives. `None` if something optional is not there.
+    pub(crate) fn fill_by<E>(
+        &self,
+        find: impl Fn(&Of) -> Result<Option<String>, E>,
+    ) -> Result<Option<String>, Lacking<'_, E>> {
         let mut filled = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::First(First { places, without_fragment }) => {
-                    let found = places.iter().find_map(|of| of.find(given))?;
-                    let cut = found.split('#').next().filter(|_| *without_fragment);
-                    filled.push_str(cut.unwrap_or(&found));
-                }
+                Part::First(first) => match first.find(&find)? {
+                    Some(found) => {
+                        let cut = found.split('#').next().filter(|_| first.without_fragment);
+                        filled.push_str(cut.unwrap_or(&found));
+                    }
+                    None => return Ok(None),
+                },
             }
         }
-        Some(filled)
+        Ok(Some(filled))
+    }
+
+    /// The places in braces, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Of> {
+        self.0.iter().flat_map(|part| match part {
+            Part::Text(_) => [].as_slice(),
+            Part::First(First { places, .. }) => places.as_slice(),
+        })
     }
 
     /// The places of the template in words, for an error.
     pub(crate) fn places(&self) -> String {
         let names = self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,
-            Part::First(First { places, .. }) => {
-                let names: Vec<_> = places.iter().map(Of::name).collect();
-                Some(names.join(" or "))
-            }
+            Part::First(first) => Some(first.names()),
         });
         names.collect::<Vec<_>>().join(" and ")
     }
 
     /// The member of the element itself that it begins with, if it is of one place.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .flat_map(|part| match part {
-                Part::Text(_) => [].as_slice(),
-                Part::First(First { places, .. }) => places.as_slice(),
-            })
-            .filter_map(|of| match of {
-                Of::Place(path) => path.split('.').next(),
-                _ => None,
-            })
+        self.all().filter_map(|of| match of {
+            Of::Place(path) => path.split('.').next(),
+            _ => None,
+        })
+    }
+}
+
+impl First {
+    fn parse(inner: &str) -> Result<Self, String> {
+        let (inner, without_fragment) = match inner.split_once('|') {
+            None => (inner, false),
+            Some((inner, change)) if change.trim() == "without-fragment" => (inner, true),
+            Some((_, change)) => {
+                let change = change.trim();
+                return Err(format!("an unknown change: `{change}`; the first of two places is `{{a, b}}`"));
+            }
+        };
+        let (inner, optional) = match inner.trim_end().strip_suffix('?') {
+            Some(inner) => (inner, true),
+            None => (inner, false),
+        };
+        let places: Vec<_> = inner.split(',').map(str::trim).collect();
+        if places.iter().any(|place| place.is_empty()) {
+            return Err("a place without a name".to_owned());
+        }
+        Ok(Self { places: places.into_iter().map(Of::parse).collect(), optional, without_fragment })
+    }
+
+    fn find<E>(
+        &self,
+        find: impl Fn(&Of) -> Result<Option<String>, E>,
+    ) -> Result<Option<String>, Lacking<'_, E>> {
+        let mut error = None;
+        for of in &self.places {
+            match find(of) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(other) => error = error.or(Some(other)),
+            }
+        }
+        if error.is_none() && self.optional { Ok(None) } else { Err(Lacking { first: self, error }) }
+    }
+
+    fn names(&self) -> String {
+        self.places.iter().map(Of::name).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Lacking<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => error.fmt(f),
+            None => write!(f, "{} is not there", self.first.names()),
+        }
     }
 }
 
@@ -131,20 +198,23 @@ impl Of {
                 let mut found = given.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
                 found.next().map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
             }
-            Self::Digest => {
-                Some(Sha256::digest(given.element).iter().map(|byte| format!("{byte:02x}")).collect())
-            }
+            Self::Digest => Some(digest(given.element.as_bytes())),
             Self::Place(path) => place::text(given.element, path),
         }
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Header(name) => format!("the header `{name}`"),
             Self::Digest => "the element".to_owned(),
             Self::Place(path) => format!("`{path}`"),
         }
     }
+}
+
+/// The SHA-256 in hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl<'de> Deserialize<'de> for Template {
@@ -163,6 +233,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lacking() {
+        let find = |of: &Of| match of.name().as_str() {
+            "`bad`" => Err("it is bad"),
+            "`good`" => Ok(Some("x".to_owned())),
+            _ => Ok(None),
+        };
+        for (template, wanted) in [
+            ("{good}{a?}", Ok(None)),
+            ("{bad, good}", Ok(Some("x"))),
+            ("{a}", Err("`a` is not there")),
+            ("{good} {a, header.B}", Err("`a` or the header `b` is not there")),
+            ("{a, bad}", Err("it is bad")),
+            ("{bad?}", Err("it is bad")),
+        ] {
+            let template_read = Template::parse(template).unwrap();
+            let found = template_read.fill_by(find).map_err(|lacking| lacking.to_string());
+            assert_eq!(found.as_ref().map(Option::as_deref).map_err(String::as_str), wanted, "{template}");
+        }
+    }
+
+    #[test]
     fn what_templates_give() {
         let element = r#"{"a": {"b": "x"}, "n": 1.50}"#;
         assert_eq!(fill("t.{a.b}-{n}", element).unwrap(), "t.x-1.50");
@@ -171,11 +262,13 @@ mod tests {
         assert_eq!(fill("{u | without-fragment}", r#"{"u": "http://h/a#b#c"}"#).unwrap(), "http://h/a");
         assert_eq!(fill("", element).unwrap(), "");
         assert_eq!(fill("x{c}", element), None);
+        assert_eq!((fill("x{c?}", element), fill("x{c, a.b ?}", element).unwrap()), (None, "xx".to_owned()));
+        assert_eq!(fill("{{{a.b}}}{{}}", element).unwrap(), "{x}{}");
         // FIPS 180-2, B.1
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(fill("{$digest}", "abc").unwrap(), digest);
         assert_eq!(Template::parse("{a, header.X} {b}").unwrap().places(), "`a` or the header `x` and `b`");
-        for wrong in ["{", "a}", "{}", "{a,}", "{a}}", "{a|x}"] {
+        for wrong in ["{", "a}", "{}", "{a,}", "{a}}", "{a|x}", "{?}", "{a|without-fragment?}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -22,6 +22,7 @@ pub mod logs;
 pub mod plain;
 pub mod progress;
 pub mod report;
+pub mod rules;
 pub mod selection;
 pub mod show;
 pub mod source;

@@ -12,4 +12,5 @@ mod bad_input;
 mod memory;
 mod messages;
 mod published;
+mod rules;
 mod tools;

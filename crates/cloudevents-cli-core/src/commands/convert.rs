@@ -8,11 +8,15 @@ use crate::{
     json_view,
     progress::Progress,
     report::Report,
+    rules::{self, RuleOptions},
     yaml,
 };
 use clap::Args;
-use cloudevents_kit::{Error, ErrorKind, Event, Format, FormatId, Formats, LossClass, json, model::Batch};
-use std::{io::Write, path::PathBuf};
+use cloudevents_kit::{
+    Error, ErrorKind, Event, Format, FormatId, Formats, LossClass, adapters::AttributeRules, json,
+    model::Batch,
+};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 /// Convert events between formats.
 ///
@@ -25,7 +29,9 @@ Examples:
   ce convert --to json-batch one.json two.json > batch.json
   ce convert --to lines batch.json | grep order | ce convert --to json-batch
   ce convert --keep-going --to lines events.jsonl > good.jsonl
-  ce convert --to protobuf --exact event.yaml > event.bin")]
+  ce convert --to protobuf --exact event.yaml > event.bin
+  ce convert --set 'subject={data.order.id, id}' --rename tenant=customer \\
+      --remove internalid events.jsonl")]
 pub struct Convert {
     /// Convert these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
@@ -44,6 +50,15 @@ pub struct Convert {
     /// Convert events of specversion 0.3 to 1.0.
     #[arg(long)]
     upgrade: bool,
+    #[command(flatten)]
+    rules: RuleOptions,
+}
+
+/// What changes in an event.
+#[derive(Clone, Debug)]
+struct Changes {
+    upgrade: bool,
+    rules: Arc<AttributeRules>,
 }
 
 /// Runs the command, and returns the exit status.
@@ -52,10 +67,13 @@ pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
     let form = Form::of(&command.to, &formats).unwrap_or(Form::Lines);
     let mut target = Target::new(form, &formats, console)?;
     let mut progress = Progress::new(console, None, "events");
+    let changes = Changes { upgrade: command.upgrade, rules: Arc::new(command.rules.rules()?) };
     for path in input::files(&command.files) {
-        let (lines, upgrade) = (target.form == Form::Lines && !console.is_shown(), command.upgrade);
-        let mut pieces = input::open(&path, &command.reading)?
-            .pieces(move || move |located: &Located, out: &mut Vec<u8>| lines && line(located, upgrade, out));
+        let (lines, in_lines) = (target.form == Form::Lines && !console.is_shown(), changes.clone());
+        let mut pieces = input::open(&path, &command.reading)?.pieces(move || {
+            let changes = in_lines.clone();
+            move |located: &Located, out: &mut Vec<u8>| lines && line(located, &changes, out)
+        });
         while let Some(piece) = pieces.next() {
             let located = match piece? {
                 Piece::Event(located) => located,
@@ -69,7 +87,7 @@ pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
                 }
             };
             progress.suspend(|| located.tell_repairs(console));
-            match event(&located, command.upgrade) {
+            match event(&located, &changes) {
                 Ok(event) => target.write(event, &located, command, console)?,
                 Err(report) if command.keep_going => {
                     target.flush()?;
@@ -92,28 +110,22 @@ pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
 }
 
 /// Writes the event as a line, unless something has to be reported.
-fn line(located: &Located, upgrade: bool, out: &mut Vec<u8>) -> bool {
+fn line(located: &Located, changes: &Changes, out: &mut Vec<u8>) -> bool {
     let Ok(decoded) = &located.event else { return false };
-    let Ok(event) = event(located, upgrade) else { return false };
+    let Ok(event) = event(located, changes) else { return false };
     decoded.repairs.is_empty()
         && json::LineWriter::new(out)
             .write(&event)
             .is_ok_and(|losses| losses.iter().all(|loss| loss.class() == LossClass::Spelling))
 }
 
-/// Returns the event, upgraded to specversion 1.0 if `--upgrade` is given.
-fn event(located: &Located, upgrade: bool) -> Result<Event, Box<Report>> {
-    let event = match &located.event {
-        Ok(decoded) => decoded.value.clone(),
-        Err(error) => return Err(Box::new(located.report(error))),
-    };
-    if !upgrade {
-        return Ok(event);
-    }
-    event.upgrade().map_err(|mistakes| {
-        let first = mistakes.errors().first().map(|error| located.report(error));
-        Box::new(first.unwrap_or_else(|| Report::new("the event cannot be upgraded")))
-    })
+/// Returns the event, upgraded to specversion 1.0 if `--upgrade` is given, and then changed by the rules.
+fn event(located: &Located, changes: &Changes) -> Result<Event, Box<Report>> {
+    let reported = |error: &Error| Box::new(located.report(error));
+    let event = located.event.as_ref().map_err(reported)?.value.clone();
+    let event =
+        if changes.upgrade { event.upgrade().map_err(|mistakes| reported(&mistakes.into()))? } else { event };
+    rules::changed(&changes.rules, event).map_err(|error| reported(&error))
 }
 
 /// The output.

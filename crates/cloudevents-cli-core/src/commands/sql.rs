@@ -89,12 +89,17 @@ pub fn run(command: &Sql, console: &Console) -> Result<Status, Failure> {
 
 /// Parses an expression of the command line, and reports its warnings.
 pub fn expression(text: &str, console: &Console) -> Result<Expression, Failure> {
-    let expression = Expression::parse(text).map_err(|error| refused(text, &error))?;
+    let expression = parse(text)?;
     for warning in expression.warnings() {
         let report = Report::warning(warning.message()).kind(warning.kind().code());
         console.report(&report.at(&place(text)).offset(warning.span().start()));
     }
     Ok(expression)
+}
+
+/// Parses an expression of the command line.
+pub(crate) fn parse(text: &str) -> Result<Expression, Failure> {
+    Expression::parse(text).map_err(|error| refused(text, &error))
 }
 
 fn refused(text: &str, error: &ParseError) -> Failure {

@@ -28,6 +28,7 @@ mod bounded;
 #[cfg(feature = "amqp")]
 mod bridge;
 mod catalog;
+mod changing;
 mod check;
 mod conformance;
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]

@@ -26,7 +26,9 @@ mod status;
 mod template;
 
 pub use fate::{BridgeMetrics, Fate};
-pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
+pub use policy::{
+    ALWAYS_FORWARDED, Admit, BridgePolicy, Change, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap,
+};
 pub use redrive::{REPLAYS, Redrive};
 pub use stall::{Stall, Unready};
 pub use status::BridgeStatus;

@@ -49,6 +49,25 @@ pub struct BridgePolicy {
     pub destination: Option<Template>,
     /// The key of the record. Default: the key of the received message.
     pub key: KeyRule,
+    /// Called with each event, before the other settings see it. It returns the event with other attributes, or `None` to leave it as it
+    /// is. An error refuses the message, with this reason. A batch with such an event is refused as a whole. This decodes every event, and
+    /// encodes those that change: a message without such an event is sent as it would be sent without this function. A batch stays a batch
+    /// if the target takes batches. It is not called for messages that are not CloudEvents and are [forwarded](Foreign::Forwarded). The
+    /// order of messages and a redrive's filter are of the event as it was received, and so is the dead letter. It must not block.
+    ///
+    /// `AttributeRules::apply_to` of `cloudevents-adapters` is such a function.
+    ///
+    /// ```
+    /// use cloudevents_transport::bridge::BridgePolicy;
+    /// use std::sync::Arc;
+    ///
+    /// let mut policy = BridgePolicy::default();
+    /// policy.change = Some(Arc::new(|event, received| {
+    ///     let Some(topic) = received.topic() else { return Ok(None) };
+    ///     Ok(Some(event.clone().into_builder().extension("origin", topic).build()?))
+    /// }));
+    /// ```
+    pub change: Option<Arc<Change>>,
     /// The attribute `subject`. This decodes and encodes every event.
     pub subject: Option<Template>,
     /// Called with each event as it would be sent, before it is sent. An error refuses the message, with this reason. A batch with such an
@@ -78,6 +97,9 @@ pub struct BridgePolicy {
     pub observer: Option<Arc<Observer>>,
 }
 
+/// A function that changes the attributes of an event. It also gets the message that the event came with.
+pub type Change = dyn Fn(&Event, &Received) -> Result<Option<Event>, Error> + Send + Sync;
+
 /// A function that decides whether an event is sent.
 pub type Admit = dyn Fn(&Event) -> Result<(), Error> + Send + Sync;
 
@@ -98,6 +120,7 @@ impl Default for BridgePolicy {
             foreign: Foreign::Refused,
             destination: None,
             key: KeyRule::Kept,
+            change: None,
             subject: None,
             admit: None,
             headers: HeaderRule::default(),

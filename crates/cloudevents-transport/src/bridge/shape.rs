@@ -96,6 +96,14 @@ impl Shaper {
             }
             None => message,
         };
+        let changed;
+        let message = match self.changed(message, received)? {
+            Some(changes) => {
+                changed = changes;
+                &changed
+            }
+            None => message,
+        };
         let carry = |outgoing| self.carry(outgoing, received, passed);
         if !matches!(message, Message::Batched(_)) {
             return self.outgoing(self.convert(message)?).map(carry).map(Shaped::One);
@@ -124,6 +132,33 @@ impl Shaper {
             events => Message::batched(events, format)?,
         };
         self.checked(written, repaired).map(Some)
+    }
+
+    /// The message with the changes of the policy, in the form that it has; `None` if no event changes.
+    fn changed(&self, message: &Message, received: &Received) -> Result<Option<Message>, Error> {
+        let Some(change) = &self.policy.change else { return Ok(None) };
+        let is_batch = matches!(message, Message::Batched(_));
+        let (mut events, mut is_changed) = (message.events(&self.decoding)?.value, false);
+        for (index, event) in events.iter_mut().enumerate() {
+            let changed = change(event, received)
+                .map_err(|error| if is_batch { error.with_index(index) } else { error })?;
+            if let Some(changed) = changed {
+                (*event, is_changed) = (changed, true);
+            }
+        }
+        if !is_changed {
+            return Ok(None);
+        }
+        let format = message.format().map(|id| self.decoding.formats.require(id)).transpose()?;
+        let written = match (format, events.as_slice()) {
+            (Some(format), events) if is_batch => Message::batched(events, format)?,
+            (Some(format), [event]) if matches!(self.policy.form, Form::Kept) => {
+                Message::structured(event, format)?
+            }
+            // A document in another form is not written in the old one before.
+            _ => return Ok(events.pop().map(Message::Binary)),
+        };
+        self.checked(written, &events).map(Some)
     }
 
     /// Returns the dead letters of a message. If the destination takes neither a batch nor the message that the batch was made of, these

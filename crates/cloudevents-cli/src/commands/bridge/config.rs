@@ -7,15 +7,21 @@ use crate::{
     failure::Failure,
     lenient,
     plain::plain,
+    rules::RuleOptions,
     settings::file,
 };
 use cloudevents_kit::{
     Error, Leniency, Peer,
+    adapters::AttributeRules,
     transport::{LossPolicy, OrderBy, bridge::Template},
 };
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use std::{
     collections::BTreeMap,
+    fmt, mem,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -60,6 +66,12 @@ pub(super) struct Config {
     pub(super) drop_key: bool,
     #[serde(deserialize_with = "template")]
     pub(super) subject: Option<Template>,
+    set: BTreeMap<String, Setting>,
+    rename: BTreeMap<String, String>,
+    remove: Vec<String>,
+    /// `set`, `rename` and `remove` of the file and the flags.
+    #[serde(skip)]
+    pub(super) rules: RuleOptions,
     pub(super) headers: Headers,
     /// Headers of HTTP requests to `to`.
     pub(super) send_headers: Vec<String>,
@@ -220,6 +232,45 @@ fn allowed<'de, D: Deserializer<'de>>(from: D) -> Result<LenientCatalog, D::Erro
     Ok(LenientCatalog { lenient_catalog: Some(allowed) })
 }
 
+/// The value of a rule: a template, or `{sql: EXPRESSION}`.
+#[derive(Debug)]
+enum Setting {
+    Template(String),
+    Sql(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sql {
+    sql: String,
+}
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OfASetting)
+    }
+}
+
+struct OfASetting;
+
+impl<'de> Visitor<'de> for OfASetting {
+    type Value = Setting;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a template, or `{sql: EXPRESSION}`")
+    }
+
+    /// A mistake in a template has a place here.
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Setting, E> {
+        AttributeRules::new().set("subject", text).map_err(|error| E::custom(error.detail()))?;
+        Ok(Setting::Template(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Setting, A::Error> {
+        Ok(Setting::Sql(Sql::deserialize(MapAccessDeserializer::new(map))?.sql))
+    }
+}
+
 fn repairs<'de, D: Deserializer<'de>>(from: D) -> Result<Leniency, D::Error> {
     lenient::leniency(&String::deserialize(from)?).map_err(D::Error::custom)
 }
@@ -268,6 +319,7 @@ impl Config {
         config.losses = command.losses.unwrap_or(config.losses);
         config.adapter = command.systems.adapter.clone().or(config.adapter);
         config.map = command.systems.map.clone().or(config.map);
+        config.join_rules(&command.rules);
         config.lenient = config.lenient.union(command.lenient.leniency());
         config.from_peer = command.from_peer.or(config.from_peer);
         config.to_peer = command.to_peer.or(config.to_peer);
@@ -279,6 +331,22 @@ impl Config {
             command.redrive.then_some(RedriveRule { dry_run: command.dry_run, replays: command.replays });
         config.certificates.clone_from(&command.certificates);
         Ok(config)
+    }
+
+    /// Joins the rules of the file and the flags. A flag replaces the rules of the file that have its name.
+    fn join_rules(&mut self, flags: &RuleOptions) {
+        let mut rules = flags.clone();
+        let is_free = |name: &String| !flags.is_of(name);
+        for (name, setting) in mem::take(&mut self.set).into_iter().filter(|(name, _)| is_free(name)) {
+            match setting {
+                Setting::Template(text) => rules.set.push((name, text)),
+                Setting::Sql(text) => rules.set_sql.push((name, text)),
+            }
+        }
+        let renames = mem::take(&mut self.rename).into_iter();
+        rules.rename.extend(renames.filter(|(from, to)| is_free(from) && is_free(to)));
+        rules.remove.extend(mem::take(&mut self.remove).into_iter().filter(is_free));
+        self.rules = rules;
     }
 
     /// Replaces the names of connections by their URLs.
@@ -312,6 +380,9 @@ mod tests {
             ("from: a\norder: keys\nto: b\n", "keys", "`attribute:NAME`"),
             ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
             ("limit: 0\nto: x\n", "0", "nonzero"),
+            ("set:\n  id: 7\nto: x\n", "7", "a template, or `{sql: EXPRESSION}`"),
+            ("set:\n  id: {cesql: a}\nto: x\n", "cesql: a}", "unknown field `cesql`"),
+            ("set:\n  id: \"{id}\"\n  subject: \"{Id}\"\nto: x\n", "\"{Id}\"", "`Id`"),
             ("catalog-policy: drop\nto: x\n", "drop", "`reject` or `log`"),
             ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
         ] {

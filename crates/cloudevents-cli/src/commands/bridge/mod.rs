@@ -16,6 +16,7 @@ use crate::{
     interrupt::{Interrupt, finishing},
     plain::{count, plain},
     report::Report,
+    rules::RuleOptions,
     selection::Selection,
 };
 use clap::Args;
@@ -78,6 +79,9 @@ Examples:
   ce bridge 'amqp://localhost/orders?dead-letter=rejected' \\
       https://example.com/hook --catalog shop.xreg.json
   ce bridge http://0.0.0.0:8080/ kafka://localhost:9092/pushes --from gitlab
+  ce bridge 'kafka://localhost:9092/orders?group=bridge&dead-letter=rejected' \\
+      amqp://localhost/orders --rename tenant=customer \\
+      --set 'subject={data.order.id, id}' --remove internalid
   ce bridge --config bridge.yaml --check
   ce bridge amqp://localhost/orders.rejected https://example.com/hook \\
       --redrive --dry-run
@@ -126,6 +130,8 @@ pub(crate) struct Bridge {
     losses: Option<config::Losses>,
     #[command(flatten)]
     systems: SystemOptions,
+    #[command(flatten)]
+    rules: RuleOptions,
     #[command(flatten)]
     lenient: crate::lenient::Lenient,
     /// Repair messages at FROM as messages of this implementation need it, such as python-2. A wrong name lists the implementations.

@@ -19,7 +19,7 @@ use cloudevents_kit::{
     self as kit, DecodeOptions, ErrorKind, Event, FormatId, Leniency, Peer, Sender,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
-        ReceiverOptions, Settles, UnreadablePolicy,
+        Received, ReceiverOptions, Settles, UnreadablePolicy,
         binding::place_checked,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
@@ -197,6 +197,13 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
     policy.drain = config.drain.map_or(policy.drain, |seconds| Duration::from_secs(seconds.get().into()));
     policy.destination.clone_from(&config.destination);
     policy.subject.clone_from(&config.subject);
+    let rules = config.rules.rules()?;
+    if config.subject.is_some() && config.rules.is_of("subject") {
+        return Err(Failure::usage("`subject` and a rule for the attribute `subject` exclude each other")
+            .help("`set: {subject: ...}` alone does it, with `{a, b}` where `subject` has `{a|b}`"));
+    }
+    policy.change = (!rules.is_empty())
+        .then(|| Arc::new(move |event: &Event, received: &Received| rules.apply_to(event, received)) as _);
     policy.key = match (&config.key, config.drop_key) {
         (Some(_), true) => return Err(Failure::usage("`key` and `drop-key` exclude each other")),
         (Some(key), false) => KeyRule::From(key.clone()),
@@ -256,7 +263,8 @@ fn tell_attributes(config: &Config, console: &Console) {
         let words =
             format!("`headers` does not change `{}`: attributes of an event are no headers", plain(name));
         let warning = Report::warning(words).kind("headers");
-        console.report(&warning.help("a bridge sets the attribute `subject` alone: docs/bridge-messages.md"));
+        console
+            .report(&warning.help("`set`, `rename` and `remove` change attributes: docs/bridge-messages.md"));
     }
 }
 

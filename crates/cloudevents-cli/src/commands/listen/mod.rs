@@ -20,11 +20,13 @@ use crate::{
     lenient::Lenient,
     plain::{count, thousands},
     report::Report,
+    rules::RuleOptions,
     selection::Selection,
 };
 use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message, Receiver,
+    adapters::AttributeRules,
     transport::{By, ConnectionState, Missing, ReceiverOptions, binding::later},
 };
 use faults::Faults;
@@ -154,6 +156,8 @@ pub(crate) struct Listen {
     #[arg(long)]
     peek: bool,
     #[command(flatten)]
+    rules: RuleOptions,
+    #[command(flatten)]
     faults: Faults,
     #[command(flatten)]
     address: UrlOptions,
@@ -183,6 +187,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
     let terms = command.lenient_catalog.open(command.catalog.as_deref(), console)?.map(Terms::from);
     let systems = command.systems.systems()?;
+    let rules = command.rules.rules()?;
     check_peek(command)?;
     command.certificates.check([&command.url])?;
     let pause = command.idle.or(command.peek.then_some(2));
@@ -309,21 +314,27 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         let found = delivery.events();
         let refused = found.as_ref().ok().zip(terms.as_ref());
         let refused = refused.and_then(|(events, terms)| broken(terms, events, &delivery, messages, console));
+        let of_message = found.as_ref().map_or(0, Vec::len);
+        let selected = found.map(|found| select(found, &filters));
+        let (selected, refused) = match (selected, refused) {
+            (Ok(selected), None) => match changed(&rules, selected, &delivery, messages, console) {
+                Ok(changed) => (Ok(changed), None),
+                Err(refused) => (Ok(Vec::new()), Some(refused)),
+            },
+            others => others,
+        };
         let attempt = Some(delivery.attempt()).filter(|attempt| is_counted || *attempt > 1);
         let place = if printing.is_whole() { place::origin(&delivery) } else { String::new() };
         let arrived = Arrived { received: delivery.received(), place: &place, attempt, at };
-        let settled = match (found, refused) {
+        let settled = match (selected, refused) {
             (Ok(_), Some(refused)) => Settled::Rejected(refused),
-            (Ok(found), None) => {
+            (Ok(selected), None) => {
                 place::tell_repairs(&delivery, messages, console);
                 let is_batch = is_batch(&delivery);
                 let written = interrupt.writing(|| {
-                    for (index, event) in found.iter().enumerate() {
-                        if !filters.iter().all(|filter| filter.matches(event)) {
-                            left_out = left_out.saturating_add(1);
-                            continue;
-                        }
-                        printing.event(&arrived, event, is_batch.then_some(index))?;
+                    left_out = left_out.saturating_add(of_message.saturating_sub(selected.len()));
+                    for (index, event) in &selected {
+                        printing.event(&arrived, event, is_batch.then_some(*index))?;
                         (events, printed) = (events.saturating_add(1), printed.saturating_add(1));
                     }
                     filters.iter().filter_map(Selection::due).for_each(|report| console.report(&report));
@@ -435,6 +446,36 @@ fn broken(
         }
     }
     reason
+}
+
+/// Returns the events that all filters match, with their positions in the message.
+fn select(found: Vec<Event>, filters: &[Selection]) -> Vec<(usize, Event)> {
+    let matches = |event: &Event| filters.iter().all(|filter| filter.matches(event));
+    found.into_iter().enumerate().filter(|(_, event)| matches(event)).collect()
+}
+
+/// Returns the events by these rules. Otherwise reports the first one that they cannot change, and returns the reason to reject the
+/// message.
+fn changed(
+    rules: &AttributeRules,
+    mut events: Vec<(usize, Event)>,
+    delivery: &Delivery,
+    number: u64,
+    console: &Console,
+) -> Result<Vec<(usize, Event)>, String> {
+    for (index, event) in &mut events {
+        match rules.apply_to(event, delivery.received()) {
+            Ok(Some(changed)) => *event = changed,
+            Ok(None) => {}
+            Err(error) => {
+                let index = is_batch(delivery).then_some(*index);
+                let place = place::of_event(event, index, delivery, number);
+                console.error(Status::No, &Report::of(&error).at(&place));
+                return Err(error.to_string());
+            }
+        }
+    }
+    Ok(events)
 }
 
 /// Refuses to leave messages in a queue if the source is no queue.

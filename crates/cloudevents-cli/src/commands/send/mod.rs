@@ -19,11 +19,13 @@ use crate::{
     interrupt::Interrupt,
     plain::{count, thousands},
     progress::Progress,
+    rules::{self, RuleOptions},
     source::Place,
 };
 use clap::{Args, ValueEnum};
 use cloudevents_kit::{
     Event, Format, Formats, Peer,
+    adapters::AttributeRules,
     transport::{Bounds, LossPolicy},
 };
 use line::{Attempts, Line, Retries, message};
@@ -134,6 +136,8 @@ pub(crate) struct Send {
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
+    rules: RuleOptions,
+    #[command(flatten)]
     built: Built,
     #[command(flatten)]
     contract: Contract,
@@ -183,6 +187,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     check(command, mode)?;
     let formats = cloudevents_kit::formats();
     let terms = command.contract.open(console)?;
+    let input = Input { command, rules: command.rules.rules()?, terms: terms.as_ref(), console };
     let mut sending = Sending {
         headers: command.header.clone(),
         authorization: command.authorization_env.clone(),
@@ -197,7 +202,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         sign: command.signing.sign(mode)?,
     };
     if command.dry_run {
-        return dry_run(command, terms.as_ref(), mode, &sending, &formats, console);
+        return dry_run(&input, mode, &sending, &formats);
     }
     sending.trace = command.verbose.then(show::trace);
     let runtime = connect::runtime()?;
@@ -272,7 +277,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     } else {
         let paths = input::files(&command.files);
         for path in (0..times).flat_map(|_| &paths) {
-            ended = file(path, command, terms.as_ref(), &runtime, &mut line);
+            ended = file(path, &input, &runtime, &mut line);
             if ended.is_err() || interrupt.is_asked() || attempts.is_cut() {
                 break;
             }
@@ -324,6 +329,12 @@ fn check(command: &Send, mode: ContentMode) -> Result<(), Failure> {
         };
         return Err(Failure::usage(format!("{name} is for files, and the event is built from flags")));
     }
+    if is_built(command) && command.rules.is_given() {
+        return Err(Failure::usage(
+            "--set, --rename and --remove are for files, and the event is built from flags",
+        )
+        .help("`-e NAME=VALUE` gives it an attribute"));
+    }
     let from_input =
         !is_built(command) && input::files(&command.files).iter().any(|path| path == Path::new("-"));
     if from_input && command.repeat.is_some() {
@@ -339,13 +350,12 @@ fn is_built(command: &Send) -> bool {
 
 /// Prints the messages.
 fn dry_run(
-    command: &Send,
-    terms: Option<&Terms>,
+    input: &Input<'_>,
     mode: ContentMode,
     sending: &Sending,
     formats: &Formats,
-    console: &Console,
 ) -> Result<Status, Failure> {
+    let Input { command, terms, console, .. } = *input;
     let mut shown = show::DryRun::new(command, sending, console)?;
     let format = format(command, formats)?;
     let mut print = |events: &[Event], place: &Place| {
@@ -365,7 +375,7 @@ fn dry_run(
             let mut first = None;
             for located in input::open(&path, &command.reading)? {
                 let located = located?;
-                match event(&located, command, terms, console)? {
+                match input.event(&located)? {
                     Some(event) if mode == ContentMode::Batched => {
                         held.push(event)?;
                         first.get_or_insert(located.place);
@@ -386,13 +396,13 @@ fn dry_run(
 /// Sends the events of a file, in batched mode as one message.
 fn file(
     path: &Path,
-    command: &Send,
-    terms: Option<&Terms>,
+    input: &Input<'_>,
     runtime: &connect::Runtime,
     line: &mut Line<'_>,
 ) -> Result<(), Failure> {
+    let Input { command, console, .. } = *input;
     let (attempts, mode) = (line.attempts, line.mode);
-    let (console, interrupt) = (attempts.console, attempts.interrupt);
+    let interrupt = attempts.interrupt;
     connect::check_written(path, &command.url)?;
     let mut events = input::open(path, &command.reading)?;
     let mut held = Held::default();
@@ -410,7 +420,7 @@ fn file(
         };
         let Some(located) = next else { break };
         let located = located?;
-        match event(&located, command, terms, console) {
+        match input.event(&located) {
             Ok(Some(event)) if mode == ContentMode::Batched => {
                 held.push(event)?;
                 first.get_or_insert(located.place);
@@ -442,30 +452,37 @@ fn format<'a>(command: &Send, formats: &'a Formats) -> Result<&'a dyn Format, Fa
     found.ok_or_else(|| Failure::usage(format!("unknown format `{name}`")))
 }
 
-/// Returns an event of the input, or `None` for an invalid one that was reported and is skipped.
-fn event(
-    located: &Located,
-    command: &Send,
-    terms: Option<&Terms>,
-    console: &Console,
-) -> Result<Option<Event>, Failure> {
-    match &located.event {
-        Ok(decoded) => {
+/// What is done with each event of the input before it is sent.
+struct Input<'a> {
+    command: &'a Send,
+    rules: AttributeRules,
+    terms: Option<&'a Terms>,
+    console: &'a Console,
+}
+
+impl Input<'_> {
+    /// Returns an event of the input, or `None` for an invalid one that was reported and is skipped.
+    fn event(&self, located: &Located) -> Result<Option<Event>, Failure> {
+        let Self { command, rules, terms, console } = self;
+        let decoded = located.event.as_ref().map_err(Clone::clone);
+        let changed = decoded.and_then(|decoded| {
             located.tell_repairs(console);
-            let admitted = terms.map(|terms| terms.admit(&decoded.value, &located.place, console));
-            match admitted.transpose() {
-                Ok(_) => Ok(Some(decoded.value.clone())),
+            rules::changed(rules, decoded.value.clone())
+        });
+        match changed {
+            Ok(event) => match terms.map(|terms| terms.admit(&event, &located.place, console)).transpose() {
+                Ok(_) => Ok(Some(event)),
                 Err(refused) if command.keep_going => {
                     console.remember(refused.tell(console));
                     Ok(None)
                 }
                 Err(refused) => Err(refused),
+            },
+            Err(error) if command.keep_going => {
+                console.error(Status::No, &located.report(&error));
+                Ok(None)
             }
+            Err(error) => Err(Failure::Told(Status::No, Box::new(located.report(&error)))),
         }
-        Err(error) if command.keep_going => {
-            console.error(Status::No, &located.report(error));
-            Ok(None)
-        }
-        Err(error) => Err(Failure::Told(Status::No, Box::new(located.report(error)))),
     }
 }

@@ -1,5 +1,6 @@
 //! Bridges.
 
+mod changing;
 mod converting;
 mod ends;
 mod letters;
