@@ -119,7 +119,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("stream", "the client has no TLS, and makes room for whatever a peer claims to send"),
         ],
     ),
-    ("cloudevents-sqs/src/awssdk1", &[("batches", "a request has ten entries, which the client numbers")]),
+    ("cloudevents-sqs/src/awssdk1", &[]),
     (
         "cloudevents-websockets/src/tungstenite029",
         &[
@@ -212,7 +212,15 @@ const SIBLINGS: &[Sibling] = &[
     Sibling { name: "cloudevents-rabbitmq", shape: BINDING, own: &[("lapin4", "a client")] },
     Sibling { name: "cloudevents-redis", shape: BINDING, own: &[("redis1", "a client")] },
     Sibling { name: "cloudevents-pgmq", shape: BINDING, own: &[("tokio_postgres07", "a client")] },
-    Sibling { name: "cloudevents-sqs", shape: BINDING, own: &[("awssdk1", "a client")] },
+    Sibling {
+        name: "cloudevents-sqs",
+        shape: BINDING,
+        own: &[
+            ("awssdk1", "a client"),
+            ("messages", "topics of SNS have the same messages, with another client"),
+            ("received", "a message that came from SQS is sent to SNS as it was received"),
+        ],
+    },
     Sibling {
         name: "cloudevents-websockets",
         shape: BINDING,
