@@ -5,7 +5,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloudevents_core::{Error, ErrorKind};
 use std::fmt::Display;
 
-/// A service of AWS: what its errors mean.
+/// A service of AWS, with the meaning of its errors.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
     /// Its name, for people: `SQS`.

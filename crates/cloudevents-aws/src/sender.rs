@@ -67,7 +67,7 @@ impl Sending {
         }
     }
 
-    /// Checks the size of a message, in bytes. `help` is what to do about a larger one.
+    /// Checks the size of a message, in bytes. `help` is the remedy for a larger one.
     ///
     /// Errors are of kind [`TooLarge`](ErrorKind::TooLarge).
     pub fn check_size(&self, size: usize, help: &'static str) -> Result<(), Error> {
@@ -85,7 +85,7 @@ pub trait Puts: Send + Sync + 'static {
     /// An entry of a request. Cloning is cheap.
     type Entry: Clone + Send + 'static;
 
-    /// What messages may carry. With an order, one request follows the other.
+    /// The capabilities of the sender. With an order, one request follows the other.
     fn capabilities(&self) -> SenderCapabilities;
 
     /// The headers that a message does not carry: see [`Transmit::lost_headers`].

@@ -49,7 +49,8 @@ impl Server {
         Ok(Self { region: region.name().into(), connection, form, host })
     }
 
-    /// The account and the name of the URL's path: `/ACCOUNT/NAME`. `what` is what has the name, and `is_known` whether it may be one.
+    /// The account and the name of the URL's path: `/ACCOUNT/NAME`. `what` names the kind of the place for errors, and `is_known` is
+    /// whether it may have this name.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn place(
