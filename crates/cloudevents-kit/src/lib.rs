@@ -46,6 +46,8 @@ pub use cloudevents_carriers as carriers;
 #[cfg(feature = "cbor")]
 pub use cloudevents_cbor as cbor;
 pub use cloudevents_core as model;
+#[cfg(feature = "eventbridge")]
+pub use cloudevents_eventbridge as eventbridge;
 #[cfg(feature = "extensions")]
 pub use cloudevents_extensions as extensions;
 #[cfg(feature = "http")]
@@ -69,6 +71,8 @@ pub use cloudevents_protobuf as protobuf;
 pub use cloudevents_rabbitmq as rabbitmq;
 #[cfg(feature = "redis")]
 pub use cloudevents_redis as redis;
+#[cfg(feature = "sns")]
+pub use cloudevents_sns as sns;
 #[cfg(feature = "sql")]
 pub use cloudevents_sql as sql;
 #[cfg(feature = "sqs")]

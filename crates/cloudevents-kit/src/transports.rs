@@ -56,6 +56,10 @@ pub fn bindings() -> &'static [&'static Binding] {
         &cloudevents_redis::redis1::BINDING,
         #[cfg(feature = "awssdk1")]
         &cloudevents_sqs::awssdk1::BINDING,
+        #[cfg(feature = "sns-awssdk1")]
+        &cloudevents_sns::awssdk1::BINDING,
+        #[cfg(feature = "eventbridge-awssdk1")]
+        &cloudevents_eventbridge::awssdk1::BINDING,
         #[cfg(feature = "pgmq-tokio-postgres07")]
         &cloudevents_pgmq::tokio_postgres07::BINDING,
         #[cfg(feature = "rumqttc-next034")]
@@ -98,6 +102,16 @@ pub const SCHEMES: &[KnownScheme] = &[
     known("redis", "redis", "turn on the feature `redis1` of cloudevents-kit"),
     known("rediss", "redis", "turn on the feature `redis1` of cloudevents-kit"),
     known("sqs", "sqs", "turn on the feature `awssdk1` of cloudevents-kit"),
+    known(
+        "sns",
+        "sns",
+        "turn on the feature `sns-awssdk1` of cloudevents-kit to send; receive from a queue of SQS that is subscribed with raw message delivery",
+    ),
+    known(
+        "eventbridge",
+        "eventbridge",
+        "turn on the feature `eventbridge-awssdk1` of cloudevents-kit to send; receive from a queue of SQS that is the target of a rule",
+    ),
     known("postgres", "pgmq", "turn on the feature `pgmq-tokio-postgres07` of cloudevents-kit"),
     known("postgresql", "pgmq", "turn on the feature `pgmq-tokio-postgres07` of cloudevents-kit"),
     known("nats", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),

@@ -127,6 +127,8 @@ fn elsewhere(binding: &str) -> &'static str {
     match binding {
         "redis" => "the first message creates a stream of Redis, and a receiver creates its group",
         "sqs" => "`aws sqs create-queue --queue-name <name>` creates a queue",
+        "sns" => "`aws sns create-topic --name <name>` creates a topic",
+        "eventbridge" => "`aws events create-event-bus --name <name>` creates a bus",
         "pgmq" => "`SELECT pgmq.create('<name>')` creates a queue, in the database",
         "mqtt" => "topics of MQTT need not be created",
         "amqp" => {

@@ -73,6 +73,8 @@ fn what_is_not_created_says_how_it_comes_to_be() {
     for (url, status, words) in [
         ("redis://127.0.0.1:9/0?stream=s", 2, "the first message"),
         ("sqs://eu-central-1/1/q", 2, "create-queue"),
+        ("sns://eu-central-1/1/t", 2, "create-topic"),
+        ("eventbridge://eu-central-1/1/b", 2, "create-event-bus"),
         ("postgres://u@127.0.0.1:9/d?queue=q", 2, "pgmq.create"),
         ("amqp://127.0.0.1:9/orders", 2, "`rabbitmq` URL"),
         ("mqtt://127.0.0.1:9/orders", 2, "need not be created"),

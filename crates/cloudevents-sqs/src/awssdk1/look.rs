@@ -1,11 +1,13 @@
 //! Queues, as SQS shows them. Its numbers are approximate.
 
 use super::{
-    connection::{Wire, once, runtime},
-    failure::{self, garbled},
-    options::{SqsConnection, Target, is_account, is_queue},
+    SqsConnection,
+    connection::{Wire, once},
+    failure::{self, SQS},
+    options::{Target, is_queue},
 };
 use aws_sdk_sqs::types::QueueAttributeName as Name;
+use cloudevents_aws::{is_account, refused, runtime};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Place, Places, Side};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -32,8 +34,9 @@ const FORM: &str =
 
 /// Lists the queue of the URL; with a `*` at its end, those whose names begin so; without one, all queues of the account.
 pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
-    runtime()?;
-    let connection = SqsConnection { connect_timeout: REQUEST, ..SqsConnection::default() };
+    let _ = runtime()?;
+    let mut connection = SqsConnection::default();
+    connection.connect_timeout = REQUEST;
     let path: Vec<_> = endpoint.segments().filter(|part| !part.is_empty()).collect();
     let (account, queue) = match &path[..] {
         [account] => (account, "*"),
@@ -46,7 +49,7 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
         return Err(endpoint.invalid("the path is not that of queues").with_help(FORM));
     }
     let target = Target::of_account(&endpoint, connection, account, Side::Both)?;
-    let limit = target.options.connect_timeout;
+    let limit = target.server.connection.connect_timeout;
     let Some(prefix) = prefix else {
         let wire = Wire::new(&target.at(queue)).await?;
         return Ok([place(&wire, &wire.url, queue, limit).await?].into_iter().collect());
@@ -80,13 +83,12 @@ async fn queues(
         for url in urls {
             let mut parts = url.rsplit('/');
             let (Some(name), Some(account)) = (parts.next(), parts.next()) else {
-                return Err(garbled("a URL of a queue"));
+                return Err(SQS.garbled("a URL of a queue"));
             };
             if account != &*target.account {
-                return Err(failure::refused(format!("the credentials are of the account {account}"))
-                    .with_help(
-                        "SQS lists the queues of that account alone: name it in the URL, or name a queue",
-                    ));
+                return Err(refused(format!("the credentials are of the account {account}")).with_help(
+                    "SQS lists the queues of that account alone: name it in the URL, or name a queue",
+                ));
             }
             let name = name.to_owned();
             if found.len() == Places::MOST {

@@ -19,7 +19,6 @@
 //!
 //! [The crate's documentation](crate#urls) describes URLs and their options.
 
-mod batches;
 mod binding;
 mod connection;
 mod failure;
@@ -32,8 +31,8 @@ mod sender;
 mod source;
 mod urls;
 
+pub use crate::received::ReceivedMessage;
 pub use binding::BINDING;
-pub use options::{Login, SqsConnection};
-pub use received::ReceivedMessage;
+pub use cloudevents_aws::{Connection as SqsConnection, Login};
 pub use receiver::{SqsReceiverOptions, receiver};
 pub use sender::{SqsSenderOptions, sender};

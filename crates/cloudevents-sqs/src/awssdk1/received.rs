@@ -1,95 +1,42 @@
-//! A received message.
+//! A received message, as the client has it.
 
-use crate::{
-    SqsMessage,
-    wire::{CONTENT_TYPE, PREFIX},
-};
+use crate::{AttributeValue, SqsMessage, received::ReceivedMessage};
+use aws_sdk_sqs::types::{Message as Incoming, MessageSystemAttributeName as System};
 use bytes::Bytes;
-use cloudevents_transport::Origin;
-use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-/// A message of a queue. [`Received::native`](cloudevents_transport::Received::native) returns it for SQS.
-///
-/// Attributes that are not those of the event are headers. The group of a FIFO queue is the key.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ReceivedMessage {
-    /// Body and attributes.
-    pub message: SqsMessage,
-    /// The id that SQS gave the message when it was sent.
-    pub id: Arc<str>,
-    /// The handle that settles the message, as it was received this time.
-    pub receipt_handle: Arc<str>,
-    /// The name of the queue.
-    pub queue: Arc<str>,
-    /// The group, in a FIFO queue.
-    pub group: Option<String>,
-    /// The deduplication id, in a FIFO queue.
-    pub deduplication_id: Option<String>,
-    /// The sequence number, in a FIFO queue: a decimal number of up to 128 bits.
-    pub sequence_number: Option<String>,
-    /// When it was sent.
-    pub sent: Option<SystemTime>,
-    /// Whether it was received before.
-    pub redelivered: bool,
-}
-
-impl Origin for ReceivedMessage {
-    fn native(&self) -> &dyn Any {
-        self
-    }
-
-    fn size(&self) -> usize {
-        /// The memory that the list of attributes takes for each.
-        const ATTRIBUTE: usize = 80;
-        self.message.size().saturating_add(self.message.attributes.len().saturating_mul(ATTRIBUTE))
-    }
-
-    fn body(&self) -> Option<Bytes> {
-        Some(self.message.body.clone())
-    }
-
-    fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
-        for (name, value) in &self.message.attributes {
-            each(name, Some(Cow::Borrowed(&value.value)));
-        }
-    }
-
-    fn is_forwarded(&self, name: &str) -> bool {
-        is_foreign(name)
-    }
-
-    fn topic(&self) -> Option<&str> {
-        Some(&self.queue)
-    }
-
-    fn key(&self) -> Option<Cow<'_, [u8]>> {
-        self.group.as_ref().map(|group| Cow::Borrowed(group.as_bytes()))
-    }
-
-    fn timestamp(&self) -> Option<SystemTime> {
-        self.sent
-    }
-
-    fn is_redelivered(&self) -> Option<bool> {
-        Some(self.redelivered)
-    }
-}
-
-/// Whether this is an attribute of the program: neither content type nor attribute of the event.
-pub(super) fn is_foreign(name: &str) -> bool {
-    name != CONTENT_TYPE && !name.starts_with(PREFIX)
-}
-
-/// Shows names and sizes, never contents.
-impl fmt::Debug for ReceivedMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.message.attributes.iter().map(|(name, _)| name).collect();
-        f.debug_struct("ReceivedMessage")
-            .field("queue", &self.queue)
-            .field("id", &self.id)
-            .field("attributes", &names)
-            .field("size", &self.size())
-            .finish_non_exhaustive()
-    }
+/// A message that came from SQS, and how often it was received.
+pub(super) fn received(incoming: Incoming, queue: &Arc<str>) -> (ReceivedMessage, u32) {
+    let mut system = incoming.attributes.unwrap_or_default();
+    let number = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok());
+    let sent = number(system.get(&System::SentTimestamp));
+    let attempt = number(system.get(&System::ApproximateReceiveCount)).unwrap_or(1);
+    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX).max(1);
+    let mut attributes: Vec<_> = incoming.message_attributes.unwrap_or_default().into_iter().collect();
+    attributes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let attributes = attributes.into_iter().map(|(name, value)| {
+        let bytes = match (value.string_value, value.binary_value) {
+            (Some(text), _) => Bytes::from(text),
+            (None, Some(bytes)) => Bytes::from(bytes.into_inner()),
+            (None, None) => Bytes::new(),
+        };
+        (name, AttributeValue::new(value.data_type, bytes))
+    });
+    let message =
+        SqsMessage { body: incoming.body.unwrap_or_default().into(), attributes: attributes.collect() };
+    let received = ReceivedMessage {
+        message,
+        id: incoming.message_id.unwrap_or_default().into(),
+        receipt_handle: incoming.receipt_handle.unwrap_or_default().into(),
+        queue: Arc::clone(queue),
+        group: system.remove(&System::MessageGroupId),
+        deduplication_id: system.remove(&System::MessageDeduplicationId),
+        sequence_number: system.remove(&System::SequenceNumber),
+        sent: sent.and_then(|sent| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(sent))),
+        redelivered: attempt > 1,
+    };
+    (received, attempt)
 }

@@ -1,11 +1,12 @@
 //! A receiver from a queue.
 
 use super::{
-    connection::runtime,
-    options::{SqsConnection, Target, is_queue},
-    sender::SqsSender,
+    SqsConnection,
+    options::{Target, is_queue},
+    sender::{Queue, send_letter, unchanged},
     source::{Consuming, HURRY, LONGEST_LOCK, LONGEST_WAIT},
 };
+use cloudevents_aws::{BatchSender, runtime};
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
@@ -122,9 +123,9 @@ async fn connect(endpoint: &Endpoint, mut options: SqsReceiverOptions) -> Result
         return Err(endpoint.invalid("the option `wait` is more than 20 seconds"));
     }
     let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
-    runtime()?;
+    let _ = runtime()?;
     let queue = decided(endpoint, &target, options.queue).await?;
-    let (hosts, backoff) = (target.hosts()?, target.backoff());
+    let (hosts, backoff) = (target.server.hosts()?, target.server.backoff());
     let consuming = Consuming { target, decoding: receiver.decoding.clone(), lock, wait };
     let reconnect = Reconnect::new(consuming, hosts, backoff);
     let room = Room::new(receiver.in_flight, prefetch);
@@ -137,7 +138,7 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     let reads = |place: &str| *place == *target.queue;
     Ok(match rejecting(endpoint, is_decided, Some("queue"), false, field, reads)? {
         Rejecting::To(place) if is_queue(place) => {
-            let sender = SqsSender::unchanged(&target.at(place)).await?;
+            let sender = unchanged(&target.at(place)).await?;
             place_checked(place, sender.check().await)?;
             queue.with_sink(DeadLetterQueue(sender))
         }
@@ -151,10 +152,10 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
 
 /// Sends rejected messages to another queue of the same account and region, as they were received, with the [headers of the dead
 /// letter](DeadLetter::headers), as many as fit among ten attributes.
-struct DeadLetterQueue(SqsSender);
+struct DeadLetterQueue(BatchSender<Queue>);
 
 impl DeadLetterSink for DeadLetterQueue {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.0.send_letter(letter.as_received()).await
+        send_letter(&self.0, letter.as_received()).await
     }
 }

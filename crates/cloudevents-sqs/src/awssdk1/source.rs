@@ -4,15 +4,15 @@
 //! retry. SQS counts every time that a message is received, also when it was released.
 
 use super::{
-    batches::{MOST as BATCH, by_number, limits},
     connection::{Wire, once, settlement},
     failure,
-    message::received,
     options::Target,
+    received::received,
 };
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
 };
+use cloudevents_aws::{MOST as BATCH, by_number, disconnected, limits, refused};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     By, Extends, Host, Orders, Outcome, Received, ReceiverCapabilities, Settlement,
@@ -171,7 +171,7 @@ impl Requests for Queue {
         let requests = Arc::clone(&self.requests);
         let mut request = tokio::spawn(async move { requests.receive(most, wait).await });
         tokio::select! {
-            answer = &mut request => answer.unwrap_or_else(|error| Err(failure::disconnected(error))),
+            answer = &mut request => answer.unwrap_or_else(|error| Err(disconnected(error))),
             () = async { self.requests.hurry.notified().await; sleep(HURRY).await } => {
                 let requests = Arc::clone(&self.requests);
                 tokio::spawn(async move {
@@ -218,7 +218,7 @@ impl Batch for Deletes {
             let entry = DeleteMessageBatchRequestEntry::builder().id(number.to_string());
             match entry.receipt_handle(&**handle).build() {
                 Ok(entry) => request = request.entries(entry),
-                Err(error) => return all_failed(handles.len(), &failure::refused(error)),
+                Err(error) => return all_failed(handles.len(), &refused(error)),
             }
         }
         match request.customize().config_override(settlement()).send().await {
@@ -250,7 +250,7 @@ impl Batch for Hides {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(number.to_string());
             match entry.receipt_handle(&**handle).visibility_timeout(*seconds).build() {
                 Ok(entry) => request = request.entries(entry),
-                Err(error) => return all_failed(entries.len(), &failure::refused(error)),
+                Err(error) => return all_failed(entries.len(), &refused(error)),
             }
         }
         match request.customize().config_override(settlement()).send().await {

@@ -100,7 +100,7 @@ fn json_of_pages_is_json() {
 #[test]
 fn options_of_urls_exist() {
     let table = read("docs/urls.md");
-    let rows = table.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 12);
+    let rows = table.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 14);
     let options: BTreeMap<&str, Vec<&str>> = rows
         .map(|row| {
             let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`')).skip(1);
@@ -140,7 +140,7 @@ fn options_of_urls_exist() {
 
 /// The column of the table for a scheme.
 fn column(scheme: &str) -> Option<usize> {
-    let protocols: [&[&str]; 10] = [
+    let protocols: [&[&str]; 12] = [
         &["kafka"],
         &["amqp", "amqps"],
         &["rabbitmq", "rabbitmqs"],
@@ -151,6 +151,8 @@ fn column(scheme: &str) -> Option<usize> {
         &["nats", "nats+tls"],
         &["nats+jetstream", "nats+jetstream+tls"],
         &["ws", "wss"],
+        &["sns"],
+        &["eventbridge"],
     ];
     protocols.iter().position(|schemes| schemes.contains(&scheme))
 }

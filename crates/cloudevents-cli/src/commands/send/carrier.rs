@@ -165,6 +165,8 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
         Some("amqp") => put("address", path.into()),
         Some("redis") => put("stream", option("stream").unwrap_or_default().into()),
         Some("sqs") => put("queue", path.into()),
+        Some("sns") => put("topic", path.into()),
+        Some("eventbridge") => put("bus", path.into()),
         Some("pgmq") => put("queue", option("queue").unwrap_or_default().into()),
         Some("rabbitmq") => {
             let (exchange, key) = match option("queue") {

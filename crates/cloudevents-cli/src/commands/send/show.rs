@@ -12,11 +12,15 @@ use crate::{
     plain::plain,
     report::Report,
 };
+#[cfg(feature = "eventbridge")]
+use cloudevents_kit::eventbridge;
 #[cfg(feature = "pgmq")]
 use cloudevents_kit::pgmq;
 #[cfg(feature = "redis")]
 use cloudevents_kit::redis;
-#[cfg(feature = "sqs")]
+#[cfg(feature = "sns")]
+use cloudevents_kit::sns;
+#[cfg(any(feature = "sns", feature = "sqs"))]
 use cloudevents_kit::sqs;
 use cloudevents_kit::{
     Error, Event, Message, Peer,
@@ -27,7 +31,13 @@ use cloudevents_testkit::tagged;
 use http::HeaderMap;
 use serde_json::Value;
 use std::{io::Write, sync::Arc};
-#[cfg(any(feature = "pgmq", feature = "redis", feature = "sqs"))]
+#[cfg(any(
+    feature = "eventbridge",
+    feature = "pgmq",
+    feature = "redis",
+    feature = "sns",
+    feature = "sqs"
+))]
 use {serde_json::json, std::io};
 
 /// Prints messages instead of sending them.
@@ -85,7 +95,13 @@ impl Shown {
     fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
         let to = carrier::destination(&self.endpoint, message).map_err(refused)?;
         self.line.clear();
-        #[cfg(any(feature = "pgmq", feature = "redis", feature = "sqs"))]
+        #[cfg(any(
+            feature = "eventbridge",
+            feature = "pgmq",
+            feature = "redis",
+            feature = "sns",
+            feature = "sqs"
+        ))]
         if let Some((via, form)) = own_form(&self.endpoint, message) {
             let shown = json!({"message": form.map_err(refused)?, "to": to, "via": via});
             serde_json::to_writer(&mut self.line, &shown).map_err(io::Error::from)?;
@@ -110,26 +126,41 @@ impl Shown {
 }
 
 /// The message of a protocol that the testee protocol does not have.
-#[cfg(any(feature = "pgmq", feature = "redis", feature = "sqs"))]
+#[cfg(any(feature = "eventbridge", feature = "pgmq", feature = "redis", feature = "sns", feature = "sqs"))]
 fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Result<Value, Error>)> {
     match carrier::binding(endpoint)? {
         #[cfg(feature = "redis")]
         "redis" => Some(("redis", entry(message))),
         #[cfg(feature = "sqs")]
-        "sqs" => Some(("sqs", attributes_and_body(message))),
+        "sqs" => Some(("sqs", sqs::encode_message(message).map(|message| attributes_and_body(&message)))),
+        #[cfg(feature = "sns")]
+        "sns" => Some(("sns", sns::encode_message(message).map(|message| attributes_and_body(&message)))),
+        #[cfg(feature = "eventbridge")]
+        "eventbridge" => Some(("eventbridge", entry_of_bus(message))),
         #[cfg(feature = "pgmq")]
         "pgmq" => Some(("pgmq", headers_and_document(message))),
         _ => None,
     }
 }
 
-/// A message of SQS: its attributes, in their order, and its body.
-#[cfg(feature = "sqs")]
-fn attributes_and_body(message: &Message) -> Result<Value, Error> {
-    let message = sqs::encode_message(message)?;
+/// An entry of EventBridge: the document, and what rules see beside it.
+#[cfg(feature = "eventbridge")]
+fn entry_of_bus(message: &Message) -> Result<Value, Error> {
+    let entry = eventbridge::encode_message(message)?;
+    Ok(json!({
+        "detail": tagged::from_bytes(&entry.detail),
+        "detail-type": entry.detail_type,
+        "source": entry.source,
+        "resources": entry.resources,
+    }))
+}
+
+/// A message of SQS or SNS: its attributes, in their order, and its body.
+#[cfg(any(feature = "sns", feature = "sqs"))]
+fn attributes_and_body(message: &sqs::SqsMessage) -> Value {
     let shown =
         message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
-    Ok(json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)}))
+    json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)})
 }
 
 /// A message of pgmq: its headers, in their order, and its document.

@@ -1,18 +1,18 @@
-//! The limits of a request of SQS, and its answers by the numbers of its entries.
+//! The limits of a request, and its answers by the numbers of its entries.
 
 use cloudevents_core::Error;
 use cloudevents_transport::binding::batches::{Limits, no_answer};
 
 /// How many entries a request has at most.
-pub(super) const MOST: usize = 10;
+pub const MOST: usize = 10;
 
 /// So many requests at once, each of so many bytes.
-pub(super) fn limits(requests: usize, bytes: usize) -> Limits {
+pub fn limits(requests: usize, bytes: usize) -> Limits {
     Limits { requests, entries: MOST, bytes }
 }
 
-/// The answers of entries whose ids are their numbers.
-pub(super) fn by_number<T>(
+/// The answers of entries whose ids are their numbers. An entry without an answer has an error.
+pub fn by_number<T>(
     count: usize,
     successful: impl Iterator<Item = (String, T)>,
     failed: impl Iterator<Item = (String, Error)>,
