@@ -77,7 +77,7 @@ Examples:
   ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.%'\"
   ce listen http://127.0.0.1:8080/ --catalog shop.xreg.json
   ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
-  ce listen nats://localhost:4222/prices --reply order.json
+  ce listen amqp://localhost/orders --reply order.json   answers requests
   ce listen amqp://guest:guest@localhost:5672/orders --peek
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
   ce listen kafka://localhost:9092/orders --idle 5 --envelope | jq .key
