@@ -84,8 +84,8 @@ fn json_of_pages_is_json() {
                     wrong.push(block.place);
                 }
             }
-            // tests/real/pages.rs of cloudevents-cli has commands and YAML, .ci/vectors the program in Python that is whole, and the tests of the
-            // outbox the statements in SQL.
+            // tests/real/pages.rs of cloudevents-cli has commands and YAML, .ci/vectors the program in Python that is whole, and the tests
+            // of the outbox the statements in SQL.
             None
             | Some(
                 "console" | "java" | "js" | "nginx" | "php" | "python" | "rust" | "sh" | "sql" | "text"

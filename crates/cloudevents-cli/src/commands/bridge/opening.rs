@@ -62,8 +62,8 @@ impl Unopened {
     }
 }
 
-/// Opens both ends. If that fails because an end is away, it is tried again. `stalled` lasts until ends are open, also if other settings are
-/// read meanwhile.
+/// Opens both ends. If that fails because an end is away, it is tried again. `stalled` lasts until ends are open, also if other settings
+/// are read meanwhile.
 pub(super) async fn patiently<T, F: Future<Output = Result<T, Unopened>>>(
     open: impl Fn() -> F,
     is_away: impl Fn(Status) -> bool,
