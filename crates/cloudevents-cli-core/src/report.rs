@@ -222,6 +222,11 @@ impl Report {
         self.severity == Severity::Error
     }
 
+    /// Returns the code of the kind, if it has one.
+    pub fn kind_code(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
     /// Returns the message and its detail.
     pub fn one_line(&self) -> String {
         let separator = if self.detail.is_empty() { "" } else { ": " };

@@ -8,6 +8,7 @@ use crate::{
     plain::plain,
 };
 use clap::Args;
+use cloudevents_kit::transport::Side;
 
 /// Create the topic, the stream or the queue that a URL names.
 ///
@@ -53,7 +54,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) fn run(command: Create, console: &Console) -> Result<Status, Failure> {
-    let url = command.address.address(&command.url)?.url;
+    let url = command.address.address(&command.url, Side::Both)?.url;
     command.certificates.check([&url])?;
     let place = connect::runtime()?.block_on(connect::create(&url, command.set, &command.certificates))?;
     let mut emit = Emit::new(console);

@@ -9,7 +9,7 @@ use crate::{
     report::Report,
 };
 use clap::Args;
-use cloudevents_kit::transport::{Fact, Place, Places};
+use cloudevents_kit::transport::{Fact, Place, Places, Side};
 use serde_json::{Map, Value};
 
 /// Show how much is in a topic, a stream or a queue, and how far its consumers are.
@@ -61,7 +61,7 @@ pub(crate) struct Look {
 }
 
 pub(crate) fn run(command: &Look, console: &Console) -> Result<Status, Failure> {
-    let url = command.address.address(&command.url)?.url;
+    let url = command.address.address(&command.url, Side::Both)?.url;
     command.certificates.check([&url])?;
     let places = connect::runtime()?.block_on(connect::places(&url, &command.certificates))?;
     let mut emit = Emit::new(console);

@@ -10,6 +10,7 @@ mod idle;
 mod listen;
 mod look;
 mod man;
+mod outage;
 mod probes;
 mod refusals;
 mod send;

@@ -44,6 +44,11 @@ impl<S: Shown> Serving<S> {
     pub(super) fn show(&self, status: S) {
         self.status.send_replace(status);
     }
+
+    /// Changes the state that is shown.
+    pub(super) fn change(&self, change: impl FnOnce(&mut S)) {
+        self.status.send_modify(change);
+    }
 }
 
 impl<S> Drop for Serving<S> {

@@ -1,5 +1,6 @@
 //! Where to connect: a URL or a named connection, options of the URL, and secrets from a file, a command or the environment.
 
+use super::side;
 use crate::{
     failure::{Failure, Status},
     input,
@@ -7,7 +8,7 @@ use crate::{
     settings::{self, Connection, Settings},
 };
 use clap::Args;
-use cloudevents_kit::transport::{Endpoint, Secret};
+use cloudevents_kit::transport::{Endpoint, Secret, Side};
 use serde_json::Value;
 use std::{
     env,
@@ -46,9 +47,9 @@ pub(crate) struct Address {
 }
 
 impl UrlOptions {
-    /// Returns the address for a URL, or for `@NAME`, a connection of the configuration file.
-    pub(crate) fn address(&self, given: &str) -> Result<Address, Failure> {
-        let mut connection = named(given)?;
+    /// Returns the address for a URL, or for `@NAME`, a connection of the configuration file. Its options of the other side are left out.
+    pub(crate) fn address(&self, given: &str, side: Side) -> Result<Address, Failure> {
+        let mut connection = named(given, side)?;
         for option in &self.option {
             let Some((name, value)) = option.split_once('=') else {
                 return Err(Failure::usage(format!("the option `{}` has no value", plain(option)))
@@ -66,27 +67,32 @@ impl UrlOptions {
     }
 }
 
-/// Returns the address for a URL, or for `@NAME`, a connection of the configuration file.
-pub(crate) fn address(given: &str) -> Result<Address, Failure> {
-    complete(&named(given)?)
+/// Returns the address for a URL, or for `@NAME`, a connection of the configuration file. Its options of the other side are left out.
+pub(crate) fn address(given: &str, side: Side) -> Result<Address, Failure> {
+    complete(&named(given, side)?)
 }
 
-fn named(given: &str) -> Result<Connection, Failure> {
+fn named(given: &str, side: Side) -> Result<Connection, Failure> {
     let Some(name) = given.strip_prefix('@') else {
         return Ok(Connection { url: given.to_owned(), ..Connection::default() });
     };
     let mut known = Settings::load()?.connections;
-    known.remove(name).ok_or_else(|| {
-        let failure = Failure::usage(format!("there is no connection `{}`", plain(name)));
-        if known.is_empty() {
-            let place = settings::path().or_else(settings::usual_path);
-            let place =
-                place.map_or_else(|| "a configuration file".to_owned(), |path| path.display().to_string());
-            return failure.help(format!("name connections in {place}, under `connections`"));
+    if let Some(mut connection) = known.remove(name) {
+        if let Ok(Some(endpoint)) = super::endpoint(&connection.url) {
+            connection.options.retain(|name, _| side::has(&endpoint, side, name));
+            connection.url = side::of_side(&connection.url, side);
         }
-        let names: Vec<String> = known.keys().map(|name| plain(name)).collect();
-        failure.help(format!("the connections are {}", names.join(", ")))
-    })
+        return Ok(connection);
+    }
+    let failure = Failure::usage(format!("there is no connection `{}`", plain(name)));
+    if known.is_empty() {
+        let place = settings::path().or_else(settings::usual_path);
+        let place =
+            place.map_or_else(|| "a configuration file".to_owned(), |path| path.display().to_string());
+        return Err(failure.help(format!("name connections in {place}, under `connections`")));
+    }
+    let names: Vec<String> = known.keys().map(|name| plain(name)).collect();
+    Err(failure.help(format!("the connections are {}", names.join(", "))))
 }
 
 fn complete(connection: &Connection) -> Result<Address, Failure> {

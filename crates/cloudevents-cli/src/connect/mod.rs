@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod http;
 mod lines;
 pub(crate) mod registry;
+pub(crate) mod side;
 #[cfg(feature = "websockets")]
 mod websockets;
 

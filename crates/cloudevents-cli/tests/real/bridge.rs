@@ -210,6 +210,22 @@ fn dead_letters_are_taken_back() {
     assert_eq!(ids, ["1", "3"]);
 }
 
+/// Over SQS, nothing else shows it and leaves the letter.
+#[test]
+fn a_dry_run_shows_why_a_dead_letter_is_one() {
+    let broker = Broker::start().unwrap();
+    send(&broker.url("orders"), 1);
+    let target = Listener::start(&["--respond", "422", "--count", "1"]);
+    let from = broker.url("orders?dead-letter=rejected");
+    assert_eq!(ce(&["bridge", &from, &target.url, "--idle", "1"]).status, 0);
+    assert_eq!(broker.queue("rejected").len(), 1);
+    let (from, to) = (broker.url("rejected?reject=drop"), broker.url("to"));
+    let ran = ce(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "1"]);
+    let line = ran.err.lines().find(|line| line.contains("would be sent")).expect(&ran.err);
+    assert!(line.contains("event 1 would be sent: refused before at attempt 1: "), "{line}");
+    assert!(line.contains("422"), "{line}");
+}
+
 /// Those that wait for their turn are on their way.
 #[test]
 fn a_bridge_whose_messages_wait_for_their_turn_is_not_idle() {
@@ -414,7 +430,7 @@ fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() 
     std::fs::write(&path, config(&broker.url("new"))).unwrap();
     bridge.signal("-HUP");
     bridge.line("the settings were read again");
-    bridge.line("an end cannot be opened, and is tried again");
+    bridge.line("cannot be opened, and is tried again");
     broker.restart().unwrap();
     send(&broker.url("orders"), 1);
     let begin = Instant::now();
@@ -457,7 +473,7 @@ fn a_bridge_is_not_ready_while_its_new_settings_cannot_be_opened() {
     let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
     std::fs::write(&path, config(&format!("amqp://127.0.0.1:{}/to", ports::free()))).unwrap();
     bridge.signal("-HUP");
-    bridge.line("an end cannot be opened, and is tried again");
+    bridge.line("cannot be opened, and is tried again");
     assert!(bridge.get("/ready").starts_with("HTTP/1.1 503"));
     assert!(bridge.get("/live").starts_with("HTTP/1.1 200"));
     bridge.until(&["cloudevents_bridge_stalled"], 1);
@@ -538,7 +554,7 @@ fn settings_give_way_to_the_last_ones_whose_ends_were_opened() {
     for _ in 0..2 {
         bridge.signal("-HUP");
         bridge.line("the settings were read again");
-        bridge.line("an end cannot be opened, and is tried again");
+        bridge.line("cannot be opened, and is tried again");
     }
     target.restart().unwrap();
     bridge.line("the new settings cannot be used: the old ones hold again");
@@ -604,7 +620,7 @@ fn settings_with_a_file_that_cannot_be_opened_give_way_to_others() {
     let away = format!("amqp://127.0.0.1:{}/to", ports::free());
     std::fs::write(&path, config(&events, &away)).unwrap();
     bridge.signal("-HUP");
-    bridge.line("an end cannot be opened, and is tried again");
+    bridge.line("cannot be opened, and is tried again");
     std::fs::write(&path, config(&from, &to)).unwrap();
     bridge.signal("-HUP");
     bridge.line("bridge from amqp");
@@ -644,7 +660,7 @@ fn settings_that_held_are_tried_until_they_can_be_opened_again() {
     std::fs::remove_file(&headers).unwrap();
     bridge.signal("-HUP");
     bridge.line("the new settings cannot be used: the old ones hold again");
-    bridge.line("an end cannot be opened, and is tried again");
+    bridge.line("cannot be opened, and is tried again");
     std::fs::write(&headers, "x-tenant: b\n").unwrap();
     bridge.line("bridge from");
     bridge.signal("-TERM");

@@ -40,6 +40,8 @@ fn a_stream_has_its_settings() {
     }
     assert_eq!(ce_with(&["send", &format!("{server}orders.new")], format!("{GOOD}\n").repeat(12)).status, 0);
     assert_eq!(shown(&ce(&["look", &url]).out)["messages"], 9);
+    let ran = ce(&["create", &url, "--set", "max_msgs=8", "--set", "storage=memory"]);
+    assert!(ran.err.contains("there is a stream `ORDERS` with `max_msgs` 9 and not 8"), "{}", ran.err);
     // With other settings, with a subject of another one, and with a setting that there is not.
     for (url, set, status) in [
         (url.as_str(), "max_msgs=8", 1),
@@ -66,6 +68,7 @@ fn a_topic_has_its_settings() {
     assert!(ran.status == 1 && ran.err.contains("already"), "{}", ran.err);
     let ran = ce(&["create", &format!("{url}-2"), "--set", "retention=1"]);
     assert!(ran.status == 1 && ran.err.contains("help: a setting"), "{}", ran.err);
+    assert!(ran.err.contains("Kafka has no setting `retention`"), "{}", ran.err);
 }
 
 #[test]

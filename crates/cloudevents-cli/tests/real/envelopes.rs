@@ -73,6 +73,28 @@ fn of_http() {
     assert_eq!(of_batch, [(&json!(0), &json!("1")), (&json!(1), &json!("2"))]);
 }
 
+/// For `while read`, `tail -n` and log shippers. Strings and digits stay.
+#[test]
+fn a_payload_with_line_breaks_is_one_line() {
+    let payload = "{\n  \"a\": \"x\\n  y\",\r\n\t\"b\": 1.10\n}";
+    let event = format!(
+        r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"application/json","data":{payload}}}"#
+    );
+    let event = crate::program::file("broken-over-lines.json", event);
+    for form in [&["--envelope", "--output", "json"][..], &["-f", "%e\\n"]] {
+        let listener = Listener::start(&[form, &["-n", "3"]].concat());
+        let sent = ce(&["send", &listener.url, event.to_str().unwrap(), "--repeat", "3"]);
+        assert_eq!(sent.status, 0, "{}", sent.err);
+        let ran = listener.end();
+        let lines: Vec<&str> = ran.out.lines().collect();
+        assert_eq!(lines.len(), 3, "{form:?}: {}", ran.out);
+        for line in lines {
+            assert!(line.contains(r#""a": "x\n  y""#) && line.contains(r#""b": 1.10"#), "{line}");
+            serde_json::from_str::<Value>(line).unwrap();
+        }
+    }
+}
+
 #[test]
 fn in_other_forms() {
     for (form, wanted) in [

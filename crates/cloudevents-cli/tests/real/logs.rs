@@ -1,7 +1,8 @@
 //! The logs of the library, on standard error.
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
-use cloudevents_testkit::{kafka, mqtt, nats, rabbitmq, tls::Authority};
+use cloudevents_kit::model::Timestamp;
+use cloudevents_testkit::{amqp, kafka, mqtt, nats, rabbitmq, tls::Authority};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -11,7 +12,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::runtime::Runtime;
 
@@ -131,12 +132,53 @@ fn a_target_that_refuses_everything_is_seen() {
     *answers.lock().unwrap() = "204 No Content";
     bridge.until(&["cloudevents_bridge_confirmed_total"], 3);
     stands(&bridge, false);
-    until(&mut bridge, &mut lines, "the bridge moves messages again");
+    is_an_outage(&until(&mut bridge, &mut lines, "the bridge moves messages again"));
     bridge.signal("-TERM");
     end(bridge, &mut lines, Some(0));
     assert_eq!(kinds(&lines, "retry").len(), 1, "{lines:?}");
     assert!(kinds(&lines, "dead-letter").is_empty() && kinds(&lines, "refused").is_empty(), "{lines:?}");
     is_said_once(&lines);
+}
+
+/// `/ready`, the gauge and the log say the same as without the signal. What was said of the ends before is not repeated.
+#[test]
+fn a_login_that_is_refused_after_a_hangup_is_seen() {
+    let mut options = rabbitmq::BrokerOptions::default();
+    options.users.push(("alice".into(), "s3cret".into()));
+    let (broker, target) = (rabbitmq::Broker::with_options(options).unwrap(), amqp::Broker::start().unwrap());
+    broker.queue("orders");
+    let from = |password: &str| {
+        broker.url("queue=orders&reject=drop").replace("://", &format!("://alice:{password}@"))
+    };
+    let settings = |password: &str| format!("from: '{}'\nto: {}\n", from(password), target.url("to"));
+    let path = file("login.yaml", settings("s3cret"));
+    let mut bridge =
+        Bridge::run(command(&["bridge", "--config", path.to_str().unwrap(), "--error-format", "json"]));
+    let mut lines = Vec::new();
+    stands(&bridge, false);
+    std::fs::write(&path, settings("wr0ng")).unwrap();
+    bridge.signal("-HUP");
+    until(&mut bridge, &mut lines, "FROM cannot be opened, and is tried again");
+    let body = bridge.get("/ready");
+    let (_, said) = body.split_once("\r\n\r\nnot ready: ").unwrap();
+    assert!(said.starts_with("the source is not connected: ") && said.contains("ACCESS_REFUSED"), "{said}");
+    assert!(said.ends_with(" s\n") && !said.contains("wr0ng"), "{said}");
+    let line = until(&mut bridge, &mut lines, "the bridge stalls");
+    let reason = line["reason"].as_str().unwrap();
+    assert_eq!((line["level"].as_str(), line["pending"].as_u64()), (Some("WARN"), Some(0)), "{line}");
+    assert!(said.starts_with(&format!("{reason}, for ")), "{reason}: {said}");
+    let lasts = line["lasts"].as_str().unwrap().strip_suffix('s').unwrap();
+    assert!((10.0..20.0).contains(&lasts.parse::<f64>().unwrap()), "{line}");
+    stands(&bridge, true);
+    std::fs::write(&path, settings("s3cret")).unwrap();
+    bridge.signal("-HUP");
+    let line = until(&mut bridge, &mut lines, "connected to FROM again");
+    is_an_outage(&line);
+    stands(&bridge, false);
+    bridge.signal("-TERM");
+    end(bridge, &mut lines, Some(0));
+    assert_eq!(kinds(&lines, "retry").len(), 1, "{lines:?}");
+    assert!(kinds(&lines, "older-consumers").len() <= 2, "{lines:?}");
 }
 
 /// The same of a place that is deleted, and comes back: the letter is named as stored when it is.
@@ -310,6 +352,18 @@ fn end(bridge: Bridge, lines: &mut Vec<Value>, status: Option<i32>) {
 
 fn kinds<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["kind"] == kind).collect()
+}
+
+/// The begin and the end of an outage, and its length in seconds, add up. The line may be later than the end.
+fn is_an_outage(line: &Value) {
+    let at = |name: &str| {
+        let text = line[name].as_str().unwrap_or_else(|| panic!("{line} has no `{name}`"));
+        assert!(text.ends_with('Z'), "{line}");
+        SystemTime::try_from(Timestamp::parse(text).unwrap()).unwrap()
+    };
+    let after: f64 = line["after"].as_str().unwrap().strip_suffix('s').unwrap().parse().unwrap();
+    let lasted = at("ended").duration_since(at("began")).unwrap().as_secs_f64();
+    assert!((lasted - after).abs() < 0.05 && at("timestamp") >= at("ended"), "{line}");
 }
 
 /// No two lines of a short time say the same.

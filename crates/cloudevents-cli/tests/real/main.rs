@@ -128,6 +128,15 @@ mod rabbitmq;
 mod redis;
 #[cfg(all(unix, feature = "amqp"))]
 mod redriving;
+#[cfg(all(
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "redis",
+    feature = "websockets"
+))]
+mod replies;
 mod select;
 mod sending;
 mod settings;

@@ -74,13 +74,24 @@ fn a_bridge_says_that_it_is_connected_again() {
             .spawn()
             .unwrap();
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-        let mut until =
-            |words: &str| assert!(lines.any(|line| line.unwrap().contains(words)), "{form}: {words}");
+        let mut until = |words: &str| {
+            let line = lines.by_ref().map(Result::unwrap).find(|line| line.contains(words));
+            line.unwrap_or_else(|| panic!("{form}: {words}"))
+        };
         until("bridge from nats://");
         server.stop();
         until("the connection to FROM was lost; reconnecting");
         server.restart().unwrap();
-        until("connected to FROM again");
+        let line = until("connected to FROM again");
+        if form == "json" {
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let (after, began, ended) = (&line["after"], &line["began"], &line["ended"]);
+            assert!(
+                after.as_str().unwrap().ends_with('s') && began.as_str().unwrap().ends_with('Z'),
+                "{line}"
+            );
+            assert!(began.as_str() < ended.as_str(), "{line}");
+        }
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -18,6 +18,31 @@ fn ce_in(config: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
     }
 }
 
+/// One connection is for all commands, with options that only some of them have.
+#[cfg(feature = "amqp")]
+#[test]
+fn a_connection_may_have_options_of_both_sides() {
+    let broker = cloudevents_testkit::amqp::Broker::start().unwrap();
+    let url = broker.url("orders?separator=colon");
+    let text = format!(
+        "connections:\n  orders:\n    url: {url}\n    options: {{dead-letter: rejected, timeout: 9s, keep-alive: 30s}}\n"
+    );
+    let config = file("both-sides.yaml", text);
+    let ran = ce_in(&config, &[], &["send", "@orders", "--id", "1", "--source", "/s", "--type", "t"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(!ran.err.contains("older-consumers"), "{}", ran.err);
+    let ran = ce_in(&config, &[], &["listen", "@orders", "--count", "1", "--idle", "20"]);
+    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+    assert!(!ran.err.contains("reject=broker"), "{}", ran.err);
+    // An option of the other side that is given to the command is a mistake.
+    let ran = ce_in(
+        &config,
+        &[],
+        &["send", "@orders", "-o", "dead-letter=x", "--id", "1", "--source", "/s", "--type", "t"],
+    );
+    assert!(ran.status == 2 && ran.err.contains("there is no option `dead-letter`"), "{}", ran.err);
+}
+
 #[test]
 fn files_are_urls() {
     let target = file("target.jsonl", "");

@@ -7,7 +7,7 @@ use super::{
     reachable::unless_refused,
     urls::URLS,
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use cloudevents_transport::{Endpoint, Place, Side};
 use rdkafka::{
     ClientConfig,
@@ -57,7 +57,7 @@ pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Resu
         blocking(move || drop(admin)).await?;
         match created.map_err(failed)?.into_iter().next() {
             Some(Ok(_)) => Ok(()),
-            Some(Err((_, code))) => Err(refused(&name, code)),
+            Some(Err((_, code))) => Err(refused(&name, code, &settings)),
             None => Err(Error::new(ErrorKind::Transport).with_detail("the broker says nothing of the topic")),
         }
     };
@@ -84,7 +84,65 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     done.map_err(|error| Error::new(ErrorKind::Transport).with_detail(error.to_string()))
 }
 
-fn refused(name: &str, code: RDKafkaErrorCode) -> Error {
+/// The settings of topics of Kafka 4.1 (its documentation, "Topic Configs"). The client does not return which one a broker refuses. Brokers
+/// may have others.
+const KNOWN: [&str; 38] = [
+    "cleanup.policy",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.type",
+    "compression.zstd.level",
+    "delete.retention.ms",
+    "file.delete.delay.ms",
+    "flush.messages",
+    "flush.ms",
+    "follower.replication.throttled.replicas",
+    "index.interval.bytes",
+    "internal.segment.bytes",
+    "leader.replication.throttled.replicas",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "max.compaction.lag.ms",
+    "max.message.bytes",
+    "message.downconversion.enable",
+    "message.format.version",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.difference.max.ms",
+    "message.timestamp.type",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "min.insync.replicas",
+    "preallocate",
+    "remote.copy.disable",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+    "remote.storage.enable",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+    "segment.index.bytes",
+    "segment.jitter.ms",
+    "segment.ms",
+    "unclean.leader.election.enable",
+];
+
+/// Which settings a broker has refused, as far as that is known: those that Kafka does not have, or else all of topics.
+fn suspects(settings: &[(String, String)]) -> String {
+    let of_topics = || settings.iter().filter(|(name, _)| !NUMBERS.contains(&name.as_str()));
+    let unknown: Vec<_> = of_topics()
+        .filter(|(name, _)| !KNOWN.contains(&name.as_str()))
+        .map(|(name, _)| format!("`{}`", one_line(name)))
+        .collect();
+    if !unknown.is_empty() {
+        return format!("Kafka has no setting {}", unknown.join(", "));
+    }
+    let given: Vec<_> =
+        of_topics().map(|(name, value)| format!("`{}={}`", one_line(name), one_line(value))).collect();
+    if given.is_empty() { String::new() } else { format!("one of {} is wrong", given.join(", ")) }
+}
+
+fn refused(name: &str, code: RDKafkaErrorCode, settings: &[(String, String)]) -> Error {
     let error = failed(KafkaError::AdminOp(code));
     match (error.kind(), code) {
         (ErrorKind::Timeout | ErrorKind::Disconnected, _) => error,
@@ -92,7 +150,7 @@ fn refused(name: &str, code: RDKafkaErrorCode) -> Error {
             .with_detail(format!("there is a topic `{name}` already"))
             .with_help("its settings are unchanged: `kafka-configs.sh --alter` changes them"),
         (_, RDKafkaErrorCode::InvalidConfig) => Error::new(ErrorKind::Refused)
-            .with_detail(format!("the topic `{name}`: {code}"))
+            .with_detail(format!("the topic `{name}`: {code}: {}", suspects(settings)))
             .with_help("a setting has a name or a value that Kafka does not know: `partitions`, `replication`, or one of topics, such as `retention.ms`"),
         _ => Error::new(ErrorKind::Refused).with_detail(format!("the topic `{name}`: {code}")),
     }
@@ -101,6 +159,23 @@ fn refused(name: &str, code: RDKafkaErrorCode) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_broker_refuses_is_named() {
+        let settings = |all: &[(&str, &str)]| -> Vec<_> {
+            all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        for (given, words) in [
+            (
+                &[("partitons", "4"), ("retention.ms", "9"), ("partitions", "4")][..],
+                "Kafka has no setting `partitons`",
+            ),
+            (&[("retention.ms", "x"), ("partitions", "4")], "one of `retention.ms=x` is wrong"),
+        ] {
+            let error = refused("orders", RDKafkaErrorCode::InvalidConfig, &settings(given));
+            assert!(error.detail().ends_with(words), "{error}");
+        }
+    }
 
     #[test]
     fn numbers_are_positive_and_the_last_one_counts() {

@@ -55,6 +55,8 @@ pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Resu
             .with_help("the scheme `nats+jetstream` has streams"));
     }
     let config = config(&endpoint, &target.subject, &settings)?;
+    let wanted = config.clone();
+    let given: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
     runtime()?;
     let limit = target.options.connect_timeout;
     let begin = |host| {
@@ -65,7 +67,10 @@ pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Resu
     let context = target.context(connected.client.clone(), limit, ALONE);
     let created = tokio::select! {
         biased;
-        created = make(&context, config) => created?,
+        created = make(&context, config) => match created {
+            Err(error) if error.kind() == ErrorKind::Refused => return Err(differing(&context, &wanted, &given, error).await),
+            created => created?,
+        },
         error = connected.notes.lost() => return Err(error),
     };
     connected.close().await;
@@ -74,6 +79,39 @@ pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Resu
 
 async fn make(context: &Context, config: Config) -> Result<Stream<Info>, Error> {
     context.create_stream(config).await.map_err(refused)
+}
+
+/// The error of a stream that exists, with what differs: the server does not say it.
+async fn differing(context: &Context, wanted: &Config, given: &[&str], error: Error) -> Error {
+    let Ok(stream) = context.get_stream(&wanted.name).await else { return error };
+    let differences = differences(wanted, given, &stream.cached_info().config);
+    if differences.is_empty() {
+        return error;
+    }
+    let detail = format!("there is a stream `{}` with {}", wanted.name, differences.join(", "));
+    Error::new(ErrorKind::Refused)
+        .with_detail(detail)
+        .with_help("its settings are unchanged: `nats stream edit` changes them")
+}
+
+/// The settings of which a stream has another value: those that are given, and bounds that are not. The server sets others by itself.
+fn differences(wanted: &Config, given: &[&str], has: &Config) -> Vec<String> {
+    let of = |config: &Config| serde_json::to_value(config).unwrap_or_default();
+    let (wanted, has) = (of(wanted), of(has));
+    let names = ["subjects"].into_iter().chain(VALUES).chain(DURATIONS);
+    let is_bound = |name: &str| name.starts_with("max_") && has.get(name).and_then(Value::as_i64) > Some(0);
+    let counts = |name: &str| name == "subjects" || given.contains(&name) || is_bound(name);
+    let differs = |name: &&str| counts(name) && wanted.get(name) != has.get(name);
+    let shown = |name: &str, value: Option<&Value>| match value {
+        Some(Value::Number(number)) if DURATIONS.contains(&name) => {
+            format!("{:?}", Duration::from_nanos(number.as_u64().unwrap_or_default()))
+        }
+        Some(value) => value.to_string(),
+        None => "nothing".to_owned(),
+    };
+    let words =
+        |name| format!("`{name}` {} and not {}", shown(name, has.get(name)), shown(name, wanted.get(name)));
+    names.filter(differs).map(words).collect()
 }
 
 /// The configuration of the stream.
@@ -169,6 +207,24 @@ mod tests {
         assert_eq!(config.description.as_deref(), Some("7"));
         let several = of("nats+jetstream://h/?stream=S", &[("subjects", "a, b.>")]).unwrap();
         assert_eq!(several.subjects, ["a", "b.>"]);
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let with = |settings: &[(&str, &str)]| of("nats+jetstream://h/orders?stream=S", settings).unwrap();
+        let has =
+            with(&[("max_msgs", "9"), ("max_age", "24h"), ("storage", "memory"), ("num_replicas", "1")]);
+        let of = |settings: &[(&str, &str)]| {
+            let given: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
+            differences(&with(settings), &given, &has)
+        };
+        assert_eq!(differences(&has, &[], &has), [""; 0]);
+        assert_eq!(
+            of(&[("storage", "file"), ("max_msgs", "9"), ("max_age", "1h")]),
+            ["`storage` \"memory\" and not \"file\"", "`max_age` 86400s and not 3600s"]
+        );
+        // A bound that is not given is none. Others are as the server likes them.
+        assert_eq!(of(&[("max_age", "24h")]), ["`max_msgs` 9 and not 0"]);
     }
 
     #[test]

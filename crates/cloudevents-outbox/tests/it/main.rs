@@ -10,6 +10,8 @@
 
 mod contract;
 mod fairness;
+#[path = "../shared/foreign.rs"]
+mod foreign;
 mod held_back;
 mod memory;
 mod once;

@@ -1,5 +1,6 @@
 //! What is particular to SQLite: statements for many rows, and transactions that calls share.
 
+use crate::foreign;
 use crate::tools::{Arrived, at, event, message};
 use cloudevents_outbox::{
     Claim, Entry, Health, Outbox, OutboxOptions, Query, Store, rusqlite041::SqliteStore,
@@ -201,4 +202,16 @@ fn a_wrong_path_does_not_pass() {
     assert!(!SqliteStore::open(&path).unwrap_err().is_temporary());
     assert!(!SqliteStore::open_existing(&path).unwrap_err().is_temporary());
     assert!(!SqliteStore::open_read_only(&path).unwrap_err().is_temporary());
+}
+
+/// The statement of the page stores what the worker sends.
+#[tokio::test]
+async fn another_language_fills_an_outbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let base64 = "eyJzcGVjdmVyc2lvbiI6IjEuMCIsICJpZCI6IjQyIiwic291cmNlIjoiL3Nob3AiLCJ0eXBlIjoiY29tLmV4YW1wbGUub3JkZXIucGxhY2VkIiwiZGF0YWNvbnRlbnR0eXBlIjoiYXBwbGljYXRpb24vanNvbiIsImRhdGEiOnsidG90YWwiOjEuMTAsImZvciI6Ilpvw6sifX0=";
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute(&foreign::statement("SQLite"), ["billing", foreign::EVENT, base64]).unwrap();
+    foreign::is_delivered(store).await;
 }

@@ -11,6 +11,8 @@
 #[cfg(unix)]
 mod descriptors;
 mod failover;
+#[path = "../shared/foreign.rs"]
+mod foreign;
 mod kill;
 mod postgres;
 mod postgres_scale;

@@ -1,7 +1,7 @@
 //! The store in a real PostgreSQL server, which `.ci/brokers/postgres` starts. Each store has a schema of its own.
 
 use crate::{
-    failover, kill, stores,
+    failover, foreign, kill, stores,
     tools::{Arrived, at, event, message},
 };
 use cloudevents_core::{ErrorKind, Event};
@@ -69,6 +69,19 @@ pub(crate) async fn schema() -> String {
 
 async fn store(schema: &str) -> PostgresStore {
     PostgresStore::connect(config(schema), NoTls).await.unwrap()
+}
+
+/// The statement of the page stores what the worker sends.
+#[tokio::test]
+async fn another_language_fills_an_outbox() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let store = store(&schema).await;
+    let program = client(&schema).await;
+    program.execute(&foreign::statement("PostgreSQL"), &[&"billing", &foreign::EVENT]).await.unwrap();
+    foreign::is_delivered(store).await;
 }
 
 /// What is at this port relays to the server.

@@ -1,7 +1,10 @@
 //! Why a bridge moves nothing, or stores no dead letters.
 
 use super::{BridgeStatus, outage::Over};
-use crate::{observing::seconds::Seconds, streak::LONG};
+use crate::{
+    observing::seconds::{Moment, Seconds},
+    streak::LONG,
+};
 use cloudevents_core::Error;
 use std::{
     convert::Infallible,
@@ -141,12 +144,13 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
         {
             let until = over.map_or(now, |over| over.until);
             let after = Seconds(until.saturating_duration_since(since));
+            let (began, ended) = (Moment(since), Moment(until));
             if was_moving && moved != first {
-                tracing::warn!(%after, "the stall is over: messages were moved meanwhile, too");
+                tracing::warn!(%after, %began, %ended, "the stall is over: messages were moved meanwhile, too");
             } else if moved == before && !was_moving && status.pending() == 0 {
-                tracing::warn!(%after, "the stall is over: the bridge holds no messages");
+                tracing::warn!(%after, %began, %ended, "the stall is over: the bridge holds no messages");
             } else {
-                tracing::warn!(%after, "the bridge moves messages again");
+                tracing::warn!(%after, %began, %ended, "the bridge moves messages again");
             }
         }
         let began = stall.as_ref().map(|stall| since(status, stall, seen.as_ref()));
@@ -192,5 +196,6 @@ pub(super) fn end(status: &BridgeStatus) {
 
 /// The log has the failures, and no end of a stall.
 fn log_end(over: Over) {
-    tracing::warn!(after = %Seconds(over.lasted()), "attempts at the target succeed again");
+    let (after, began, ended) = (Seconds(over.lasted()), Moment(over.since), Moment(over.until));
+    tracing::warn!(%after, %began, %ended, "attempts at the target succeed again");
 }

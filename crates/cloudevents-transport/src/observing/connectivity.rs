@@ -1,6 +1,10 @@
 //! The state of a connection, to observe.
 
-use crate::{Host, observing::seconds::Seconds, streak::Streak};
+use crate::{
+    Host,
+    observing::seconds::{Moment, Seconds},
+    streak::Streak,
+};
 use cloudevents_core::Error;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -223,13 +227,16 @@ impl Reporter {
     ///
     /// If the log has the loss of the one before, or a failed attempt, it has this at the same level.
     pub fn connected(&self, host: Option<Host>) {
-        let after = {
+        let away = {
             let seen = self.seen.borrow();
-            seen.state.error().and(seen.away).map(|away| Seconds(away.elapsed()))
+            seen.state.error().and(seen.away)
         };
         let shown = host.as_ref().map(display);
-        match after {
-            Some(after) => tracing::warn!(host = shown, %after, "connected again"),
+        match away {
+            Some(began) => {
+                let (after, ended) = (Seconds(began.elapsed()), Moment(Instant::now()));
+                tracing::warn!(host = shown, %after, began = %Moment(began), %ended, "connected again");
+            }
             None => tracing::info!(host = shown, "connected"),
         }
         self.change(|seen| {

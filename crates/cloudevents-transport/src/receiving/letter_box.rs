@@ -2,7 +2,10 @@
 
 use crate::{
     DeadLetter, InFlight,
-    observing::{LETTERS, seconds::Seconds},
+    observing::{
+        LETTERS,
+        seconds::{Moment, Seconds},
+    },
     panics::caught,
     streak::{Attempt, LONG, Streak},
 };
@@ -79,7 +82,8 @@ impl LetterBox {
         attempt.succeeded();
         let refused = self.refusing().take();
         if let Some((since, _)) = refused {
-            tracing::warn!(target: LETTERS, after = %Seconds(since.elapsed()), "dead letters are stored again");
+            let (after, ended) = (Seconds(since.elapsed()), Moment(Instant::now()));
+            tracing::warn!(target: LETTERS, %after, began = %Moment(since), %ended, "dead letters are stored again");
         }
         self.tell(letter, Ok(()));
     }

@@ -13,7 +13,7 @@ use crate::{
 use cloudevents_kit::{
     Error, Leniency, Peer,
     adapters::AttributeRules,
-    transport::{LossPolicy, OrderBy, bridge::Template},
+    transport::{LossPolicy, OrderBy, Side, bridge::Template},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -351,11 +351,13 @@ impl Config {
 
     /// Replaces the names of connections by their URLs.
     fn connect(&mut self) -> Result<(), Failure> {
-        let to = address::address(&self.to)?;
+        let to = address::address(&self.to, Side::Send)?;
         self.to = to.url;
         self.send_headers.extend(to.headers);
-        for url in [Some(&mut self.from), self.dead_letter.as_mut()].into_iter().flatten() {
-            let address = address::address(url)?;
+        let ends = [(Some(&mut self.from), Side::Receive), (self.dead_letter.as_mut(), Side::Send)];
+        for (url, side) in ends {
+            let Some(url) = url else { continue };
+            let address = address::address(url, side)?;
             if !address.headers.is_empty() {
                 let words = format!(
                     "a bridge sends headers to TO only, and the connection `{}` has some",

@@ -3,13 +3,14 @@
 mod config;
 mod contract;
 mod open;
+mod opening;
 mod operate;
 mod reread;
 mod summary;
 mod told;
 
 use crate::{
-    commands::{dropped, probes, refusals, suggested, systems::SystemOptions},
+    commands::{dropped, outage, probes, refusals, suggested, systems::SystemOptions},
     connect::{self, Certificates},
     console::Console,
     failure::{Failure, Status},
@@ -22,12 +23,10 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     ContentMode, DecodeOptions, Leniency, Peer, Repair,
-    transport::{
-        Bridge as Moving, ConnectionState, Received,
-        bridge::{BridgeStatus, Fate},
-    },
+    transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate},
 };
 use open::Settings;
+use opening::patiently;
 use reread::Reread;
 use serde_json::json;
 use std::{
@@ -37,11 +36,11 @@ use std::{
     path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
-    time::{interval, sleep, timeout},
+    time::{interval, timeout},
 };
 use told::{LastReason, LastRefusal, words};
 
@@ -204,9 +203,6 @@ const LINES: usize = 1024;
 /// How long a bridge that is ended while it opens its ends waits for them.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// The pauses between two attempts to open both ends with settings that were read again: the first pause, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
 pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure> {
     let settings = open::settings(command, console)?;
     if command.check {
@@ -237,7 +233,8 @@ async fn bridge(
 ) -> Result<Status, Failure> {
     let mut settings = Arc::new(settings);
     let reread = Reread::watch(command, console);
-    let mut state = State { reread, serving: None, held: None, left: command.count, refused: false };
+    let mut state =
+        State { reread, serving: None, held: None, stalled: None, left: command.count, refused: false };
     while let Some(next) = run_once(&settings, interrupt, console, &mut state).await? {
         settings = next;
     }
@@ -247,9 +244,11 @@ async fn bridge(
 /// The state that stays when the settings are read again.
 struct State {
     reread: Reread,
-    serving: Option<probes::Serving<BridgeStatus>>,
+    serving: Option<probes::Serving<operate::State>>,
     /// The last settings whose ends were opened.
     held: Option<Arc<Settings>>,
+    /// Since when the ends cannot be opened.
+    stalled: Option<opening::Stalled>,
     /// How many messages may still be taken back.
     left: Option<u64>,
     /// Whether dead letters were refused again, or events of a file or a pipe, which have no dead letter.
@@ -264,7 +263,7 @@ async fn run_once(
     state: &mut State,
 ) -> Result<Option<Arc<Settings>>, Failure> {
     let config = &settings.config;
-    let State { reread, serving, held, left, refused } = state;
+    let State { reread, serving, held, stalled, left, refused } = state;
     let is_new = held.as_ref().is_some_and(|held| !Arc::ptr_eq(held, settings));
     if is_new {
         console.announce("the settings were read again", json!({"kind": "reread"}));
@@ -275,7 +274,7 @@ async fn run_once(
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
-    let (outage, refusing) = (LastReason::default(), LastReason::default());
+    let (failing, refusing) = (LastReason::default(), LastReason::default());
     let unstored = Unstored::default();
     let seen = unstored.clone();
     let observer = move |received: &Received, fate: &Fate| {
@@ -291,16 +290,17 @@ async fn run_once(
         };
         let help = match fate {
             Fate::Refused(_) => suggested::of(received, &decoding),
+            Fate::WouldSend => refused_before(received),
             _ => None,
         };
         let is_told = match fate {
-            Fate::Failed(error) => outage.is_news(error),
+            Fate::Failed(error) => failing.is_news(error),
             Fate::Waiting { error, .. } => refusing.is_news(error),
             Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => true,
             _ => false,
         };
         match fate {
-            Fate::Confirmed => outage.end(),
+            Fate::Confirmed => failing.end(),
             Fate::DeadLetter(_) => refusing.end(),
             _ => {}
         }
@@ -312,11 +312,11 @@ async fn run_once(
     let (on_refusal, mut refusals) = refusals::channel();
     let mut told = LastRefusal::default();
     let observer = Arc::new(observer);
-    let open = || open::open(settings, *left, console, observer.clone(), on_refusal.clone(), reports.clone());
+    let open = || open::open(settings, *left, observer.clone(), on_refusal.clone(), reports.clone());
     // An end that is away, or does not know a new password yet, may come back. Settings that held before have no other mistake.
     let is_away = |status| held.is_some() && (status != Status::Usage || !is_new);
     let opened = {
-        let mut opening = pin!(patiently(open, is_away, console));
+        let mut opening = pin!(patiently(open, is_away, serving.as_ref(), stalled, console));
         tokio::select! {
             biased;
             () = interrupt.asked() => {
@@ -341,13 +341,14 @@ async fn run_once(
         }
         (Err(failure), _) => return Err(failure),
     };
+    opened.notes.iter().for_each(|note| console.report(note));
     let is_first = held.replace(Arc::clone(settings)).is_none();
     let bridge: Moving = opened.bridge;
     let ends = opened.links.clone();
     let [mut from, mut to] = opened.links;
-    let mut lost = (false, false);
+    let mut lost = (None, None);
     let status = bridge.status();
-    if let Err(failure) = probes::serve_at(serving, config.metrics, &status).await {
+    if let Err(failure) = probes::serve_at(serving, config.metrics, &status.clone().into()).await {
         if is_first {
             let _ = bridge.run().until(ready(())).await; // its messages go back
             return Err(failure);
@@ -360,7 +361,7 @@ async fn run_once(
         console.report(&report.detail(detail));
     }
     if let Some(serving) = &*serving {
-        serving.show(status.clone());
+        serving.show(status.clone().into());
     }
     let mut members = json!({"from": opened.from, "to": opened.to});
     if let (Some(serving), Some(members)) = (&serving, members.as_object_mut()) {
@@ -486,35 +487,11 @@ async fn give_back(opening: impl Future<Output = Result<open::Both, Failure>>) {
     }
 }
 
-/// Opens both ends. If that fails because an end is away, it is tried again.
-async fn patiently<F: Future<Output = Result<open::Both, Failure>>>(
-    open: impl Fn() -> F,
-    is_away: impl Fn(Status) -> bool,
-    console: &Console,
-) -> Result<open::Both, Failure> {
-    let (mut pause, longest) = PAUSES;
-    let mut told = String::new();
-    loop {
-        let failure = match open().await {
-            Err(failure @ Failure::Told(status, _)) if is_away(status) => failure,
-            opened => return opened,
-        };
-        let why = failure.message();
-        if why != told {
-            console.report(&Report::warning("an end cannot be opened, and is tried again").kind("retry"));
-            failure.tell(console);
-            told = why;
-        }
-        sleep(pause).await;
-        pause = pause.saturating_mul(2).min(longest);
-    }
-}
-
 /// Reports once that a connection is lost, and that it is back.
-fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Console) {
+fn tell_state(state: &ConnectionState, end: &str, lost: &mut Option<Instant>, console: &Console) {
     match state {
-        ConnectionState::Connecting { error: Some(error), .. } if !*lost => {
-            *lost = true;
+        ConnectionState::Connecting { error: Some(error), .. } if lost.is_none() => {
+            *lost = Some(Instant::now());
             let words = format!("the connection to {end} was lost; reconnecting");
             let report = Report::warning(words).kind(error.kind().code()).detail(error.detail());
             console.report(&match connect::help_with_tls(error) {
@@ -522,9 +499,9 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
                 None => report,
             });
         }
-        ConnectionState::Connected { .. } if *lost => {
-            *lost = false;
-            console.announce(&format!("connected to {end} again"), json!({"kind": "connected"}));
+        ConnectionState::Connected { .. } => {
+            let end = format!("connected to {end} again");
+            lost.take().iter().for_each(|since| outage::tell_end(&end, *since, console));
         }
         _ => {}
     }
@@ -567,7 +544,12 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
             Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")
         }
         Fate::Confirmed => return,
-        other => Report::note(format!("{name} {other}")).kind("redrive"),
+        // Not help, but the reason of a dead letter.
+        other => {
+            let note =
+                Report::note(format!("{name} {other}")).kind("redrive").detail(help.unwrap_or_default());
+            return console.report(&note);
+        }
     };
     let help = help.or_else(|| match fate {
         Fate::Failed(error) | Fate::Waiting { error, .. } => connect::help_with_tls(error),
@@ -577,6 +559,14 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
         Some(help) => report.help(help),
         None => report,
     });
+}
+
+/// Why a dead letter is one, and after which attempt, by its headers.
+fn refused_before(received: &Received) -> Option<String> {
+    let reason = received.header_text("dead-letter-reason")?;
+    let attempt = received.header_text("dead-letter-attempt");
+    let attempt = attempt.map(|attempt| format!(" at attempt {attempt}")).unwrap_or_default();
+    Some(format!("refused before{attempt}: {reason}"))
 }
 
 /// Names a message by its place and the id of the event, without its payload.

@@ -3,6 +3,7 @@
 use super::{
     config::{Config, ModeName, NotEvents},
     contract::Contract,
+    opening::Unopened,
 };
 use crate::{
     commands::systems::SystemOptions,
@@ -21,7 +22,7 @@ use cloudevents_kit::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         Received, ReceiverOptions, Settles, UnreadablePolicy,
         binding::place_checked,
-        bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
+        bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -36,6 +37,8 @@ pub(super) struct Both {
     pub(super) keeps: bool,
     /// The connections of both ends.
     pub(super) links: [Connectivity; 2],
+    /// What a user should know about them. It is not repeated when opening is.
+    pub(super) notes: Vec<Report>,
 }
 
 /// Settings that were checked without a connection to an end, with the filter, the systems and the catalog that they name.
@@ -70,11 +73,11 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
 pub(super) async fn open(
     settings: &Settings,
     most: Option<u64>,
-    console: &Console,
     observer: Arc<Observer>,
     on_refusal: OnRefusal,
     reports: mpsc::Sender<Report>,
-) -> Result<Both, Failure> {
+) -> Result<Both, Unopened> {
+    let mut notes = Vec::new();
     let Settings { config, selection, systems, catalog } = settings;
     let filter = selection.as_ref().map(|selection| filter(selection, config));
     let mut policy = policy(config)?;
@@ -101,38 +104,42 @@ pub(super) async fn open(
         options.in_flight.messages = options.in_flight.messages.min(most);
     }
     // The sender first: reading starts when both ends are there.
-    let sender = connect::sender(&config.to, &sending(config, limit)).await?;
+    let sender = connect::sender(&config.to, &sending(config, limit)).await;
+    let sender = sender.map_err(Unopened::of(Stall::Target(None)))?;
     check_target(config, &sender)?;
     // Where the protocol shows it, a subject, a topic or a queue that is not there is no outage.
-    check_place(&sender).await?;
+    check_place(&sender).await.map_err(Unopened::of(Stall::Target(None)))?;
     let is_structured =
         Some(config.mode).filter(|mode| *mode != ModeName::Kept).map(|mode| mode == ModeName::Structured);
     let to = connect::endpoint(&config.to)?;
     let note = to.and_then(|to| connect::older_consumers(&to, config.to_peer, is_structured));
-    note.iter().for_each(|note| console.report(note));
-    leave_out_keys(config, &sender, &mut policy, console)?;
-    tell_missing_keys(config, console)?;
+    notes.extend(note);
+    notes.extend(leave_out_keys(config, &sender, &mut policy)?);
+    notes.extend(missing_keys(config)?);
     if let Some(url) = &config.dead_letter {
         let place = format!("the dead-letter place {}", connect::shown(url));
         let letters = connect::sender(url, &sending(config, limit)).await;
-        let letters = letters.map_err(|failure| failure.about(&place))?;
+        let away = || Unopened::of(Stall::DeadLetters(None));
+        let letters = letters.map_err(|failure| away()(failure.about(&place)))?;
         if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse
         {
             return Err(Failure::usage(
                 "the dead-letter place carries no headers, which say why a message was refused",
             )
-            .help("name another place; `--losses log` accepts this"));
+            .help("name another place; `--losses log` accepts this")
+            .into());
         }
-        place_checked(&connect::shown(url), letters.check().await).map_err(connect::failed)?;
+        place_checked(&connect::shown(url), letters.check().await)
+            .map_err(|error| away()(connect::failed(error)))?;
         if !letters.capabilities().carries.contains(Carries::AS_RECEIVED) {
             let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again; \
                          over HTTP they are refused";
-            console.report(&Report::warning(words).kind("dead-letter"));
+            notes.push(Report::warning(words).kind("dead-letter"));
         }
         if never_reports(url, &letters)? {
             let words = "the dead-letter place does not report whether anything stores a letter";
-            console.report(
-                &Report::warning(words)
+            notes.push(
+                Report::warning(words)
                     .kind("dead-letter")
                     .detail(connect::shown(url))
                     .help("over MQTT, brokers of version 5 report it with `qos=1`"),
@@ -143,7 +150,8 @@ pub(super) async fn open(
     // Its notes are for a receiver that has no destination for rejected messages.
     let Opened { mut receiver, url, .. } =
         connect::receiver_of(systems.as_ref(), how, &config.from, options, &config.certificates, on_refusal)
-            .await?;
+            .await
+            .map_err(Unopened::of(Stall::Source(None)))?;
     let is_log = receiver.capabilities().settles == Settles::InOrder;
     if let (Some(redrive), Some(_)) = (&policy.redrive, &filter)
         && is_log
@@ -151,12 +159,12 @@ pub(super) async fn open(
     {
         let words = "what the filter leaves stays at FROM, but this group goes past it";
         let note = Report::warning(words).kind("passed-over");
-        console.report(&note.help("a redrive with another group reads it again"));
+        notes.push(note.help("a redrive with another group reads it again"));
     }
     match (filter, &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(_), None) if receiver.capabilities().shared && !config.drop_unmatched => {
-            return Err(removes_unmatched());
+            return Err(removes_unmatched().into());
         }
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
         (None, _) => {}
@@ -164,7 +172,7 @@ pub(super) async fn open(
     let links = [receiver.connectivity(), sender.connectivity()];
     let keeps = receiver.capabilities().settles != Settles::Never;
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
-    Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links })
+    Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links, notes })
 }
 
 /// A filter of a queue removes what other consumers would get.
@@ -372,15 +380,14 @@ fn leave_out_keys(
     config: &Config,
     sender: &Sender,
     policy: &mut BridgePolicy,
-    console: &Console,
-) -> Result<(), Failure> {
+) -> Result<Option<Report>, Failure> {
     let carries = sender.capabilities().carries.contains(Carries::KEY);
     if have_keys(&config.from)? && !carries && matches!(policy.key, KeyRule::Kept) {
         policy.key = KeyRule::Dropped;
         let warning = Report::warning("the keys of messages are left out: TO does not carry them");
-        console.report(&warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it"));
+        return Ok(Some(warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it")));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Whether messages that are received there may have keys.
@@ -390,16 +397,16 @@ fn have_keys(url: &str) -> Result<bool, Failure> {
     Ok(family.is_some_and(|family| family.has_keys))
 }
 
-/// Reports that records have no key at the target. Messages in order here have no order there beyond a partition.
-fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> {
-    let Some(to) = connect::endpoint(&config.to)? else { return Ok(()) };
+/// The note that records have no key at the target. Messages in order here have no order there beyond a partition.
+fn missing_keys(config: &Config) -> Result<Option<Report>, Failure> {
+    let Some(to) = connect::endpoint(&config.to)? else { return Ok(None) };
     let has_keys = config.key.is_some() || to.option("key").is_some() || have_keys(&config.from)?;
     if to.scheme() == "kafka" && !has_keys && config.order.0 != OrderBy::None {
         let note =
             Report::note("records are written without a key, so TO keeps no order across its partitions");
-        console.report(&note.kind("keys").help("add `key=partitionkey`, or another attribute, to the URL"));
+        return Ok(Some(note.kind("keys").help("add `key=partitionkey`, or another attribute, to the URL")));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Checks that the target takes messages. Errors that say nothing about that are left to the bridge.

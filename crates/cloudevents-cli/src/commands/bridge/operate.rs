@@ -13,19 +13,37 @@ use std::{
 };
 use tokio::{sync::Notify, time::sleep};
 
-impl Shown for BridgeStatus {
+/// The state that is served.
+#[derive(Clone)]
+pub(super) struct State {
+    /// Of the bridge that runs, or ran last.
+    status: BridgeStatus,
+    /// Why the ends of the next one cannot be opened, and since when.
+    pub(super) unopened: Option<(String, Instant)>,
+}
+
+impl From<BridgeStatus> for State {
+    fn from(status: BridgeStatus) -> Self {
+        Self { status, unopened: None }
+    }
+}
+
+impl Shown for State {
     fn is_ready(&self) -> impl Future<Output = bool> + Send {
-        std::future::ready(Self::is_ready(self))
+        std::future::ready(self.unopened.is_none() && self.status.is_ready())
     }
 
     fn reason(&self) -> Option<String> {
+        if let Some((reason, since)) = &self.unopened {
+            return Some(format!("{reason}, for {} s", since.elapsed().as_secs()));
+        }
         // It may have text from a peer.
-        self.unready().map(|why| plain(&why.to_string()))
+        self.status.unready().map(|why| plain(&why.to_string()))
     }
 
     fn page(&self) -> PrometheusPage {
         let mut page = PrometheusPage::new();
-        self.add_to(&mut page);
+        self.status.add_to(&mut page);
         page
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     place,
-    printing::{Arrived, Content, time},
+    printing::{Arrived, Content, line, time},
 };
 use crate::{
     console::{Paint, style},
@@ -10,7 +10,6 @@ use crate::{
     report::Report,
     show,
 };
-use cloudevents_kit::json;
 use serde_json::{Value, json};
 
 /// Returns the object, on one line. It has no member for a part that the protocol lacks. Digits of the event do not change.
@@ -38,7 +37,7 @@ pub(super) fn json(arrived: &Arrived<'_>, content: Content<'_>) -> String {
     let event = match content {
         Content::Event(event, index) => {
             add("index", index.map(Value::from));
-            Some(String::from_utf8_lossy(&json::encode_lossy(event)).into_owned())
+            Some(String::from_utf8_lossy(&line(event)).into_owned())
         }
         Content::Unreadable(error) => {
             let mut message = serde_json::Map::new();

@@ -1,5 +1,6 @@
 //! `ce listen`: receives events.
 
+mod answers;
 mod envelope;
 mod faults;
 mod outage;
@@ -10,7 +11,7 @@ mod template;
 
 use crate::{
     catalog::LenientCatalog,
-    commands::{dropped, idle::is_here, refusals, systems::SystemOptions},
+    commands::{dropped, idle::is_here, outage::tell_end, refusals, systems::SystemOptions},
     connect::{self, Certificates, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
@@ -23,11 +24,12 @@ use crate::{
     rules::RuleOptions,
     selection::Selection,
 };
+use answers::Answers;
 use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message, Receiver,
     adapters::AttributeRules,
-    transport::{By, ConnectionState, Missing, ReceiverOptions, binding::later},
+    transport::{By, ConnectionState, Missing, ReceiverOptions, Side, binding::later},
 };
 use faults::Faults;
 use outage::Outage;
@@ -77,6 +79,7 @@ Examples:
   ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.%'\"
   ce listen http://127.0.0.1:8080/ --catalog shop.xreg.json
   ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
+  ce listen amqp://localhost/orders --reply order.json   answers requests
   ce listen amqp://guest:guest@localhost:5672/orders --peek
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
   ce listen kafka://localhost:9092/orders --idle 5 --envelope | jq .key
@@ -168,7 +171,7 @@ pub(crate) struct Listen {
 impl Listen {
     /// Replaces the name of a connection by its URL, and adds the options of the URL.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
-        self.url = self.address.address(&self.url)?.url;
+        self.url = self.address.address(&self.url, Side::Receive)?.url;
         if let Some(time) = self.since {
             self.url = since::in_url(&self.url, time)?;
         }
@@ -194,6 +197,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
     let (on_refusal, mut refusals) = refusals::channel();
+    // Before a message is taken that cannot be answered.
+    let answers = match command.faults.reply()? {
+        Some(event) => Some(Answers::open(event, &command.url, &command.certificates).await?),
+        None => None,
+    };
     let target = command.faults.target(&command.url, &decoding, Arc::clone(&on_refusal)).await?;
     let (opened, server) = match target {
         Some((opened, server)) => {
@@ -212,7 +220,6 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     };
     let Opened { mut receiver, url, notes } = opened;
     check_filter(command, &receiver)?;
-    let reply = command.faults.reply()?;
     let mut settling = JoinSet::new();
     // Not settled, and so still of the queue.
     let mut held = Vec::new();
@@ -257,8 +264,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                             return Err(network(&error));
                         }
                     }
-                    ConnectionState::Connected { .. } if outage.end() => {
-                        console.announce("connected again", json!({"kind": "connected"}));
+                    ConnectionState::Connected { .. } => {
+                        outage.end().iter().for_each(|since| tell_end("connected again", *since, console));
                     }
                     _ => {}
                 }
@@ -283,9 +290,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         let delivery = match delivery {
             Ok(Some(delivery)) => {
                 failures = 0;
-                if outage.end() {
-                    console.announce("connected again", json!({"kind": "connected"}));
-                }
+                outage.end().iter().for_each(|since| tell_end("connected again", *since, console));
                 delivery
             }
             Ok(None) => break,
@@ -347,7 +352,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                     unwritten = Some(error);
                     break;
                 }
-                answer(reply.as_ref(), &delivery, console).await;
+                if let Some(answers) = &answers {
+                    answers.answer(&delivery, messages, console).await;
+                }
                 Settled::Accepted
             }
             (Err(error), _) => {
@@ -407,6 +414,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     }
     if let Some(server) = server {
         server.close().await;
+    }
+    if let Some(answers) = answers {
+        answers.close().await;
     }
     refusals.tell_rest(console);
     filters.iter().filter_map(Selection::rest).for_each(|report| console.report(&report));
@@ -548,16 +558,6 @@ fn tell_settled(settled: &Result<(), Error>, console: &Console) {
     if let Err(error) = settled {
         let words = "the sender disconnected before the response";
         console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
-    }
-}
-
-/// Sends an answer, if one is given.
-async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
-    if let Some(reply) = reply
-        && let Err(error) = delivery.reply(reply).await
-    {
-        let report = Report::of(&error).from(place::origin(delivery));
-        console.error(Status::Usage, &report.help("--reply is for protocols with replies"));
     }
 }
 

@@ -25,9 +25,9 @@ impl Outage {
         is_news
     }
 
-    /// There is a connection. Returns whether that is news.
-    pub(super) fn end(&mut self) -> bool {
-        self.since.take().is_some()
+    /// There is a connection. Returns when the outage began, if there was one.
+    pub(super) fn end(&mut self) -> Option<Instant> {
+        self.since.take()
     }
 
     /// Whether to give up after this many failures in a row.
@@ -48,7 +48,7 @@ mod tests {
         let mut outage = Outage::new(None);
         assert!(outage.begin() && !outage.begin());
         assert!(!outage.is_too_long(9) && outage.is_too_long(10));
-        assert!(outage.end() && !outage.end());
+        assert!(outage.end().is_some() && outage.end().is_none());
         let mut long = Outage::new(Some(Duration::from_secs(3600)));
         assert!(long.begin() && !long.is_too_long(1000));
         let mut short = Outage::new(Some(Duration::ZERO));

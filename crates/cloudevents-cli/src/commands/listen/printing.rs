@@ -2,7 +2,7 @@
 
 use super::{envelope, template::Template};
 use crate::{emit::Emit, failure::Failure, global::Output, show, yaml};
-use cloudevents_kit::{Error, Event, model::ToTimestamp, transport::Received};
+use cloudevents_kit::{Error, Event, json, model::ToTimestamp, transport::Received};
 use std::time::SystemTime;
 
 /// A message that has arrived.
@@ -92,6 +92,16 @@ impl<'a> Printing<'a> {
     }
 }
 
+/// The event in JSON, on one line. Only line breaks between the tokens of its payload change.
+pub(super) fn line(event: &Event) -> Vec<u8> {
+    let mut writer = json::LineWriter::new(Vec::new());
+    // A vector takes everything.
+    let _ = writer.write(event);
+    let mut line = writer.into_inner();
+    line.pop_if(|byte| *byte == b'\n');
+    line
+}
+
 /// The time in UTC, RFC 3339; none beyond the year 9999.
 pub(super) fn time(at: SystemTime) -> Option<String> {
     at.with_timestamp(|time| time.ok().flatten().map(|time| time.as_str().to_owned()))
@@ -137,5 +147,24 @@ pub(super) mod samples {
 
     pub(crate) fn received(raw: Raw) -> Received {
         Received::new(Ok(Decoded::clean(Message::from(event()))), raw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `cat` of two lines shows them: each line of the output is one event.
+    #[test]
+    fn an_event_is_a_line() {
+        let text = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"data\":{\n  \"a\": \"x\\n  y\",\r\n\t\"b\": 1.10\n}}";
+        let event = json::decode(text).unwrap();
+        let line = String::from_utf8(line(&event)).unwrap();
+        assert!(!line.contains(['\n', '\r']), "{line}");
+        assert!(line.contains(r#""x\n  y""#) && line.contains("1.10"), "{line}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&line).unwrap(),
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        );
     }
 }

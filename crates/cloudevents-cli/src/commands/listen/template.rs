@@ -2,10 +2,9 @@
 
 use super::{
     place,
-    printing::{Arrived, Content, time},
+    printing::{Arrived, Content, line, time},
 };
 use crate::{plain::plain, report::Report};
-use cloudevents_kit::json;
 use std::{borrow::Cow, iter::Peekable, str::Chars, time::SystemTime};
 
 /// A text with placeholders.
@@ -134,7 +133,7 @@ impl Field {
             Self::Id => attribute("id", content).unwrap_or_default(),
             Self::Data => attribute("data", content).unwrap_or_default(),
             Self::Event => match content {
-                Content::Event(event, _) => json::encode_lossy(event).into(),
+                Content::Event(event, _) => line(event).into(),
                 Content::Unreadable(_) => Cow::default(),
             },
             Self::Arrival => shown(time(arrived.at)),

@@ -26,7 +26,7 @@ use clap::{Args, ValueEnum};
 use cloudevents_kit::{
     Event, Format, Formats, Peer,
     adapters::AttributeRules,
-    transport::{Bounds, LossPolicy},
+    transport::{Bounds, LossPolicy, Side},
 };
 use line::{Attempts, Line, Retries, message};
 use pace::{Pace, rate};
@@ -173,7 +173,7 @@ fn parallel(text: &str) -> Result<usize, String> {
 impl Send {
     /// Replaces the name of a connection by its URL, and adds the options of the URL and the headers.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
-        let address = self.address.address(&self.url)?;
+        let address = self.address.address(&self.url, Side::Send)?;
         self.url = address.url;
         self.header.splice(0..0, address.headers);
         Ok(())

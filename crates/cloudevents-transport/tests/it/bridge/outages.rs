@@ -4,12 +4,12 @@ use super::{
     ends::{Does, End, SECOND, bridge, for_now, refused, refusing, send},
     table::count,
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Timestamp};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Bridge, Connectivity, Receiver, binding::queue::QueueOptions, bridge::BridgePolicy, fake::FakeQueue,
 };
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -26,6 +26,18 @@ fn seconds(log: &Logged, begins: &str, field: &str) -> Vec<f64> {
         number.parse().unwrap()
     };
     lines.map(|line| of(&line.text)).collect()
+}
+
+/// The seconds from the begin to the end, by the clock, of the line that begins like this.
+fn lasted(log: &Logged, begins: &str) -> f64 {
+    let lines = log.lines(Level::WARN);
+    let line = lines.iter().find(|line| line.text.starts_with(begins)).unwrap();
+    let at = |field: &str| {
+        let (_, value) =
+            line.text.split_once(&format!(" {field}=")).unwrap_or_else(|| panic!("{}", line.text));
+        SystemTime::try_from(Timestamp::parse(value.split(' ').next().unwrap()).unwrap()).unwrap()
+    };
+    at("ended").duration_since(at("began")).unwrap().as_secs_f64()
 }
 
 /// It is this time, and at most so much more.
@@ -109,6 +121,10 @@ async fn an_outage_counts_from_the_loss_of_the_connection() {
         bridge.run().until(watch).await.unwrap();
         is(seconds(&log, "the stall is over", "after")[0], 75, 5);
         is(seconds(&log, "connected again", "after")[0], 75, 0);
+        for line in ["the stall is over", "connected again"] {
+            let lasted = lasted(&log, line);
+            assert!((74.9..81.0).contains(&lasted), "{line}: {lasted}");
+        }
         assert_eq!((count(&log, "connected again"), count(&log, OVER)), (1, 0), "{}", log.text());
     }
 }
