@@ -36,6 +36,7 @@ mod memory;
 mod options;
 mod pending;
 mod provider;
+mod recognition;
 mod respond;
 mod stripe;
 mod token;
