@@ -51,13 +51,14 @@ const OF_CONNECTION: [&str; 20] = [
 ];
 
 /// Headers that make some services take another method, another path, another user or another proxy than those of the request.
-const OF_ROUTING: [&str; 13] = [
+const OF_ROUTING: [&str; 14] = [
     "proxy",
     "remote-user",
     "x-accel-mapping",
     "x-envoy-original-path",
     "x-http-method",
     "x-http-method-override",
+    "x-method",
     "x-method-override",
     "x-original-host",
     "x-original-method",
@@ -68,7 +69,7 @@ const OF_ROUTING: [&str; 13] = [
 ];
 
 /// Headers about the client, besides `X-Forwarded-...` and `X-SSL-Client-...`: of a stranger, they would be a claim.
-const OF_PROXIES: [&str; 17] = [
+const OF_PROXIES: [&str; 25] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "client-ip",
@@ -76,16 +77,24 @@ const OF_PROXIES: [&str; 17] = [
     "fly-client-ip",
     "forwarded",
     "forwarded-for",
+    "front-end-https",
     "true-client-ip",
+    "x-azure-clientip",
     "x-client-ip",
     "x-cluster-client-ip",
     "x-envoy-external-address",
     "x-forwarded",
+    "x-host",
     "x-original-for",
     "x-original-forwarded-for",
+    "x-original-proto",
+    "x-originating-ip",
+    "x-proxyuser-ip",
     "x-real-ip",
     "x-remote-addr",
     "x-remote-ip",
+    "x-scheme",
+    "x-url-scheme",
 ];
 
 /// The checks of each delivery, by the options.
@@ -388,6 +397,15 @@ mod tests {
         let passed = passed_on(&delivery.headers, true);
         let names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"]);
+    }
+
+    #[test]
+    fn the_page_names_each_header_that_stays_behind() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks-with-ce.md");
+        let page = std::fs::read_to_string(page).unwrap().to_ascii_lowercase();
+        for name in OF_PROXIES.iter().chain(&OF_ROUTING) {
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
     }
 
     #[test]

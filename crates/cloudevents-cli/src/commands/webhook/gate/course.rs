@@ -64,12 +64,12 @@ impl Course {
     }
 
     /// The provider, the id if there is one, and the peer.
-    pub(super) fn from(&self) -> &From {
+    pub(super) fn who(&self) -> &From {
         &self.0.from
     }
 
     /// The same for a delivery that is read. Its event may have the id that no header has.
-    pub(super) fn from_of(&self, delivery: &Delivery) -> From {
+    pub(super) fn who_of(&self, delivery: &Delivery) -> From {
         let mut from = self.0.from.clone();
         if from.id.is_none() {
             let events = delivery.events();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn text(headers: &[(&'static str, &str)], behind_proxy: bool) -> String {
-        course(headers, behind_proxy).from().to_string()
+        course(headers, behind_proxy).who().to_string()
     }
 
     #[test]

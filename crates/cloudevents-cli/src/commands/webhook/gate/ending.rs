@@ -37,7 +37,7 @@ impl Handing {
         course.is_taken();
         self.counts.ended(Outcome::Busy);
         let words = "the service has as many deliveries as it may: the sender of another one gets 503";
-        let from = course.from_of(delivery);
+        let from = course.who_of(delivery);
         from.on(Report::warning(format!("{words} ({from})")))
     }
 
@@ -49,7 +49,7 @@ impl Handing {
         }
         let course = course(&delivery);
         course.is_taken();
-        let from = course.from_of(&delivery);
+        let from = course.who_of(&delivery);
         let received = delivery.received();
         let body = received.body().unwrap_or_default();
         let Some(parts) = received.native::<Parts>() else {

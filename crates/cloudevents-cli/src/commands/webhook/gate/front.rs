@@ -100,8 +100,8 @@ impl Front {
             // Others are the validation of a subscription.
             self.counts.ended(Outcome::Repeated);
             if self.is_informed && self.has_room() {
-                let words = format!("a delivery came again, and was accepted before ({})", course.from());
-                self.console.announce(&words, course.from().members());
+                let words = format!("a delivery came again, and was accepted before ({})", course.who());
+                self.console.announce(&words, course.who().members());
             }
         }
         response
