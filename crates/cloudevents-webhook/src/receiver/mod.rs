@@ -38,6 +38,7 @@ mod pending;
 mod provider;
 mod recognition;
 mod respond;
+mod ruling;
 mod stripe;
 mod token;
 #[cfg(feature = "tower05")]

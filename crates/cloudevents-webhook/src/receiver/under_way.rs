@@ -3,8 +3,9 @@
 use super::{
     Begun, DeliveryClaim,
     idempotency::Store,
-    recognition::{Recognition, Ruling},
+    recognition::Recognition,
     respond::busy,
+    ruling::{Ruling, ruling},
 };
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
@@ -38,7 +39,7 @@ impl UnderWay {
                 tracing::warn!(%error, "the idempotency store failed");
                 busy("the delivery cannot be checked for duplicates", after)
             };
-            match recognition.ruling(&*store).await.map_err(unknown)? {
+            match ruling(&recognition, &*store).await.map_err(unknown)? {
                 Ruling::Holds => {}
                 Ruling::Another => {
                     // Never 2xx: it may be a genuine one whose sender signs in another way now.
