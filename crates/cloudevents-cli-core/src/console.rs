@@ -198,12 +198,8 @@ impl Console {
     pub fn announce(&self, text: &str, members: serde_json::Value) {
         if self.errors == ErrorFormat::Text {
             self.say(text);
-        } else if !self.quiet {
-            let mut line = note(text);
-            if let (Some(line), serde_json::Value::Object(members)) = (line.as_object_mut(), members) {
-                line.extend(members);
-            }
-            put(self.aside.get(), format!("{line}\n"));
+        } else {
+            self.notes().announce(text, members);
         }
     }
 }
@@ -249,6 +245,19 @@ impl Notes {
             }
         };
         self.put(line);
+    }
+
+    /// Writes a line of text, or an object with `severity` `note` and these members.
+    pub fn announce(&self, text: &str, members: serde_json::Value) {
+        if self.errors == ErrorFormat::Text {
+            self.say(text);
+        } else if !self.quiet {
+            let mut line = note(text);
+            if let (Some(line), serde_json::Value::Object(members)) = (line.as_object_mut(), members) {
+                line.extend(members);
+            }
+            self.put(format!("{line}\n"));
+        }
     }
 
     /// Writes a text as it is, even with `--quiet`.

@@ -39,6 +39,8 @@ pub struct Report {
     clauses: Vec<String>,
     help: Option<String>,
     explained: bool,
+    /// Members of the JSON form alone.
+    members: Vec<(&'static str, String)>,
 }
 
 impl Report {
@@ -57,6 +59,7 @@ impl Report {
             clauses: Vec::new(),
             help: None,
             explained: false,
+            members: Vec::new(),
         }
     }
 
@@ -159,6 +162,12 @@ impl Report {
         for text in [&mut self.message, &mut self.detail].into_iter().chain(&mut self.attribute) {
             *text = shortened(text, BOUND);
         }
+        self
+    }
+
+    /// Adds a member to the JSON form, for a part that the message or the detail names. The text stays as it is.
+    pub fn member(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.members.push((name, value.into()));
         self
     }
 
@@ -330,6 +339,9 @@ impl Report {
             .collect();
         put("clauses", Some(clauses.into()).filter(|_| !self.clauses.is_empty()));
         put("help", self.help.as_deref().map(Value::from));
+        for (name, value) in &self.members {
+            put(name, Some(value.as_str().into()));
+        }
         Value::Object(members)
     }
 

@@ -61,4 +61,4 @@ pub use server::{
     Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
 };
 #[cfg(feature = "server")]
-pub use server::{HttpReceiver, RequestBody, receiver, serve};
+pub use server::{HttpReceiver, RequestBody, Unread, receiver, serve};

@@ -103,6 +103,13 @@ pub fn authorize<T>(request: &mut Request<T>, token: &str) -> Result<(), Error> 
     Ok(())
 }
 
+/// Whether a request has a token in its query.
+#[cfg(feature = "receiver")]
+pub(crate) fn has_parameter(request: &Parts) -> bool {
+    let query = request.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == PARAMETER)
+}
+
 /// Removes the token from a request that was checked, so that no handler sees or logs it.
 #[cfg(feature = "receiver")]
 pub(crate) fn without_token(request: &mut Parts) {

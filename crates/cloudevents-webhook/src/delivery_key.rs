@@ -6,9 +6,9 @@ use std::fmt;
 
 /// The identity of a delivery over its retries: a digest of 32 bytes.
 ///
-/// A receiver makes it of the signed id of the delivery. Without a signed id, it makes it of the source and id of the event. It makes it of
-/// the body for batches, and for events whose id is the digest of the body. A sender makes the id of a delivery of it, from the source and
-/// id of the event.
+/// A receiver makes it of the signed id of the delivery. Without a signed id, it makes it of the source and id of the event, or of the
+/// body: for batches, for signed documents, and for events whose id is the digest of the body. A sender makes the id of a delivery of it,
+/// from the source and id of the event.
 ///
 /// ```
 /// use cloudevents_webhook::DeliveryKey;
@@ -37,6 +37,12 @@ impl DeliveryKey {
     /// Of a body.
     pub fn of_body(body: &[u8]) -> Self {
         Self::of(b"body", &[body])
+    }
+
+    /// Of the rule by which a body is recognised.
+    #[cfg(feature = "receiver")]
+    pub(crate) fn of_ruled(rule: &[u8], body: &[u8]) -> Self {
+        Self::of(b"rule", &[rule, body])
     }
 
     /// The bytes.

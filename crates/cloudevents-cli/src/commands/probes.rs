@@ -7,8 +7,20 @@ use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONNECTION, CONTENT_TYPE},
 };
-use std::{future::pending, net::SocketAddr, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use std::{
+    future::pending,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
 /// The state that is served.
 pub(super) trait Shown: Clone + Send + Sync + 'static {
@@ -26,6 +38,9 @@ pub(super) trait Shown: Clone + Send + Sync + 'static {
 
 /// The most connections at once. A client that has not sent a request gives way to others.
 const CONNECTIONS: usize = 16;
+
+/// The most requests of `/ready` that look at the same time. `/live` and `/metrics` have the other connections.
+const LOOKS: usize = CONNECTIONS / 2;
 
 /// How long a client may take for a request, and to read the response.
 const TIME: Duration = Duration::from_secs(5);
@@ -103,21 +118,38 @@ async fn serve<S: Shown>(address: SocketAddr, status: S) -> Result<Serving<S>, F
     options.connections = CONNECTIONS;
     (options.header_deadline, options.response_deadline) = (TIME, TIME);
     let (status, shown) = watch::channel(status);
+    let looks = Arc::new(Looks { free: Semaphore::new(LOOKS), last: AtomicBool::new(false) });
     let task = tokio::spawn(async move {
         let respond = move |request: Request<_>, _| {
-            let status = shown.borrow().clone();
-            async move { respond(request.method(), request.uri().path(), &status).await }
+            let (status, looks) = (shown.borrow().clone(), Arc::clone(&looks));
+            async move { respond(request.method(), request.uri().path(), &status, &looks).await }
         };
         kit::http::serve(listener, &options, pending(), respond).await;
     });
     Ok(Serving { address, url, status, task })
 }
 
-async fn respond(method: &Method, path: &str, status: &impl Shown) -> Response<Bytes> {
+/// Looks at the state, and the result of the last one.
+struct Looks {
+    free: Semaphore,
+    last: AtomicBool,
+}
+
+impl Looks {
+    /// Whether the command does its work: by a look, or by the last one while many are under way.
+    async fn is_ready(&self, status: &impl Shown) -> bool {
+        let Ok(_place) = self.free.try_acquire() else { return self.last.load(Ordering::Relaxed) };
+        let is_ready = status.is_ready().await;
+        self.last.store(is_ready, Ordering::Relaxed);
+        is_ready
+    }
+}
+
+async fn respond(method: &Method, path: &str, status: &impl Shown, looks: &Looks) -> Response<Bytes> {
     const TEXT: &str = "text/plain; charset=utf-8";
     let (code, kind, body) = match (method, path) {
         (&Method::GET, "/live") => (StatusCode::OK, TEXT, "live\n".into()),
-        (&Method::GET, "/ready") if status.is_ready().await => (StatusCode::OK, TEXT, "ready\n".into()),
+        (&Method::GET, "/ready") if looks.is_ready(status).await => (StatusCode::OK, TEXT, "ready\n".into()),
         (&Method::GET, "/ready") => {
             let why = status.reason().map_or_else(String::new, |why| format!(": {why}"));
             (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready{why}\n"))

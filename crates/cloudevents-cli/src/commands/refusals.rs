@@ -7,6 +7,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, transport::OnRefusal};
+use serde_json::{Value, json};
 use std::{
     error::Error as _,
     fmt,
@@ -14,8 +15,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 /// The most refusals that wait to be reported. Of others, only the number is reported.
 const REFUSALS: usize = 64;
@@ -23,24 +28,86 @@ const REFUSALS: usize = 64;
 /// The longest reason, in characters.
 const LONGEST: usize = 200;
 
-/// The sender of a refused request, in few words, as the source of the error. A long reason does not displace it.
-#[derive(Debug)]
-pub(super) struct From(pub(super) String);
+/// Refusals of a gate that have a line in a second. Anyone can send more of them, and a log that is full stops the machine.
+const A_SECOND: u32 = 10;
 
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The sender of a request. It is the source of the error of a refused request, so that a long reason does not displace it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct From {
+    /// The name of the provider or the scheme.
+    pub(super) sender: String,
+    /// A claim, unless it is signed.
+    pub(super) id: Option<String>,
+    pub(super) peer: String,
+}
+
+impl From {
+    /// Adds the parts to the JSON form of a report.
+    pub(super) fn on(&self, report: Report) -> Report {
+        let report = report.member("peer", &*self.peer);
+        match &self.id {
+            Some(id) => report.member("id", id),
+            None => report,
+        }
+    }
+
+    /// The members of a note.
+    pub(super) fn members(&self) -> Value {
+        match &self.id {
+            Some(id) => json!({"peer": self.peer, "id": id}),
+            None => json!({"peer": self.peer}),
+        }
+    }
+}
+
+/// `github, id "72d3162e", from 192.0.2.1:4711`. In quotation marks, no id passes for another part.
 impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let Self { sender, id, peer } = self;
+        match id {
+            Some(id) => write!(f, "{sender}, id {id:?}, from {peer}"),
+            None => write!(f, "{sender}, from {peer}"),
+        }
     }
 }
 
 impl std::error::Error for From {}
 
+/// Lines of a second.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lines {
+    since: Instant,
+    written: u32,
+}
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self { since: Instant::now(), written: 0 }
+    }
+
+    /// Whether another second has begun.
+    fn are_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= SECOND
+    }
+
+    /// Whether this second has room for another line.
+    pub(super) fn have_room(&mut self, now: Instant) -> bool {
+        if self.are_over(now) {
+            *self = Self { since: now, written: 0 };
+        }
+        self.written = self.written.saturating_add(1);
+        self.written <= A_SECOND
+    }
+}
+
 /// Refusals that wait to be reported.
 pub(super) struct Refusals {
     waiting: mpsc::Receiver<Error>,
     left_out: Arc<LeftOut>,
-    /// Whether the mistakes of clients leave the exit status as it is.
-    are_warnings: bool,
+    /// The lines of this second, where the mistakes of clients leave the exit status as it is.
+    lines: Option<Lines>,
 }
 
 /// How many found no place.
@@ -61,7 +128,7 @@ pub(super) fn channel() -> (OnRefusal, Refusals) {
             number.fetch_add(1, Ordering::Relaxed);
         }
     };
-    (Arc::new(see), Refusals { waiting, left_out, are_warnings: false })
+    (Arc::new(see), Refusals { waiting, left_out, lines: None })
 }
 
 /// Waits for the next message of a receiver. Reports refusals meanwhile: a flood of them leaves every message its turn.
@@ -71,18 +138,21 @@ pub(super) async fn next(
     console: &Console,
 ) -> Result<Option<Delivery>, Error> {
     loop {
+        let due = refusals.due();
         // Not biased: either may come without end.
         tokio::select! {
             Some(error) = refusals.waiting.recv() => refusals.tell(&error, console),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => refusals.tell_left_out(console),
             next = receiver.next() => return next,
         }
     }
 }
 
 impl Refusals {
-    /// Reports all refusals as warnings: what a client sends is no failure of a server that others depend on.
+    /// Reports all refusals as warnings: what a client sends is no failure of a server that others depend on. Ten of a second have lines,
+    /// and one line has the number of the others.
     pub(super) fn with_warnings(self) -> Self {
-        Self { are_warnings: true, ..self }
+        Self { lines: Some(Lines::new()), ..self }
     }
 
     /// Waits for the next refusal.
@@ -110,8 +180,20 @@ impl Refusals {
         self.tell_left_out(console);
     }
 
-    fn tell(&self, error: &Error, console: &Console) {
-        if is_failure(error) && !self.are_warnings {
+    fn tell(&mut self, error: &Error, console: &Console) {
+        let now = Instant::now();
+        if self.lines.as_ref().is_some_and(|lines| lines.are_over(now)) {
+            self.tell_left_out(console);
+        }
+        if let Some(lines) = &mut self.lines {
+            if lines.have_room(now) {
+                console.report(&warning(error));
+            } else {
+                self.left_out.others.fetch_add(1, Ordering::Relaxed);
+            }
+            return;
+        }
+        if is_failure(error) {
             console.error(Status::No, &described(Report::new("a request was refused"), error));
         } else {
             console.report(&warning(error));
@@ -119,10 +201,18 @@ impl Refusals {
         self.tell_left_out(console);
     }
 
+    /// When the number of those without lines is due, if there are some.
+    fn due(&self) -> Option<Instant> {
+        let LeftOut { failures, others } = &*self.left_out;
+        let is_none = [failures, others].iter().all(|number| number.load(Ordering::Relaxed) == 0);
+        let lines = self.lines.as_ref().filter(|_| !is_none)?;
+        lines.since.checked_add(SECOND)
+    }
+
     fn tell_left_out(&self, console: &Console) {
         let take = |number: &AtomicUsize| number.swap(0, Ordering::Relaxed);
         let (failures, others) = (take(&self.left_out.failures), take(&self.left_out.others));
-        let (failures, others) = match self.are_warnings {
+        let (failures, others) = match self.lines.is_some() {
             true => (0, failures.saturating_add(others)),
             false => (failures, others),
         };
@@ -159,10 +249,10 @@ fn described(report: Report, error: &Error) -> Report {
     };
     // A path may be long.
     let why = shortened(&why, LONGEST);
-    report.detail(match error.source().and_then(|source| source.downcast_ref::<From>()) {
-        Some(from) => format!("{why} ({from})"),
-        None => why,
-    })
+    match error.source().and_then(|source| source.downcast_ref::<From>()) {
+        Some(from) => from.on(report).detail(format!("{why} ({from})")),
+        None => report.detail(why),
+    }
 }
 
 #[cfg(test)]
@@ -178,8 +268,28 @@ mod tests {
         let line = console(&format!("404 Not Found of POST /{path}"));
         assert!(line.ends_with("xxx…") && line.chars().count() < 250, "{line}");
         assert!(console(&path[..200]).ends_with(&path[..200]));
-        let error = Error::new(ErrorKind::Refused).with_detail(path).with_source(From("github".to_owned()));
-        assert!(warning(&error).one_line().ends_with("xxx… (github)"));
+        let from = From { sender: "github".to_owned(), id: None, peer: "192.0.2.1:1".to_owned() };
+        let error = Error::new(ErrorKind::Refused).with_detail(path).with_source(from);
+        assert!(warning(&error).one_line().ends_with("xxx… (github, from 192.0.2.1:1)"));
+    }
+
+    #[test]
+    fn an_id_passes_for_no_other_part() {
+        let id = Some("7, from 203.0.113.7:443) [refused]".to_owned());
+        let from = From { sender: "github".to_owned(), id, peer: "192.0.2.1:1".to_owned() };
+        assert_eq!(from.to_string(), r#"github, id "7, from 203.0.113.7:443) [refused]", from 192.0.2.1:1"#);
+        let from = From { id: Some("7\", from \"".to_owned()), ..from };
+        assert_eq!(from.to_string(), r#"github, id "7\", from \"", from 192.0.2.1:1"#);
+    }
+
+    #[test]
+    fn a_second_has_ten_lines() {
+        let mut lines = Lines::new();
+        let now = lines.since;
+        let rooms = |lines: &mut Lines, now| (0..100).filter(|_| lines.have_room(now)).count();
+        assert_eq!(rooms(&mut lines, now), 10);
+        assert_eq!(rooms(&mut lines, now + SECOND - Duration::from_millis(1)), 0);
+        assert_eq!(rooms(&mut lines, now + SECOND), 10);
     }
 
     /// Whatever comes before it.

@@ -81,9 +81,11 @@ mod large;
 mod letters;
 #[cfg(all(feature = "kafka", feature = "mqtt", feature = "rabbitmq"))]
 mod logs;
+#[cfg(feature = "kafka")]
 mod look;
 #[cfg(feature = "mqtt")]
 mod monitoring;
+#[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "tls")]
 mod mtls;
@@ -164,6 +166,8 @@ mod urls;
 mod waiting;
 mod webhook;
 mod webhook_gate;
+#[cfg(unix)]
+mod webhook_hostile;
 #[cfg(unix)]
 mod webhook_operating;
 mod webhook_schemes;

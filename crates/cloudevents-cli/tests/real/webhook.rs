@@ -395,8 +395,8 @@ fn deliveries_of_providers_are_printed_as_events() {
     {
         let (mut parts, ()) = http::Request::post("/hook").body(()).unwrap().into_parts();
         let signer: &dyn Sign = match provider {
-            "github" => &GitHub::new("new").unwrap(),
-            _ => &Stripe::new("new").unwrap(),
+            "github" => &GitHub::new("new-secret").unwrap(),
+            _ => &Stripe::new("new-secret").unwrap(),
         };
         signer.sign(&mut parts, body.as_bytes(), "1", std::time::SystemTime::now()).unwrap();
         let mut headers = vec![("content-type", "application/json"), ("x-github-event", "issues")];
@@ -404,7 +404,7 @@ fn deliveries_of_providers_are_printed_as_events() {
         let mut child =
             command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--provider", provider, "-n", "1"])
                 .args(["--secret-env", "HOOK_SECRET", "--output", "json"])
-                .env("HOOK_SECRET", "old\nnew")
+                .env("HOOK_SECRET", "old-secret\nnew-secret")
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -432,7 +432,7 @@ fn deliveries_of_providers_are_printed_as_events() {
         "--secret-env",
         "HOOK_SECRET",
     ])
-    .env("HOOK_SECRET", "secret")
+    .env("HOOK_SECRET", "a secret")
     .output()
     .unwrap();
     assert_eq!(refused.status.code(), Some(2));

@@ -80,6 +80,7 @@ impl Service {
     /// Responds once it has so many requests.
     pub(crate) fn responds_to_all(&self, number: usize) {
         self.state.0.lock().unwrap().least = number;
+        self.state.1.notify_all();
     }
 
     /// Responds no more.
@@ -202,8 +203,11 @@ pub(crate) const WITH_SECRET: &[&str] = &["--secret-env", "HOOK_SECRET"];
 fn a_delivery_of_github_arrives_byte_for_byte_with_who_sent_it() {
     let service = Service::start();
     service.replies("200 OK\r\ncontent-type: text/x-reply", "taken");
-    let gate =
-        in_front_of(&service.url(), "old\nnew", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
+    let gate = in_front_of(
+        &service.url(),
+        "old-secret\nnew-secret",
+        &["--provider", "github", "--secret-env", "HOOK_SECRET"],
+    );
     // Spaces, escapes and a last line end are not those of a serializer.
     let body = b"{ \"action\":\"opened\",\n\t\"issue\": {\"number\": 7.0, \"title\":\"\\u00fcber\"} }\r\n";
     let given = [
@@ -215,7 +219,7 @@ fn a_delivery_of_github_arrives_byte_for_byte_with_who_sent_it() {
         ("Connection", "X-Tenant"),
         ("X-Tenant", "blue"),
     ];
-    let genuine = signed(&GitHub::new("new").unwrap(), "1", &given, body);
+    let genuine = signed(&GitHub::new("new-secret").unwrap(), "1", &given, body);
     let forged = signed(&GitHub::new("other").unwrap(), "1", &given, body);
     assert_eq!(post(&gate.url, &forged, body).status, 403);
     assert_eq!(post(&gate.url, &headers(&given), body).status, 403);
@@ -388,11 +392,12 @@ fn what_the_service_accepted_is_handed_on_once() {
             [("content-type", "application/json"), ("x-github-event", "push"), ("x-github-delivery", id)];
         signed(signer, "1", &given, body)
     };
-    let (github, stripe) = (GitHub::new("secret").unwrap(), Stripe::new("secret").unwrap());
+    let (github, stripe) = (GitHub::new("a-secret").unwrap(), Stripe::new("a-secret").unwrap());
     let providers: [(&str, &dyn Sign); 2] = [("github", &github), ("stripe", &stripe)];
     for (provider, signer) in providers {
         let before = service.seen().len();
-        let gate = in_front_of(&service.url(), "secret", &[&["--provider", provider], WITH_SECRET].concat());
+        let gate =
+            in_front_of(&service.url(), "a-secret", &[&["--provider", provider], WITH_SECRET].concat());
         let bodies = [&br#"{"id":"evt_1","type":"t"}"#[..], br#"{"id":"evt_2","type":"t"}"#];
         for (body, id) in [(bodies[0], "1"), (bodies[0], "1"), (bodies[0], "other"), (bodies[1], "2")] {
             assert_eq!(post(&gate.url, &delivery(signer, id, body), body).status, 204, "{provider}");
@@ -450,9 +455,12 @@ fn a_body_that_is_too_large_is_refused() {
 #[test]
 fn slack_and_svix() {
     let service = Service::start();
-    let gate =
-        in_front_of(&service.url(), "other\nslack\n", &[&["--provider", "slack"], WITH_SECRET].concat());
-    let slack = HmacSignature::slack("slack").unwrap();
+    let gate = in_front_of(
+        &service.url(),
+        "other-secret\nslack-secret\n",
+        &[&["--provider", "slack"], WITH_SECRET].concat(),
+    );
+    let slack = HmacSignature::slack("slack-secret").unwrap();
     let json = ("content-type", "application/json");
     // Slack registers a URL once its challenge comes back.
     service.replies(
@@ -495,8 +503,8 @@ fn deliveries_of_slack_and_svix_are_printed_as_events() {
     let signers: [Signed<'_>; 2] = [
         (
             "slack",
-            "slack",
-            Box::new(HmacSignature::slack("slack").unwrap()),
+            "slack-secret",
+            Box::new(HmacSignature::slack("slack-secret").unwrap()),
             slack,
             ["Ev1", "https://slack.com/T1", "com.slack.app_mention"],
         ),
@@ -578,11 +586,12 @@ fn white_space_is_no_secret_and_no_token() {
 #[test]
 fn a_genuine_delivery_that_makes_no_event_is_handed_on() {
     let service = Service::start();
-    let gate = in_front_of(&service.url(), "key", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
+    let gate =
+        in_front_of(&service.url(), "hook-key", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
     let body = "{\"ref\":\"refs/heads/x\u{fdd0}\",\"repository\":{\"html_url\":\"https://github.com/a/b\"}}";
     let given =
         [("Content-Type", "application/json"), ("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "1")];
-    let genuine = signed(&GitHub::new("key").unwrap(), "1", &given, body.as_bytes());
+    let genuine = signed(&GitHub::new("hook-key").unwrap(), "1", &given, body.as_bytes());
     for _ in 0..2 {
         assert_eq!(post(&gate.url, &genuine, body.as_bytes()).status, 204);
     }

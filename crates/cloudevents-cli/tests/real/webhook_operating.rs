@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-fn hang_up(gate: &Served) {
+pub(crate) fn hang_up(gate: &Served) {
     let id = gate.child.id().to_string();
     assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
 }
@@ -28,7 +28,7 @@ fn of_github(secret: &str, id: &str, body: &[u8]) -> Vec<(String, String)> {
 }
 
 /// Waits until these words are reported so many times.
-fn until_times(reports: &PathBuf, words: &str, times: usize) -> String {
+pub(crate) fn until_times(reports: &PathBuf, words: &str, times: usize) -> String {
     let begin = Instant::now();
     loop {
         let reported = fs::read_to_string(reports).unwrap();
@@ -44,7 +44,7 @@ fn until_times(reports: &PathBuf, words: &str, times: usize) -> String {
 #[test]
 fn secrets_and_tokens_are_read_again_without_a_gap() {
     let service = Service::start();
-    let (secret, token) = (file("secret", "old\n"), file("token", "first\n"));
+    let (secret, token) = (file("secret", "old-secret\n"), file("token", "first\n"));
     let [at_secret, at_token] = [&secret, &token].map(|path| format!("@{}", path.display()));
     let arguments = ["--provider", "github", "--secret", &at_secret, "--token", &at_token];
     let (gate, reports) = reporting(&service, "", &arguments);
@@ -53,36 +53,36 @@ fn secrets_and_tokens_are_read_again_without_a_gap() {
         delivery.push(("authorization".to_owned(), format!("Bearer {token}")));
         post(&gate.url, &delivery, body.as_bytes()).status
     };
-    assert_eq!(deliver("old", "first", "[1]"), 204);
-    assert_eq!(deliver("new", "first", "[2]"), 403);
-    assert_eq!(deliver("old", "second", "[2]"), 401);
+    assert_eq!(deliver("old-secret", "first", "[1]"), 204);
+    assert_eq!(deliver("new-secret", "first", "[2]"), 403);
+    assert_eq!(deliver("old-secret", "second", "[2]"), 401);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let steady = scope.spawn(|| {
             let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {
                 number += 1;
-                assert_eq!(deliver("old", "first", &format!("{{\"n\":{number}}}")), 204);
+                assert_eq!(deliver("old-secret", "first", &format!("{{\"n\":{number}}}")), 204);
             }
             number
         });
-        fs::write(&secret, "old\nnew\n").unwrap();
+        fs::write(&secret, "old-secret\nnew-secret\n").unwrap();
         hang_up(&gate);
         until(&reports, "the secrets were read again");
-        assert_eq!(deliver("new", "first", "[2]"), 204);
-        assert_eq!(deliver("old", "first", "[3]"), 204);
+        assert_eq!(deliver("new-secret", "first", "[2]"), 204);
+        assert_eq!(deliver("old-secret", "first", "[3]"), 204);
         is_over.store(true, Ordering::Relaxed);
         assert!(steady.join().unwrap() > 0);
     });
     assert_eq!(service.seen().last().unwrap().all("webhook-verified").len(), 1);
     // The old ones are no longer valid.
-    fs::write(&secret, "new\n").unwrap();
+    fs::write(&secret, "new-secret\n").unwrap();
     fs::write(&token, "second\n").unwrap();
     hang_up(&gate);
     until_times(&reports, "the secrets were read again", 2);
-    assert_eq!(deliver("old", "second", "[4]"), 403);
-    assert_eq!(deliver("new", "first", "[4]"), 401);
-    assert_eq!(deliver("new", "second", "[4]"), 204);
+    assert_eq!(deliver("old-secret", "second", "[4]"), 403);
+    assert_eq!(deliver("new-secret", "first", "[4]"), 401);
+    assert_eq!(deliver("new-secret", "second", "[4]"), 204);
 }
 
 #[test]
@@ -150,11 +150,12 @@ fn without_a_file_sighup_ends_the_program() {
 #[test]
 fn a_refusal_is_logged_with_its_sender_and_reason_and_the_status_that_the_sender_gets() {
     let service = Service::start();
-    let (gate, reports) = reporting(&service, "key", &["--provider", "github", "--secret", "HOOK_SECRET"]);
+    let (gate, reports) =
+        reporting(&service, "hook-key", &["--provider", "github", "--secret", "HOOK_SECRET"]);
     let wrong = of_github("other", "72d3162e-cc78-11e3-81ab-4c9367dc0958", b"{}");
     assert_eq!(post(&gate.url, &wrong, b"{}").status, 403);
     let words = "warning: a request was refused: 403 Forbidden: the signature fits none of the keys \
-                 (github, id 72d3162e-cc78-11e3-81ab-4c9367dc0958, from 127.0.0.1:";
+                 (github, id \"72d3162e-cc78-11e3-81ab-4c9367dc0958\", from 127.0.0.1:";
     until(&reports, words);
     let unsigned = headers(&[("content-type", "application/json"), ("x-forwarded-for", "192.0.2.9")]);
     assert_eq!(post(&gate.url, &unsigned, b"{}").status, 403);
@@ -167,7 +168,7 @@ fn a_refusal_is_logged_with_its_sender_and_reason_and_the_status_that_the_sender
         late.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     let late = [&late[..], &[("content-type", "application/json")]].concat();
     assert_eq!(post(&gate.url, &headers(&late), b"{}").status, 403);
-    until(&reports, "too far apart (standard-webhooks, id msg_1, from 127.0.0.1:");
+    until(&reports, "too far apart (standard-webhooks, id \"msg_1\", from 127.0.0.1:");
     let mut dotted = standard("msg_1", b"{}");
     dotted.iter_mut().filter(|(name, _)| name == "webhook-id").for_each(|(_, id)| *id = "msg.1".to_owned());
     assert_eq!(post(&gate.url, &dotted, b"{}").status, 403);
@@ -188,7 +189,7 @@ fn a_refusal_is_logged_with_its_sender_and_reason_and_the_status_that_the_sender
     assert_eq!(post(&gate.url, &headers(&structured), event).status, 400);
     until(
         &reports,
-        "the service responded 404 Not Found: the sender gets 400 (event-grid, id e1, from 127.0.0.1:",
+        "the service responded 404 Not Found: the sender gets 400 (event-grid, id \"e1\", from 127.0.0.1:",
     );
     assert!(service.seen().len() == 1);
 }
@@ -200,14 +201,14 @@ fn a_failure_of_the_service_is_logged_as_one() {
     service.responds("500 Internal Server Error");
     assert_eq!(post(&gate.url, &standard("msg_1", b"{}"), b"{}").status, 503);
     let words = "warning: the service responded 500 Internal Server Error: the sender gets 503 \
-                 (standard-webhooks, id msg_1, from 127.0.0.1:";
+                 (standard-webhooks, id \"msg_1\", from 127.0.0.1:";
     let reported = until(&reports, words);
     assert!(!reported.contains("not handed on") && !reported.contains("accepted"), "{reported}");
     service.responds("413 Payload Too Large");
     assert_eq!(post(&gate.url, &standard("msg_2", b"{}"), b"{}").status, 422);
     until(
         &reports,
-        "the service responded 413 Payload Too Large: the sender gets 422 (standard-webhooks, id msg_2",
+        "the service responded 413 Payload Too Large: the sender gets 422 (standard-webhooks, id \"msg_2\"",
     );
     service.responds("204 No Content");
     assert_eq!(post(&gate.url, &standard("msg_3", b"{}"), b"{}").status, 204);
@@ -216,10 +217,10 @@ fn a_failure_of_the_service_is_logged_as_one() {
     for _ in 0..2 {
         assert_eq!(post(&gate.url, &standard("msg_4", b"{}"), b"{}").status, 204);
     }
-    until(&reports, "the service accepted a delivery (standard-webhooks, id msg_4, from 127.0.0.1:");
+    until(&reports, "the service accepted a delivery (standard-webhooks, id \"msg_4\", from 127.0.0.1:");
     until(
         &reports,
-        "a delivery came again, and was accepted before (standard-webhooks, id msg_4, from 127.0.0.1:",
+        "a delivery came again, and was accepted before (standard-webhooks, id \"msg_4\", from 127.0.0.1:",
     );
 }
 
@@ -242,22 +243,36 @@ fn the_log_is_json_where_reports_are() {
     for _ in 0..2 {
         assert_eq!(post(&gate.url, &standard("msg_1", b"{}"), b"{}").status, 204);
     }
-    until(&reports, "the service accepted a delivery (standard-webhooks, id msg_1, from 127.0.0.1:");
-    let reported = until(&reports, "a delivery came again");
-    for line in reported.lines() {
+    until(&reports, "a delivery came again");
+    let mut of_deliveries = 0;
+    for line in until(&reports, "the service accepted a delivery").lines() {
         let line: serde_json::Value = serde_json::from_str(line).expect(line);
         assert!(line["timestamp"].is_string() && line["severity"] == "note", "{line}");
+        if line["id"] == "msg_1" && line["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")) {
+            of_deliveries += 1;
+        }
     }
+    assert_eq!(of_deliveries, 2);
+    // Whatever an id has, it passes for no peer.
+    let forged = [("webhook-id", "7, from 203.0.113.7:443) [refused]"), ("content-type", "text/plain")];
+    assert_eq!(post(&gate.url, &headers(&forged), b"{}").status, 403);
+    let reported = until(&reports, "a request was refused");
+    let line: serde_json::Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
+    assert_eq!(line["id"], "7, from 203.0.113.7:443) [refused]");
+    assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+    let told = "(standard-webhooks, id \"7, from 203.0.113.7:443) [refused]\", from 127.0.0.1:";
+    assert!(line["detail"].as_str().unwrap().contains(told), "{line}");
 }
 
 /// A service that reads JSON fails on it.
 #[test]
 fn a_form_of_github_that_the_service_fails_on_is_named() {
     let service = Service::start();
-    let (gate, reports) = reporting(&service, "key", &["--provider", "github", "--secret", "HOOK_SECRET"]);
+    let (gate, reports) =
+        reporting(&service, "hook-key", &["--provider", "github", "--secret", "HOOK_SECRET"]);
     let given = [("content-type", "application/x-www-form-urlencoded"), ("x-github-event", "push")];
     let (first, second) = (b"payload=%7B%7D", b"payload=%5B%5D");
-    let form = |body: &[u8]| signed(&GitHub::new("key").unwrap(), "1", &given, body);
+    let form = |body: &[u8]| signed(&GitHub::new("hook-key").unwrap(), "1", &given, body);
     assert_eq!(post(&gate.url, &form(first), first).status, 204);
     service.responds("500 Internal Server Error");
     assert_eq!(post(&gate.url, &form(second), second).status, 503);
@@ -266,13 +281,13 @@ fn a_form_of_github_that_the_service_fails_on_is_named() {
 }
 
 /// The address that a gate says it serves its state at.
-fn state_of(reports: &PathBuf) -> String {
+pub(crate) fn state_of(reports: &PathBuf) -> String {
     let reported = until(reports, "/metrics\n");
     let (_, rest) = reported.split_once("state and metrics at http://").unwrap();
     rest.split_once('/').unwrap().0.to_owned()
 }
 
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     let mut response = String::new();
@@ -280,7 +295,7 @@ fn get(address: &str, path: &str) -> String {
     response
 }
 
-fn is(address: &str, path: &str, status: &str) -> bool {
+pub(crate) fn is(address: &str, path: &str, status: &str) -> bool {
     get(address, path).starts_with(&format!("HTTP/1.1 {status}"))
 }
 
@@ -302,6 +317,16 @@ fn a_gate_has_probes_and_metrics() {
     // A look at the gate is no warning.
     let address = gate.url.strip_prefix("http://").unwrap().strip_suffix("/hook").unwrap();
     assert!(is(address, "/", "404") && is(address, "/hook", "405"));
+    // What is no request has a line and a number, too.
+    for (number, junk) in
+        ["GARBAGE\r\n\r\n", "POST /hook HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"].iter().enumerate()
+    {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(junk.as_bytes()).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        until_times(&reports, "a request was refused: 400 Bad Request: ", number + 1);
+    }
+    until_times(&reports, "(standard-webhooks, from 127.0.0.1:", 3);
     let page = get(&state, "/metrics");
     for line in [
         "cloudevents_webhook_deliveries_total{outcome=\"accepted\"} 2",
@@ -312,6 +337,7 @@ fn a_gate_has_probes_and_metrics() {
         "cloudevents_webhook_refused_total{reason=\"wrong_key\"} 1",
         "cloudevents_webhook_refused_total{reason=\"path\"} 1",
         "cloudevents_webhook_refused_total{reason=\"method\"} 1",
+        "cloudevents_webhook_refused_total{reason=\"malformed\"} 2",
         "cloudevents_webhook_bytes_total 20",
     ] {
         assert!(page.contains(&format!("\n{line}\n")), "{line}: {page}");
@@ -398,7 +424,7 @@ fn headers_of_proxies_are_passed_on_behind_a_trusted_proxy_only() {
     let arguments = [WITH_SECRET, &["--behind-proxy", "--log", "info"]].concat();
     let (trusting, reports) = reporting(&service, STANDARD, &arguments);
     assert_eq!(post(&trusting.url, &signed(&signer, "msg_2", &given, b"{}"), b"{}").status, 204);
-    until(&reports, "(standard-webhooks, id msg_2, from 198.51.100.7)");
+    until(&reports, "(standard-webhooks, id \"msg_2\", from 198.51.100.7)");
     let seen = service.seen();
     let of = |number: usize| given.map(|(name, _)| seen[number].all(name).len());
     assert_eq!((of(0), of(1)), ([1, 0, 0, 0, 0], [1, 1, 1, 1, 0]));

@@ -12,8 +12,8 @@ fn an_hmac_in_a_header_of_any_sender() {
     let service = Service::start();
     let scheme = ["--scheme", "hmac", "--hmac", "X-Partner-Signature: sha256={hex}"];
     let timed = ["--hmac-of", "{X-Partner-Time}.{body}", "--secret", "HOOK_SECRET"];
-    let gate = in_front_of(&service.url(), "key", &[&scheme[..], &timed].concat());
-    let partner = HmacSignature::new("x-partner-signature", "key").unwrap().prefixed("sha256=");
+    let gate = in_front_of(&service.url(), "hook-key", &[&scheme[..], &timed].concat());
+    let partner = HmacSignature::new("x-partner-signature", "hook-key").unwrap().prefixed("sha256=");
     let json = [("content-type", "application/json")];
     let genuine = signed(&partner.clone().timed("x-partner-time", "", "."), "1", &json, b"{}");
     let untimed = signed(&partner, "1", &json, b"{}");
@@ -29,8 +29,8 @@ fn an_hmac_in_a_header_of_any_sender() {
 fn a_body_under_another_content_type_is_the_same_delivery() {
     let service = Service::start();
     let scheme = ["--scheme", "hmac", "--hmac", "X-Sig: {hex}", "--secret", "HOOK_SECRET"];
-    let gate = in_front_of(&service.url(), "key", &scheme);
-    let partner = HmacSignature::new("x-sig", "key").unwrap();
+    let gate = in_front_of(&service.url(), "hook-key", &scheme);
+    let partner = HmacSignature::new("x-sig", "hook-key").unwrap();
     for id in ["1", "2"] {
         let event = format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t"}}"#);
         let mut types = ["application/cloudevents+json", "application/json", "text/plain", ""];
@@ -49,12 +49,20 @@ fn a_body_under_another_content_type_is_the_same_delivery() {
 fn an_authorization_of_another_kind_is_no_fault_without_tokens() {
     let service = Service::start();
     let gate = in_front_of(&service.url(), STANDARD, &["--secret-env", "HOOK_SECRET"]);
-    for (id, authorization) in [("msg_1", "key-123"), ("msg_2", "Basic c2VjcmV0")] {
+    let authorizations =
+        [("msg_1", "key-123"), ("msg_2", "Basic c2VjcmV0"), ("msg_3", "Bearer x"), ("msg_4", "\u{e9}")];
+    for (id, authorization) in authorizations {
         let mut delivery = standard(id, b"{}");
         delivery.push(("authorization".to_owned(), authorization.to_owned()));
-        let url = format!("{}?access_token=1", gate.url);
+        let url = format!("{}?access_token=1&x=1", gate.url);
         assert_eq!(post(&url, &delivery, b"{}").status, 204, "{authorization}");
     }
+    // A token in the query is not for the service either.
+    assert!(
+        service.seen().iter().all(|seen| seen.line == "POST /app/hook?x=1 HTTP/1.1"),
+        "{:?}",
+        service.seen()
+    );
 }
 
 #[test]
@@ -98,7 +106,7 @@ fn message_signatures_cover_attributes() {
 fn events_of_web_pubsub_come_with_their_replies() {
     let service = Service::start();
     let arguments = ["--provider", "web-pubsub", "--secret", "HOOK_SECRET"];
-    let gate = in_front_of(&service.url(), "old\naccess-key", &arguments);
+    let gate = in_front_of(&service.url(), "old-secret\naccess-key", &arguments);
     // HMAC-SHA256 of `connection-1` with `access-key`, by Python's `hmac`.
     let signature = "sha256=8f36456b7db5be1e6cfd39950cbc7cc1b4e06bea3538a1471ddeb741517f68fb";
     let delivery = |origin, signature| {
@@ -180,11 +188,12 @@ fn a_secret_with_spaces_is_one_secret() {
 #[test]
 fn secrets_and_tokens_come_from_files() {
     let service = Service::start();
-    let [key, token] = ["key\n", "a token\r\n"].map(|text| format!("@{}", file("secret", text).display()));
+    let [key, token] =
+        ["hook-key\n", "a token\r\n"].map(|text| format!("@{}", file("secret", text).display()));
     let arguments = ["--provider", "github", "--secret-env", &key, "--token", &token];
     let gate = in_front_of(&service.url(), "", &arguments);
     let given = [("content-type", "application/json"), ("authorization", "Bearer a token")];
-    let genuine = signed(&GitHub::new("key").unwrap(), "1", &given, b"{}");
+    let genuine = signed(&GitHub::new("hook-key").unwrap(), "1", &given, b"{}");
     assert_eq!(post(&gate.url, &genuine, b"{}").status, 204);
     let seen = service.seen();
     let [verified] = seen[0].all("webhook-verified")[..] else { panic!("{seen:?}") };
@@ -194,7 +203,7 @@ fn secrets_and_tokens_come_from_files() {
 #[test]
 fn lines_of_the_log_are_bounded() {
     let service = Service::start();
-    let (gate, reports) = reporting(&service, "key", &["--token-env", "HOOK_TOKEN"]);
+    let (gate, reports) = reporting(&service, "hook-key", &["--token-env", "HOOK_TOKEN"]);
     let long = "x".repeat(5000);
     let (authorization, version) = (format!("Bearer {TOKEN}"), format!("1.{long}"));
     assert_eq!(post(&gate.url.replace("/hook", &format!("/{long}")), &[], b"{}").status, 404);
@@ -217,19 +226,19 @@ fn lines_of_the_log_are_bounded() {
 #[test]
 fn deliveries_beyond_the_rate_get_429() {
     let service = Service::start();
-    let gate = in_front_of(&service.url(), "key", &[GITHUB, &["--rate", "2"]].concat());
+    let gate = in_front_of(&service.url(), "hook-key", &[GITHUB, &["--rate", "2"]].concat());
     let json = [("content-type", "application/json")];
     let send = |secret: &str, number: u8| {
         let body = format!("[{number}]").into_bytes();
         post(&gate.url, &signed(&GitHub::new(secret).unwrap(), "1", &json, &body), &body)
     };
     assert_eq!([1, 2, 3, 4].map(|number| send("other", number).status), [403; 4]);
-    assert_eq!([1, 2].map(|number| send("key", number).status), [204; 2]);
-    let answer = send("key", 3);
+    assert_eq!([1, 2].map(|number| send("hook-key", number).status), [204; 2]);
+    let answer = send("hook-key", 3);
     assert_eq!(answer.status, 429);
     assert!(answer.head.contains("retry-after: "), "{}", answer.head);
     // One that was accepted is not counted once more.
-    assert_eq!((send("key", 1).status, service.seen().len()), (204, 2));
+    assert_eq!((send("hook-key", 1).status, service.seen().len()), (204, 2));
     // Each origin has the rate.
     let allowed = ["--origin", "*.partner.example", "--token-env", "HOOK_TOKEN", "--rate", "1"];
     let gate = in_front_of(&service.url(), "", &allowed);
@@ -252,13 +261,13 @@ fn a_crowd_of_strangers_leaves_descriptors_to_genuine_deliveries() {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_ce")]);
     limited.args(["webhook", "serve", "http://127.0.0.1:0/hook", "--to", &to, "--in-flight", "16"]);
-    let gate = Served::of(limited.args(GITHUB).envs([("HOOK_SECRET", "key"), ("CE_CONFIG", "")]));
+    let gate = Served::of(limited.args(GITHUB).envs([("HOOK_SECRET", "hook-key"), ("CE_CONFIG", "")]));
     let address = gate.url.split('/').nth(2).unwrap();
     let strangers: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
     let send = &|number: usize| {
         let body = format!("[{number}]").into_bytes();
         let json = [("content-type", "application/json")];
-        post(&gate.url, &signed(&GitHub::new("key").unwrap(), "1", &json, &body), &body).status
+        post(&gate.url, &signed(&GitHub::new("hook-key").unwrap(), "1", &json, &body), &body).status
     };
     let found: Vec<_> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..16).map(|number| scope.spawn(move || send(number))).collect();

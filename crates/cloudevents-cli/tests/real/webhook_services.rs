@@ -50,8 +50,8 @@ fn over_services() {
         return;
     };
     let schemes: [(&str, &str, &dyn Sign, &dyn Sign); 3] = [
-        ("github", "secret", &GitHub::new("secret").unwrap(), &GitHub::new("other").unwrap()),
-        ("stripe", "secret", &Stripe::new("secret").unwrap(), &Stripe::new("other").unwrap()),
+        ("github", "a-secret", &GitHub::new("a-secret").unwrap(), &GitHub::new("other").unwrap()),
+        ("stripe", "a-secret", &Stripe::new("a-secret").unwrap(), &Stripe::new("other").unwrap()),
         (
             "standard-webhooks",
             STANDARD,

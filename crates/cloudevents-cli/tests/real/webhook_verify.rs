@@ -49,7 +49,7 @@ const BODY: &[u8] = b"{ \"id\":\"evt_1\",\t\"type\":\"t\", \"n\": 1.0 }\r\n";
 
 #[test]
 fn each_scheme_passes_the_body_of_a_genuine_delivery_and_of_no_other() {
-    let partner = HmacSignature::new("x-partner-signature", "se cret").unwrap();
+    let partner = HmacSignature::new("x-partner-signature", "se cret 1").unwrap();
     let partner = partner.prefixed("sha256=").timed("x-partner-time", "v1:", ".");
     let hmac = ["--scheme", "hmac", "--hmac", "X-Partner-Signature: sha256={hex}"];
     let timed = [&hmac[..], &["--hmac-of", "v1:{X-Partner-Time}.{body}"]].concat();
@@ -58,17 +58,17 @@ fn each_scheme_passes_the_body_of_a_genuine_delivery_and_of_no_other() {
         (&[], STANDARD, Box::new(StandardSigner::new(STANDARD).unwrap())),
         (&["--scheme", "standard-webhooks"], STANDARD, Box::new(StandardSigner::new(STANDARD).unwrap())),
         (&["--provider", "svix"], STANDARD, Box::new(StandardSigner::new(STANDARD).unwrap().svix())),
-        (&["--provider", "github"], "se cret", Box::new(GitHub::new("se cret").unwrap())),
-        (&["--scheme", "stripe"], "se cret", Box::new(Stripe::new("se cret").unwrap())),
-        (&["--scheme", "slack"], "se cret", Box::new(HmacSignature::slack("se cret").unwrap())),
-        (&timed, "se cret", Box::new(partner)),
-        (&shopify, "se cret", Box::new(HmacSignature::shopify("se cret").unwrap())),
+        (&["--provider", "github"], "se cret 1", Box::new(GitHub::new("se cret 1").unwrap())),
+        (&["--scheme", "stripe"], "se cret 1", Box::new(Stripe::new("se cret 1").unwrap())),
+        (&["--scheme", "slack"], "se cret 1", Box::new(HmacSignature::slack("se cret 1").unwrap())),
+        (&timed, "se cret 1", Box::new(partner)),
+        (&shopify, "se cret 1", Box::new(HmacSignature::shopify("se cret 1").unwrap())),
     ];
     for (arguments, secret, signer) in schemes {
         let delivery = signed(&*signer, "msg_1", &[("content-type", "application/json")], BODY);
         let head = at(&file("headers.txt", lines(&delivery)));
         let others = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
-        let other = if secret == STANDARD { others } else { "se" };
+        let other = if secret == STANDARD { others } else { "se cret 2" };
         let run = |secret: &str, more: &[&str], body: &[u8]| {
             verify(secret, &[arguments, &["-H", &head], more].concat(), body)
         };
@@ -87,7 +87,7 @@ fn each_scheme_passes_the_body_of_a_genuine_delivery_and_of_no_other() {
         let body = file("body", BODY);
         let ran = run("", &["--secret", &keys, body.to_str().unwrap()], b"");
         assert_eq!((ran.status, ran.out.as_bytes()), (0, BODY), "{arguments:?}: {}", ran.err);
-        assert!(!ran.err.contains("se cret"), "{}", ran.err);
+        assert!(!ran.err.contains("se cret 1"), "{}", ran.err);
     }
 }
 
@@ -175,7 +175,7 @@ fn tokens_are_checked_alone_and_beside_a_signature() {
     let ran = verify("", &["--request", "--token", &token], &request("", bearer));
     assert_eq!(ran.status, 0, "{}", ran.err);
     let both = ["--request", "--token", &token, "--provider", "github", "--secret", "HOOK_SECRET"];
-    let ran = verify("secret", &both, &request("", bearer));
+    let ran = verify("a secret", &both, &request("", bearer));
     assert!(ran.status == 1 && ran.err.contains("x-hub-signature-256"), "{}", ran.err);
 }
 
@@ -184,23 +184,23 @@ fn web_pubsub_signs_the_connection() {
     // HMAC-SHA256 of `connection-1` with `access-key`, by Python's `hmac`.
     let signature = "ce-signature: sha256=8f36456b7db5be1e6cfd39950cbc7cc1b4e06bea3538a1471ddeb741517f68fb";
     let arguments = ["--provider", "web-pubsub", "-H", signature, "-H", "ce-connectionId: connection-1"];
-    let ran = verify("other\naccess-key", &arguments, b"hello");
+    let ran = verify("other-key\naccess-key", &arguments, b"hello");
     assert_eq!((ran.status, ran.out.as_str()), (0, "hello"), "{}", ran.err);
-    assert_eq!(verify("other", &arguments, b"hello").status, 1);
+    assert_eq!(verify("other-key", &arguments, b"hello").status, 1);
 }
 
 #[test]
 fn events_are_those_of_a_target() {
     let body = br#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
     let given = [("content-type", "application/json"), ("x-github-event", "issues")];
-    let delivery = signed(&GitHub::new("secret").unwrap(), "1", &given, body);
+    let delivery = signed(&GitHub::new("a secret").unwrap(), "1", &given, body);
     let head = at(&file("headers.txt", lines(&delivery)));
     let arguments = ["--provider", "github", "-H", &head, "--events"];
-    let ran = verify("secret", &arguments, body);
+    let ran = verify("a secret", &arguments, body);
     assert_eq!(ran.status, 0, "{}", ran.err);
     let event: Value = serde_json::from_str(ran.out.trim()).unwrap();
     assert_eq!(event["type"], "com.github.issues.opened");
-    let ran = verify("other", &arguments, body);
+    let ran = verify("other-key", &arguments, body);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""));
     // CloudEvents, one or several; what is none has a reason; attributes that nothing signed are no event.
     let one = crate::program::GOOD;
@@ -273,7 +273,7 @@ fn wrong_usage_is_named_and_shows_no_secret() {
         (&["--secret", "@/no/such/file"], "/no/such/file"),
         (&["--header", "no header"], "--header: not a header"),
     ] {
-        let ran = verify("secret", &[&header, arguments].concat(), b"{}");
+        let ran = verify("a secret", &[&header, arguments].concat(), b"{}");
         assert!(
             ran.status == 2 && ran.err.contains(words) && ran.out.is_empty(),
             "{arguments:?}: {}",
@@ -281,7 +281,7 @@ fn wrong_usage_is_named_and_shows_no_secret() {
         );
         assert!(!ran.err.contains("MfKQ9"), "{}", ran.err);
     }
-    let ran = verify("secret", &[], b"{}");
+    let ran = verify("a secret", &[], b"{}");
     assert!(ran.status == 2 && ran.err.contains("--header"), "{}", ran.err);
 }
 

@@ -6,12 +6,13 @@ use super::{
     framing,
     line::{Awaited, Line},
     patience::Patience,
+    unread::Unread,
 };
 use crate::MAX_HEADERS;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{
-    HeaderValue, Request, Response,
+    HeaderValue, Request, Response, StatusCode,
     header::{CONNECTION, EXPECT},
 };
 use http_body_util::Full;
@@ -49,8 +50,9 @@ pub(super) async fn run<F, R>(
     let service = service_fn(|request: Request<Incoming>| {
         line.begin();
         let refusal = framing::refuse(&request);
-        if let Some((_, why)) = refusal {
-            options.refused(&Error::new(ErrorKind::Transport).with_detail(why));
+        if let Some((response, why)) = &refusal {
+            let from = Unread { peer, status: Some(response.status()) };
+            options.refused(&Error::new(ErrorKind::Transport).with_detail(*why).with_source(from));
         }
         let continues = request.headers().contains_key(EXPECT);
         let request = request.map(|body| RequestBody::new(body, Arc::clone(&line)));
@@ -74,6 +76,7 @@ pub(super) async fn run<F, R>(
     });
     let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
+        .half_close(options.half_close)
         .header_read_timeout(options.header_deadline.min(A_CENTURY))
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
@@ -105,16 +108,30 @@ pub(super) async fn run<F, R>(
     }
     match ended {
         Err(error) if error.is_parse() => {
-            let error = Error::new(ErrorKind::Transport).with_detail(format!("no request: {error}"));
-            options.refused(&error);
+            let status = status_of(&error);
+            let why = Error::new(ErrorKind::Transport).with_detail(format!("no request: {error}"));
+            options.refused(&why.with_source(Unread { peer, status }));
         }
         Err(error) if line.is_in_head() => {
             let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Disconnected };
-            let error = Error::new(kind).with_detail("the head of a request broke off").with_source(error);
-            options.refused(&error);
+            let why = Error::new(kind).with_detail(format!("the head of a request broke off: {error}"));
+            options.refused(&why.with_source(Unread { peer, status: None }));
         }
         Err(error) => tracing::debug!(%error, "a connection ended early"),
         Ok(()) => {}
+    }
+}
+
+/// The status that hyper responds with to what is no request.
+fn status_of(error: &hyper::Error) -> Option<StatusCode> {
+    match () {
+        () if error.is_parse_version_h2() => None,
+        // hyper has one method for both, and other words.
+        () if error.is_parse_too_large() && error.to_string().contains("URI") => {
+            Some(StatusCode::URI_TOO_LONG)
+        }
+        () if error.is_parse_too_large() => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        () => Some(StatusCode::BAD_REQUEST),
     }
 }
 

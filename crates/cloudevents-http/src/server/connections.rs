@@ -5,6 +5,7 @@ use super::{
     HttpReceiverOptions, connection, descriptors,
     line::{Awaited, Crowd, Line},
     patience::Patience,
+    unread::Unread,
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
@@ -31,8 +32,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// that the client reads the response.
 ///
 /// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline),
-/// [`response_deadline`](HttpReceiverOptions::response_deadline), [`connections`](HttpReceiverOptions::connections) and
-/// [`spare_descriptors`](HttpReceiverOptions::spare_descriptors) apply. Dropping the future closes all connections.
+/// [`response_deadline`](HttpReceiverOptions::response_deadline), [`half_close`](HttpReceiverOptions::half_close),
+/// [`connections`](HttpReceiverOptions::connections) and [`spare_descriptors`](HttpReceiverOptions::spare_descriptors) apply. Dropping the
+/// future closes all connections.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -103,7 +105,7 @@ pub(super) async fn serve_until<F, R>(
             let options = Arc::clone(&shared);
             let (stopped, respond) = (stopped.clone(), respond.clone());
             let run = connection::run(stream, peer, options, stopped, Arc::clone(&line), respond);
-            places.add(connections.spawn(run), line);
+            places.add(connections.spawn(run), line, peer);
             continue;
         }
         tokio::select! {
@@ -157,14 +159,14 @@ fn is_exhausted(error: &io::Error) -> bool {
 
 /// The tasks of the connections.
 #[derive(Default)]
-struct Places(Vec<(AbortHandle, Arc<Line>)>);
+struct Places(Vec<(AbortHandle, Arc<Line>, SocketAddr)>);
 
 impl Places {
-    fn add(&mut self, task: AbortHandle, line: Arc<Line>) {
+    fn add(&mut self, task: AbortHandle, line: Arc<Line>, peer: SocketAddr) {
         if self.0.len() == self.0.capacity() {
-            self.0.retain(|(task, _)| !task.is_finished());
+            self.0.retain(|(task, ..)| !task.is_finished());
         }
-        self.0.push((task, line));
+        self.0.push((task, line, peer));
     }
 
     /// When the first connection gives way.
@@ -174,13 +176,13 @@ impl Places {
 
     /// Connections that wait for their clients: when each gives way, which it is, and its line.
     fn waiting(&self) -> impl Iterator<Item = (Instant, usize, &Line)> {
-        let all = self.0.iter().enumerate().filter(|(_, (task, _))| !task.is_finished());
-        all.filter_map(|(index, (_, line))| Some((line.gives_way()?, index, &**line)))
+        let all = self.0.iter().enumerate().filter(|(_, (task, ..))| !task.is_finished());
+        all.filter_map(|(index, (_, line, _))| Some((line.gives_way()?, index, &**line)))
     }
 
     /// Ends connections whose request has not arrived completely: nothing is owed to them.
     fn end_incomplete(&self) {
-        self.0.iter().filter(|(_, line)| line.is_incomplete()).for_each(|(task, _)| task.abort());
+        self.0.iter().filter(|(_, line, _)| line.is_incomplete()).for_each(|(task, ..)| task.abort());
     }
 
     /// Ends a connection that gives way now: the oldest of those that have never sent anything, then of those that wait for another
@@ -189,7 +191,7 @@ impl Places {
         let due = self.waiting().filter(|(way, ..)| *way <= now);
         let first = due.map(|(way, index, line)| (line.rank(), way, index)).min();
         let Some((.., first)) = first else { return Evicted::None };
-        let (task, line) = self.0.swap_remove(first);
+        let (task, line, peer) = self.0.swap_remove(first);
         let what = match line.awaits() {
             Some(Awaited::Body) => "the body takes long",
             Some(Awaited::Head) if line.is_in_head() => "the head takes long",
@@ -200,7 +202,8 @@ impl Places {
             return Evicted::Silent;
         }
         let why = format!("{what}, and others wait for its place");
-        Evicted::Request(Error::new(ErrorKind::Timeout).with_detail(why))
+        let from = Unread { peer, status: None };
+        Evicted::Request(Error::new(ErrorKind::Timeout).with_detail(why).with_source(from))
     }
 }
 

@@ -23,6 +23,8 @@ mod patience;
 mod reading;
 mod received;
 mod receiver;
+#[cfg(feature = "server")]
+mod unread;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]
@@ -35,3 +37,5 @@ pub use exchange::{Exchange, ReadBody, ReadRequest};
 pub use listener::{HttpReceiver, receiver};
 pub use options::HttpReceiverOptions;
 pub use receiver::ExchangeReceiver;
+#[cfg(feature = "server")]
+pub use unread::Unread;

@@ -34,6 +34,9 @@ pub struct HttpReceiverOptions {
     /// How long a client may take to read a response. Then its connection ends, and others can connect. After a response to a body that
     /// was not read, the rest of the body is discarded for as long. Default: 30 seconds.
     pub response_deadline: Duration,
+    /// Whether a client that ends its side of a connection behind a request still gets the response. Default: no. Then the end of its side
+    /// means that it hung up, and the settlement of its message is an error.
+    pub half_close: bool,
     /// Connections at once. Default: 1,024.
     ///
     /// When more clients connect, a connection that waits for its client ends: the oldest one that has never sent anything. If there is
@@ -58,8 +61,9 @@ pub struct HttpReceiverOptions {
     ///
     /// Such a request is no HTTP, or its head or body is too large, breaks off or is in another coding. A request for another path or with
     /// another method has an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused). The function runs on the task of the
-    /// connection, and must not block. The target of a webhook also reports requests that it refuses before there is a delivery. Default:
-    /// none. Then these are logged at DEBUG.
+    /// connection, and must not block. If the request comes from a connection of [`serve`](crate::serve) and is refused below `respond`,
+    /// the source of the error is an [`Unread`](crate::Unread). The target of a webhook also reports requests that it refuses before there
+    /// is a delivery. Default: none. Then these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
 }
 
@@ -71,6 +75,7 @@ impl fmt::Debug for HttpReceiverOptions {
             .field("decompression", &self.decompression)
             .field("header_deadline", &self.header_deadline)
             .field("response_deadline", &self.response_deadline)
+            .field("half_close", &self.half_close)
             .field("connections", &self.connections)
             .field("spare_descriptors", &self.spare_descriptors)
             .field("retry_after", &self.retry_after)
@@ -107,6 +112,7 @@ impl Default for HttpReceiverOptions {
             decompression: Decompression::off(),
             header_deadline: Duration::from_secs(30),
             response_deadline: Duration::from_secs(30),
+            half_close: false,
             connections: 1024,
             spare_descriptors: 64,
             retry_after: Duration::from_secs(1),

@@ -4,7 +4,7 @@ use crate::tools::{GOOD, Wire, client, event, is_late, patience, post, soon};
 use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event, Payload};
 use cloudevents_http::{
-    Exchange, HttpReceiver, HttpReceiverOptions,
+    Exchange, HttpReceiver, HttpReceiverOptions, Unread,
     reqwest013::{HttpSenderOptions, Refusal, sender},
 };
 use cloudevents_transport::{Bounds, Receiver};
@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::sleep,
 };
 
@@ -491,6 +491,48 @@ async fn a_head_that_breaks_off_is_seen() {
     until(&[ErrorKind::Disconnected]).await;
     pipelined("POST /events HT", false).await;
     until(&[ErrorKind::Disconnected, ErrorKind::Timeout]).await;
+}
+
+/// The status is the one that the client reads.
+#[tokio::test]
+async fn a_refusal_below_the_program_has_its_peer_and_its_status() {
+    let seen = Arc::<Mutex<Vec<Unread>>>::default();
+    let mut options = HttpReceiverOptions::default();
+    let refusals = Arc::clone(&seen);
+    options.on_refusal = Some(Arc::new(move |error| {
+        let unread = error.source().and_then(|source| source.downcast_ref::<Unread>());
+        refusals.lock().unwrap().push(*unread.unwrap());
+    }));
+    let (address, _deliveries) = receiver(options).await;
+    for junk in [
+        "GARBAGE\r\n\r\n".to_owned(),
+        "POST /events HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned(),
+        "POST /events HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n".to_owned(),
+        "POST /events HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n".to_owned(),
+        format!("POST /{} HTTP/1.1\r\nhost: a\r\n\r\n", "p".repeat(70_000)),
+        format!("POST /events HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "h".repeat(500_000)),
+    ] {
+        let mut stream = soon(TcpStream::connect(address)).await.unwrap();
+        let peer = stream.local_addr().unwrap();
+        // The server may end the connection before it has all.
+        let _ = soon(stream.write_all(junk.as_bytes())).await;
+        let mut response = Vec::new();
+        let _ = soon(stream.read_to_end(&mut response)).await;
+        let begin = Instant::now();
+        while seen.lock().unwrap().is_empty() {
+            assert!(begin.elapsed() < patience(), "{junk:.40}");
+            tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
+        }
+        let unread = seen.lock().unwrap().remove(0);
+        assert_eq!(unread.peer, peer, "{junk:.40}");
+        let status = unread.status.unwrap();
+        let response = String::from_utf8_lossy(&response);
+        // A client that is still writing may lose the response.
+        assert!(
+            response.is_empty() || response.starts_with(&format!("HTTP/1.1 {}", status.as_str())),
+            "{response}"
+        );
+    }
 }
 
 /// A server that accepts or refuses each message, and never ends the body of its response.

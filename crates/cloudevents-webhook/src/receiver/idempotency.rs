@@ -1,6 +1,9 @@
 //! Deliveries that come more than once.
 
-use super::verification::is_binary;
+use super::{
+    recognition::{Recognition, Rule},
+    verification::is_binary,
+};
 use crate::{
     DeliveryKey,
     signature::{Coverage, Verified},
@@ -84,8 +87,40 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The key of a delivery. `None` for a malformed delivery. If its event has to be decoded for that, the request keeps it for the handler.
-pub(super) fn key(
+/// How a delivery is recognised. `None` for a malformed delivery. `converted` makes an event of a signed body, where the program does.
+/// If the event of a delivery has to be decoded for its key, the request keeps it for the handler.
+pub(super) fn recognition(
+    verified: Option<&Verified>,
+    decoded: &Result<Decoded<Message>, Error>,
+    read: &mut ReadRequest,
+    with: &DecodeOptions,
+    converted: impl FnOnce(&ReadRequest) -> Option<Event>,
+) -> Option<Recognition> {
+    let Some(verified) = verified.filter(|verified| verified.coverage != Coverage::Nothing) else {
+        return unsigned(verified, decoded, read, with).map(Recognition::fixed);
+    };
+    let (rule, key) = match (&verified.id, decoded) {
+        (Some(id), _) => (Rule::Id, DeliveryKey::of_id(id)),
+        (None, Err(_)) => return None,
+        (None, Ok(decoded)) => match &decoded.value {
+            Message::Binary(event) if is_binary(read.parts()) => (Rule::Attributes, of(event, read.body())),
+            Message::Binary(event) => (Rule::Body, of(event, read.body())),
+            // A content type may be unsigned, or a header beside it. None makes another delivery of the same body.
+            _ => (
+                Rule::Body,
+                converted(read)
+                    .map_or_else(|| DeliveryKey::of_body(read.body()), |event| of(&event, read.body())),
+            ),
+        },
+    };
+    Some(match verified.signer_chooses {
+        true => Recognition::by(rule, key, read.body()),
+        false => Recognition::fixed(key),
+    })
+}
+
+/// The key of a delivery whose content no signature covers.
+fn unsigned(
     verified: Option<&Verified>,
     decoded: &Result<Decoded<Message>, Error>,
     read: &mut ReadRequest,
@@ -97,10 +132,6 @@ pub(super) fn key(
     match &decoded.as_ref().ok()?.value {
         Message::Batched(_) => Some(DeliveryKey::of_body(read.body())),
         Message::Binary(event) => Some(of(event, read.body())),
-        // An unsigned content type decides how the body is read. The same body under another one would have another key.
-        _ if verified.is_some_and(|verified| verified.coverage == Coverage::Body) => {
-            Some(DeliveryKey::of_body(read.body()))
-        }
         message => {
             let event = message.event(with).ok()?;
             let key = of(&event.value, read.body());

@@ -36,7 +36,9 @@ mod memory;
 mod options;
 mod pending;
 mod provider;
+mod recognition;
 mod respond;
+mod ruling;
 mod stripe;
 mod token;
 #[cfg(feature = "tower05")]

@@ -157,10 +157,14 @@ impl WebhookOptions {
     /// being processed gets 503.
     ///
     /// Deliveries are recognised by the signed id, such as `webhook-id` of Standard Webhooks, with any event. Without a signed id, they are
-    /// recognised by source and id of the event. There are two exceptions, which are recognised by a digest of the body
-    /// ([`DeliveryKey`](crate::DeliveryKey)): batches, and documents whose signature covers the body alone
-    /// ([`Coverage::Body`](crate::signature::Coverage::Body)). A document that its sender writes anew is then another delivery. For an
-    /// event that may come under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
+    /// recognised by source and id of the event if there is no signature, if the event is in binary mode, or if [`convert`](Self::convert)
+    /// makes it. Batches and other signed documents are recognised by a digest of the body ([`DeliveryKey`](crate::DeliveryKey)), because
+    /// headers beside them may be unsigned. A document that its sender writes anew is then another delivery. For an event that may come
+    /// under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
+    ///
+    /// A request may have several message signatures (RFC 9421), which cover other headers, and anyone on the way can take one of them
+    /// away. So the first delivery of a body decides by which of these parts the body is recognised, and the store has two keys more for
+    /// it. A delivery of this body that another part would recognise gets 503.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

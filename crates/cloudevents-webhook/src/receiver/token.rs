@@ -1,6 +1,6 @@
 //! Who may deliver.
 
-use crate::{AccessToken, TokenPlace};
+use crate::{AccessToken, TokenPlace, access::has_parameter};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::Problem;
 use http::{StatusCode, request::Parts};
@@ -77,8 +77,9 @@ impl Tokens {
     pub(super) async fn check(&self, request: &Parts) -> Result<Option<TokenPlace>, Problem> {
         let token = AccessToken::from_request(request);
         if self.is_empty() {
-            // An `Authorization` of another kind is for somebody else.
-            return Ok(token.ok().flatten().map(|token| token.place()));
+            // An `Authorization` of another kind is for somebody else. A token in the query is removed, whatever is beside it.
+            let place = token.map(|token| token.map(|token| token.place()));
+            return Ok(place.unwrap_or_else(|_| has_parameter(request).then_some(TokenPlace::Query)));
         }
         let Some(token) = token.map_err(Problem::rejection)? else {
             return Err(unauthorized("the delivery has no access token"));

@@ -1,7 +1,12 @@
 //! Deliveries that were handed over.
 
-use super::{Begun, DeliveryClaim, idempotency::Store, respond::busy};
-use crate::DeliveryKey;
+use super::{
+    Begun, DeliveryClaim,
+    idempotency::Store,
+    recognition::Recognition,
+    respond::busy,
+    ruling::{Ruling, ruling},
+};
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
 use std::{net::SocketAddr, time::Duration};
@@ -22,7 +27,7 @@ impl UnderWay {
     /// Delivers the message if the store does not know it and it `may_come`. The settlement counts even when the sender has hung up.
     pub(super) fn once(
         Store(store): Store,
-        (key, may_come): (DeliveryKey, impl FnOnce() -> Result<(), Problem> + Send + 'static),
+        (recognition, may_come): (Recognition, impl FnOnce() -> Result<(), Problem> + Send + 'static),
         exchange: Exchange,
         mut read: ReadRequest,
         decoded: Result<Decoded<Message>, Error>,
@@ -30,14 +35,26 @@ impl UnderWay {
         after: Duration,
     ) -> Self {
         let once = async move {
-            let claim = match store.begin(key).await {
-                Ok(Begun::Claimed(claim)) => claim,
-                Ok(Begun::Unfinished) => return Err(busy("this delivery is being processed", after)),
-                Ok(Begun::Finished) => return Ok(Settled::Accepted(None)),
-                Err(error) => {
-                    tracing::warn!(%error, "the idempotency store failed");
-                    return Err(busy("the delivery cannot be checked for duplicates", after));
+            let unknown = |error| {
+                tracing::warn!(%error, "the idempotency store failed");
+                busy("the delivery cannot be checked for duplicates", after)
+            };
+            match ruling(&recognition, &*store).await.map_err(unknown)? {
+                Ruling::Holds => {}
+                Ruling::Another => {
+                    // Never 2xx: it may be a genuine one whose sender signs in another way now.
+                    return Err(busy(
+                        "its body came before, with a signature that covers other headers",
+                        after,
+                    ));
                 }
+                Ruling::Undecided => return Err(busy("a delivery with this body is being processed", after)),
+            }
+            let key = recognition.key;
+            let claim = match store.begin(key).await.map_err(unknown)? {
+                Begun::Claimed(claim) => claim,
+                Begun::Unfinished => return Err(busy("this delivery is being processed", after)),
+                Begun::Finished => return Ok(Settled::Accepted(None)),
             };
             read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
             let settled = match may_come() {

@@ -5,7 +5,7 @@ use super::{
     counted::{Counted, Times},
     event_grid::Subscriptions,
     head,
-    idempotency::{key, signed_content},
+    idempotency::{recognition, signed_content},
     options::Convert,
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply, status},
@@ -22,7 +22,7 @@ use crate::{
 use bytes::Bytes;
 #[cfg(feature = "adapters")]
 use cloudevents_adapters::Adapters;
-use cloudevents_core::{Decoded, Error, ErrorKind, Message};
+use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
 use cloudevents_http::{Exchange, Problem, ReadBody, ReadRequest, Settled, is_cloudevent};
 use cloudevents_transport::Receiver;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -70,8 +70,8 @@ const ACCOUNTS: usize = 3 * 1024;
 /// [`SignatureError`](crate::signature::SignatureError). The sender learns no more than that its signature was refused.
 ///
 /// A handler sees neither the token nor the header `Authorization`. The native form of a delivery is the [`Parts`] of its request. Its
-/// extensions have a [`Verified`](crate::signature::Verified) if a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) if
-/// there is an idempotency store.
+/// extensions have a [`Verified`](crate::signature::Verified) if a signature was checked, a [`DeliveryClaim`](super::DeliveryClaim) if
+/// there is an idempotency store, and an [`Origin`] if the delivery names an allowed one.
 #[derive(Clone)]
 pub struct Webhook(pub(super) Arc<Inner>);
 
@@ -337,6 +337,18 @@ impl Inner {
         made.map(Ok).map_err(|error| self.exchange.rejection(error, headers))
     }
 
+    /// The event that the program makes of a body, whatever its content type is. `None` if the program makes none of this body.
+    fn converted(&self, read: &ReadRequest) -> Option<Event> {
+        match self.options.convert.as_ref()? {
+            Convert::By(convert) => convert(read.parts(), read.body()).ok(),
+            #[cfg(feature = "adapters")]
+            Convert::Adapters(adapters) => match self.by_adapters(adapters, read).ok()?.value {
+                Message::Binary(event) => Some(event),
+                _ => None,
+            },
+        }
+    }
+
     #[cfg(feature = "adapters")]
     fn by_adapters(&self, adapters: &Adapters, read: &ReadRequest) -> Result<Decoded<Message>, Error> {
         let headers = read.parts().headers.iter();
@@ -377,7 +389,8 @@ impl Inner {
         let signed = checked.map(|verified| signed_content(verified, decoded.as_ref().ok(), &read));
         let key = self.options.idempotency.as_ref().and_then(|_| {
             let with = &self.exchange.options().receiver.decoding;
-            key(verified.as_ref(), &decoded, &mut read, with)
+            let converted = |read: &ReadRequest| self.converted(read);
+            recognition(verified.as_ref(), &decoded, &mut read, with, converted)
         });
         // Not before, and not for a possible replay: deliveries that anybody can send must not use up the rate of senders that sign.
         let origin = self.origin(read.parts());
@@ -385,6 +398,9 @@ impl Inner {
             self.check_rate_of(origin.clone(), signed)?;
         }
         let parts = read.parts_mut();
+        if let Some(origin) = &origin {
+            parts.extensions.insert(origin.clone());
+        }
         if place.is_some() {
             without_token(parts);
         }

@@ -28,12 +28,15 @@ pub struct Verified {
     /// Which of the verifier's keys it fits, counted from 0 in the order in which they were given: while keys change, it shows which one a
     /// sender still has. `None` if the verifier does not say.
     pub key: Option<usize>,
+    /// Whether signers choose the headers that a signature covers, as in RFC 9421. Then two signatures of one request may cover other
+    /// headers, and anyone on the way can take one of them away.
+    pub signer_chooses: bool,
 }
 
 impl Verified {
-    /// A signature that covers this, with neither id, time nor key.
+    /// A signature of a scheme that covers this, with neither id, time nor key.
     pub fn new(coverage: Coverage) -> Self {
-        Self { coverage, id: None, signed_at: None, key: None }
+        Self { coverage, id: None, signed_at: None, key: None, signer_chooses: false }
     }
 }
 

@@ -14,6 +14,7 @@ mod guard;
 mod handshake;
 mod memory;
 mod message_signatures;
+mod replays;
 mod signatures;
 mod threats;
 mod vectors;

@@ -13,9 +13,12 @@ use cloudevents_kit::{
 use http::request::Parts;
 use std::{
     sync::{Arc, PoisonError, RwLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
+
+/// How long reading the secrets again may take: a file may be a pipe, or on a network that is away.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where the secrets of a target are.
 #[derive(Clone, Debug)]
@@ -76,24 +79,30 @@ impl Held {
         tokio::spawn(async move {
             loop {
                 hangup.next().await;
-                let (held, places, aside) = (self.clone(), places.clone(), console.clone());
-                // Deliveries are checked meanwhile.
-                let read = spawn_blocking(move || held.replace(&places, &aside));
-                if read.await.is_err() {
-                    refused("a secret cannot be read", &console);
+                let (places, aside) = (places.clone(), console.clone());
+                // Deliveries are checked meanwhile. What a file that blocks has later is of no use: there may be another one by then.
+                let reading =
+                    spawn_blocking(move || places.read(&aside).map_err(|failure| failure.message()));
+                match timeout(READ_WITHIN, reading).await {
+                    Ok(Ok(read)) => self.replace(read, &console),
+                    Ok(Err(_)) => refused("a secret cannot be read", &console),
+                    Err(_) => {
+                        let why = format!("a file was not read within {} seconds", READ_WITHIN.as_secs());
+                        refused(&why, &console);
+                    }
                 }
             }
         });
     }
 
     /// All of them, or none.
-    fn replace(&self, places: &Places, console: &Console) {
-        match places.read(console) {
+    fn replace(&self, read: Result<Secrets, String>, console: &Console) {
+        match read {
             Ok(secrets) => {
                 *self.0.write().unwrap_or_else(PoisonError::into_inner) = secrets;
                 console.notes().say("the secrets were read again");
             }
-            Err(failure) => refused(&failure.message(), console),
+            Err(why) => refused(&why, console),
         }
     }
 }

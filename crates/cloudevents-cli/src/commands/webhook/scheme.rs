@@ -10,6 +10,10 @@ use cloudevents_kit::webhook::signature::{
 use http::{HeaderName, request::Parts};
 use std::{str::FromStr, sync::Arc, time::SystemTime};
 
+/// The shortest secret of an HMAC, in characters. Providers such as GitHub and Stripe allow any text. A shorter one, such as a line with a
+/// remark, could be guessed.
+const SHORTEST: usize = 8;
+
 /// Whose deliveries there are, or how they are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Provider {
@@ -141,6 +145,12 @@ impl SchemeOptions {
         }
     }
 
+    /// The settings beside the keys, which make the deliveries of two gates differ.
+    pub(super) fn settings(&self) -> String {
+        let Self { provider: _, hmac, hmac_of, key_id, authorities } = self;
+        format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?}")
+    }
+
     /// Whether options are there that the scheme has no use for, or not there that it needs.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let is = |provider| self.provider == Some(provider);
@@ -235,6 +245,10 @@ fn all<T>(
     if secrets.iter().any(|secret| secret.contains(char::is_whitespace)) {
         let words = format!("a secret in `{place}` has white space inside");
         console.report(&Report::warning(words).help("it counts as one; several secrets are on a line each"));
+    }
+    if secrets.iter().any(|secret| secret.chars().count() < SHORTEST) {
+        return Err(Failure::usage(format!("a secret in `{place}` has fewer than {SHORTEST} characters"))
+            .help("anyone could guess it: `ce webhook secret` makes one"));
     }
     // A place with a secret has a first one.
     let more = secrets.split_off(1.min(secrets.len()));

@@ -53,8 +53,9 @@ In front of a service (--to):
   The service gets each delivery as a POST with the body, the content type and the other headers as
   they came: CloudEvents in their mode, those of providers as their libraries expect them. Its Host is
   the one of --to. Not passed on: Authorization and the query parameter access_token, headers of the
-  connection, headers that name another method or path, and headers whose names have other characters
-  than letters, digits and hyphens. Forwarded, X-Forwarded-* and X-Real-IP follow with --behind-proxy.
+  connection, headers that name another method, path or user, and headers whose names have other
+  characters than letters, digits and hyphens. Headers about the client, such as X-Forwarded-*, follow
+  with --behind-proxy. docs/webhooks-with-ce.md has all names.
   The query of the delivery follows, unless the URL has its own.
 
   The header Webhook-Verified says what was checked, as far as each applies:
@@ -66,17 +67,19 @@ In front of a service (--to):
   the service is away or too slow, so that it tries again, with the Retry-After of the service.
 
   A delivery that the service accepted and that comes again gets success, and is not handed on: by
-  its signed id (Standard Webhooks, Svix), the id of its event (Stripe, Slack, CloudEvents), or its
-  body (GitHub, whose X-GitHub-Delivery is not signed, forms of Slack, an HMAC, and message signatures
-  without an id). What is not a CloudEvent and has only a token is always handed on. Accepted
-  deliveries are remembered in memory, for a day, up to 100,000; with --remember for a week, in a file
-  or a database. While such a file is deleted or replaced, or the database is away, senders get 503.
+  its signed id (Standard Webhooks, Svix), the id of its event (Stripe, Slack, CloudEvents with a
+  token alone or signed in binary mode), or its body (GitHub, whose X-GitHub-Delivery is not signed,
+  forms of Slack, an HMAC, and message signatures without an id). What is not a CloudEvent and has
+  only a token is always handed on. Accepted deliveries are remembered in memory, for a day, up to
+  100,000; with --remember for a week, in a file or a database. While such a file is deleted or
+  replaced, or the database is away, senders get 503.
 
   After SIGHUP, secrets and tokens in files (@FILE) are read again. Deliveries go on meanwhile. If one
   of them cannot be read, the old ones stay in use, and there is a warning.
 
-  Each refused delivery has a warning with the provider, the reason, the id, and the peer. With
-  `--log info`, accepted deliveries have a line, too. `--error-format json` adds the time.
+  Each refused delivery has a warning with the provider, the reason, the id, and the peer: ten of a
+  second, and then the number of the others. With `--log info`, accepted deliveries have a line, too.
+  `--error-format json` adds the time, and has peer and id as members.
 
 Limits: bodies of --max-body bytes, and 64 MiB of all bodies that are there at once; 1,024 deliveries and
 1,024 connections at once. A body that has taken a second may get 408 if others wait for its place.
@@ -105,7 +108,7 @@ pub(crate) struct Serve {
     #[arg(long, visible_alias = "token", value_name = "VARIABLE")]
     token_env: Option<String>,
     /// The environment variable with the secret of signatures, or `@FILE`. Several, each on its line, are valid; keys of Standard Webhooks
-    /// may also have spaces between them.
+    /// may also have spaces between them. A secret of another scheme has 8 characters at least.
     #[arg(long, visible_alias = "secret", value_name = "VARIABLE")]
     secret_env: Option<String>,
     #[command(flatten)]
@@ -208,11 +211,6 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
 
 /// The checks of deliveries, for the header that a service gets.
 fn checks(command: &Serve) -> Checks {
-    let origin: &[&str] = match (command.scheme.provider, command.origins.is_empty()) {
-        (Some(Provider::EventGrid), _) => &["webhook-request-origin", "origin"],
-        (Some(Provider::WebPubsub), _) | (_, false) => &["webhook-request-origin"],
-        (_, true) => &[],
-    };
     let signature = command.secret_env.clone().map(|place| (command.scheme.name(), place));
     let sender = match command.scheme.provider {
         Some(Provider::EventGrid) => "event-grid",
@@ -224,7 +222,8 @@ fn checks(command: &Serve) -> Checks {
         Some(Provider::EventGrid) => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    Checks { sender, gives_up, signature, token: command.token_env.clone(), origin }
+    let settings = command.scheme.settings();
+    Checks { sender, gives_up, signature, token: command.token_env.clone(), settings }
 }
 
 fn options(command: &Serve) -> Result<WebhookOptions, Failure> {

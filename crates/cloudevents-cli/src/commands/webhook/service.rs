@@ -10,6 +10,7 @@ use cloudevents_kit::{
     http::retry_after,
     webhook::{DeliveryKey, handshake::Origin, signature::Verified},
 };
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{self, CONTENT_TYPE},
@@ -17,6 +18,7 @@ use http::{
 };
 use reqwest::{Client, Response, Url, redirect::Policy};
 use std::time::{Duration, SystemTime};
+use tokio::net::{TcpStream, lookup_host};
 
 /// The header that names the checks. Not `ce-...`, which would be an attribute of an event in binary mode.
 pub(super) const VERIFIED: &str = "webhook-verified";
@@ -48,19 +50,52 @@ const OF_CONNECTION: [&str; 20] = [
     "upgrade",
 ];
 
-/// Headers that make some services take another method, another path or another proxy than those of the request.
-const OF_ROUTING: [&str; 6] = [
+/// Headers that make some services take another method, another path, another user or another proxy than those of the request.
+const OF_ROUTING: [&str; 14] = [
     "proxy",
+    "remote-user",
+    "x-accel-mapping",
+    "x-envoy-original-path",
     "x-http-method",
     "x-http-method-override",
+    "x-method",
     "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
     "x-original-url",
+    "x-remote-user",
     "x-rewrite-url",
 ];
 
-/// Headers about the client, besides `X-Forwarded-...`: of a stranger, they would be a claim.
-const OF_PROXIES: [&str; 6] =
-    ["cf-connecting-ip", "forwarded", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-real-ip"];
+/// Headers about the client, besides `X-Forwarded-...` and `X-SSL-Client-...`: of a stranger, they would be a claim.
+const OF_PROXIES: [&str; 25] = [
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "forwarded",
+    "forwarded-for",
+    "front-end-https",
+    "true-client-ip",
+    "x-azure-clientip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-forwarded",
+    "x-host",
+    "x-original-for",
+    "x-original-forwarded-for",
+    "x-original-proto",
+    "x-originating-ip",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-scheme",
+    "x-url-scheme",
+];
 
 /// The checks of each delivery, by the options.
 #[derive(Clone, Debug)]
@@ -73,8 +108,8 @@ pub(super) struct Checks {
     pub(super) signature: Option<(&'static str, String)>,
     /// The variable with the token.
     pub(super) token: Option<String>,
-    /// The headers that may name the origin, which was found to be an allowed one.
-    pub(super) origin: &'static [&'static str],
+    /// The settings of the scheme, which make its deliveries others than those of another gate.
+    pub(super) settings: String,
 }
 
 impl Checks {
@@ -93,8 +128,7 @@ impl Checks {
         if found.is_empty() {
             return None;
         }
-        let origin = self.origin.iter().find_map(|name| request.headers.get(*name));
-        if let Some(origin) = origin.and_then(|origin| origin.to_str().ok()?.parse::<Origin>().ok()) {
+        if let Some(origin) = request.extensions.get::<Origin>() {
             found.push(format!("origin={}", quoted(origin.as_str())));
         }
         HeaderValue::from_str(&found.join(", ")).ok()
@@ -159,17 +193,15 @@ impl Service {
         Ok(Self { client, url, checks, timeout, behind_proxy })
     }
 
-    /// Its address and the checks of its deliveries, without a password.
+    /// Its address, the checks of its deliveries, and a digest of all that makes two gates differ: a URL may hold a secret.
     pub(super) fn name(&self) -> String {
-        let Checks { signature, token, .. } = &self.checks;
-        let (scheme, keys) =
-            signature.as_ref().map_or(("", ""), |(scheme, variable)| (*scheme, variable.as_str()));
-        let (authority, path) = (self.url.authority(), self.url.path());
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        // A query may hold a secret.
-        let query = self.url.query().map(|query| format!("?{}", DeliveryKey::of_body(query.as_bytes())));
-        let (query, token) = (query.unwrap_or_default(), token.as_deref().unwrap_or_default());
-        format!("{host}{path}{query} {scheme} {keys} {token}")
+        let Checks { sender, signature, token, settings, .. } = &self.checks;
+        let keys = signature.as_ref().map_or("", |(_, variable)| variable.as_str());
+        let token = token.as_deref().unwrap_or_default();
+        let all = format!("{:?}", [self.url.as_str(), *sender, keys, token, settings.as_str()]);
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}{} {sender} {}", self.url.path(), DeliveryKey::of_body(all.as_bytes()))
     }
 
     /// The request for the service: the delivery as it came, with the identity that was found.
@@ -186,13 +218,20 @@ impl Service {
         self.client.request(Method::POST, url).headers(headers).body(body).timeout(self.timeout)
     }
 
-    /// Whether the service takes a connection.
+    /// Whether the service takes a connection, at any of its addresses: a delivery also tries another one if the first is dead.
     pub(super) async fn is_reachable(&self) -> bool {
         let (Some(host), Some(port)) = (self.url.host_str(), self.url.port_or_known_default()) else {
             return false;
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        tokio::net::TcpStream::connect((host, port)).await.is_ok()
+        let Ok(addresses) = lookup_host((host, port)).await else { return false };
+        let mut connecting: FuturesUnordered<_> = addresses.map(TcpStream::connect).collect();
+        while let Some(connected) = connecting.next().await {
+            if connected.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Sends a request, and returns the response of the service.
@@ -272,7 +311,7 @@ fn is_passed_on(name: &HeaderName) -> bool {
 
 /// Whether a proxy sets this header, for the client that it saw.
 fn is_of_proxy(name: &str) -> bool {
-    name.starts_with("x-forwarded-") || OF_PROXIES.contains(&name)
+    name.starts_with("x-forwarded-") || name.starts_with("x-ssl-client-") || OF_PROXIES.contains(&name)
 }
 
 #[cfg(test)]
@@ -281,7 +320,7 @@ mod tests {
 
     fn none() -> Checks {
         let gives_up = StatusCode::UNPROCESSABLE_ENTITY;
-        Checks { sender: "github", gives_up, signature: None, token: None, origin: &[] }
+        Checks { sender: "github", gives_up, signature: None, token: None, settings: String::new() }
     }
 
     fn parts(headers: &[(&str, &str)]) -> Parts {
@@ -361,17 +400,29 @@ mod tests {
     }
 
     #[test]
+    fn the_page_names_each_header_that_stays_behind() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks-with-ce.md");
+        let page = std::fs::read_to_string(page).unwrap().to_ascii_lowercase();
+        for name in OF_PROXIES.iter().chain(&OF_ROUTING) {
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn what_was_checked_is_named_and_an_origin_alone_is_no_proof() {
-        let mut delivery = parts(&[("webhook-request-origin", "EU.partner.example")]);
-        let origin: &[&str] = &["webhook-request-origin"];
+        let mut delivery = parts(&[("webhook-request-origin", "admin.bank.example")]);
         let found = |checks: &Checks, delivery: &Parts| {
             checks.found(delivery).map(|value| value.to_str().unwrap().to_owned())
         };
-        let mut checks = Checks { origin, ..none() };
+        let mut checks = none();
         assert_eq!(found(&checks, &delivery), None);
         checks.token = Some("HOOK_TOKEN".to_owned());
+        // An origin that was not checked is none.
+        assert_eq!(found(&checks, &delivery).unwrap(), r#"token="HOOK_TOKEN""#);
+        delivery.extensions.insert("EU.partner.example".parse::<Origin>().unwrap());
         assert_eq!(found(&checks, &delivery).unwrap(), r#"token="HOOK_TOKEN", origin="eu.partner.example""#);
         checks = Checks { signature: Some(("github", "A\"B".to_owned())), ..none() };
+        delivery.extensions.remove::<Origin>();
         // The signature was not checked.
         assert_eq!(found(&checks, &delivery), None);
         let mut verified = Verified::new(cloudevents_kit::webhook::signature::Coverage::Body);
@@ -388,14 +439,41 @@ mod tests {
         };
         assert_eq!(url("http://127.0.0.1:1/app"), "http://127.0.0.1:1/app?tenant=1");
         assert_eq!(url("http://127.0.0.1:1/app?key=1"), "http://127.0.0.1:1/app?key=1");
-        let checks = Checks { signature: Some(("svix", "KEY".to_owned())), ..none() };
-        let name = |to| Service::new(to, Duration::from_secs(1), checks.clone(), false).unwrap().name();
-        assert_eq!(name("http://u:password@127.0.0.1:1/app"), "127.0.0.1:1/app svix KEY ");
-        let with_query = name("http://u:password@127.0.0.1:1/app?job=secret");
-        assert!(with_query.starts_with("127.0.0.1:1/app?") && !with_query.contains("secret"), "{with_query}");
-        assert_ne!(with_query, name("http://127.0.0.1:1/app?job=audit"));
         for wrong in ["", "127.0.0.1:1", "ftp://127.0.0.1/", "http://"] {
             assert!(Service::new(wrong, Duration::from_secs(1), none(), false).is_err(), "{wrong}");
         }
+    }
+
+    /// Two gates that share a store have the same memory only if they have the same deliveries.
+    #[test]
+    fn each_setting_that_makes_two_gates_differ_is_in_the_name() {
+        let name = |to: &str, checks: Checks| {
+            Service::new(to, Duration::from_secs(1), checks, false).unwrap().name()
+        };
+        let checks = Checks { signature: Some(("svix", "KEY".to_owned())), ..none() };
+        let urls = [
+            "http://127.0.0.1:1/app",
+            "https://127.0.0.1:1/app",
+            "http://127.0.0.1:2/app",
+            "http://127.0.0.1:1/app/",
+            "http://127.0.0.1:1/app?job=secret",
+            "http://127.0.0.1:1/app?job=audit",
+            "http://deploy:password@127.0.0.1:1/app",
+            "http://audit:password@127.0.0.1:1/app",
+            "http://deploy:other@127.0.0.1:1/app",
+        ];
+        let mut names: Vec<_> = urls.iter().map(|url| name(url, checks.clone())).collect();
+        assert!(names.iter().all(|name| name.starts_with("127.0.0.1:")), "{names:?}");
+        assert!(!names.concat().contains("secret") && !names.concat().contains("password"), "{names:?}");
+        let other = [
+            Checks { sender: "stripe", ..checks.clone() },
+            Checks { signature: Some(("svix", "OTHER".to_owned())), ..checks.clone() },
+            Checks { token: Some("TOKEN".to_owned()), ..checks.clone() },
+            Checks { settings: "X-A: {hex}".to_owned(), ..checks.clone() },
+        ];
+        names.extend(other.map(|checks| name(urls[0], checks)));
+        assert_eq!(name(urls[0], checks.clone()), name(urls[0], checks));
+        let all: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(all.len(), names.len(), "{names:?}");
     }
 }

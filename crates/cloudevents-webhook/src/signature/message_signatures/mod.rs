@@ -180,7 +180,7 @@ impl MessageSignatures {
             false => None,
         };
         let id = id.filter(|id| !id.is_empty()).map(Into::into);
-        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: fitting })
+        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: fitting, signer_chooses: true })
     }
 }
 

@@ -3,11 +3,15 @@
 use super::{super::service::Replied, counts::Reason};
 use crate::{commands::refusals::From, plain::shortened};
 use bytes::Bytes;
-use cloudevents_kit::{Delivery, Error, ErrorKind, http::Problem, webhook::signature::SignatureError};
+use cloudevents_kit::{
+    Delivery, Error, ErrorKind,
+    http::{Problem, Unread},
+    webhook::signature::SignatureError,
+};
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 use std::{
     error::Error as _,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -29,9 +33,7 @@ pub(super) struct Course(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    sender: String,
-    id: Option<String>,
-    peer: String,
+    from: From,
     replied: Mutex<Replied>,
     /// Whether the delivery was found to be genuine, and its end is reported elsewhere.
     is_genuine: AtomicBool,
@@ -50,37 +52,33 @@ impl Course {
         let is_form = headers.get(CONTENT_TYPE).is_some_and(|value| {
             value.to_str().is_ok_and(|value| value.starts_with("application/x-www-form-urlencoded"))
         });
-        Self(Arc::new(Inner {
-            sender: sender.to_owned(),
-            id: id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST)),
-            peer: match last.filter(|last| !last.is_empty()) {
-                Some(last) => shortened(last, LONGEST),
-                None => peer.to_string(),
-            },
-            is_form: is_form && sender == "github",
-            ..Inner::default()
-        }))
+        let peer = match last.filter(|last| !last.is_empty()) {
+            // In quotation marks, a text that is no address passes for no other part.
+            Some(last) if !is_address(last) => format!("{:?}", shortened(last, LONGEST)),
+            Some(last) => last.to_owned(),
+            None => peer.to_string(),
+        };
+        let id = id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST));
+        let from = From { sender: sender.to_owned(), id, peer };
+        Self(Arc::new(Inner { from, is_form: is_form && sender == "github", ..Inner::default() }))
     }
 
-    /// The provider, the id if there is one, and the peer: `github, id 72d3162e, from 192.0.2.1:4711`.
-    pub(super) fn text(&self) -> String {
-        let Inner { sender, id, peer, .. } = &*self.0;
-        match id {
-            Some(id) => format!("{sender}, id {id}, from {peer}"),
-            None => format!("{sender}, from {peer}"),
-        }
+    /// The provider, the id if there is one, and the peer.
+    pub(super) fn who(&self) -> &From {
+        &self.0.from
     }
 
     /// The same for a delivery that is read. Its event may have the id that no header has.
-    pub(super) fn text_of(&self, delivery: &Delivery) -> String {
-        let Inner { sender, id: None, peer, .. } = &*self.0 else { return self.text() };
-        let events = delivery.events();
-        let first = events.as_ref().ok().and_then(|events| events.first());
-        // Other deliveries have an event without an id of theirs.
-        match first.filter(|event| event.ty() != ANY) {
-            Some(event) => format!("{sender}, id {}, from {peer}", shortened(event.id(), LONGEST)),
-            None => self.text(),
+    pub(super) fn who_of(&self, delivery: &Delivery) -> From {
+        let mut from = self.0.from.clone();
+        if from.id.is_none() {
+            let events = delivery.events();
+            let first = events.as_ref().ok().and_then(|events| events.first());
+            // Other deliveries have an event without an id of theirs.
+            let first = first.filter(|event| event.ty() != ANY);
+            from.id = first.map(|event| shortened(event.id(), LONGEST));
         }
+        from
     }
 
     /// Whether it is a form of GitHub, which services that expect JSON cannot read.
@@ -126,8 +124,24 @@ impl Course {
         };
         let kind = error.map_or(ErrorKind::Refused, Error::kind);
         let told = Error::new(kind).with_detail(format!("{status}{why}"));
-        (told.with_source(From(self.text())), reason(status, signature))
+        (told.with_source(self.0.from.clone()), reason(status, signature))
     }
+}
+
+/// An address, with a port or without: an address of IPv6 with a port has brackets.
+fn is_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok()
+}
+
+/// The refusal of a request that the server could not read, for the log and for the counters. `why` is of the server.
+pub(super) fn unread(sender: &str, why: &Error) -> (Error, Reason) {
+    let unread = why.source().and_then(|source| source.downcast_ref::<Unread>());
+    let peer = unread.map_or_else(|| "unknown".to_owned(), |unread| unread.peer.to_string());
+    let from = From { sender: sender.to_owned(), id: None, peer };
+    let status = unread.and_then(|unread| unread.status);
+    let status = status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
+    let told = Error::new(why.kind()).with_detail(format!("{status}: {}", why.detail())).with_source(from);
+    (told, if why.kind() == ErrorKind::Timeout { Reason::TooSlow } else { Reason::Malformed })
 }
 
 fn reason(status: StatusCode, signature: Option<&SignatureError>) -> Reason {
@@ -161,14 +175,26 @@ mod tests {
         Course::new("github", &headers.collect(), "192.0.2.1:4711".parse().unwrap(), behind_proxy)
     }
 
+    fn text(headers: &[(&'static str, &str)], behind_proxy: bool) -> String {
+        course(headers, behind_proxy).who().to_string()
+    }
+
     #[test]
     fn the_log_names_sender_id_and_peer() {
-        assert_eq!(course(&[], false).text(), "github, from 192.0.2.1:4711");
+        assert_eq!(text(&[], false), "github, from 192.0.2.1:4711");
         let given = [("x-github-delivery", "7"), ("x-forwarded-for", "9.9.9.9, 203.0.113.7")];
-        assert_eq!(course(&given, false).text(), "github, id 7, from 192.0.2.1:4711");
+        assert_eq!(text(&given, false), r#"github, id "7", from 192.0.2.1:4711"#);
         // Whatever the sender wrote is before the address that the proxy saw.
-        assert_eq!(course(&given, true).text(), "github, id 7, from 203.0.113.7");
+        assert_eq!(text(&given, true), r#"github, id "7", from 203.0.113.7"#);
         let long = "x".repeat(1000);
-        assert!(course(&[("webhook-id", &long), ("x-forwarded-for", &long)], true).text().len() < 200);
+        assert!(text(&[("webhook-id", &long), ("x-forwarded-for", &long)], true).len() < 200);
+        for (forwarded, peer) in [
+            ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("unknown", "\"unknown\""),
+            ("1.1.1.1) [refused]", "\"1.1.1.1) [refused]\""),
+        ] {
+            assert_eq!(text(&[("x-forwarded-for", forwarded)], true), format!("github, from {peer}"));
+        }
     }
 }

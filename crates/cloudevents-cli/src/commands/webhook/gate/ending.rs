@@ -5,8 +5,8 @@ use super::{
     counts::{Counts, Outcome},
     course::Course,
 };
-use crate::{console::Console, failure::Status, report::Report};
-use cloudevents_kit::{Delivery, Error, transport};
+use crate::{commands::refusals::From, console::Console, failure::Status, report::Report};
+use cloudevents_kit::{Delivery, transport};
 use http::{StatusCode, request::Parts};
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ pub(super) struct Handing {
 /// The end of a delivery.
 pub(super) enum Done {
     /// With the sender.
-    Accepted(String),
+    Accepted(From),
     /// With the reason.
     Refused(Box<Report>),
-    /// It is no event. With the sender.
-    Malformed(Error, String),
+    /// It is no event. It is reported with the response to its sender.
+    Malformed,
     /// The sender did not wait.
-    Late(String, Box<Done>),
+    Late(From, Box<Done>),
 }
 
 impl Handing {
@@ -37,18 +37,19 @@ impl Handing {
         course.is_taken();
         self.counts.ended(Outcome::Busy);
         let words = "the service has as many deliveries as it may: the sender of another one gets 503";
-        Report::warning(format!("{words} ({})", course.text_of(delivery)))
+        let from = course.who_of(delivery);
+        from.on(Report::warning(format!("{words} ({from})")))
     }
 
     /// Hands a delivery to the service, and settles it as the service responds.
     pub(super) async fn hand_on(self: Arc<Self>, delivery: Delivery) -> Done {
+        if let Err(error) = delivery.events() {
+            let _ = delivery.reject(&error).await;
+            return Done::Malformed;
+        }
         let course = course(&delivery);
         course.is_taken();
-        let from = course.text_of(&delivery);
-        if let Err(error) = delivery.events() {
-            self.counts.refused(super::counts::Reason::Malformed);
-            return settled(delivery.reject(&error), Done::Malformed(error, from.clone()), from).await;
-        }
+        let from = course.who_of(&delivery);
         let received = delivery.received();
         let body = received.body().unwrap_or_default();
         let Some(parts) = received.native::<Parts>() else {
@@ -87,8 +88,9 @@ fn course(delivery: &Delivery) -> Course {
     parts.and_then(|parts| parts.extensions.get::<Course>()).cloned().unwrap_or_default()
 }
 
-fn told_of(course: &Course, words: &str, status: u16, from: &str) -> Report {
+fn told_of(course: &Course, words: &str, status: u16, from: &From) -> Report {
     let report = Report::warning(format!("{words}: the sender gets {status} ({from})")).kind("service");
+    let report = from.on(report);
     match course.is_form() {
         true => report.help(
             "the delivery is a form: choose application/json as the content type of the webhook at GitHub, or read forms",
@@ -97,7 +99,7 @@ fn told_of(course: &Course, words: &str, status: u16, from: &str) -> Report {
     }
 }
 
-async fn settled(outcome: transport::Outcome, done: Done, from: String) -> Done {
+async fn settled(outcome: transport::Outcome, done: Done, from: From) -> Done {
     match outcome.await {
         Ok(()) => done,
         Err(_) => Done::Late(from, Box::new(done)),
@@ -109,7 +111,7 @@ pub(super) fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u6
     let done = match done {
         Ok(Done::Late(from, done)) => {
             let words = format!("the sender disconnected before the response ({from})");
-            console.report(&Report::warning(words));
+            console.report(&from.on(Report::warning(words)));
             *done
         }
         Ok(done) => done,
@@ -122,14 +124,11 @@ pub(super) fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u6
         Done::Accepted(from) => {
             *accepted = accepted.saturating_add(1);
             if console.informs() {
-                console.notes().say(&format!("the service accepted a delivery ({from})"));
+                let words = format!("the service accepted a delivery ({from})");
+                console.announce(&words, from.members());
             }
         }
         Done::Refused(report) => console.report(&report),
-        Done::Malformed(error, from) => {
-            // The mistake of a sender is no failure of the gate.
-            console.report(&Report::of(&error).bounded().remark(&from));
-        }
-        Done::Late(..) => {}
+        Done::Malformed | Done::Late(..) => {}
     }
 }

@@ -2,10 +2,13 @@
 
 use super::{
     counts::{Counts, Outcome, Reason},
-    course::Course,
+    course::{self, Course},
 };
 use crate::{
-    commands::webhook::target::{self, Server},
+    commands::{
+        refusals::Lines,
+        webhook::target::{self, Server},
+    },
     connect::{self, Opened},
     console::Notes,
     failure::{Failure, Status},
@@ -13,12 +16,17 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_kit::{
+    Error,
     http::RequestBody,
     transport::OnRefusal,
     webhook::receiver::{Webhook, WebhookOptions},
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::time::Instant;
 
 /// The longest path in the log, in characters.
 const LONGEST: usize = 100;
@@ -35,6 +43,8 @@ pub(super) struct Front {
     pub(super) console: Notes,
     /// Whether there is a line for deliveries that were accepted before.
     pub(super) is_informed: bool,
+    /// The lines of repeated deliveries in this second, which a captured delivery could make without end.
+    pub(super) repeats: Arc<Mutex<Lines>>,
 }
 
 impl Front {
@@ -45,7 +55,12 @@ impl Front {
         mut options: WebhookOptions,
     ) -> Result<(Opened, Server), Failure> {
         let mut http = options.http.clone();
-        http.on_refusal = Some(Arc::clone(&self.see));
+        let below = self.clone();
+        http.on_refusal = Some(Arc::new(move |why: &Error| {
+            let (error, reason) = course::unread(below.sender, why);
+            below.counts.refused(reason);
+            (below.see)(&error);
+        }));
         // Refusals of the target are seen here, with their senders.
         options.http.on_refusal = None;
         let (webhook, receiver) = Webhook::open(options)
@@ -84,12 +99,16 @@ impl Front {
         } else if method == Method::POST && response.body().is_empty() {
             // Others are the validation of a subscription.
             self.counts.ended(Outcome::Repeated);
-            if self.is_informed {
-                let words = format!("a delivery came again, and was accepted before ({})", course.text());
-                self.console.say(&words);
+            if self.is_informed && self.has_room() {
+                let words = format!("a delivery came again, and was accepted before ({})", course.who());
+                self.console.announce(&words, course.who().members());
             }
         }
         response
+    }
+
+    fn has_room(&self) -> bool {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).have_room(Instant::now())
     }
 
     fn refused(&self, course: &Course, method: &Method, line: &str, response: &Response<Bytes>) {

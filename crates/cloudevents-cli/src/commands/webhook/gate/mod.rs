@@ -8,7 +8,10 @@ mod state;
 
 use super::service::{Checks, Service};
 use crate::{
-    commands::{probes, refusals},
+    commands::{
+        probes,
+        refusals::{self, Lines},
+    },
     connect::Opened,
     console::Console,
     failure::{Failure, Status},
@@ -23,7 +26,15 @@ use front::Front;
 use serde_json::json;
 pub(super) use state::Probe;
 use state::State;
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::task::JoinSet;
 
 /// Deliveries that are remembered in memory: some 100 bytes each.
@@ -31,6 +42,10 @@ const REMEMBERED: usize = 100_000;
 
 /// How much longer than the service a response may take: to check the delivery, and to remember it.
 const BESIDE: Duration = Duration::from_secs(5);
+
+/// How long a connection may be idle: longer than the 60 seconds for which load balancers usually keep one. Otherwise they would send a
+/// delivery on a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Descriptors that are neither connections of senders nor of the service: standard streams, the store, lookups of names.
 const DESCRIPTORS: usize = 64;
@@ -49,8 +64,8 @@ pub(super) struct GateOptions {
     /// Maximum deliveries that the service has at once. Others get 503.
     #[arg(long, value_name = "NUMBER", default_value = "64", requires = "to")]
     in_flight: NonZeroUsize,
-    /// A proxy that you trust is in front of `ce`, and no other client reaches it: the service gets the headers Forwarded, X-Forwarded-*
-    /// and X-Real-IP, and the log names the last address in X-Forwarded-For. Without it, the service gets no such header.
+    /// A proxy that you trust is in front of `ce`, and no other client reaches it: the service gets the headers about the client, such as
+    /// X-Forwarded-*, and the log names the last address in X-Forwarded-For. Without it, the service gets no such header.
     #[arg(long, requires = "to")]
     behind_proxy: bool,
     /// Serve /live, /ready and /metrics at this address.
@@ -102,10 +117,18 @@ pub(super) async fn run(
     let service = Arc::new(service);
     let (options, store) = gate.remembering(options, &target).await?;
     let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
+    options.http.header_deadline = IDLE;
+    options.http.half_close = true;
     // Each delivery has a connection to the service. Without one, the sender of a genuine delivery would get 503.
     options.http.spare_descriptors = gate.in_flight.get().saturating_add(DESCRIPTORS);
     let counts = Arc::<Counts>::default();
-    let state = State { counts: Arc::clone(&counts), service: Arc::clone(&service), store };
+    let is_stopping = Arc::<AtomicBool>::default();
+    let state = State {
+        counts: Arc::clone(&counts),
+        service: Arc::clone(&service),
+        store,
+        is_stopping: Arc::clone(&is_stopping),
+    };
     let mut serving = None;
     probes::serve_at(&mut serving, gate.metrics, &state).await?;
     let (on_refusal, refusals) = refusals::channel();
@@ -117,6 +140,7 @@ pub(super) async fn run(
         see: on_refusal,
         console: console.notes(),
         is_informed: console.informs(),
+        repeats: Arc::new(Mutex::new(Lines::new())),
     };
     let (Opened { mut receiver, url, .. }, server) = front.open(url, options).await?;
     console.write_aside();
@@ -129,6 +153,9 @@ pub(super) async fn run(
     let mut under_way = JoinSet::new();
     let mut accepted = 0_u64;
     while count.is_none_or(|count| accepted < count) {
+        // The service is to accept no more than it was asked to.
+        let rest = count.map_or(u64::MAX, |count| count.saturating_sub(accepted));
+        let places = gate.in_flight.get().min(usize::try_from(rest).unwrap_or(usize::MAX));
         interrupt.in_flight(under_way.len());
         handing.counts.in_flight(under_way.len());
         tokio::select! {
@@ -136,7 +163,7 @@ pub(super) async fn run(
             () = interrupt.asked() => break,
             Some(done) = under_way.join_next() => ending::told(done, &mut accepted, console),
             next = refusals::next(&mut receiver, &mut refusals, console) => match next {
-                Ok(Some(delivery)) if under_way.len() >= gate.in_flight.get() => {
+                Ok(Some(delivery)) if under_way.len() >= places => {
                     // Settled at once. Its sender gets 503 with `Retry-After`.
                     console.report(&handing.full(&delivery));
                     drop(delivery.release());
@@ -152,6 +179,7 @@ pub(super) async fn run(
             },
         }
     }
+    is_stopping.store(true, Ordering::Relaxed);
     server.stop();
     // Each of them has its deadline.
     while let Some(done) = under_way.join_next().await {

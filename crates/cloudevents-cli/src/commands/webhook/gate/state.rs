@@ -3,7 +3,14 @@
 use super::{super::service::Service, counts::Counts};
 use crate::commands::probes::Shown;
 use cloudevents_kit::transport::PrometheusPage;
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// Asks whether a store answers.
@@ -19,11 +26,16 @@ pub(super) struct State {
     pub(super) service: Arc<Service>,
     /// `None`: accepted deliveries are remembered in memory.
     pub(super) store: Option<Probe>,
+    /// Whether the gate takes no more deliveries.
+    pub(super) is_stopping: Arc<AtomicBool>,
 }
 
 impl Shown for State {
     /// Whether a delivery that comes now has a good chance: the store answers, and the service takes connections.
     async fn is_ready(&self) -> bool {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return false;
+        }
         let store = async {
             match &self.store {
                 Some(probe) => probe().await,
