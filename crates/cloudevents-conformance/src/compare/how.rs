@@ -55,7 +55,7 @@ pub(crate) struct How {
     pub(super) json_encoded: bool,
     /// Whether the payload of a message that is passed on is a JSON value, if the message states a media type that is JSON.
     pub(super) json_passed: bool,
-    /// Whether an event of the JSON format is passed on that states no content type. A writer that states JSON may state a charset with it.
+    /// Whether an event of the JSON format without a content type is passed on. A writer that states JSON may state a charset with it.
     pub(super) json_supplied: bool,
     /// Whether numbers of JSON payloads may have another text of the same number, and media types another spelling.
     ///
@@ -541,10 +541,8 @@ fn gives_json(case: &Case) -> bool {
 
 /// Whether a document of the JSON format is passed on whose event states no content type.
 fn passes_on_json_without_type(case: &Case) -> bool {
-    let source = || case.request.get("from").map(Value::to_string).unwrap_or_default();
-    case.op() == Some("transcode")
-        && source().contains(r#"\"specversion\""#)
-        && !source().contains("datacontenttype")
+    let source = case.request.get("from").map(Value::to_string).unwrap_or_default();
+    case.op() == Some("transcode") && source.contains(r#"\"specversion\""#) && !source.contains(CONTENT_TYPE)
 }
 
 /// Leaves out the `time` of an event that the wanted event does not have, in binary notations.
