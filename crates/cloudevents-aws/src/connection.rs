@@ -39,8 +39,14 @@ pub fn runtime() -> Result<Handle, Error> {
 ///
 /// Nothing is requested from the service.
 ///
-/// Errors: [`Refused`](ErrorKind::Refused) if there are no credentials.
+/// Errors: [`Refused`](ErrorKind::Refused) if there are no credentials, [`Timeout`](ErrorKind::Timeout) if their source does not answer
+/// as long as connecting may take, and [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime.
 pub async fn config(server: &Server) -> Result<SdkConfig, Error> {
+    runtime()?;
+    server.in_time("the source of the credentials", loaded(server)).await
+}
+
+async fn loaded(server: &Server) -> Result<SdkConfig, Error> {
     let timeouts = TimeoutConfig::builder().connect_timeout(server.connection.connect_timeout).build();
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())

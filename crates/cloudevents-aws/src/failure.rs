@@ -50,9 +50,9 @@ impl Service {
         }
         match name {
             // The message repeats the text that was signed.
-            "SignatureDoesNotMatch" => {
-                refused(name).with_help("the secret access key is not that of this key id")
-            }
+            "SignatureDoesNotMatch" | "InvalidSignatureException" => refused(name).with_help(
+                "the secret access key is not that of this key id, or the clock of this machine is wrong",
+            ),
             "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "InvalidAccessKeyId"
@@ -146,11 +146,9 @@ mod tests {
         assert_eq!(kind("ThrottlingException", "", false), refused(true));
         assert_eq!(kind("ExpiredTokenException", "", false), refused(true));
         assert!(is_ended_session(&SERVICE.coded("ExpiredToken", "it has", false)));
-        let signed = SERVICE.coded(
-            "SignatureDoesNotMatch",
-            "The Canonical String: x-amz-security-token:s3cret",
-            false,
-        );
-        assert!(!signed.detail().contains("s3cret"));
+        for code in ["SignatureDoesNotMatch", "com.amazon.coral.service#InvalidSignatureException"] {
+            let signed = SERVICE.coded(code, "The Canonical String: x-amz-security-token:s3cret", false);
+            assert!(!signed.detail().contains("s3cret"), "{code}");
+        }
     }
 }

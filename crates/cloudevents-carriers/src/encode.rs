@@ -1,9 +1,10 @@
 //! Events and messages to messages of a carrier.
 
-use crate::{Carrier, CarrierMessage, ContentType, Encoding, mode::is_key, value};
+use crate::{Body, Carrier, CarrierMessage, ContentType, Encoding, mode::is_key, value};
 use bytes::Bytes;
 use cloudevents_core::{
-    ContentMode, Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode, TextBuffer,
+    ContentMode, Error, ErrorKind, Event, Format, FormatId, Loss, LossClass, Losses, Message, Mode,
+    TextBuffer,
     codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode},
 };
 
@@ -93,10 +94,27 @@ impl Carrier {
 fn structured(carrier: &Carrier, event: &Event, format: &dyn Format) -> Result<Encoded, Error> {
     require(carrier, ContentMode::Structured)?;
     let mut body = Vec::new();
-    let losses = format.encode(event, &mut body)?;
+    let mut losses = format.encode(event, &mut body)?;
+    if format.id() == FormatId::JSON && spaced(carrier, &mut body) {
+        let what = "line breaks between the tokens of JSON become spaces";
+        losses.push(Loss::of_data(LossClass::Spelling, "line-breaks", what));
+    }
     let message = document(carrier, &format.id(), format.media_type().as_str(), body.into())?;
     carrier.fits(&message)?;
     Ok(Encoded { message, mode: ContentMode::Structured, losses })
+}
+
+/// Writes a space for each line break that the carrier does not have. In JSON, line breaks stand between tokens alone: strings have
+/// escapes. Returns whether there was one.
+fn spaced(carrier: &Carrier, json: &mut [u8]) -> bool {
+    let Body::Text { without } = carrier.body else { return false };
+    let mut found = false;
+    for byte in json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
+        if without.contains(&char::from(*byte)) {
+            (*byte, found) = (b' ', true);
+        }
+    }
+    found
 }
 
 fn binary_mode(carrier: &Carrier, event: &Event) -> Result<Encoded, Error> {

@@ -33,8 +33,9 @@ const DOCUMENTS: Carrier = Carrier {
 /// CoAP: a document, and its media type as the option Content-Format.
 ///
 /// A Content-Format is a number, and IANA has registered none for CloudEvents. Both ends have to agree on one of 65000 to 65535, which are
-/// free for experiments. A message under `application/json` (50) is read with [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson).
-/// A datagram that no path limits further holds about 1,024 bytes (section 4.6). Larger documents need block-wise transfer (RFC 7959).
+/// for experiments alone. Register a number for operation. A message under `application/json` (50) is read with
+/// [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson). A datagram that no path limits further holds about 1,024 bytes (section
+/// 4.6). Larger documents need block-wise transfer (RFC 7959).
 ///
 /// ```
 /// use cloudevents_carriers::{CarrierMessage, MessageView, rows::COAP};
@@ -65,7 +66,8 @@ pub const COAP: Carrier = Carrier {
 
 /// Google Cloud Pub/Sub: attributes of the message, and its data.
 ///
-/// The largest request has 10 MB, or 10,485,760 bytes. The message is compared with this limit.
+/// The largest request has 10 MB, or 10,000,000 bytes. The message is compared with this limit. The rest of the request counts, too, and
+/// REST writes the data as Base64.
 ///
 /// ```
 /// use cloudevents_carriers::rows::GOOGLE_PUBSUB;
@@ -91,7 +93,7 @@ pub const GOOGLE_PUBSUB: Carrier = Carrier {
         headers: Some(100),
         name: Some(256),
         value: Some(1024),
-        message: Some(10_485_760),
+        message: Some(10_000_000),
         ..Limits::NONE
     },
     source: "https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md, https://cloud.google.com/pubsub/quotas",
@@ -278,7 +280,7 @@ pub const STORAGE_QUEUE: Carrier = Carrier {
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let written = XMPP.encode(&event, Mode::structured(&Json::new()))?.message;
-/// let json = std::str::from_utf8(&written.body)?.replace('&', "&amp;").replace('<', "&lt;");
+/// let json = std::str::from_utf8(&written.body)?.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
 /// let stanza = format!("<message to='a@example.com'><json xmlns='urn:xmpp:json:0'>{json}</json></message>");
 /// assert!(stanza.contains(r#">{"specversion":"1.0","#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

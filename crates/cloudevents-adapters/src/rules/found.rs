@@ -4,7 +4,7 @@ use crate::{
     place,
     template::{Of, digest},
 };
-use cloudevents_core::{Data, Event, Name};
+use cloudevents_core::{Data, Event, MediaType, Name};
 
 #[cfg(feature = "transport")]
 use cloudevents_core::ToTimestamp;
@@ -97,11 +97,15 @@ impl<'a> Place<'a> {
 }
 
 fn in_data(event: &Event, path: &str, inner: &str) -> Result<Option<String>, String> {
+    let states_json = || event.datacontenttype().is_some_and(MediaType::is_json);
     let json = match event.data() {
-        None => return Ok(None),
         Some(Data::Json(json)) => json.as_str(),
-        // Bytes without a content type may be anything.
-        Some(_) => return Err(format!("`{path}` is not there, because the payload is not JSON")),
+        // Such as `data_base64`. Bytes without a content type may be anything.
+        Some(Data::Binary(bytes)) if states_json() => match std::str::from_utf8(bytes) {
+            Ok(text) if place::is_json(text) => text,
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
     };
     match place::at(json, inner).and_then(|value| value.bytes().next()) {
         Some(b'{') => Err(format!("`{path}` is an object, which has no text")),

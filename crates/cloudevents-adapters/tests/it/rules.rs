@@ -104,12 +104,16 @@ fn a_payload_that_is_not_json_has_no_places() {
         ("application/octet-stream", Payload::body(r#"{"a":1}"#)),
     ] {
         let event = without.clone().into_builder().payload(content_type, payload).build().unwrap();
-        let error = rules.apply(&event).unwrap_err();
-        assert_eq!(
-            error.detail(),
-            "a rule sets it, and `data.a` is not there, because the payload is not JSON"
-        );
+        // An optional place leaves such events alone.
+        assert_eq!(rules.apply(&event).unwrap(), None);
+        let error = set("other", "{data.a}").unwrap().apply(&event).unwrap_err();
+        assert_eq!(error.detail(), "a rule sets it, and `data.a` is not there");
     }
+    // As in `data_base64`.
+    let bytes =
+        without.clone().into_builder().payload("application/json", Payload::binary(&br#"{"a":1}"#[..]));
+    let changed = rules.apply(&bytes.build().unwrap()).unwrap().unwrap();
+    assert!(changed.attributes().any(|(_, value)| value.to_canonical() == "1"));
     let scalar = without.into_builder().payload("application/json", Payload::body(" 7 ")).build().unwrap();
     let changed = set("other", "{data}").unwrap().apply(&scalar).unwrap().unwrap();
     assert_eq!((attribute(&changed, "other").as_str(), data(&changed)), ("7", " 7 "));

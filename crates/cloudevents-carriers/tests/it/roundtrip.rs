@@ -1,7 +1,7 @@
 //! What comes out of a message is what the carrier can carry of what went in, for any event and each row.
 
 use cloudevents_carriers::{CARRIERS, Encoding};
-use cloudevents_core::{ContentMode, DecodeOptions, ErrorKind, Mode};
+use cloudevents_core::{ContentMode, DecodeOptions, ErrorKind, Event, Mode};
 use cloudevents_json::Json;
 use cloudevents_testkit::{
     any,
@@ -33,8 +33,13 @@ proptest! {
             };
             let decoded = carrier.decode(&encoded.message, &with)?;
             prop_assert!(decoded.repairs().is_empty());
-            prop_assert_eq!(&decoded.value, &expected, "{}", carrier.name);
-            prop_assert_eq!(encoded.losses.is_empty(), expected == event, "{}", carrier.name);
+            if encoded.losses.iter().any(|loss| loss.kind() == "line-breaks") {
+                prop_assert!(carrier.name == "lines" || carrier.name == "sse", "{}", carrier.name);
+                prop_assert_eq!(spaced(&decoded.value), spaced(&expected), "{}", carrier.name);
+            } else {
+                prop_assert_eq!(&decoded.value, &expected, "{}", carrier.name);
+                prop_assert_eq!(encoded.losses.is_empty(), expected == event, "{}", carrier.name);
+            }
             let read = carrier.decode_message(&encoded.message, &with)?.value;
             prop_assert_eq!(read.mode(), encoded.mode);
             let forwarded = carrier.encode_message(&read)?;
@@ -42,4 +47,9 @@ proptest! {
             prop_assert_eq!(carrier.decode(&forwarded, &with)?.value, decoded.value);
         }
     }
+}
+
+/// The event in the JSON format, with a space for each line break between tokens.
+fn spaced(event: &Event) -> String {
+    String::from_utf8(cloudevents_json::encode(event).0).unwrap().replace(['\n', '\r'], " ")
 }

@@ -1,7 +1,7 @@
 //! What each row says, seen in messages: the prefix, letter case, duplicates, and limits, at the limit and one beyond.
 
 use cloudevents_carriers::{
-    Body, CARRIERS, Carrier, CarrierMessage, ContentType, Empty, Encoding, Limits, Text,
+    Body, CARRIERS, Carrier, CarrierMessage, ContentType, Empty, Encoding, Limits, Text, rows::LINES,
 };
 use cloudevents_core::{ContentMode, DecodeOptions, Error, ErrorKind, Event, Message, Mode, Payload};
 use cloudevents_json::Json;
@@ -15,6 +15,20 @@ fn event() -> Event {
 fn read(carrier: &Carrier, message: &CarrierMessage) -> Result<Event, ErrorKind> {
     let decoded = carrier.decode(message, &DecodeOptions::strict());
     decoded.map(|decoded| decoded.value).map_err(|error| error.kind())
+}
+
+/// A JSON payload may have line breaks between its tokens. In a string, they are escapes.
+#[test]
+fn line_breaks_between_tokens_become_spaces() {
+    let payload = Payload::json("{\n\"a\":\r\n\"b\\nc\"}");
+    let event =
+        Event::builder().id("1").source("/s").ty("t").payload("application/json", payload).build().unwrap();
+    let encoded = LINES.encode(&event, Mode::structured(&Json::new())).unwrap();
+    let text = std::str::from_utf8(&encoded.message.body).unwrap();
+    assert!(text.ends_with(r#""data":{ "a":  "b\nc"}}"#), "{text}");
+    let losses: Vec<_> = encoded.losses.iter().map(|loss| loss.kind()).collect();
+    assert_eq!(losses, ["line-breaks"]);
+    assert_eq!(read(&LINES, &encoded.message).unwrap().id(), "1");
 }
 
 fn binary_rows() -> impl Iterator<Item = &'static Carrier> {
@@ -170,7 +184,7 @@ fn limits_are_those_of_the_documents() {
     });
     let limits: Vec<_> = limits.filter(|(_, count, sizes)| *count > 0 || *sizes != [0; 5]).collect();
     let documented = [
-        ("google-pubsub", 100, [256, 1024, 0, 0, 10 * 1024 * 1024]),
+        ("google-pubsub", 100, [256, 1024, 0, 0, 10_000_000]),
         ("pulsar", 0, [0, 0, 0, 0, 5 * 1024 * 1024]),
         ("rocketmq", 0, [0, 0, 16 * 1024, 4 * 1024 * 1024, 0]),
         ("storage-queue", 0, [0, 0, 0, 64 * 1024, 0]),

@@ -272,6 +272,7 @@ impl World {
             .replace("ce webhook serve", "timeout -s INT 1 ce webhook serve")
             .replace("tail -f", "cat")
             .replace("whsec_...", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .replace("SECRET=... ", "SECRET=a-secret-of-examples ")
             .replace("TOKEN=...", "TOKEN=token");
         let is_remote = line.contains("https://");
         let home = self.folder.join("home");

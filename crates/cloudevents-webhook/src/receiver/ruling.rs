@@ -1,6 +1,7 @@
 //! Whether the rule of a delivery holds for its body.
 
 use super::{Begun, idempotency::DynStore, recognition::Recognition};
+use crate::DeliveryKey;
 use cloudevents_core::Error;
 
 /// Whether a delivery is recognised by its own rule.
@@ -20,8 +21,10 @@ pub(super) async fn ruling(recognition: &Recognition, store: &dyn DynStore) -> R
     match store.begin(body).await? {
         Begun::Claimed(deciding) => {
             // The rule comes first: a body that is decided has one.
-            if let Begun::Claimed(claim) = store.begin(rule).await? {
-                store.complete(rule, claim).await?;
+            if let Err(error) = keep(rule, store).await {
+                // Another delivery of the body can decide.
+                let _ = store.abandon(body, deciding).await;
+                return Err(error);
             }
             store.complete(body, deciding).await?;
             Ok(Ruling::Holds)
@@ -36,4 +39,14 @@ pub(super) async fn ruling(recognition: &Recognition, store: &dyn DynStore) -> R
             Begun::Unfinished => Ok(Ruling::Another),
         },
     }
+}
+
+/// Records a rule.
+async fn keep(rule: DeliveryKey, store: &dyn DynStore) -> Result<(), Error> {
+    let Begun::Claimed(claim) = store.begin(rule).await? else { return Ok(()) };
+    let kept = store.complete(rule, claim).await;
+    if kept.is_err() {
+        let _ = store.abandon(rule, claim).await;
+    }
+    kept
 }

@@ -7,18 +7,35 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How many refusals are reported within a second. Whoever reaches the port chooses their reasons, and so the size of the log.
+const A_SECOND: usize = 10;
+
 /// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.
 #[derive(Default)]
-pub(super) struct LastRefusal(Option<(String, Instant)>);
+pub(super) struct LastRefusal {
+    told: Option<(String, Instant)>,
+    /// The begin of the present second, and the lines in it.
+    second: Option<(Instant, usize)>,
+}
 
 impl LastRefusal {
     pub(super) fn tell(&mut self, error: &Error, console: &Console) {
         let why = words(error);
         let is_told = |(last, at): &(String, Instant)| *last == why && at.elapsed() < Duration::from_secs(60);
-        if !self.0.as_ref().is_some_and(is_told) {
+        if !self.told.as_ref().is_some_and(is_told) && self.has_room() {
             console.report(&refusals::warning(error));
-            self.0 = Some((why, Instant::now()));
+            self.told = Some((why, Instant::now()));
         }
+    }
+
+    /// Whether the present second has a line left.
+    fn has_room(&mut self) -> bool {
+        let (begin, lines) = self
+            .second
+            .filter(|(begin, _)| begin.elapsed() < Duration::from_secs(1))
+            .unwrap_or_else(|| (Instant::now(), 0));
+        self.second = Some((begin, lines.saturating_add(1)));
+        lines < A_SECOND
     }
 }
 

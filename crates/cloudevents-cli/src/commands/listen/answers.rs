@@ -8,7 +8,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    Delivery, Event, Sender,
+    Delivery, Error, ErrorKind, Event, Sender,
     transport::{Outgoing, Side},
 };
 use std::time::Duration;
@@ -53,7 +53,14 @@ impl Answers {
     pub(super) async fn answer(&self, delivery: &Delivery, number: u64, console: &Console) {
         let answered = match (&self.sender, delivery.reply_to()) {
             (None, _) => delivery.reply(&self.event).await,
-            (Some(sender), Some(to)) => sender.send(self.outgoing(delivery, to)).await,
+            (Some(sender), Some(to)) => {
+                let sent = tokio::time::timeout(LIMIT, sender.send(self.outgoing(delivery, to))).await;
+                sent.unwrap_or_else(|_| {
+                    let words =
+                        format!("the address of the answer took nothing within {} s", LIMIT.as_secs());
+                    Err(Error::new(ErrorKind::Timeout).with_detail(words))
+                })
+            }
             (Some(_), None) => {
                 let note = Report::note(format!("message {number} asks for no answer, and gets none"));
                 console.report(&note.kind("no-reply").from(place::origin(delivery)));

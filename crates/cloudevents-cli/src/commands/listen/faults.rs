@@ -36,7 +36,7 @@ pub(super) struct Faults {
     delay: Option<Duration>,
     /// Answer each message with the event of this file: over HTTP in the response, and over NATS without JetStream, MQTT 5 and AMQP 1.0 at
     /// the address for replies that the message names. A message without one is accepted, with a note.
-    #[arg(long, value_name = "FILE", conflicts_with = "allow_origin")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["allow_origin", "peek"])]
     reply: Option<PathBuf>,
     /// Agree to this sender in the WebHook handshake, and require it of deliveries: a DNS name, `*.` and a name, or `*`. May be
     /// repeated.

@@ -321,12 +321,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         let refused = refused.and_then(|(events, terms)| broken(terms, events, &delivery, messages, console));
         let of_message = found.as_ref().map_or(0, Vec::len);
         let selected = found.map(|found| select(found, &filters));
-        let (selected, refused) = match (selected, refused) {
-            (Ok(selected), None) => match changed(&rules, selected, &delivery, messages, console) {
-                Ok(changed) => (Ok(changed), None),
-                Err(refused) => (Ok(Vec::new()), Some(refused)),
-            },
-            others => others,
+        let selected = match refused {
+            None => selected.map(|selected| changed(&rules, selected, &delivery, messages, console)),
+            Some(_) => selected,
         };
         let attempt = Some(delivery.attempt()).filter(|attempt| is_counted || *attempt > 1);
         let place = if printing.is_whole() { place::origin(&delivery) } else { String::new() };
@@ -464,7 +461,7 @@ fn select(found: Vec<Event>, filters: &[Selection]) -> Vec<(usize, Event)> {
     found.into_iter().enumerate().filter(|(_, event)| matches(event)).collect()
 }
 
-/// Returns the events by these rules. Otherwise reports the first one that they cannot change, and returns the reason to reject the
+/// Returns the events by these rules. An event that they cannot change is reported, and stays as it came: a rule of the output loses no
 /// message.
 fn changed(
     rules: &AttributeRules,
@@ -472,7 +469,7 @@ fn changed(
     delivery: &Delivery,
     number: u64,
     console: &Console,
-) -> Result<Vec<(usize, Event)>, String> {
+) -> Vec<(usize, Event)> {
     for (index, event) in &mut events {
         match rules.apply_to(event, delivery.received()) {
             Ok(Some(changed)) => *event = changed,
@@ -481,11 +478,10 @@ fn changed(
                 let index = is_batch(delivery).then_some(*index);
                 let place = place::of_event(event, index, delivery, number);
                 console.error(Status::No, &Report::of(&error).at(&place));
-                return Err(error.to_string());
             }
         }
     }
-    Ok(events)
+    events
 }
 
 /// Refuses to leave messages in a queue if the source is no queue.
