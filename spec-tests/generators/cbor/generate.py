@@ -337,8 +337,8 @@ def attributes_decode():
                               ("encoded-item", CBORTag(24, b"\x05"), "An encoded CBOR item"),
                               ("simple", Raw(b"\xf0"), "A simple value other than true, false and null"),
                               ("uri-of-bytes", CBORTag(32, b"a"), "Tag 32 before a byte string")]:
-        small = {"others": [result(tagged(comexampleext=("Integer", 1)))],
-                 "note": "A bignum and the integer of the same value are equivalent (RFC 8949, section 3.4.3)."} if name == "bignum" else {}
+        small = {"others": [result(tagged(comexampleext=("Integer", 1))), result(tagged(comexampleext=("Binary", "AQ==")))],
+                 "note": "A bignum and the integer of the same value are equivalent (RFC 8949, section 3.4.3). A decoder need not know a tag."} if name == "bignum" else {}
         topic.refuse(f"extension-{name}", f"{what} is no attribute value", ["CBOR-2.2-b" if name == "uri-of-bytes" else "CBOR-2.2-a", "CE-Type-System-m"], doc({"comexampleext": value}),
                      "comexampleext", **small)
     topic.refuse("extension-timestamp-of-number", "Tag 0 before a number is no attribute value", ["CBOR-2.2-c", "CE-Type-System-m"],
