@@ -347,9 +347,9 @@ def attributes_decode():
                               ("subject-uri", ("ce_uri", "https://example.com/"), "a URI")]:
         attribute = name.split("-")[0]
         own = {"dataschema": "CE-dataschema-b", "datacontenttype": "CE-datacontenttype-b", "subject": "CE-subject-b", "time": "CE-time-b"}
-        topic.refuse(f"{name}-type", f"A {attribute} that is {held} is refused{', or read as a String' if name == 'subject-uri' else ''}", ["PROTO-2.4-b", "CE-Type-System-m", own[attribute]],
+        topic.refuse(f"{name}-type", f"A {attribute} that is {held} is refused{', read as a String, or left out' if name == 'subject-uri' else ''}", ["PROTO-2.4-b", "CE-Type-System-m", own[attribute]],
                      proto(attr(**{attribute: value})), attribute,
-                     **({"others": [result(tagged(subject=("String", value[1])))], "policy": True} if name == "subject-uri" else {}), traps=["P4"])
+                     **({"others": [result(tagged(subject=("String", value[1]))), result(tagged())], "policy": True} if name == "subject-uri" else {}), traps=["P4"])
     for name, value in [("above", 2147483648), ("below", (1 << 64) - 2147483649), ("32-bits", 4294967295), ("wraps-to-zero", 4294967296)]:
         cut = (value + (1 << 31)) % (1 << 32) - (1 << 31)
         topic.refuse(f"integer-{name}", "A number outside the range of Integer is refused, or cut to 32 bits as protobuf has it",

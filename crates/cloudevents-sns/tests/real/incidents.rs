@@ -41,7 +41,7 @@ async fn what_stalls_and_goes_on_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_server_ends_a_send_in_time() {
     let Some(place) = Place::new("slow").await else { return };
-    let (proxy, sender) = through(&place, "timeout=500ms").await;
+    let (proxy, sender) = through(&place, "timeout=3s").await;
     proxy.stall(Flow::ToClient);
     let error = within(sender.send(&event(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
