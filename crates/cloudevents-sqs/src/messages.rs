@@ -13,6 +13,7 @@ use cloudevents_json::Json;
 use cloudevents_transport::{Content, Outgoing, Received, binding::header_not_carried};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::HashSet,
     hash::{BuildHasher, RandomState},
     sync::{
         LazyLock,
@@ -151,7 +152,8 @@ fn lost(name: &str, value: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The headers that a message does not carry. A document has this number of attributes of its own; `None` is binary mode.
+/// The headers that a message does not carry. A document has this number of attributes of its own; `None` is binary mode. Of headers with
+/// the same name, a message carries the first.
 pub fn lost_headers(outgoing: &Outgoing, of_document: Option<usize>) -> Vec<(usize, &'static str)> {
     let own = match (outgoing.content(), of_document) {
         // And the version; the content type is one of the attributes.
@@ -160,8 +162,10 @@ pub fn lost_headers(outgoing: &Outgoing, of_document: Option<usize>) -> Vec<(usi
         (_, own) => own.unwrap_or(1),
     };
     let mut room = MOST_ATTRIBUTES.saturating_sub(own);
+    let mut seen = HashSet::new();
     outgoing.lost_headers(|name, value| {
-        lost(name, value).or_else(|| match room.checked_sub(1) {
+        let twice = || (!seen.insert(name)).then_some("it is there twice, and SQS has each name once");
+        lost(name, value).or_else(twice).or_else(|| match room.checked_sub(1) {
             Some(left) => {
                 room = left;
                 None
@@ -204,4 +208,18 @@ pub fn as_received(received: &Received) -> Result<SqsMessage, Error> {
         }
     }
     Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_core::Event;
+
+    #[test]
+    fn a_message_carries_the_first_header_of_a_name() {
+        let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+        let outgoing = Outgoing::from(event).header("tenant", "7").header("shard", "1").header("tenant", "8");
+        let lost = lost_headers(&outgoing, Some(1));
+        assert_eq!(lost, [(2, "it is there twice, and SQS has each name once")]);
+    }
 }

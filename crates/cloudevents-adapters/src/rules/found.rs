@@ -40,7 +40,7 @@ pub(super) fn check(of: &Of) -> Result<(), String> {
     }
 }
 
-/// Returns the text of a place. `None` if it is not there, is null or is empty. The error says why what is there has no text.
+/// Returns the text of a place. `None` if the value is not there, is null or is empty. The error says why the value has no text.
 pub(super) fn find(of: &Of, event: &Event, message: Ask<'_>) -> Result<Option<String>, String> {
     match of {
         Of::Header(_) => message(of),

@@ -149,7 +149,7 @@ pub(super) async fn next(
 }
 
 impl Refusals {
-    /// Reports all refusals as warnings: what a client sends is no failure of a server that others depend on. Ten of a second have lines,
+    /// Reports all refusals as warnings: a bad request is no failure of the server. Ten of a second have lines,
     /// and one line has the number of the others.
     pub(super) fn with_warnings(self) -> Self {
         Self { lines: Some(Lines::new()), ..self }

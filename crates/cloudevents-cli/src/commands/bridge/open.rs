@@ -37,7 +37,7 @@ pub(super) struct Both {
     pub(super) keeps: bool,
     /// The connections of both ends.
     pub(super) links: [Connectivity; 2],
-    /// What a user should know about them. It is not repeated when opening is.
+    /// Notes for the user about the ends. A second opening does not repeat them.
     pub(super) notes: Vec<Report>,
 }
 

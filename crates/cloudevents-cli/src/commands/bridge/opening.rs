@@ -22,7 +22,7 @@ const STALLS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_se
 
 /// Why the ends are not open.
 pub(super) struct Unopened {
-    /// What a bridge that runs would say. `None` where no end is away.
+    /// The words of a running bridge for this state. `None` if no end is away.
     stall: Option<Stall>,
     pub(super) failure: Failure,
 }
@@ -117,7 +117,7 @@ impl Stalled {
         Self { since: Instant::now(), name: "", reason: String::new(), next }
     }
 
-    /// The line of a bridge that runs. No message is pending: the bridge before has given back what it held.
+    /// The line of a bridge that runs. No message is pending: the bridge before gave its messages back.
     fn tell(&mut self) {
         let lasts = format!("{:.2}s", self.since.elapsed().as_secs_f64());
         tracing::warn!(target: "cloudevents_transport::bridge::stall", reason = %self.reason, pending = 0, %lasts, "the bridge stalls");

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many refusals are reported within a second. Whoever reaches the port chooses their reasons, and so the size of the log.
+/// How many refusals are reported within a second. A stranger chooses the reasons, and would choose the size of the log.
 const A_SECOND: usize = 10;
 
 /// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.

@@ -452,7 +452,7 @@ fn format<'a>(command: &Send, formats: &'a Formats) -> Result<&'a dyn Format, Fa
     found.ok_or_else(|| Failure::usage(format!("unknown format `{name}`")))
 }
 
-/// What is done with each event of the input before it is sent.
+/// The changes to each event of the input before it is sent.
 struct Input<'a> {
     command: &'a Send,
     rules: AttributeRules,
