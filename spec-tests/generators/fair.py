@@ -171,12 +171,19 @@ def with_kinds(one):
     return start + held + (title[at:] if title[at:].startswith(",") else "," + title[at:] if refusal else "") + told
 
 
+def with_refusal(title, one):
+    """The title of a case whose input may be refused by a rule for many cases, with these words."""
+    may = len({is_refusal(outcome) for outcome in one["expect"]}) == 2
+    return title + ", or is refused" if may and not one.get("policy") and not SAYS_REFUSED.search(title) else title
+
+
 def case(one, area):
     one = dict(one)
     present(one["request"])
     if one["request"]["op"] == "decode":
         free = one.get("compare", {}).get("payload") == "json"
         one["expect"] = same_payloads(one["expect"], area, free)
+        one["expect"] = string_of_protobuf(one, area)
         one["expect"] = implied_content_type(one["request"], one["expect"])
         one["expect"] = populated_content_type(one)
         one["expect"] = assumed_content_type(one)
@@ -217,6 +224,9 @@ def case(one, area):
     one["expect"] = scheme_in_lower_case(one)
     one["expect"] = discouraged_names(one)
     one["expect"] = valid_events_of_batch(one)
+    one["expect"] = fingerprint_expected(one)
+    one["expect"] = json_assumed(one)
+    one["expect"] = batches_not_written(one)
     one["expect"] = as_strictly(one)
     if has_empty_extension(one):
         one["policy"] = True
@@ -240,8 +250,9 @@ def case(one, area):
     if "CE-datacontenttype-d" in one["clauses"] and one["level"] == "SHOULD" and one["request"]["op"] == "encode":
         one["level"] = "MAY"  # "when translating an event": what an API is given comes from no format, so that none implies a type
     one["flags"] = flags(one)
+    one["expect"] = texts_kept(one)
     one["validity"] = validity(one)
-    one["title"] = with_kinds(one)
+    one["title"] = with_refusal(with_kinds(one), one)
     if not one["flags"]:
         del one["flags"]
     # Where the specification is silent, a refusal is not all that is allowed.
@@ -671,6 +682,63 @@ def string_of_avro(one, area):
         if other not in found:
             found.append(other)
     return found
+
+
+def string_of_protobuf(one, area):
+    """The outcomes, and those that take the text of Protobuf under JSON, or under no content type, for a value, which is a JSON string then: the format says in which field text
+    stands (Protobuf format, section 3). Whether the text is the value or its JSON text is not said."""
+    found = list(one["expect"])
+    if area != "protobuf" or "PROTO-3-d" not in one["clauses"]:
+        return found
+    texts = [[event.get("data", {}).get("text") for event in outcome.get("result", {}).get("events", [])] for outcome in found]
+    as_it_stands = next((some for some in texts if some and None not in some), None)
+    for outcome in one["expect"] if as_it_stands else []:
+        events = outcome.get("result", {}).get("events", [])
+        if [event.get("data", {}).get("text") for event in events] != as_it_stands or not all(map(is_json_or_none, events)):
+            continue
+        values = [{**event, "data": {"text": json.dumps(event["data"]["text"], ensure_ascii=False)}} for event in events]
+        for kind in ("json", "text", "binary"):
+            other = {**outcome, "result": {**outcome["result"], "events": [as_kind(event, "json") for event in events] if kind == "json" else [as_kind(value, kind) for value in values]}}
+            other.pop("note", None)
+            if other not in found:
+                found.append(other)
+    return found
+
+
+def is_json_or_none(event):
+    stated = event["attributes"].get("datacontenttype", {}).get("value", "application/json")
+    return re.search(r"[/+]json *(?:;|$)", stated, re.IGNORECASE) is not None
+
+
+def fingerprint_expected(one):
+    """The outcomes, and a refusal of a datum of Avro compact without a fingerprint: "a message whose binary encoding is identical to the one described by the schema" may be meant of the
+    single-object encoding, which begins with one; the draft speaks of "the fingerprint"."""
+    source = one["request"].get("from", one["request"])
+    reads = source.get("message") is not None and "avro-compact" in json.dumps([source.get("via"), source.get("message")])
+    if not reads or any(map(is_refusal, one["expect"])):
+        return one["expect"]
+    return [*one["expect"], {"error": {}}]
+
+
+# Octets that no content type names.
+UNNAMED = re.compile(r"(?:mqtt|nats|rabbitmq)/content-type/decode-no-type$")
+
+
+def json_assumed(one):
+    """The outcomes, and a refusal by whoever takes a payload without a content type for JSON, which the octets are not."""
+    if not UNNAMED.match(one["id"]) or any(map(is_refusal, one["expect"])):
+        return one["expect"]
+    return [*one["expect"], {"error": {}}]
+
+
+def batches_not_written(one):
+    """The outcomes, and a refusal by whoever writes no batches: no sentence asks for them."""
+    request = one["request"]
+    target = request.get("to", request)
+    writes = request["op"] in ("encode", "transcode") and (target.get("mode") == "batched" or target.get("via", "").endswith("-batch"))
+    if not writes or is_lenient(request) or any(map(is_refusal, one["expect"])):
+        return one["expect"]
+    return [*one["expect"], {"error": {}}]
 
 
 def content_encoding_kept(one):
@@ -2144,7 +2212,7 @@ def faults_of_exchange(one):
         if response["status"] == 200 and not response.get("body"):
             yield "a response with 200 that has no payload (WEBHOOK-2.2-f)"
     statuses = [outcome["result"]["response"]["status"] for outcome in one["expect"]] if request["op"] == "deliver" else []
-    if 415 in statuses and 202 not in statuses:
+    if 415 in statuses and not {202, "2xx"} & set(statuses):
         yield "a format that is not understood, of which 202 may say that nothing was looked at yet (WEBHOOK-2.2-g)"
     accepted = [outcome["result"]["delivered"] for outcome in one["expect"] if request["op"] == "deliver" and str(outcome["result"]["response"]["status"]).startswith("2")]
     if "earlier" in request and 1 in accepted and 0 not in accepted:
@@ -2302,7 +2370,7 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 # is not declared, and one that is there twice by its namespace: XML 1.0 has names with colons, and knows nothing of namespaces.
 # That a payload of an element has exactly one binds them, too, as that it has no text beside it does.
 NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-type|type-unbound|without-type|xml-empty|xml-two-elements)|attributes-decode/extension-(?:without-type|type-[\w-]+)"
-                             r"|namespaces/(?:other-type-attribute|xsi-undeclared)|document-syntax/duplicate-by-namespace)$")
+                             r"|namespaces/(?:other-type-attribute|xsi-undeclared|children-without-namespace)|document-syntax/duplicate-by-namespace)$")
 
 # An extension in a type of CBOR that no attribute has: "Extension specifications MAY define secondary mapping rules" (CBOR format, section 2.2), as in the JSON format.
 MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-float|array|map|epoch|encoded-item|simple|uri-of-bytes|timestamp-of-number)$")
@@ -2311,6 +2379,16 @@ MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-fl
 # span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event, an event of Avro or Protobuf that is called a batch, and a datum of Avro in a file of them, or behind a
 # fingerprint; and JSON in a text frame of a subprotocol that has another format. Where events stand, and what they are called, binds those who write.
 WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|xml/batch-decode/event$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$|websockets/frames/(?:avro|protobuf)-in-a-text-frame$")
+
+
+# An event of JSON under a media type that is no format of CloudEvents. That a receiver "can distinguish" the modes by the media type has no key word, and which media type
+# a document has binds those who write.
+UNTYPED = re.compile(r"(?:http|kafka)/not-a-cloudevent/(?:event-under-plain-json|batch-under-plain-json|similar-media-type|text-cloudevents-media-type|media-type-in-accept)$"
+                     r"|(?:http|kafka)/lenient/not-a-cloudevent-still-told$|http/transcode/not-a-cloudevent-to-structured$|amqp/mode-detection/(?:event-under-plain-json|similar-media-type)$")
+
+# Names in an expression of CESQL that break the rule for names, which binds those who write it; a payload of JSON in another type than it is written in; and one of XML in the alphabet of
+# base64 for URLs, which some readers know: that it is "encoded appropriately" binds those who write.
+MISNAMED = re.compile(r"xml/data-decode/binary-not-base64$|cesql/literals/identifier-(?:underscore|dot|non-ascii)$|json/data-decode/base64-(?:array|object)$")
 
 
 def flags(one):
@@ -2340,6 +2418,8 @@ def flags(one):
         found.add("producer-rule")  # that events of version 0.3 are supported is recommended; what is refused of them is not said
     if reads and refused(one) and extends_json(one["request"].get("from", one["request"])):
         found.add("producer-rule")
+    if refused(one) and (UNTYPED.match(one["id"]) or MISNAMED.match(one["id"])):
+        found.add("producer-rule")
     source = one["request"].get("from", one["request"])
     if reads and refused(one) and any(some.match(one["id"]) for some in (NO_VALUE, OTHER_TYPE, WIDE, ELSEWHERE, ABSENT)):
         found.add("producer-rule")
@@ -2365,6 +2445,21 @@ def flags(one):
         # Which repairs there are, and what they are called, is a convention of those who repair, and no more.
         found = found - {"producer-rule"} | {"lenient"}
     return sorted(found)
+
+
+# A time, and a URI, as texts stand in outcomes.
+EXACT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)|(?:https?|HTTPS?|Https?|urn)://?[^\"\\<]*")
+
+
+def texts_kept(one):
+    """The outcomes of a case that needs exact texts. One that has another text of a time or a URI than the first is not allowed in the profile `verbatim`."""
+    def texts(outcome):
+        return set(EXACT.findall(json.dumps(outcome.get("result"), ensure_ascii=False)))
+
+    found = [{name: value for name, value in outcome.items() if name != "verbatim"} for outcome in one["expect"]]
+    if "verbatim" not in one["flags"]:
+        return found
+    return [outcome if is_refusal(outcome) or texts(found[0]) <= texts(outcome) else {**outcome, "verbatim": False} for outcome in found]
 
 
 # The members of the JSON format whose type the specification says.

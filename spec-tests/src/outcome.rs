@@ -16,6 +16,8 @@ pub struct Outcome {
     pub absent_headers: Vec<String>,
     /// The revisions that allow this outcome; `None` means all revisions of the case.
     pub revisions: Option<Vec<Revision>>,
+    /// Whether the profile `verbatim` allows this outcome. One with another text of a time or of a URI is not allowed in that profile.
+    pub verbatim: bool,
     /// Why this outcome is allowed, if the clauses do not make it obvious.
     pub note: Option<String>,
 }
@@ -54,7 +56,13 @@ struct Members {
     #[serde(default)]
     absent_headers: Vec<String>,
     revisions: Option<Vec<Revision>>,
+    #[serde(default = "allowed")]
+    verbatim: bool,
     note: Option<String>,
+}
+
+fn allowed() -> bool {
+    true
 }
 
 impl TryFrom<Members> for Outcome {
@@ -70,6 +78,7 @@ impl TryFrom<Members> for Outcome {
             expected,
             absent_headers: members.absent_headers,
             revisions: members.revisions,
+            verbatim: members.verbatim,
             note: members.note,
         })
     }

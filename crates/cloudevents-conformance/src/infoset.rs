@@ -35,6 +35,8 @@ pub enum Node {
     CData(String),
     /// A comment.
     Comment(String),
+    /// A processing instruction.
+    Instruction(String),
 }
 
 /// An element. Names are `{namespace}local`, or the local name alone if there is no namespace.
@@ -135,14 +137,15 @@ pub fn parse(document: &str) -> Result<Element, String> {
             Event::CData(text) => into.push(Node::CData(text.xml10_content().into_owned())),
             Event::Comment(text) => into.push(Node::Comment(text.xml10_content().into_owned())),
             Event::DocType(_) => return Err("a document type declaration".into()),
-            Event::Decl(_) | Event::PI(_) => {}
+            Event::PI(instruction) => into.push(Node::Instruction((*instruction).to_owned())),
+            Event::Decl(_) => {}
             Event::Eof => break,
         }
     }
     let [mut top] = <[Element; 1]>::try_from(open).map_err(|_| "an element is open")?;
     top.children.retain(|node| match node {
         Node::Text(text) => !is_blank(text),
-        Node::Comment(_) => false,
+        Node::Comment(_) | Node::Instruction(_) => false,
         _ => true,
     });
     match <[Node; 1]>::try_from(top.children) {
@@ -153,15 +156,24 @@ pub fn parse(document: &str) -> Result<Element, String> {
 
 /// Returns a normal form that is equal for equivalent documents of the XML format.
 ///
-/// It ignores the order of attributes, comments, white space between elements, CDATA, and the type of an attribute whose type the format
-/// defines. It keeps misplaced text and elements, so that a document with them is different.
+/// It ignores the order of attributes, comments, white space between elements, CDATA, and the right type of an attribute whose type the
+/// format defines. It ignores elements of other namespaces in an event, and attributes that the format does not describe: both "MAY
+/// appear" (XML format, section 1.2). It keeps misplaced text and elements of the format, so that a document with them is different.
 pub fn normalized(mut element: Element) -> Element {
+    let is_event = element.name == format!("{{{CE}}}event");
+    element
+        .attributes
+        .retain(|name, _| if is_event { name == "specversion" } else { *name == format!("{{{XSI}}}type") });
     match element.name.strip_prefix(&format!("{{{CE}}}")) {
         Some("batch") => {
             element.children = children(element.children, normalized);
         }
         Some("event") => {
             element.children = children(element.children, |child| untyped(normalized(child)));
+            element.children.retain(|node| match node {
+                Node::Element(child) => child.name.starts_with(&format!("{{{CE}}}")),
+                _ => true,
+            });
             element.children.sort();
         }
         _ if element
@@ -190,12 +202,18 @@ fn children(nodes: Vec<Node>, change: impl Fn(Element) -> Element) -> Vec<Node> 
     kept.collect()
 }
 
-/// Removes the type of an attribute whose type the format defines.
+/// Removes the type of an attribute whose type the format defines, if it is that type.
 fn untyped(mut element: Element) -> Element {
-    const KNOWN: [&str; 7] = ["id", "source", "type", "datacontenttype", "dataschema", "subject", "time"];
-    let local = element.name.strip_prefix(&format!("{{{CE}}}"));
-    if local.is_some_and(|local| KNOWN.contains(&local)) {
-        element.attributes.remove(&format!("{{{XSI}}}type"));
+    let of_type = match element.name.strip_prefix(&format!("{{{CE}}}")) {
+        Some("id" | "type" | "datacontenttype" | "subject") => "string",
+        Some("source") => "uriRef",
+        Some("dataschema") => "uri",
+        Some("time") => "timestamp",
+        _ => return element,
+    };
+    let name = format!("{{{XSI}}}type");
+    if element.attributes.get(&name).is_some_and(|stated| *stated == format!("{{{CE}}}{of_type}")) {
+        element.attributes.remove(&name);
     }
     element
 }

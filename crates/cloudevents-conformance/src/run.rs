@@ -306,10 +306,10 @@ impl<'a> Judge<'a> {
 
     /// The outcomes that are allowed, with their indices.
     fn allowed<'c>(&self, case: &'c Case) -> impl Iterator<Item = (usize, &'c Outcome)> {
+        let exact = self.selection.compares_text(case);
         let allowed = case.expect.iter().enumerate();
-        let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
-        // The first outcome keeps the text of a time; others allow for its loss.
-        allowed.take(if self.selection.compares_text(case) { 1 } else { usize::MAX })
+        allowed
+            .filter(move |(_, outcome)| allows(case, outcome, self.revisions) && (outcome.verbatim || !exact))
     }
 
     /// Whether the input may be accepted or refused: the allowed outcomes are results and errors.

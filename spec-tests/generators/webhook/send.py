@@ -49,13 +49,14 @@ def posts(number, targets=("/hook",), headers=(BEARER,), data=True, origin=(FROM
 
 def outcomes(deliveries, delivered, validation=None, wait=None, absent=()):
     more = {"wait": wait} if wait else {}
-    return [{"result": {"requests": [validation or options(), one], "delivered": delivered, **more}, **({"absent-headers": list(absent)} if absent else {})}
-            for one in deliveries]
+    validations = [validation or options()] if not isinstance(validation, list) else validation
+    return [{"result": {"requests": [first, one], "delivered": delivered, **more}, **({"absent-headers": list(absent)} if absent else {})}
+            for first in validations for one in deliveries]
 
 
 def again(deliveries):
-    """The outcomes in which a delivery that failed is tried once more, and succeeds."""
-    return [{"result": {"requests": [options(), one, one], "delivered": 1}} for one in deliveries]
+    """The outcomes in which a delivery that failed is tried once more, and succeeds: at once, or after another handshake, which may immediately precede each delivery."""
+    return [{"result": {"requests": [options(), one, *more, one], "delivered": 1}} for more in ([], [options()]) for one in deliveries]
 
 
 def case(name, title, clauses, expect, level="MUST", handshake=AGREES, responses=(status(204),), target="/hook", events=(event(1),), policy=False, note=None, **members):
@@ -84,27 +85,34 @@ SLOWLY = [*outcomes(posts(1), 1, wait=1), *outcomes(posts(1, origin=()), 1, wait
 SELDOM = [*NOTHING, {"result": {"requests": [options(), options()], "delivered": 0}}, *SLOWLY,
           *({**slow, "result": {**slow["result"], "requests": [*slow["result"]["requests"], options()]}} for slow in SLOWLY)]
 LITTLE = {"events": (event(1), event(2)), "note": "A target that does not take part in the handshake MAY get deliveries at a very low rate."}
-case("validation", "The validation request is OPTIONS to the target, with the origin", VALIDATION, SELDOM, handshake=status(403), **LITTLE)
+BOTH_EVENTS = [{"result": {"requests": [options(), first, *more, second], "delivered": 2}} for origin in ((FROM,), ()) for more in ([], [options()])
+               for first, second in zip(posts(1, origin=origin), posts(2, origin=origin))]
+case("validation", "The validation request is OPTIONS to the target, with the origin", VALIDATION, [*SELDOM, *BOTH_EVENTS], handshake=status(403), **LITTLE)
+# What a response without consent means is said by "ought not", and by a MAY.
 for code in (200, 202, 204, 405):
-    case(f"no-consent-{code}", f"The status {code} without the headers of consent is no consent", ["WEBHOOK-4.2-c", "WEBHOOK-4-b"], SELDOM, handshake=status(code), **LITTLE)
+    case(f"no-consent-{code}", f"The status {code} without the headers of consent is no consent", ["WEBHOOK-4.2-c", "WEBHOOK-4-b"], SELDOM, handshake=status(code), level="SHOULD", **LITTLE)
 case("no-consent-allow", "An Allow header without those of consent is no consent", ["WEBHOOK-4.2-c", "WEBHOOK-4-b"], SELDOM,
-     handshake=status(200, ["Allow", "POST, OPTIONS"], ["Access-Control-Allow-Origin", "*"]), **LITTLE)
+     handshake=status(200, ["Allow", "POST, OPTIONS"], ["Access-Control-Allow-Origin", "*"]), level="SHOULD", **LITTLE)
 for name, other in (("other", "other.example"), ("prefix", f"{ORIGIN}.attacker.example"), ("suffix", "*.example.com"), ("parent", "example.com"), ("url", f"https://{ORIGIN}")):
-    case(f"no-consent-{name}-origin", f"Consent to {other} is none for {ORIGIN}", ["WEBHOOK-4.2.1-b", "WEBHOOK-4.2-c"], NOTHING,
-         handshake=status(200, ["WebHook-Allowed-Origin", other], ["WebHook-Allowed-Rate", "*"]))
+    case(f"no-consent-{name}-origin", f"Consent to {other} is none for {ORIGIN}", ["WEBHOOK-4.2.1-b", "WEBHOOK-4.2-c"], [*NOTHING, *SLOWLY],
+         handshake=status(200, ["WebHook-Allowed-Origin", other], ["WebHook-Allowed-Rate", "*"]), level="SHOULD",
+         note="A target whose consent is to another origin MAY get deliveries at a very low rate, as one that does not take part in the handshake.")
 
 # ---- Deliveries
 case("no-payload", "An event without a payload is delivered in structured mode, or not at all, because a delivery has a payload", ["WEBHOOK-2.1-d", "WEBHOOK-2.1-c"],
      [*outcomes(posts(1, data=False), 1), {"result": {"requests": [options()], "delivered": 0}}, {"error": {}}], events=[event(1, data=False)], policy=True)
 case("token-header", "The token is a bearer token in the header Authorization, and not in the URL", ["WEBHOOK-3-a", "WEBHOOK-3.1-a"],
      outcomes(posts(1), 1))
+REGISTERED = [options(), options(f"/hook?access_token={TOKEN}")]
+WHOLE = "The handshake goes to \"the exact resource target URI that is being registered\" (section 4.1), which may have the token in its query."
 case("token-query", "A token in the query is the parameter access_token, and is not in a header", ["WEBHOOK-3-a", "WEBHOOK-3.2-a"],
-     outcomes(posts(1, [f"/hook?access_token={TOKEN}"], ()), 1, absent=["Authorization"]), **{"token-in": "query"})
+     outcomes(posts(1, [f"/hook?access_token={TOKEN}"], ()), 1, REGISTERED, absent=["Authorization"]), note=WHOLE, **{"token-in": "query"})
 case("token-query-with-others", "Other parameters of the query stay, separated with an ampersand", ["WEBHOOK-3.2-a", "WEBHOOK-3.2-b", "WEBHOOK-3.2-c"],
-     outcomes(posts(1, [f"/hook?p=q&access_token={TOKEN}", f"/hook?access_token={TOKEN}&p=q"], ()), 1, options("/hook?p=q"), absent=["Authorization"]),
-     target="/hook?p=q", **{"token-in": "query"})
+     outcomes(posts(1, [f"/hook?p=q&access_token={TOKEN}", f"/hook?access_token={TOKEN}&p=q"], ()), 1,
+              [options(target) for target in ("/hook?p=q", f"/hook?p=q&access_token={TOKEN}", f"/hook?access_token={TOKEN}&p=q")], absent=["Authorization"]),
+     target="/hook?p=q", note=WHOLE, **{"token-in": "query"})
 case("token-query-cache-control", "A delivery with the token in the query has Cache-Control: no-store", ["WEBHOOK-3.2-d"],
-     outcomes(posts(1, [f"/hook?access_token={TOKEN}"], [["Cache-Control", "no-store"]]), 1), level="SHOULD", **{"token-in": "query"})
+     outcomes(posts(1, [f"/hook?access_token={TOKEN}"], [["Cache-Control", "no-store"]]), 1, REGISTERED), level="SHOULD", note=WHOLE, **{"token-in": "query"})
 
 # ---- Responses
 for code, clause in ((200, "WEBHOOK-2.2-d"), (201, "WEBHOOK-2.2-f"), (202, "WEBHOOK-2.2-g"), (204, "WEBHOOK-2.2-f")):

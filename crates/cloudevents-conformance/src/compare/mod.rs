@@ -1,5 +1,6 @@
 //! Compares answers with the outcomes that a case allows. The harness compares, never the testee.
 
+mod added;
 pub(crate) mod bytes;
 mod difference;
 mod document;

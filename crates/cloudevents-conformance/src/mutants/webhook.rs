@@ -237,11 +237,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer("responses-are-cacheable", WEBHOOK, Should, |request, answer| {
         response(request, answer, |_, headers| headers.retain(|header| name(header) != "cache-control"));
     }),
-    Mutant::of_answer("options-get-404", WEBHOOK, Should, |request, answer| {
+    Mutant::of_answer("options-get-409", WEBHOOK, Should, |request, answer| {
         let is_options = request["request"]["method"] == "OPTIONS";
-        response(request, answer, |status, _| *status = if is_options { 404 } else { *status });
+        response(request, answer, |status, _| *status = if is_options { 409 } else { *status });
     }),
-    Mutant::of_request("consent-inferred-from-the-status", WEBHOOK, Base, |request| {
+    Mutant::of_request("consent-inferred-from-the-status", WEBHOOK, Should, |request| {
         if is_op(request, "send")
             && request["handshake"]["status"].as_u64().is_some_and(|status| status < 300)
         {
@@ -253,7 +253,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             request["handshake"]["headers"] = json!([]);
         }
     }),
-    Mutant::of_request("consent-to-another-origin-counts", WEBHOOK, Base, |request| {
+    Mutant::of_request("consent-to-another-origin-counts", WEBHOOK, Should, |request| {
         if let (true, Some(headers)) =
             (is_op(request, "send"), request["handshake"]["headers"].as_array_mut())
         {

@@ -160,7 +160,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         });
     }),
-    Mutant::of_answer("attributes-written-as-strings", &["json"], Base, |request, answer| {
+    Mutant::of_answer("attributes-written-as-strings", &["json"], Verbatim, |request, answer| {
         document(request, answer, |members| {
             for (_, value) in members.iter_mut().filter(|(name, _)| *name != "data") {
                 if value.is_number() || value.is_boolean() {
@@ -222,13 +222,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 items.pop()?;
                 Some(json!(items).to_string())
             });
-        }
-    }),
-    Mutant::of_answer("tombstone-written-as-an-empty-value", &["kafka"], Base, |request, answer| {
-        if let Some(message) = on("kafka", request, answer)
-            && message.get("value").is_none_or(Value::is_null)
-        {
-            message.insert("value".to_owned(), json!({"text": ""}));
         }
     }),
     Mutant::of_answer("empty-payload-written-as-a-tombstone", &["kafka"], Base, |request, answer| {

@@ -3,7 +3,7 @@
 use cloudevents_vectors::{Carrier, ContentType};
 
 use crate::compare::document::Notation;
-use crate::compare::how::CONTENT_TYPE;
+use crate::compare::how::{CONTENT_TYPE, How};
 use crate::compare::{Difference, Path, media_type};
 use crate::tree::json::{self, Json};
 
@@ -17,6 +17,7 @@ pub(super) const PROPERTIES: &str = "properties";
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,
+    how: &How,
     wanted: &Json,
     got: &Json,
     differences: &mut Vec<Difference>,
@@ -26,7 +27,7 @@ pub(super) fn diff(
         ContentType::Property(name) => path.member(PROPERTIES).member(name),
         _ => return,
     };
-    member(&path, content_type(carrier, wanted), content_type(carrier, got), differences);
+    member(&path, how, content_type(carrier, wanted), content_type(carrier, got), differences);
 }
 
 /// The notation of the body of a message.
@@ -106,14 +107,22 @@ fn headers<'a>(carrier: &Carrier, message: &'a Json) -> Option<&'a Json> {
     message.get(&carrier.headers.as_ref()?.member)
 }
 
-fn member(path: &Path, wanted: Option<&Json>, got: Option<&Json>, differences: &mut Vec<Difference>) {
+fn member(
+    path: &Path,
+    how: &How,
+    wanted: Option<&Json>,
+    got: Option<&Json>,
+    differences: &mut Vec<Difference>,
+) {
     let is = |value: &&Json| !value.is_null();
     match (wanted.filter(is), got.filter(is)) {
         (None, None) => (),
         (Some(wanted), None) => differences.push(path.differs(wanted, "nothing")),
         (None, Some(got)) => differences.push(path.differs("nothing", got)),
         (Some(wanted), Some(got)) => match (wanted.as_str(), got.as_str()) {
-            (Some(one), Some(other)) if media_type::same(one, other) => (),
+            (Some(one), Some(other))
+                if media_type::same(one, other)
+                    || how.json_supplied && media_type::is_json(one) && media_type::is_json(other) => {}
             (Some(_), Some(_)) => differences.push(path.differs(wanted, got)),
             _ => json::diff(path, wanted, got, differences),
         },

@@ -72,7 +72,7 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
         }
         fields::absent(&path, carrier, wanted.absent, got.get(name), differences);
     }
-    content_type::diff(path, carrier, wanted.message, got, differences);
+    content_type::diff(path, carrier, wanted.how, wanted.message, got, differences);
     let notation = content_type::notation(carrier, wanted.message);
     body(path, carrier, notation, wanted, got, differences);
 }
