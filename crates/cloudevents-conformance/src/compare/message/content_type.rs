@@ -80,6 +80,22 @@ pub(super) fn without_attribute(carrier: &Carrier, message: &Json, headers: Json
     })
 }
 
+/// The headers of a message without the header of the content type, if the wanted headers do not have it, and it repeats the wanted
+/// attribute.
+///
+/// The binding of NATS has the content type of the payload in `ce-datacontenttype`. No sentence forbids the same value in `Content-Type`.
+pub(super) fn without_repetition(carrier: &Carrier, wanted: &Json, got: Json) -> Json {
+    let ContentType::Header(header) = &carrier.content_type else { return got };
+    let stated = fields::attribute(carrier, CONTENT_TYPE, Some(wanted)).and_then(fields::text);
+    let Some(stated) = stated.filter(|_| fields::value(carrier, header, Some(wanted)).is_none()) else {
+        return got;
+    };
+    fields::without(&got, |name, value| {
+        carrier.is_same_name(name, header)
+            && fields::text(value).is_some_and(|text| media_type::same(&stated, &text))
+    })
+}
+
 /// Whether a message is an event in structured mode.
 pub(super) fn is_structured(carrier: &Carrier, message: &Json) -> bool {
     let text = content_type(carrier, message).and_then(fields::text);

@@ -67,6 +67,7 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
             } else {
                 counted.map(|headers| content_type::without_attribute(carrier, got, headers))
             };
+            let counted = counted.map(|counted| content_type::without_repetition(carrier, headers, counted));
             let may_mirror = wanted.how.may_mirror && content_type::is_structured(carrier, wanted.message);
             fields::diff(&path, carrier, wanted.how, may_mirror, (headers, counted.as_ref()), differences);
         }
