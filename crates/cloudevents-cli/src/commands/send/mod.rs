@@ -110,8 +110,8 @@ pub(crate) struct Send {
     /// Send everything this number of times. A generated id is another one each time.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
     repeat: Option<u64>,
-    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 1024; 1
-    /// over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
+    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 1024;
+    /// 32768 over Kafka; 1 over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
     #[arg(long, value_name = "NUMBER", value_parser = parallel)]
     parallel: Option<usize>,
     /// Response timeout in seconds.
@@ -252,7 +252,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         paused: Cell::default(),
         end: Cell::default(),
     };
-    let parallel = Bounds { messages: sending.parallel, ..Bounds::default() };
+    let parallel = Bounds { messages: sending.parallel, bytes: carrier::BYTES };
     let pace = command.rate.map(Pace::new);
     let mut line = Line::new(&attempts, format(command, &formats)?, mode, parallel, pace);
     let times = command.repeat.unwrap_or(1);
