@@ -205,7 +205,13 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         return dry_run(&input, mode, &sending, &formats);
     }
     sending.trace = command.verbose.then(show::trace);
-    let runtime = connect::runtime()?;
+    let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
+    // Two threads would hand a request to each other, and wait. What -v writes may wait for its reader.
+    let runtime = if is_http && sending.parallel == 1 && !command.verbose {
+        connect::one_thread()?
+    } else {
+        connect::runtime()?
+    };
     let interrupt = Interrupt::watch(console);
     let built = command.built.template(command.contract.builder(terms.as_ref())?, console)?;
     if let (Some(built), Some(terms)) = (&built, &terms) {
@@ -231,7 +237,6 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
     let note = note.into_iter().chain(endpoint.as_ref().and_then(carrier::may_lose));
     note.for_each(|note| console.report(&note));
-    let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
     let attempts = Attempts {
         sender: &sender,
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
