@@ -66,8 +66,17 @@ pub(crate) struct Sending {
 /// There are two threads, because a peer that sends without end may keep one busy. For example, the client skips responses with status 1xx.
 /// Time has to pass all the same.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    Builder::new_multi_thread()
-        .worker_threads(2)
+    built(Builder::new_multi_thread().worker_threads(2))
+}
+
+/// The same with the thread of the command alone: nothing goes on unless the command waits for a future. No protocol that keeps a
+/// connection alive can use it. If a peer sends without end, time passes late, by what the client reads at once.
+pub(crate) fn one_thread() -> Result<Runtime, Failure> {
+    built(&mut Builder::new_current_thread())
+}
+
+fn built(builder: &mut Builder) -> Result<Runtime, Failure> {
+    builder
         .enable_all()
         .build()
         .map(|runtime| Runtime(Some(runtime)))

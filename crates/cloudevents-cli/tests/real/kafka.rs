@@ -168,6 +168,42 @@ fn a_dry_run_of_letters_in_one_of_two_partitions_says_that_there_may_be_others()
     assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);
 }
 
+/// A request of Kafka has events of one partition: with hundreds of partitions, many events have to be under way for requests of more than
+/// a few of them.
+#[cfg(unix)]
+#[test]
+fn thousands_of_events_are_under_way_at_once() {
+    use crate::program::{command, file};
+    use std::{fs::File, io::Write, process::Stdio, sync::mpsc, thread};
+    const EVENTS: usize = 20_000;
+    let broker = broker(&["orders"]);
+    let events = file("events.jsonl", format!("{GOOD}\n").repeat(EVENTS));
+    let pipe = crate::pipes::fifo("next");
+    let files = ["-", events.to_str().unwrap(), pipe.to_str().unwrap()];
+    let mut sending = command(&["send", &broker.url("orders"), "--timeout", "120"])
+        .args(files)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = sending.stdin.take().unwrap();
+    writeln!(first, "{GOOD}").unwrap();
+    while broker.ends("orders").unwrap() != [1] {
+        thread::yield_now();
+    }
+    broker.go_away().unwrap();
+    drop(first);
+    let (opened, is_open) = mpsc::channel();
+    thread::spawn(move || opened.send(File::create(pipe).is_ok()));
+    // It reads the next file when each event of the one before is under way.
+    let all = is_open.recv_timeout(cloudevents_testkit::patience());
+    broker.come_back().unwrap();
+    if all.is_err() {
+        sending.kill().unwrap();
+    }
+    assert_eq!((all, sending.wait().unwrap().code()), (Ok(true), Some(0)));
+    assert_eq!(broker.ends("orders").unwrap(), [1 + EVENTS as i64]);
+}
+
 #[cfg(not(feature = "kafka-tls"))]
 #[test]
 fn what_this_build_lacks_is_named() {

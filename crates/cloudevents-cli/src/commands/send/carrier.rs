@@ -68,14 +68,23 @@ pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
 /// The messages in flight, where an outcome takes a round trip to the broker. One at a time is the default where more would not keep their
 /// order, or would mix what is shown or delay what is reported.
 pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
-    let keeps_order = endpoint.is_some_and(|endpoint| binding(endpoint) != Some("http"));
-    let alone = !keeps_order || command.retry.is_some() || command.rate.is_some() || command.verbose;
-    command.parallel.unwrap_or(if alone { 1 } else { PIPELINE })
+    let alone = command.retry.is_some() || command.rate.is_some() || command.verbose;
+    let many = match endpoint.and_then(binding) {
+        None | Some("http") => 1,
+        Some("kafka") => BATCHES,
+        Some(_) => PIPELINE,
+    };
+    command.parallel.unwrap_or(if alone { 1 } else { many })
 }
 
-/// The messages in flight by default. With fewer, a sender waits longer for a broker that confirms in bursts, or has hundreds of
-/// partitions.
+/// The messages in flight by default. With fewer, a sender waits longer for a broker that confirms in bursts.
 const PIPELINE: usize = 1024;
+
+/// The same over Kafka, whose requests have messages of one partition: with hundreds of partitions, fewer would be a few in each request.
+const BATCHES: usize = 32_768;
+
+/// The bytes in flight, over any protocol.
+pub(super) const BYTES: usize = 32 << 20;
 
 /// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
 pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> {

@@ -20,7 +20,10 @@ use std::{
     pin::pin,
     time::Duration,
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, sleep_until},
+};
 
 /// Which messages are sent again.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +154,10 @@ impl<'a> Line<'a> {
         }
         if let Some(shown) = &attempts.shown {
             shown.borrow_mut().message(&message, &events, attempts.console);
+        }
+        if self.parallel.messages == 1 {
+            // A runtime of one thread has not run since the message before: the peer may have closed the connection.
+            yield_now().await;
         }
         // Before it is sent: Ctrl-C may come as soon as the other side has it.
         attempts.interrupt.in_flight(self.open.len().saturating_add(1));

@@ -110,8 +110,8 @@ pub(crate) struct Send {
     /// Send everything this number of times. A generated id is another one each time.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
     repeat: Option<u64>,
-    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 1024; 1
-    /// over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
+    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 1024;
+    /// 32768 over Kafka; 1 over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
     #[arg(long, value_name = "NUMBER", value_parser = parallel)]
     parallel: Option<usize>,
     /// Response timeout in seconds.
@@ -205,7 +205,13 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         return dry_run(&input, mode, &sending, &formats);
     }
     sending.trace = command.verbose.then(show::trace);
-    let runtime = connect::runtime()?;
+    let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
+    // Two threads would hand a request to each other, and wait. What -v writes may wait for its reader.
+    let runtime = if is_http && sending.parallel == 1 && !command.verbose {
+        connect::one_thread()?
+    } else {
+        connect::runtime()?
+    };
     let interrupt = Interrupt::watch(console);
     let built = command.built.template(command.contract.builder(terms.as_ref())?, console)?;
     if let (Some(built), Some(terms)) = (&built, &terms) {
@@ -231,7 +237,6 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
     let note = note.into_iter().chain(endpoint.as_ref().and_then(carrier::may_lose));
     note.for_each(|note| console.report(&note));
-    let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
     let attempts = Attempts {
         sender: &sender,
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
@@ -252,7 +257,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         paused: Cell::default(),
         end: Cell::default(),
     };
-    let parallel = Bounds { messages: sending.parallel, ..Bounds::default() };
+    let parallel = Bounds { messages: sending.parallel, bytes: carrier::BYTES };
     let pace = command.rate.map(Pace::new);
     let mut line = Line::new(&attempts, format(command, &formats)?, mode, parallel, pace);
     let times = command.repeat.unwrap_or(1);
