@@ -94,7 +94,7 @@ impl Form {
         large: Load { count: 500, size: 900_000, keys: 50 },
         sent: Load { count: 200_000, size: 1000, keys: 5000 },
         burst: Load { count: 200_000, size: 1000, keys: 5000 },
-        emulated: Load { count: 20_000, size: 1000, keys: 5000 },
+        emulated: Load { count: 10_000, size: 1000, keys: 5000 },
         emulated_large: Load { count: 50, size: 900_000, keys: 50 },
         topics: Load { count: 100_000, size: 1000, keys: 10_000 },
         rows: 1_000_000,
@@ -120,7 +120,7 @@ impl Form {
         large: Load { count: 100, size: 900_000, keys: 50 },
         sent: Load { count: 50_000, size: 1000, keys: 5000 },
         burst: Load { count: 200_000, size: 1000, keys: 5000 },
-        emulated: Load { count: 10_000, size: 1000, keys: 5000 },
+        emulated: Load { count: 2000, size: 1000, keys: 1000 },
         emulated_large: Load { count: 20, size: 900_000, keys: 20 },
         topics: Load { count: 30_000, size: 1000, keys: 10_000 },
         rows: 200_000,
@@ -196,7 +196,7 @@ async fn run(group: &str, table: &Table) -> Result<()> {
             of_broker(&Sqs::new(&server, false), form.without_order(), table).await?;
             of_broker(&Sqs::new(&server, true), form, table).await
         }
-        "websockets" => websockets::bursts(form.burst, table).await,
+        "websockets" => websockets::bursts(form.sent, table).await,
         _ => Err(USAGE.into()),
     }
 }

@@ -12,6 +12,8 @@ use tokio_postgres::{Client, NoTls};
 
 /// The messages of a statement.
 const TOGETHER: usize = 100;
+/// The bytes of the messages that a reader takes at once.
+const BYTES: usize = 32_000_000;
 /// How long messages are hidden, in seconds.
 const LOCK: i32 = 300;
 /// How soon an empty queue is read again.
@@ -73,14 +75,17 @@ impl Broker for Pgmq {
         tokio::spawn(delete(self.client().await?, place.to_owned(), ids));
         let read = "SELECT msg_id, message::text FROM pgmq.read($1, $2, $3) ORDER BY msg_id";
         let read = client.prepare(read).await?;
+        let mut most = 1;
         loop {
-            let rows = client.query(&read, &[&place, &LOCK, &i32::from(PREFETCH)]).await?;
+            let rows = client.query(&read, &[&place, &LOCK, &most]).await?;
             if rows.is_empty() {
                 sleep(POLL).await; // nothing says that there are messages
             }
             for row in rows {
                 let (id, body): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
                 let number = number(body.as_bytes()).ok_or("a message without a number")?;
+                let fit = BYTES.checked_div(body.len()).unwrap_or(1).clamp(1, PREFETCH.into());
+                most = i32::try_from(fit)?;
                 let done = done.clone();
                 let acknowledge = async move {
                     let _ = done.send(id);
