@@ -48,20 +48,23 @@ impl Slowness {
 pub(crate) async fn measure(slowness: Slowness, table: &Table) -> Result<()> {
     let load = Load { count: slowness.count(), size: 100, keys: slowness.count() };
     let events = Events::of(load)?;
-    bridge("bridge", &format!("file:{}", events.path()), load, slowness, table).await
+    table.add(&bridge("bridge", &format!("file:{}", events.path()), load, slowness).await?)
 }
 
 /// Bridges a backlog, in order by key.
 pub(crate) async fn measure_backlog<B: Broker>(broker: &B, slowness: Slowness, table: &Table) -> Result<()> {
     let load = Load { count: slowness.count(), size: 100, keys: KEYS };
-    let (place, reader) = (fresh("slow"), fresh("reader"));
-    broker.open(&place, &reader).await?;
-    broker.fill(&place, load).await?;
-    let name = format!("{}, bridge", broker.name());
-    bridge(&name, &broker.source(&place, &reader), load, slowness, table).await
+    let row = async || {
+        let (place, reader) = (fresh("slow"), fresh("reader"));
+        broker.open(&place, &reader).await?;
+        broker.fill(&place, load).await?;
+        let name = format!("{}, bridge", broker.name());
+        bridge(&name, &broker.source(&place, &reader), load, slowness).await
+    };
+    table.measure(row).await
 }
 
-async fn bridge(name: &str, from: &str, load: Load, slowness: Slowness, table: &Table) -> Result<()> {
+async fn bridge(name: &str, from: &str, load: Load, slowness: Slowness) -> Result<Row> {
     let Slowness { places, delay, timeout, before, measured } = slowness;
     let judge = Arc::new(Judge::new(load));
     let target = Target::start(Arc::clone(&judge), Some(Places::new(places, delay))).await?;
@@ -83,5 +86,5 @@ async fn bridge(name: &str, from: &str, load: Load, slowness: Slowness, table: &
     let usage = crate::child::Usage { processor: used.processor - used_before.processor, ..used };
     let name = format!("{name} to {places} places of {} ms, {timeout} s for a response", delay.as_millis());
     let row = Row::new(name, Measured { verdict, usage, wrong }).beside(slowness.capacity(), FLOOR);
-    table.add(&row.with_repeats((counts.distinct + counts.twice) / 10))
+    Ok(row.with_repeats((counts.distinct + counts.twice) / 10))
 }
