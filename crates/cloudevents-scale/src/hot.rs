@@ -91,7 +91,7 @@ async fn run(
         let number = digits(event.id().as_bytes()).unwrap_or(usize::MAX);
         // Their times differ, so that handlers that run beside each other end in another order.
         sleep(Duration::from_millis(1 + number as u64 % 3)).await;
-        let is_hot = event.attribute("partitionkey").is_some_and(|key| key.to_string() == "hot");
+        let is_hot = event.attribute("partitionkey").is_some_and(|key| key == "hot");
         if is_hot {
             of_hot.arrive(number);
         } else {

@@ -61,9 +61,11 @@ pub(crate) trait Broker: Sync {
 pub(crate) struct Tool {
     pub(crate) program: &'static str,
     pub(crate) arguments: Vec<String>,
-    /// The line of an event, of its key and its document.
-    pub(crate) line: Box<dyn Fn(&str, &str) -> String + Send>,
+    pub(crate) line: Line,
 }
+
+/// Makes the line of an event, of its key and its document.
+type Line = Box<dyn Fn(&str, &str) -> String + Send>;
 
 impl Tool {
     /// A program whose lines are documents.
