@@ -2,7 +2,7 @@
 
 use crate::{
     brokers::Broker,
-    child::{Ce, Usage, usage},
+    child::{Program, Usage, usage},
     failure::Result,
     hand::Hand,
     judge::Judge,
@@ -95,7 +95,7 @@ impl<B: Broker> Case<'_, B> {
                 return self.bare(&place, &name, &judge, Hand::forwarding(self.load, &target.url)).await;
             }
         };
-        let ce = Ce::start(&arguments, matches!(reader, Reader::Listen(_)).then_some(&judge))?;
+        let ce = Program::ce(&arguments, matches!(reader, Reader::Listen(_)).then_some(&judge))?;
         judge.full_or_still_for(STILL).await;
         sleep(AFTER).await; // nothing says that no repeat will come
         let used = ce.usage();

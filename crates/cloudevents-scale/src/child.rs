@@ -1,4 +1,4 @@
-//! The program that is measured, as a child.
+//! Programs that are measured, as children.
 
 use crate::{failure::Result, judge::Judge, load::number};
 use std::{
@@ -15,9 +15,9 @@ const END: Duration = Duration::from_secs(40);
 /// How many of its last lines are shown where it fails.
 const LINES: usize = 6;
 
-/// `ce` with arguments. It is killed when this is dropped.
+/// A program with arguments. It is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Ce {
+pub(crate) struct Program {
     child: Child,
     errors: File,
 }
@@ -31,13 +31,23 @@ pub(crate) struct Usage {
     pub(crate) processor: f64,
 }
 
-impl Ce {
-    /// With a judge, the output of the program goes there.
-    pub(crate) fn start(arguments: &[String], judge: Option<&Arc<Judge>>) -> Result<Self> {
+impl Program {
+    /// Starts `ce`. With a judge, the output of the program goes there.
+    pub(crate) fn ce(arguments: &[String], judge: Option<&Arc<Judge>>) -> Result<Self> {
         let program = std::env::var("CE").map_err(|_| "CE is not set: it names the program")?;
+        Self::start(&program, arguments, Stdio::null(), judge)
+    }
+
+    /// Starts another program, with this input. With a judge, the output of the program goes there.
+    pub(crate) fn start(
+        program: &str,
+        arguments: &[String],
+        input: impl Into<Stdio>,
+        judge: Option<&Arc<Judge>>,
+    ) -> Result<Self> {
         let errors = unnamed()?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stderr(errors.try_clone()?);
+        command.args(arguments).stdin(input).stderr(errors.try_clone()?);
         command.stdout(if judge.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = command.spawn()?;
         if let (Some(judge), Some(output)) = (judge, child.stdout.take()) {
@@ -122,7 +132,13 @@ impl Drop for Watch {
     }
 }
 
-impl Drop for Ce {
+/// Whether there is a program of this name.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -37,22 +37,22 @@ impl Load {
         format!("\"{}\"", "x".repeat(self.size.saturating_sub(2))).into()
     }
 
-    /// The events as JSON Lines.
-    pub(crate) fn lines(self) -> String {
-        let data = "x".repeat(self.size.saturating_sub(2));
-        let line = |number| {
+    /// The events in the JSON format, one after the other.
+    pub(crate) fn documents(self) -> impl Iterator<Item = String> {
+        let payload = String::from_utf8_lossy(&self.payload()).into_owned();
+        (0..self.count).map(move |number| {
             let attributes =
                 self.attributes(number).map(|(name, value)| format!("\"{name}\":\"{value}\"")).join(",");
-            format!("{{{attributes},\"datacontenttype\":\"application/json\",\"data\":\"{data}\"}}\n")
-        };
-        (0..self.count).map(line).collect()
+            format!("{{{attributes},\"datacontenttype\":\"application/json\",\"data\":{payload}}}")
+        })
     }
 }
 
-/// The number of an event in the JSON format.
+/// The number of an event in the JSON format. `jsonb` of Postgres has a space behind the colon.
 pub(crate) fn number(document: &[u8]) -> Option<usize> {
-    let before = b"\"id\":\"";
+    let before = b"\"id\":";
     let rest = document.get(memchr::memmem::find(document, before)?.checked_add(before.len())?..)?;
+    let rest = rest.trim_ascii_start().strip_prefix(b"\"")?;
     digits(rest.get(..memchr::memchr(b'"', rest)?)?)
 }
 
@@ -65,4 +65,17 @@ pub(crate) fn digits(text: &[u8]) -> Option<usize> {
 pub(crate) fn fresh(name: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_document_is_found() {
+        let documents: Vec<String> = Load { count: 12, size: 10, keys: 3 }.documents().collect();
+        assert_eq!(documents.last().map(|last| number(last.as_bytes())), Some(Some(11)));
+        assert_eq!(number(br#"{"id": "7", "data": "x"}"#), Some(7));
+        assert_eq!(number(br#"{"id": 7}"#), None);
+    }
 }

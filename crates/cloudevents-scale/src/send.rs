@@ -1,8 +1,9 @@
 //! Sending, beside the bare client of the same library.
 
 use crate::{
-    brokers::Broker,
-    child::Ce,
+    brokers::{Broker, Tool},
+    child::{Program, is_installed},
+    events::Events,
     failure::Result,
     hand::Hand,
     judge::Judge,
@@ -10,10 +11,7 @@ use crate::{
     table::{Measured, Row, Table},
     target::Target,
 };
-use bytes::Bytes;
 use std::{
-    env, fs,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,32 +21,82 @@ const FLOOR: f64 = 0.5;
 const PATIENCE: Duration = Duration::from_secs(200);
 const STILL: Duration = Duration::from_secs(15);
 
-/// Sends to a broker, and reads the events that arrived there with the bare client.
+/// Sends to a broker, beside the bare client, and beside the tool that comes with the protocol. The bare client reads the events that
+/// arrived.
 pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) -> Result<()> {
     let file = Events::of(load)?;
-    table.measure(async || to_broker(broker, load, &file).await).await
+    let name = format!("{}, {} x {} B, send", broker.name(), load.count, load.size);
+    let row = async || {
+        let bare = by_client(broker, load).await?;
+        to_broker(&name, broker, load, &file, bare).await
+    };
+    table.measure(row).await?;
+
+    let Some(Tool { program, .. }) = broker.tool("") else { return Ok(()) };
+    let name = format!("{name} beside {program}");
+    if !is_installed(program) {
+        return table.not_there(&name, program);
+    }
+    let row = async || {
+        let by_tool = by_tool(broker, load).await?;
+        to_broker(&name, broker, load, &file, by_tool).await
+    };
+    table.measure(row).await
 }
 
-async fn to_broker<B: Broker>(broker: &B, load: Load, file: &Events) -> Result<Row> {
-    let (place, reader) = (fresh("send"), fresh("reader"));
-    broker.open(&place, &reader).await?;
+/// The time of the bare client.
+async fn by_client<B: Broker>(broker: &B, load: Load) -> Result<Duration> {
+    let place = fresh("send");
+    broker.open(&place, &fresh("reader")).await?;
     let begin = Instant::now();
     broker.fill(&place, load).await?;
-    let bare = begin.elapsed();
+    Ok(begin.elapsed())
+}
 
+/// The time of the tool. It is an error if the tool loses events.
+async fn by_tool<B: Broker>(broker: &B, load: Load) -> Result<Duration> {
+    let (place, reader) = (fresh("send"), fresh("reader"));
+    broker.open(&place, &reader).await?;
+    let Tool { program, arguments, line } = broker.tool(&place).ok_or("there is no tool")?;
+    let lines = load.documents().enumerate();
+    let lines = Events::of_lines(lines.map(|(number, document)| line(&load.key_text(number), &document)))?;
+    let begin = Instant::now();
+    let wrong = Program::start(program, &arguments, lines.open()?, None)?.ended(PATIENCE).await?;
+    let time = begin.elapsed();
+    let missing = arrived(broker, &place, &reader, load).await?.verdict().missing;
+    match (wrong, missing) {
+        (None, 0) => Ok(time),
+        (wrong, _) => {
+            Err(format!("{program} has lost {missing} events: {}", wrong.unwrap_or_default()).into())
+        }
+    }
+}
+
+async fn to_broker<B: Broker>(
+    name: &str,
+    broker: &B,
+    load: Load,
+    file: &Events,
+    peer: Duration,
+) -> Result<Row> {
     let (place, reader) = (fresh("send"), fresh("reader"));
     broker.open(&place, &reader).await?;
     let (time, usage, wrong) = send(&[broker.sink(&place)], file).await?;
+    let judge = arrived(broker, &place, &reader, load).await?;
+    let mut measured = Measured::of(&judge, usage, wrong);
+    (measured.verdict.first, measured.verdict.empty) = (Duration::ZERO, time);
+    Ok(Row::new(name, measured).beside(load.count as f64 / peer.as_secs_f64(), FLOOR))
+}
+
+/// The events that the bare client finds.
+async fn arrived<B: Broker>(broker: &B, place: &str, reader: &str, load: Load) -> Result<Arc<Judge>> {
     let judge = Arc::new(Judge::new(load));
     let hand = Hand::Take(Arc::clone(&judge));
     tokio::select! {
-        ended = broker.read(&place, &reader, &hand) => match ended? {},
+        ended = broker.read(place, reader, &hand) => match ended? {},
         () = judge.full_or_still_for(STILL) => {}
     }
-    let mut measured = Measured::of(&judge, usage, wrong);
-    (measured.verdict.first, measured.verdict.empty) = (Duration::ZERO, time);
-    let name = format!("{}, {} x {} B, send", broker.name(), load.count, load.size);
-    Ok(Row::new(name, measured).beside(load.count as f64 / bare.as_secs_f64(), FLOOR))
+    Ok(judge)
 }
 
 /// Sends over HTTP, one event at a time and 64 at a time.
@@ -86,37 +134,19 @@ async fn over_http(parallel: usize, load: Load, file: &Events) -> Result<Row> {
     Ok(Row::new(name, measured).beside(bare, FLOOR))
 }
 
-async fn send(
+/// Runs `ce send` with the file. Returns its time, its usage, and its failure.
+pub(crate) async fn send(
     arguments: &[String],
     file: &Events,
 ) -> Result<(Duration, crate::child::Usage, Option<String>)> {
     let arguments: Vec<String> = ["send".to_owned()]
         .into_iter()
         .chain(arguments.iter().cloned())
-        .chain([file.0.display().to_string(), "--quiet".to_owned()])
+        .chain([file.path(), "--quiet".to_owned()])
         .collect();
     let begin = Instant::now();
-    let mut ce = Ce::start(&arguments, None)?;
+    let mut ce = Program::ce(&arguments, None)?;
     let watched = ce.watch();
     let wrong = ce.ended(PATIENCE).await?;
     Ok((begin.elapsed(), watched.last(), wrong))
-}
-
-/// A file of events, which is gone when this is dropped.
-#[derive(Debug)]
-struct Events(PathBuf);
-
-impl Events {
-    fn of(load: Load) -> Result<Self> {
-        let path = env::temp_dir().join(format!("{}.jsonl", fresh("scale")));
-        let events = Self(path);
-        fs::write(&events.0, Bytes::from(load.lines()))?;
-        Ok(events)
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }

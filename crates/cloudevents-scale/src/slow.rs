@@ -2,25 +2,28 @@
 //! answers in time, it sends everything again. Then the target has time for repeats only.
 
 use crate::{
-    child::Ce,
+    brokers::Broker,
+    child::Program,
+    events::Events,
     failure::Result,
     judge::{Counts, Judge, Verdict},
-    load::Load,
+    load::{Load, fresh},
     table::{Measured, Row, Table},
     target::{Places, Target},
 };
-use std::{env, fs, process, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
-/// The permits of the target.
-const PLACES: usize = 16;
 /// The lowest part of the target's capacity that is new events.
 const FLOOR: f64 = 0.8;
+/// The keys of a backlog.
+const KEYS: usize = 5000;
 
 /// Times of the target and of the bridge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slowness {
-    /// How long the target takes for a request.
+    /// The permits of the target, and how long it takes for a request.
+    pub(crate) places: usize,
     pub(crate) delay: Duration,
     /// How long the bridge waits for a response, in seconds.
     pub(crate) timeout: u32,
@@ -29,38 +32,59 @@ pub(crate) struct Slowness {
     pub(crate) measured: Duration,
 }
 
+impl Slowness {
+    /// Requests per second.
+    fn capacity(self) -> f64 {
+        self.places as f64 / self.delay.as_secs_f64()
+    }
+
+    /// More events than the target takes in the time.
+    fn count(self) -> usize {
+        (self.capacity() * (self.before + self.measured).as_secs_f64() * 1.5) as usize + 1000
+    }
+}
+
+/// Bridges a file, whose events have no order.
 pub(crate) async fn measure(slowness: Slowness, table: &Table) -> Result<()> {
-    let Slowness { delay, timeout, before, measured } = slowness;
-    let rate = PLACES as f64 / delay.as_secs_f64();
-    let count = (rate * (before + measured).as_secs_f64() * 2.0) as usize + 1000;
-    let load = Load { count, size: 100, keys: count };
+    let load = Load { count: slowness.count(), size: 100, keys: slowness.count() };
+    let events = Events::of(load)?;
+    table.add(&bridge("bridge", &format!("file:{}", events.path()), load, slowness).await?)
+}
+
+/// Bridges a backlog, in order by key.
+pub(crate) async fn measure_backlog<B: Broker>(broker: &B, slowness: Slowness, table: &Table) -> Result<()> {
+    let load = Load { count: slowness.count(), size: 100, keys: KEYS };
+    let row = async || {
+        let (place, reader) = (fresh("slow"), fresh("reader"));
+        broker.open(&place, &reader).await?;
+        broker.fill(&place, load).await?;
+        let name = format!("{}, bridge", broker.name());
+        bridge(&name, &broker.source(&place, &reader), load, slowness).await
+    };
+    table.measure(row).await
+}
+
+async fn bridge(name: &str, from: &str, load: Load, slowness: Slowness) -> Result<Row> {
+    let Slowness { places, delay, timeout, before, measured } = slowness;
     let judge = Arc::new(Judge::new(load));
-    let target = Target::start(Arc::clone(&judge), Some(Places::new(PLACES, delay))).await?;
-    let folder = env::temp_dir().join(format!("scale-{}", process::id()));
-    fs::create_dir_all(&folder)?;
-    let (events, config) = (folder.join("events.jsonl"), folder.join("bridge.json"));
-    fs::write(&events, load.lines())?;
-    fs::write(
-        &config,
-        format!("{{\"from\":\"file:{}\",\"to\":\"{}\",\"timeout\":{timeout}}}", events.display(), target.url),
-    )?;
-    let mut ce =
-        Ce::start(&["bridge".to_owned(), "--config".to_owned(), config.display().to_string()], None)?;
+    let target = Target::start(Arc::clone(&judge), Some(Places::new(places, delay))).await?;
+    let config = format!("{{\"from\":\"{from}\",\"to\":\"{}\",\"timeout\":{timeout}}}", target.url);
+    let config = Events::of_lines(std::iter::once(config))?;
+    let mut ce = Program::ce(&["bridge".to_owned(), "--config".to_owned(), config.path()], None)?;
     sleep(before).await;
     let (early, used_before) = (judge.verdict(), ce.usage());
     sleep(measured).await;
     let (late, used) = (judge.verdict(), ce.usage());
     let wrong = (!ce.is_running()).then(|| "the bridge has ended".to_owned());
     drop(ce);
-    fs::remove_dir_all(&folder)?;
     let counts = Counts {
         distinct: late.counts.distinct - early.counts.distinct,
         twice: late.counts.twice - early.counts.twice,
-        inverted: 0, // each event has its own key
+        inverted: late.counts.inverted,
     };
     let verdict = Verdict { counts, missing: 0, first: early.first, empty: early.first + measured };
     let usage = crate::child::Usage { processor: used.processor - used_before.processor, ..used };
-    let name = format!("bridge to {PLACES} places of {} ms, {timeout} s for a response", delay.as_millis());
-    let row = Row::new(name, Measured { verdict, usage, wrong }).beside(rate, FLOOR);
-    table.add(&row.with_repeats((counts.distinct + counts.twice) / 10))
+    let name = format!("{name} to {places} places of {} ms, {timeout} s for a response", delay.as_millis());
+    let row = Row::new(name, Measured { verdict, usage, wrong }).beside(slowness.capacity(), FLOOR);
+    Ok(row.with_repeats((counts.distinct + counts.twice) / 10))
 }

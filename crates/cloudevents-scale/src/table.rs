@@ -17,6 +17,8 @@ const HEAD: &str = "\
 | case | events/s | of the bare client | floor | missing | twice | inverted | memory, MB | processor, us/event | first, s | empty, s | missed |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|";
 
+/// How a line begins that is no row.
+const NOT_THERE: &str = "NOT THERE: ";
 /// The most memory of a program, in MB: with 64 MiB in flight, and as much again that is read or written.
 const MEMORY: f64 = 400.0;
 /// How long the first event may take.
@@ -51,11 +53,13 @@ pub(crate) struct Row {
     peer: Option<(f64, f64)>,
     /// The most repeats: none, unless the target itself causes them.
     twice: usize,
+    /// The most memory, in MB.
+    memory: f64,
 }
 
 impl Row {
     pub(crate) fn new(case: impl Into<String>, measured: Measured) -> Self {
-        Self { case: case.into(), measured, peer: None, twice: 0 }
+        Self { case: case.into(), measured, peer: None, twice: 0, memory: MEMORY }
     }
 
     /// With the rate of the peer, and the lowest part of it.
@@ -66,6 +70,11 @@ impl Row {
     /// With so many repeats at most.
     pub(crate) fn with_repeats(self, twice: usize) -> Self {
         Self { twice, ..self }
+    }
+
+    /// With so much memory at most, in MB.
+    pub(crate) fn with_memory(self, memory: f64) -> Self {
+        Self { memory, ..self }
     }
 
     fn ratio(&self) -> Option<f64> {
@@ -83,7 +92,7 @@ impl Row {
         let over =
             numbers.into_iter().filter(|(_, number, most)| number > most).map(|(name, ..)| name.to_owned());
         let first = (self.measured.verdict.first > FIRST).then(|| "first".to_owned());
-        let memory = (self.measured.usage.memory > MEMORY).then(|| "memory".to_owned());
+        let memory = (self.measured.usage.memory > self.memory).then(|| "memory".to_owned());
         let slow = self.is_slow().then(|| "rate".to_owned());
         over.chain(slow).chain(first).chain(memory).chain(self.measured.wrong.clone()).collect()
     }
@@ -150,6 +159,13 @@ impl Table {
         self.line(&row)
     }
 
+    /// Names a case that has no row, because a program that it needs is not there.
+    pub(crate) fn not_there(&self, case: &str, lacks: &str) -> Result<()> {
+        let line = format!("{NOT_THERE}{case}: {lacks} is not installed");
+        println!("{line}");
+        self.line(&line)
+    }
+
     fn line(&self, line: &str) -> Result<()> {
         let mut file = File::options().create(true).append(true).open(&self.0)?;
         Ok(writeln!(file, "{line}")?)
@@ -158,15 +174,18 @@ impl Table {
 
 /// Prints a file of rows, and those that missed a floor. Returns whether none did.
 pub(crate) fn report(file: &Path) -> Result<bool> {
-    let rows = std::fs::read_to_string(file)?;
-    println!("{HEAD}\n{rows}");
+    let lines = std::fs::read_to_string(file)?;
+    let (not_there, rows): (Vec<&str>, Vec<&str>) =
+        lines.lines().partition(|line| line.starts_with(NOT_THERE));
+    println!("{HEAD}\n{}\n", rows.join("\n"));
     let missed: Vec<&str> =
-        rows.lines().filter(|row| missed(row).is_none_or(|missed| !missed.is_empty())).collect();
+        rows.iter().copied().filter(|row| missed(row).is_none_or(|missed| !missed.is_empty())).collect();
     for row in &missed {
         let case = row.split('|').nth(1).unwrap_or_default().trim();
         println!("MISSED: {case}: {}", missed_text(row));
     }
-    println!("{} rows, {} below a floor", rows.lines().count(), missed.len());
+    not_there.iter().for_each(|line| println!("{line}"));
+    println!("{} rows, {} below a floor", rows.len(), missed.len());
     Ok(missed.is_empty())
 }
 
@@ -198,6 +217,9 @@ mod tests {
         assert_eq!(text(row(&[0, 1, 1])), Some("missing, twice".to_owned()));
         assert_eq!(text(row(&[0, 1, 2, 1]).with_repeats(1)), Some(String::new()));
         assert_eq!(text(row(&[0, 1, 2]).beside(f64::MAX, 0.5)), Some("rate".to_owned()));
+        let large = Measured { usage: Usage { memory: 100.5, processor: 0.0 }, ..measured(&[0, 1, 2]) };
+        assert_eq!(text(Row::new("case", large.clone())), Some(String::new()));
+        assert_eq!(text(Row::new("case", large).with_memory(100.0)), Some("memory".to_owned()));
         let wrong = Measured { wrong: Some("exit status: 3: a | b".to_owned()), ..measured(&[0, 1, 2]) };
         assert_eq!(text(Row::new("case", wrong)), Some("exit status: 3: a / b".to_owned()));
     }

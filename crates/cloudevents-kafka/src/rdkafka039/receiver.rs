@@ -277,7 +277,7 @@ async fn connect(
 fn wait(wanted: Duration, config: &ClientConfig) -> Duration {
     let interval = config.get("max.poll.interval.ms").and_then(|text| text.parse().ok());
     let interval = interval.map_or(POLL_INTERVAL, Duration::from_millis);
-    let wait = wanted.min(interval / 3);
+    let wait = wanted.min(interval.checked_div(3).unwrap_or(interval));
     if wait < wanted {
         tracing::info!(?wait, ?wanted, "a rebalance waits no longer than a third of `max.poll.interval.ms`");
     }

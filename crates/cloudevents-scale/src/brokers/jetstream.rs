@@ -1,10 +1,10 @@
 //! JetStream, by async-nats.
 
-use super::{Broker, PREFETCH, unconfirmed};
+use super::{Broker, PREFETCH, Tool, unconfirmed};
 use crate::{
     failure::Result,
     hand::Hand,
-    load::{Load, digits},
+    load::{Load, digits, number},
 };
 use async_nats::{
     HeaderMap,
@@ -74,13 +74,14 @@ impl Broker for JetStream {
         loop {
             let message = messages.next().await.ok_or("the consumer has ended")??;
             let header = message.headers.as_ref().and_then(|headers| headers.get("ce-id"));
-            let number =
-                header.and_then(|id| digits(id.as_str().as_bytes())).ok_or("a message without a number")?;
             let body = message.payload.clone();
+            // The tool has sent documents.
+            let found = header.map_or_else(|| number(&body), |id| digits(id.as_str().as_bytes()));
+            let found = found.ok_or("a message without a number")?;
             let acknowledge = async move {
                 let _ = message.ack().await;
             };
-            hand.give(number, body, acknowledge).await;
+            hand.give(found, body, acknowledge).await;
         }
     }
 
@@ -90,6 +91,11 @@ impl Broker for JetStream {
 
     fn sink(&self, place: &str) -> String {
         self.url(place)
+    }
+
+    fn tool(&self, place: &str) -> Option<Tool> {
+        let from_input = ["pub", "--jetstream", "--quiet", "--force-stdin", "--send-on=newline"];
+        Some(Tool::new("nats", ["--server", &self.0].into_iter().chain(from_input).chain([place])))
     }
 
     fn options(&self) -> &'static [&'static str] {

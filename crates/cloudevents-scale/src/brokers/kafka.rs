@@ -1,10 +1,10 @@
 //! Kafka, by rdkafka.
 
-use super::Broker;
+use super::{Broker, Tool};
 use crate::{
     failure::Result,
     hand::Hand,
-    load::{Load, digits},
+    load::{Load, digits, number},
 };
 use bytes::Bytes;
 use rdkafka::{
@@ -98,11 +98,12 @@ impl Broker for Kafka {
         consumer.subscribe(&[place])?;
         loop {
             let message = consumer.recv().await?;
-            let headers = message.headers().ok_or("a record without headers")?;
-            let id = headers.iter().find(|header| header.key == "ce_id").and_then(|header| header.value);
-            let number = id.and_then(digits).ok_or("a record without a number")?;
+            let mut headers = message.headers().into_iter().flat_map(Headers::iter);
+            let id = headers.find(|header| header.key == "ce_id").and_then(|header| header.value);
             let body = Bytes::copy_from_slice(message.payload().unwrap_or_default());
-            hand.give(number, body, async {}).await;
+            // kcat has sent documents.
+            let found = id.map_or_else(|| number(&body), digits).ok_or("a record without a number")?;
+            hand.give(found, body, async {}).await;
         }
     }
 
@@ -117,6 +118,12 @@ impl Broker for Kafka {
 
     fn sink(&self, place: &str) -> String {
         format!("{}/{place}?key=partitionkey", self.0)
+    }
+
+    fn tool(&self, place: &str) -> Option<Tool> {
+        let servers = self.0.trim_start_matches("kafka://");
+        let tool = Tool::new("kcat", ["-P", "-q", "-b", servers, "-t", place, "-K", "\t"]);
+        Some(Tool { line: Box::new(|key, document| format!("{key}\t{document}")), ..tool })
     }
 }
 

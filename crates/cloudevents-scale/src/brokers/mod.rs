@@ -5,8 +5,11 @@ pub(crate) mod jetstream;
 pub(crate) mod kafka;
 pub(crate) mod mqtt;
 pub(crate) mod nats;
+pub(crate) mod pgmq;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;
+pub(crate) mod sqs;
+pub(crate) mod websockets;
 
 use crate::{failure::Result, hand::Hand, load::Load};
 use std::{convert::Infallible, future::Future};
@@ -43,9 +46,32 @@ pub(crate) trait Broker: Sync {
         0.2
     }
 
+    /// The tool that comes with the protocol, and sends each line of its input there.
+    fn tool(&self, _place: &str) -> Option<Tool> {
+        None
+    }
+
     /// Options of URLs that are measured besides the default.
     fn options(&self) -> &'static [&'static str] {
         &[]
+    }
+}
+
+/// A program that sends each line of its input to a place.
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) line: Line,
+}
+
+/// Makes the line of an event, of its key and its document.
+type Line = Box<dyn Fn(&str, &str) -> String + Send>;
+
+impl Tool {
+    /// A program whose lines are documents.
+    pub(crate) fn new<'a>(program: &'static str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        Self { program, arguments, line: Box::new(|_, document| document.to_owned()) }
     }
 }
 

@@ -1,10 +1,10 @@
 //! MQTT 5, by rumqttc.
 
-use super::Broker;
+use super::{Broker, Tool};
 use crate::{
     failure::Result,
     hand::Hand,
-    load::{Load, digits},
+    load::{Load, digits, number},
 };
 use rumqttc_v5::{
     AckMode, AsyncClient, BrokerSessionResumePolicy, Event, EventLoop, Incoming, MqttOptions, PublishOptions,
@@ -12,16 +12,42 @@ use rumqttc_v5::{
 };
 use std::convert::Infallible;
 
+/// A broker, and whether a place is one topic, or a topic for each key.
 #[derive(Debug)]
-pub(crate) struct Mqtt(pub(crate) String);
+pub(crate) struct Mqtt(pub(crate) String, pub(crate) Topics);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Topics {
+    One,
+    OfKeys,
+}
 
 /// The most unconfirmed messages, in both directions: the default of receivers.
 const UNCONFIRMED: u16 = 1024;
 
 impl Mqtt {
-    fn client(&self, name: &str) -> Result<(AsyncClient, EventLoop)> {
+    fn address(&self) -> Result<(&str, &str)> {
         let address = self.0.trim_start_matches("mqtt://").trim_end_matches('/');
-        let (host, port) = address.split_once(':').ok_or("the URL has no port")?;
+        Ok(address.split_once(':').ok_or("the URL has no port")?)
+    }
+
+    /// What a reader subscribes to.
+    fn filter(&self, place: &str) -> String {
+        match self.1 {
+            Topics::One => place.to_owned(),
+            Topics::OfKeys => format!("{place}/+"),
+        }
+    }
+
+    fn topic(&self, place: &str, load: Load, number: usize) -> String {
+        match self.1 {
+            Topics::One => place.to_owned(),
+            Topics::OfKeys => format!("{place}/{}", load.key_text(number)),
+        }
+    }
+
+    fn client(&self, name: &str) -> Result<(AsyncClient, EventLoop)> {
+        let (host, port) = self.address()?;
         let mut options = MqttOptions::new(name, (host, port.parse()?));
         options
             .set_keep_alive(30)
@@ -40,13 +66,16 @@ impl Broker for Mqtt {
     const IS_LOG: bool = false;
 
     fn name(&self) -> String {
-        "MQTT".to_owned()
+        match self.1 {
+            Topics::One => "MQTT".to_owned(),
+            Topics::OfKeys => "MQTT, a topic for each key".to_owned(),
+        }
     }
 
     /// Begins the session, and leaves it.
     async fn open(&self, place: &str, reader: &str) -> Result<()> {
         let (client, mut polled) = self.client(reader)?;
-        client.subscribe(place, QoS::AtLeastOnce).await?;
+        client.subscribe(self.filter(place), QoS::AtLeastOnce).await?;
         while !matches!(polled.poll().await?, Event::Incoming(Incoming::SubAck(_))) {}
         client.disconnect().await?;
         while polled.poll().await.is_ok() {}
@@ -75,7 +104,7 @@ impl Broker for Mqtt {
                     ..PublishProperties::default()
                 };
                 let options = PublishOptions::new(QoS::AtLeastOnce).properties(properties);
-                client.publish(place, payload.clone(), options).await?;
+                client.publish(self.topic(place, load, number), payload.clone(), options).await?;
             }
             Ok(())
         };
@@ -86,23 +115,32 @@ impl Broker for Mqtt {
         let (client, mut polled) = self.client(reader)?;
         loop {
             let Event::Incoming(Incoming::Publish(publish)) = polled.poll().await? else { continue };
-            let properties = publish.properties.as_ref().ok_or("a message without properties")?;
-            let id = properties.user_properties.iter().find(|(name, _)| name == "id");
-            let number = id.and_then(|(_, id)| digits(id.as_bytes())).ok_or("a message without a number")?;
+            let mut properties = publish.properties.iter().flat_map(|properties| &properties.user_properties);
             let (body, client) = (publish.payload.clone(), client.clone());
+            // mosquitto_pub has sent documents.
+            let id = properties.find(|(name, _)| name == "id");
+            let found = id.map_or_else(|| number(&body), |(_, id)| digits(id.as_bytes()));
             let acknowledge = async move {
                 // No more than these are unconfirmed, so there is room.
                 let _ = client.try_ack(&publish);
             };
-            hand.give(number, body, acknowledge).await;
+            hand.give(found.ok_or("a message without a number")?, body, acknowledge).await;
         }
     }
 
     fn source(&self, place: &str, reader: &str) -> String {
-        format!("{}{place}?client={reader}&reject=drop&session=1h", self.0)
+        format!("{}{}?client={reader}&reject=drop&session=1h", self.0, self.filter(place))
     }
 
     fn sink(&self, place: &str) -> String {
         format!("{}{place}", self.0)
+    }
+
+    fn tool(&self, place: &str) -> Option<Tool> {
+        let (host, port) = self.address().ok()?;
+        Some(Tool::new(
+            "mosquitto_pub",
+            ["-V", "mqttv5", "-h", host, "-p", port, "-q", "1", "-t", place, "-l"],
+        ))
     }
 }

@@ -1,7 +1,7 @@
 //! Core NATS, by async-nats. It stores nothing. A reader loses messages that it does not read in time, and has to report the loss.
 
 use crate::{
-    child::Ce,
+    child::Program,
     failure::Result,
     judge::Judge,
     load::{Load, fresh},
@@ -28,7 +28,7 @@ pub(crate) async fn bursts(server: &str, held: Load, larger: Load, table: &Table
                 "bridge" => arguments.push(target.url.clone()),
                 _ => arguments.push("--output=json".to_owned()),
             }
-            let ce = Ce::start(&arguments, (command == "listen").then_some(&judge))?;
+            let ce = Program::ce(&arguments, (command == "listen").then_some(&judge))?;
             timeout(PATIENCE, subscribed(&client, &subject, load, &judge)).await??;
             judge.begin();
             for number in 0..load.count {

@@ -1,6 +1,6 @@
 //! Redis Streams, by redis.
 
-use super::{Broker, PREFETCH, unconfirmed};
+use super::{Broker, PREFETCH, Tool, unconfirmed};
 use crate::{
     failure::Result,
     hand::Hand,
@@ -94,6 +94,13 @@ impl Broker for Redis {
 
     fn sink(&self, place: &str) -> String {
         format!("{}?stream={place}", self.0)
+    }
+
+    /// It sends one command after the response to the one before.
+    fn tool(&self, place: &str) -> Option<Tool> {
+        let add = format!("XADD {place} * content-type application/cloudevents+json data");
+        let tool = Tool::new("redis-cli", ["-u", &self.0]);
+        Some(Tool { line: Box::new(move |_, document| format!("{add} '{document}'")), ..tool })
     }
 }
 

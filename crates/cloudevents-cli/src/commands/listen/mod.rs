@@ -32,6 +32,7 @@ use cloudevents_kit::{
     transport::{By, ConnectionState, Missing, ReceiverOptions, Side, binding::later},
 };
 use faults::Faults;
+use futures_util::FutureExt;
 use outage::Outage;
 use printing::{Arrived, Form, Printing};
 use serde_json::json;
@@ -273,6 +274,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
             Some(Ok(settled)) = settling.join_next() => {
                 tell_settled(&settled, console);
+                interrupt.in_flight(settling.len());
                 continue;
             }
             next = refusals::next(&mut receiver, &mut refusals, console) => next,
@@ -379,9 +381,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             held.push(delivery);
             continue;
         }
-        match command.faults.delay() {
-            None => tell_settled(&settle(delivery, settled, None).await, console),
-            delay => drop(settling.spawn(settle(delivery, settled, delay))),
+        // Where a broker confirms it, other messages are printed meanwhile.
+        let mut settled = settle(delivery, settled, command.faults.delay()).boxed();
+        match (&mut settled).now_or_never() {
+            Some(settled) => tell_settled(&settled, console),
+            None => drop(settling.spawn(settled)),
         }
         interrupt.in_flight(settling.len());
     }
