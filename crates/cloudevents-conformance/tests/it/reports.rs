@@ -282,7 +282,7 @@ fn a_case_without_an_answer_expects_what_its_run_allows() {
         "crashed",
         "MUST",
         Value::Null,
-        json!([{"result": {"name": "main"}, "revisions": ["main"]}, {"result": {"name": "both"}}, {"error": {}}]),
+        json!([{"result": {"name": "main"}, "revisions": ["main"]}, {"result": {"name": "both"}}, {"error": {}, "verbatim": false}]),
     );
     crashed["flags"] = json!(["verbatim"]);
     let expected = |selection: Selection| {
@@ -344,8 +344,8 @@ fn a_stronger_profile_turns_warnings_into_failures() {
 }
 
 #[test]
-fn in_the_profile_verbatim_only_the_first_outcome_is_allowed() {
-    let either = json!([{"result": {"name": "right"}}, {"error": {}}]);
+fn in_the_profile_verbatim_an_outcome_with_another_text_is_not_allowed() {
+    let either = json!([{"result": {"name": "right"}}, {"error": {}, "verbatim": false}]);
     let [mut refused, mut declined] =
         [("refused", json!({"error": {}})), ("declined", json!({"unsupported": "no"}))]
             .map(|(name, answer)| case(name, "MUST", answer, either.clone()));
