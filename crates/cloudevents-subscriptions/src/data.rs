@@ -50,7 +50,7 @@ pub(crate) enum Test {
 pub enum UnreadablePayload {
     /// The event has no payload.
     Absent,
-    /// The payload is not JSON. Bytes are JSON if the content type says so, and if they can be read.
+    /// The payload is not JSON. Bytes are JSON with a content type of JSON, if they can be read.
     NotJson,
     /// The payload has more than [`DataConditions::MAX_PAYLOAD`] bytes.
     TooLarge,

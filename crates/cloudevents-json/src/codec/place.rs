@@ -32,7 +32,7 @@ pub fn is_json(text: &str) -> bool {
 
 /// The payload of an event as a text of JSON. `None` if there is no payload, or if the payload is not JSON.
 ///
-/// Bytes are JSON if the content type says so, such as those of `data_base64`. Bytes without a content type may be anything.
+/// Bytes are JSON with a content type of JSON, such as those of `data_base64`. Bytes without a content type may be anything.
 pub fn payload(event: &Event) -> Option<&str> {
     match event.data()? {
         Data::Json(json) => Some(json.as_str()),
