@@ -34,7 +34,7 @@ pub struct Filter {
     /// Read the filters from this file. If there is no such file: filters in JSON, or an expression or a condition with its operator.
     #[arg(value_name = "FILTERS|EXPRESSION", required_unless_present = "trigger")]
     filters: Option<PathBuf>,
-    /// Read the filters of the Trigger of Knative in this YAML or JSON file of 1 MiB at most. All other arguments are files with events.
+    /// Read the filters of the Trigger of Knative in this file of manifests, of 1 MiB at most. All other arguments are files with events.
     #[arg(long, value_name = "FILE")]
     trigger: Option<PathBuf>,
     /// Filter the events of these files. `-` or no file: standard input.
