@@ -40,8 +40,8 @@ impl Sink {
     /// overrides.
     ///
     /// Errors are of kind [`InvalidDocument`](ErrorKind::InvalidDocument) for overrides of another form,
-    /// [`InvalidName`](ErrorKind::InvalidName) for a name that no attribute has, and [`Refused`](ErrorKind::Refused) for a context attribute,
-    /// which is no extension.
+    /// [`InvalidName`](ErrorKind::InvalidName) for a name that no attribute has, and [`Refused`](ErrorKind::Refused) for a context
+    /// attribute, which is no extension.
     pub fn new(url: impl Into<String>, overrides: Option<&str>) -> Result<Self, Error> {
         let extensions = match overrides.filter(|text| !text.trim().is_empty()) {
             Some(text) => extensions(text)?,

@@ -86,9 +86,9 @@ impl SnsSignatures {
     /// redirects.
     ///
     /// `false` if the message confirms no subscription. Errors are of kind [`Refused`](ErrorKind::Refused) for a message of another topic,
-    /// for a URL that is not one of SNS in the region of the topic, and for a response other than 2xx. If SNS cannot be reached, they are of
-    /// kind [`Unreachable`](ErrorKind::Unreachable), [`Timeout`](ErrorKind::Timeout) or [`Disconnected`](ErrorKind::Disconnected). They do not
-    /// contain the URL, which has a secret token.
+    /// for a URL that is not one of SNS in the region of the topic, and for a response other than 2xx. If SNS cannot be reached, they are
+    /// of kind [`Unreachable`](ErrorKind::Unreachable), [`Timeout`](ErrorKind::Timeout) or [`Disconnected`](ErrorKind::Disconnected). They
+    /// do not contain the URL, which has a secret token.
     pub async fn confirm(&self, message: &[u8]) -> Result<bool, Error> {
         let message = Message::parse(message)?;
         if message.ty != "SubscriptionConfirmation" {
