@@ -11,6 +11,7 @@ mod binding;
 mod body;
 #[cfg(feature = "body")]
 mod compression;
+pub mod dapr;
 mod decode;
 mod encode;
 #[cfg(any(feature = "exchange", feature = "reqwest013"))]

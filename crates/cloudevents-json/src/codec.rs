@@ -2,6 +2,8 @@
 //!
 //! **Weaker promises**, as of [`cloudevents_core::codec`]: this module may change in a minor release of the toolkit.
 
+pub mod place;
+
 use cloudevents_core::{Error, ErrorKind};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};

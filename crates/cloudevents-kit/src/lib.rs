@@ -5,6 +5,7 @@ pub mod attributes;
 mod conveniences;
 pub mod decode;
 mod formats;
+pub mod knative;
 pub mod messages;
 pub mod payloads;
 pub mod prelude;

@@ -1,8 +1,10 @@
 //! The input of filters: an event, or the attributes that were looked up in a message.
 
-use crate::Filter;
+use crate::{DataConditions, Filter, UnreadablePayload};
 use cloudevents_core::{Event, FoundAttributes, ResolvedName, Value};
+use cloudevents_json::codec::place;
 use cloudevents_sql::Expression;
+use std::cell::OnceCell;
 
 /// Where the attributes of an event are looked up.
 pub(crate) trait Attributes {
@@ -10,17 +12,48 @@ pub(crate) trait Attributes {
 
     /// Whether the event passes a filter of this expression.
     fn pass(&self, expression: &Expression) -> bool;
+
+    /// The payload in JSON.
+    fn payload(&self) -> Result<&str, UnreadablePayload>;
 }
 
-impl Attributes for Event {
+/// An event, whose payload is checked once, when a filter needs it.
+pub(crate) struct OfEvent<'e> {
+    event: &'e Event,
+    payload: OnceCell<Result<&'e str, UnreadablePayload>>,
+}
+
+impl<'e> OfEvent<'e> {
+    #[inline]
+    pub(crate) fn new(event: &'e Event) -> Self {
+        Self { event, payload: OnceCell::new() }
+    }
+
+    /// Why a filter could not read the payload.
+    pub(crate) fn unreadable(&self) -> Option<UnreadablePayload> {
+        self.payload.get().and_then(|payload| payload.err())
+    }
+}
+
+impl Attributes for OfEvent<'_> {
     #[inline]
     fn attribute(&self, name: &str) -> Option<Value<'_>> {
-        Event::attribute(self, name)
+        self.event.attribute(name)
     }
 
     #[inline]
     fn pass(&self, expression: &Expression) -> bool {
-        expression.matches(self)
+        expression.matches(self.event)
+    }
+
+    fn payload(&self) -> Result<&str, UnreadablePayload> {
+        *self.payload.get_or_init(|| {
+            let data = self.event.data().ok_or(UnreadablePayload::Absent)?;
+            if data.as_bytes().len() > DataConditions::MAX_PAYLOAD {
+                return Err(UnreadablePayload::TooLarge);
+            }
+            place::payload(self.event).ok_or(UnreadablePayload::NotJson)
+        })
     }
 }
 
@@ -33,6 +66,11 @@ impl Attributes for FoundAttributes<'_> {
     #[inline]
     fn pass(&self, expression: &Expression) -> bool {
         expression.matches_found(*self)
+    }
+
+    /// Filters that read the payload are evaluated on events only.
+    fn payload(&self) -> Result<&str, UnreadablePayload> {
+        Err(UnreadablePayload::Absent)
     }
 }
 
@@ -53,6 +91,7 @@ fn collect(filter: &Filter, into: &mut Vec<ResolvedName>) {
         }
         Filter::All(group) | Filter::Any(group) => group.iter().for_each(|filter| collect(filter, into)),
         Filter::Not(filter) => collect(filter, into),
+        Filter::Data(_) => {}
         Filter::Sql(expression) => into.extend_from_slice(expression.names()),
     }
 }

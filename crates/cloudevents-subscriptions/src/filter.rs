@@ -1,7 +1,7 @@
 //! Filters.
 
-use crate::attributes::{self, Attributes};
-use crate::{Conditions, Invalid};
+use crate::attributes::{self, Attributes, OfEvent};
+use crate::{Conditions, DataConditions, Evaluation, Invalid};
 use cloudevents_core::{DecodeOptions, Error, Event, Message};
 use cloudevents_sql::Expression;
 
@@ -41,6 +41,8 @@ pub enum Filter {
     Not(Box<Filter>),
     /// `sql`: the value of the expression is the Boolean TRUE, and no error was met.
     Sql(Expression),
+    /// `data`, which is a dialect of this toolkit: every place of the JSON payload passes its test.
+    Data(DataConditions),
 }
 
 impl Filter {
@@ -92,36 +94,56 @@ impl Filter {
             Self::Any(_) => "any",
             Self::Not(_) => "not",
             Self::Sql(_) => "sql",
+            Self::Data(_) => "data",
         }
     }
 
     /// Whether the event passes.
     pub fn matches(&self, event: &Event) -> bool {
-        self.evaluate(event)
+        self.passes(&OfEvent::new(event))
+    }
+
+    /// Whether the event passes, and why a filter of the dialect `data` could not read the payload.
+    pub fn evaluate(&self, event: &Event) -> Evaluation {
+        let event = OfEvent::new(event);
+        Evaluation { passes: self.passes(&event), unreadable: event.unreadable() }
     }
 
     /// Whether the message passes, without decoding it.
     ///
-    /// A document is read only up to the last attribute that the filter uses. The rest is not checked.
+    /// A document is read only up to the last attribute that the filter uses. The rest is not checked. For the dialect `data`, the document
+    /// is decoded.
     ///
     /// [`Filters`](crate::Filters) keep the names of these attributes; a filter alone collects them with each call. Errors:
     /// [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and the errors of reading a document.
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         match message {
             Message::Binary(event) => Ok(self.matches(event)),
-            _ => message.look_up(&attributes::names([self]), with, |found| self.evaluate(&found)),
+            _ if self.reads_data() => Ok(self.matches(&message.event(with)?.value)),
+            _ => message.look_up(&attributes::names([self]), with, |found| self.passes(&found)),
         }
     }
 
-    pub(crate) fn evaluate(&self, on: &impl Attributes) -> bool {
+    /// Whether a filter of the dialect `data` is in it.
+    pub(crate) fn reads_data(&self) -> bool {
+        match self {
+            Self::All(group) | Self::Any(group) => group.iter().any(Self::reads_data),
+            Self::Not(filter) => filter.reads_data(),
+            Self::Data(_) => true,
+            Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) | Self::Sql(_) => false,
+        }
+    }
+
+    pub(crate) fn passes(&self, on: &impl Attributes) -> bool {
         match self {
             Self::Exact(conditions) => conditions.all(on, |text, wanted| text == wanted),
             Self::Prefix(conditions) => conditions.all(on, |text, wanted| text.starts_with(wanted)),
             Self::Suffix(conditions) => conditions.all(on, |text, wanted| text.ends_with(wanted)),
-            Self::All(group) => group.iter().all(|filter| filter.evaluate(on)),
-            Self::Any(group) => group.iter().any(|filter| filter.evaluate(on)),
-            Self::Not(filter) => !filter.evaluate(on),
+            Self::All(group) => group.iter().all(|filter| filter.passes(on)),
+            Self::Any(group) => group.iter().any(|filter| filter.passes(on)),
+            Self::Not(filter) => !filter.passes(on),
             Self::Sql(expression) => on.pass(expression),
+            Self::Data(conditions) => on.payload().is_ok_and(|json| conditions.all(json)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The filters of a subscription.
 
-use crate::{Filter, FilterOptions, Invalid, Parsed, attributes, read};
+use crate::attributes::{self, OfEvent};
+use crate::{Evaluation, Filter, FilterOptions, Invalid, Parsed, read};
 use cloudevents_core::{DecodeOptions, Error, Event, Message, ResolvedName};
 use std::str::FromStr;
 
@@ -58,12 +59,21 @@ impl Filters {
     /// Whether the event passes.
     #[inline]
     pub fn matches(&self, event: &Event) -> bool {
-        self.list.iter().all(|filter| filter.matches(event))
+        let event = OfEvent::new(event);
+        self.list.iter().all(|filter| filter.passes(&event))
+    }
+
+    /// Whether the event passes, and why a filter of the dialect `data` could not read the payload.
+    pub fn evaluate(&self, event: &Event) -> Evaluation {
+        let event = OfEvent::new(event);
+        let passes = self.list.iter().all(|filter| filter.passes(&event));
+        Evaluation { passes, unreadable: event.unreadable() }
     }
 
     /// Whether the message passes, without decoding it.
     ///
-    /// A document is read only up to the last attribute that the filters use. The rest is not checked.
+    /// A document is read only up to the last attribute that the filters use. The rest is not checked. With a filter of the dialect `data`,
+    /// the document is decoded if all other filters pass.
     ///
     /// Errors: [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and the errors of reading a document.
     ///
@@ -77,12 +87,21 @@ impl Filters {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
-        match message {
-            Message::Binary(event) => Ok(self.matches(event)),
-            _ => {
-                message.look_up(&self.names, with, |found| self.iter().all(|filter| filter.evaluate(&found)))
-            }
+        self.evaluate_message(message, with).map(|evaluation| evaluation.passes)
+    }
+
+    /// The same as [`evaluate`](Self::evaluate), for a message. Errors are the errors of [`matches_message`](Self::matches_message).
+    pub fn evaluate_message(&self, message: &Message, with: &DecodeOptions) -> Result<Evaluation, Error> {
+        if let Message::Binary(event) = message {
+            return Ok(self.evaluate(event));
         }
+        let attributes = || self.iter().filter(|filter| !filter.reads_data());
+        let passes =
+            message.look_up(&self.names, with, |found| attributes().all(|filter| filter.passes(&found)))?;
+        if passes && self.iter().any(Filter::reads_data) {
+            return Ok(self.evaluate(&message.event(with)?.value));
+        }
+        Ok(Evaluation { passes, unreadable: None })
     }
 }
 

@@ -22,6 +22,7 @@ pub struct FilterOptions {
     /// How expressions of the dialect `sql` are parsed.
     pub sql: SqlOptions,
     cesql: bool,
+    data: bool,
 }
 
 impl FilterOptions {
@@ -36,6 +37,27 @@ impl FilterOptions {
             Leniency::CesqlDialect => self.cesql = true,
         }
         self
+    }
+
+    /// Returns a copy that also reads `data`, which is a dialect of this toolkit: [`Filter::Data`](crate::Filter::Data).
+    ///
+    /// No specification has this dialect, and other implementations refuse it. A document may have 64 places at most.
+    ///
+    /// ```
+    /// use cloudevents_subscriptions::{FilterOptions, Filters};
+    ///
+    /// let document = r#"[{"data": {"order.id": {"any": [{"exact": "7"}, {"prefix": "A-"}]}}}]"#;
+    /// assert!(Filters::parse(document).is_err());
+    /// assert!(Filters::parse_with(document, &FilterOptions::strict().with_data()).is_ok());
+    /// ```
+    pub fn with_data(mut self) -> Self {
+        self.data = true;
+        self
+    }
+
+    /// Whether the dialect `data` is read.
+    pub fn reads_data(&self) -> bool {
+        self.data
     }
 
     /// Whether a leniency is allowed.

@@ -1,6 +1,9 @@
 //! Filters to JSON.
 
-use crate::{Conditions, Filter, FilterOptions, Filters, Group, Invalid, Parsed, read};
+use crate::data::Test;
+use crate::{
+    Conditions, DataConditions, DataTest, Filter, FilterOptions, Filters, Group, Invalid, Parsed, read,
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use std::fmt;
@@ -28,6 +31,28 @@ impl Serialize for Filter {
             Self::All(group) | Self::Any(group) => map.serialize_entry(dialect, group)?,
             Self::Not(filter) => map.serialize_entry(dialect, filter)?,
             Self::Sql(expression) => map.serialize_entry(dialect, expression.as_str())?,
+            Self::Data(conditions) => map.serialize_entry(dialect, conditions)?,
+        }
+        map.end()
+    }
+}
+
+impl Serialize for DataConditions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl Serialize for DataTest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match &self.0 {
+            Test::Exact(text) => map.serialize_entry("exact", text)?,
+            Test::Prefix(text) => map.serialize_entry("prefix", text)?,
+            Test::Suffix(text) => map.serialize_entry("suffix", text)?,
+            Test::All(tests) => map.serialize_entry("all", tests)?,
+            Test::Any(tests) => map.serialize_entry("any", tests)?,
+            Test::Not(test) => map.serialize_entry("not", test)?,
         }
         map.end()
     }

@@ -15,6 +15,8 @@ pub mod receiver;
 #[cfg(feature = "reqwest013")]
 pub mod reqwest013;
 pub mod signature;
+#[cfg(feature = "sns")]
+pub mod sns;
 
 pub use access::{AccessToken, TokenPlace, authorize};
 pub use delivery_key::DeliveryKey;

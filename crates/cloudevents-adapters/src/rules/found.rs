@@ -4,7 +4,7 @@ use crate::{
     place,
     template::{Of, digest},
 };
-use cloudevents_core::{Data, Event, MediaType, Name};
+use cloudevents_core::{Event, Name};
 
 #[cfg(feature = "transport")]
 use cloudevents_core::ToTimestamp;
@@ -97,16 +97,7 @@ impl<'a> Place<'a> {
 }
 
 fn in_data(event: &Event, path: &str, inner: &str) -> Result<Option<String>, String> {
-    let states_json = || event.datacontenttype().is_some_and(MediaType::is_json);
-    let json = match event.data() {
-        Some(Data::Json(json)) => json.as_str(),
-        // Such as `data_base64`. Bytes without a content type may be anything.
-        Some(Data::Binary(bytes)) if states_json() => match std::str::from_utf8(bytes) {
-            Ok(text) if place::is_json(text) => text,
-            _ => return Ok(None),
-        },
-        _ => return Ok(None),
-    };
+    let Some(json) = place::payload(event) else { return Ok(None) };
     match place::at(json, inner).and_then(|value| value.bytes().next()) {
         Some(b'{') => Err(format!("`{path}` is an object, which has no text")),
         Some(b'[') => Err(format!("`{path}` is an array, which has no text")),

@@ -1,25 +1,23 @@
 //! `ce filter`: keeps the events that match.
 
-use super::sql;
 use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
+    filters,
     input::{self, Reading},
     plain::{count, thousands},
     progress::Progress,
-    report::Report,
     selection::Selection,
+    trigger,
 };
 use clap::Args;
-use cloudevents_kit::Event;
-use cloudevents_kit::subscriptions::{FilterOptions, Filters, Invalid, Leniency, Parsed};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Keep the events that match subscription filters.
 ///
-/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An
-/// event matches if all filters are true.
+/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter. It may also be the JSON itself,
+/// an expression of CESQL, or data.PLACE=TEXT for a place of a payload in JSON. An event matches if all filters are true.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,12 +26,17 @@ Examples:
   ce filter filter.json orders.jsonl
   ce listen http://127.0.0.1:8080/ | ce filter filters.json
   ce filter 'priority > 5' orders.jsonl
+  ce filter 'data.order.status=paid' orders.jsonl
+  ce filter --trigger trigger.yaml orders.jsonl
 
 Exit status: 0 done, 1 no event matched or an event is invalid, 2 the filters cannot be read.")]
 pub struct Filter {
-    /// Read the filters from this file, or use this expression, if there is no such file and it has an operator.
-    #[arg(value_name = "FILTERS|EXPRESSION")]
-    filters: PathBuf,
+    /// Read the filters from this file. If there is no such file: filters in JSON, or an expression or a condition with its operator.
+    #[arg(value_name = "FILTERS|EXPRESSION", required_unless_present = "trigger")]
+    filters: Option<PathBuf>,
+    /// Read the filters of the Trigger of Knative in this file of manifests, of 1 MiB at most. All other arguments are files with events.
+    #[arg(long, value_name = "FILE")]
+    trigger: Option<PathBuf>,
     /// Filter the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -43,10 +46,10 @@ pub struct Filter {
 
 /// Runs the command, and returns the exit status.
 pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
-    let keep = Keep::of(command, console)?;
+    let selection = selection(command, console)?;
     let mut emit = Emit::new(console);
     let (mut matched, mut total) = (0_usize, 0_usize);
-    for path in input::files(&command.files) {
+    for path in input::files(&files(command)) {
         let mut events = input::open(&path, &command.reading)?;
         let mut progress = Progress::new(console, None, "events");
         while let Some(located) = events.next() {
@@ -55,8 +58,8 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
                 Ok(decoded) => {
                     total = total.saturating_add(1);
                     progress.suspend(|| located.tell_repairs(console));
-                    let is_kept = keep.matches(&decoded.value);
-                    if let Some(failing) = keep.failing() {
+                    let is_kept = selection.matches(&decoded.value);
+                    if let Some(failing) = selection.due() {
                         progress.suspend(|| console.report(&failing));
                     }
                     if is_kept {
@@ -74,63 +77,30 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
         progress.finish();
     }
     emit.flush()?;
-    if let Keep::Expression(selection) = &keep {
-        selection.rest().iter().for_each(|report| console.report(report));
-    }
+    selection.rest().iter().for_each(|report| console.report(report));
     console.say(&format!("{} of {} match", thousands(matched), count(total, "event")));
     Ok(if matched > 0 { Status::Done } else { Status::No })
 }
 
-/// Which events are kept.
-enum Keep {
-    Filters(Filters),
-    Expression(Selection),
+/// With a trigger, the first argument is no filter.
+fn files(command: &Filter) -> Vec<PathBuf> {
+    let first = command.filters.iter().filter(|_| command.trigger.is_some());
+    first.chain(&command.files).cloned().collect()
 }
 
-impl Keep {
-    fn of(command: &Filter, console: &Console) -> Result<Self, Failure> {
-        let text = command.filters.to_str().unwrap_or_default();
-        let is_expression = text.contains([' ', '<', '>', '=', '(']) && !command.filters.exists();
-        Ok(match is_expression {
-            true => Self::Expression(Selection::new(sql::expression(text, console)?)),
-            false => Self::Filters(filters(&command.filters, &command.reading, console)?),
-        })
+fn selection(command: &Filter, console: &Console) -> Result<Selection, Failure> {
+    if let Some(path) = &command.trigger {
+        let name = path.display().to_string();
+        let text = input::text(path, input::SMALL)?;
+        return trigger::filters(&name, &text).map(Selection::of_filters);
     }
-
-    fn matches(&self, event: &Event) -> bool {
-        match self {
-            Self::Filters(filters) => filters.matches(event),
-            Self::Expression(selection) => selection.matches(event),
-        }
+    let Some(path) = &command.filters else { return Err(Failure::usage("there is no filter")) };
+    let text = path.to_str().unwrap_or_default();
+    let is_argument = filters::is_json(text) || text.contains([' ', '<', '>', '=', '(']);
+    if is_argument && !path.exists() {
+        return Selection::of_argument(text, console);
     }
-
-    /// A warning about events for which the expression fails, when it is due.
-    fn failing(&self) -> Option<Report> {
-        match self {
-            Self::Filters(_) => None,
-            Self::Expression(selection) => selection.due(),
-        }
-    }
-}
-
-fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters, Failure> {
-    let name = path.display().to_string();
-    let text = input::text(path, input::SMALL)?.into_bytes();
-    let options = match reading.lenient.is_given() {
-        true => FilterOptions::strict().allow(Leniency::CesqlDialect),
-        false => FilterOptions::strict(),
-    };
-    let refused = |error: Invalid| Failure::usage(format!("{name}: invalid filters: {error}"));
-    // An object is one filter, an array is several.
-    let parsed = if text.trim_ascii_start().starts_with(b"{") {
-        let one = cloudevents_kit::subscriptions::Filter::parse_with(&text, &options).map_err(refused)?;
-        Parsed { value: Filters::from(one.value), repairs: one.repairs }
-    } else {
-        Filters::parse_with(&text, &options).map_err(refused)?
-    };
-    for repair in &parsed.repairs {
-        let words = format!("{}: the dialect is named sql", repair.path);
-        console.report(&Report::warning(words).kind(repair.kind.code()));
-    }
-    Ok(parsed.value)
+    let document = input::text(path, input::SMALL)?.into_bytes();
+    let is_lenient = command.reading.lenient.is_given();
+    filters::read(&path.display().to_string(), &document, is_lenient, console).map(Selection::of_filters)
 }

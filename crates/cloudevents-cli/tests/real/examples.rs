@@ -144,6 +144,7 @@ impl World {
         }
         write("event.yaml", "specversion: \"1.0\"\nid: \"1\"\nsource: /s\ntype: t\n".into());
         write("filters.json", "[{\"exact\": {\"type\": \"t\"}}]".into());
+        write("trigger.yaml", "{apiVersion: eventing.knative.dev/v1, kind: Trigger}".into());
         write("shop.xreg.json", SHOP.to_owned());
         write("released.xreg.json", SHOP.to_owned());
         let order = r#"{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{"number":1}}"#;

@@ -144,6 +144,8 @@ mod sending;
 mod settings;
 #[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "websockets"))]
 mod shown;
+#[cfg(feature = "tls")]
+mod sns_deliveries;
 #[cfg(feature = "sqs")]
 mod sqs;
 #[cfg(feature = "rabbitmq")]

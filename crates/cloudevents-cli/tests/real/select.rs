@@ -166,3 +166,69 @@ fn a_bridge_takes_nothing_from_a_queue_by_a_filter_unless_that_is_meant() {
     let helps = |line: &str| line.contains("help: add --drop-unmatched") && line.contains("--redrive");
     assert!(ran.err.lines().any(helps), "{}", ran.err);
 }
+
+const ORDERS: &str = concat!(
+    r#"{"specversion":"1.0","id":"1","source":"/s","type":"order","data":{"order":{"id":"A-1","paid":true}}}"#,
+    "\n",
+    r#"{"specversion":"1.0","id":"2","source":"/s","type":"order","data":{"order":{"id":"A-2","paid":false}}}"#,
+    "\n",
+    r#"{"specversion":"1.0","id":"3","source":"/s","type":"order","datacontenttype":"text/plain","data":"paid"}"#,
+    "\n"
+);
+
+#[test]
+fn a_filter_looks_into_payloads() {
+    let orders = file("orders.jsonl", ORDERS);
+    let orders = orders.to_str().unwrap();
+    let filters = file("paid.json", r#"{"data": {"order.paid": {"exact": "true"}}}"#);
+    let json = r#"[{"data": {"order.id": {"not": {"suffix": "-2"}}}}]"#;
+    for filter in [filters.to_str().unwrap(), "data.order.paid=true", "data.order.id=*-1", json] {
+        let ran = ce(&["filter", filter, orders]);
+        assert_eq!(ran.status, 0, "{filter}: {}", ran.err);
+        let ids: Vec<_> = ran.lines().iter().map(|event| event["id"].clone()).collect();
+        assert_eq!(ids, ["1"], "{filter}");
+        assert!(ran.err.contains("the filter failed for 1 event"), "{}", ran.err);
+        assert!(ran.err.contains("the payload is not JSON"), "{}", ran.err);
+    }
+    let ran = ce(&["filter", "data.order.id=A*1", orders]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("`*` is in the middle") && ran.err.contains("data.order.id=A-*"), "{}", ran.err);
+    let ran = ce(&["filter", r#"{"data": {"a": {"like": "x"}}}"#, orders]);
+    assert!(ran.err.contains("/data/a/like: there is no test"), "{}", ran.err);
+}
+
+#[test]
+fn listen_and_bridge_filter_payloads() {
+    let orders = file("orders.jsonl", ORDERS);
+    let from = format!("file:{}", orders.to_str().unwrap());
+    for filter in
+        ["data.order.id=A-*", r#"[{"exact": {"type": "order"}}, {"data": {"order.id": {"prefix": "A-"}}}]"#]
+    {
+        let ran = ce(&["listen", &from, "--filter", filter]);
+        let ids: Vec<_> = ran.lines().iter().map(|event| event["id"].clone()).collect();
+        assert_eq!((ran.status, ids), (0, vec!["1".into(), "2".into()]), "{}", ran.err);
+        let to = file("moved.jsonl", "");
+        std::fs::remove_file(&to).unwrap();
+        let ran = ce(&["bridge", &from, &format!("file:{}", to.to_str().unwrap()), "--filter", filter]);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        let moved = std::fs::read_to_string(&to).unwrap();
+        assert_eq!(moved.lines().collect::<Vec<_>>(), ORDERS.lines().take(2).collect::<Vec<_>>());
+        assert!(ran.err.contains("the filter failed for 1 event"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn the_filters_of_a_trigger() {
+    let events = file("events.jsonl", EVENTS);
+    let events = events.to_str().unwrap();
+    let trigger = file(
+        "trigger.yaml",
+        "apiVersion: eventing.knative.dev/v1\nkind: Trigger\nspec:\n  filters:\n  - cesql: priority > 2\n",
+    );
+    let ran = ce(&["filter", "--trigger", trigger.to_str().unwrap(), events]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains("1 of 2 events match"), "{}", ran.err);
+    let ran = ce_with(&["filter", "--trigger", trigger.to_str().unwrap()], EVENTS);
+    assert_eq!(ran.lines()[0]["id"], "1", "{}", ran.err);
+    assert_eq!(ce(&["filter"]).status, 2);
+}

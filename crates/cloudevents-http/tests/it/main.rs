@@ -9,6 +9,7 @@
 )]
 
 mod body;
+mod dapr;
 mod losses;
 mod pairs;
 mod roundtrip;

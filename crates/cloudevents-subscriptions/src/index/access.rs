@@ -61,7 +61,7 @@ impl Found {
                 self.complete = false;
                 self.requirements.extend(any(group.iter().map(of_filter)));
             }
-            Filter::Not(_) => self.complete = false,
+            Filter::Not(_) | Filter::Data(_) => self.complete = false,
             Filter::Sql(expression) => {
                 self.complete = false;
                 self.requirements.extend(of_node(expression.syntax()));

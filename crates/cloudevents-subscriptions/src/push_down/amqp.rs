@@ -128,7 +128,7 @@ fn selector(filter: &Filter, properties: &AmqpProperties, known: bool) -> Option
             let inner = selector(filter, properties, true)?;
             Some(Sql { text: format!("NOT ({})", inner.text), loose: false })
         }
-        Filter::Sql(_) => None,
+        Filter::Sql(_) | Filter::Data(_) => None,
     }
 }
 

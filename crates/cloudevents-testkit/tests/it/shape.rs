@@ -200,6 +200,7 @@ const SIBLINGS: &[Sibling] = &[
         own: &[
             ("binding", "a client and a server make one"),
             ("negotiate", "only HTTP negotiates content"),
+            ("dapr", "the subscriber's side of Dapr, which is of HTTP alone"),
             ("compression", "only HTTP has content codings"),
             ("extras", "what a message carries beside the event, for a client"),
             ("retry", "only HTTP has Retry-After"),

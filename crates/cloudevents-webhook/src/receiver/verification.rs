@@ -36,6 +36,12 @@ pub(super) async fn verified(
     for value in coding {
         read.parts_mut().headers.append(header::CONTENT_ENCODING, value);
     }
+    if let Some(prepared) = verifier.prepare(read.parts(), read.body(), SystemTime::now()) {
+        prepared.await.map_err(|error| {
+            tracing::warn!(%error, "what a signature is checked with could not be fetched");
+            busy("the signature could not be checked", options.http.retry_after).with_error(error)
+        })?;
+    }
     let checked = match read.body().len() {
         0..=LONGEST => verifier.verify(read.parts(), read.body(), SystemTime::now()),
         _ => {

@@ -145,7 +145,7 @@ pub fn refusal(error: &reqwest::Error) -> Option<&Refusal> {
 }
 
 /// An error of sending a request, without its URL. A refusal of the guard stays one.
-pub(super) fn failed(error: reqwest::Error) -> Error {
+pub(crate) fn failed(error: reqwest::Error) -> Error {
     if let Some(refusal) = refusal(&error) {
         return refusal.clone().into();
     }

@@ -15,6 +15,8 @@ mod undelivered;
 
 pub use client_credentials::ClientCredentials;
 pub use consent::Registered;
+#[cfg(feature = "sns")]
+pub(crate) use guarded::failed;
 pub use guarded::{GuardedClient, refusal};
 pub use options::{WebhookSenderOptions, WithoutConsent};
 pub use sender::{WebhookSender, sender};

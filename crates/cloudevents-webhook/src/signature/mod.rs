@@ -8,6 +8,7 @@
 //! | [`GitHub`] | yes | yes | body | no |
 //! | [Slack](HmacSignature::slack), and others with a time | yes | yes | time, body | yes |
 //! | [Shopify](HmacSignature::shopify), and others without | yes | yes | body | no |
+//! | Amazon SNS, with the feature `sns` | yes | no | the members of a notification that SNS signs, among them its id | no |
 //! | [Azure Web PubSub](WebPubSub) | yes | no | the connection's id | no |
 //! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | the components that the verifier requires; attributes and an id, too | yes |
 //!
@@ -32,8 +33,12 @@ pub use stripe::Stripe;
 pub use verified::{Coverage, SignatureError, Verified};
 pub use web_pubsub::WebPubSub;
 
+use cloudevents_core::Error;
 use http::request::Parts;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    pin::Pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// How far the time of a signature may be from now, either way. Standard Webhooks' and Stripe's own libraries have the same limit.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
@@ -44,7 +49,18 @@ pub const TOLERANCE: Duration = Duration::from_secs(300);
 pub trait Verify: Send + Sync {
     /// Returns the coverage of the signature, or the reason why there is no signature to rely on.
     fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError>;
+
+    /// Fetches what [`verify`](Self::verify) needs for this request and lacks, such as a certificate. `None` if it lacks nothing.
+    ///
+    /// A receiver awaits it before it verifies. After an error, it responds with 503, so that the delivery comes again. The default is
+    /// `None`.
+    fn prepare<'a>(&'a self, _request: &'a Parts, _body: &'a [u8], _now: SystemTime) -> Option<Prepare<'a>> {
+        None
+    }
 }
+
+/// The future of [`Verify::prepare`].
+pub type Prepare<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 /// Signs a request.
 pub trait Sign: Send + Sync {

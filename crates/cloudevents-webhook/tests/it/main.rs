@@ -16,5 +16,6 @@ mod memory;
 mod message_signatures;
 mod replays;
 mod signatures;
+mod sns;
 mod threats;
 mod vectors;

@@ -103,10 +103,11 @@ pub(crate) struct Bridge {
     /// Store refused messages at this URL instead of the `dead-letter` of FROM.
     #[arg(long, value_name = "URL")]
     dead_letter: Option<String>,
-    /// Move only events for which this CESQL expression is TRUE. Other events are removed from FROM, and messages that cannot be read are
-    /// refused. With --redrive, both stay at FROM, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes.
-    /// They also stay in a topic of Kafka, but the group goes past them: a redrive with another group reads them again.
-    #[arg(long, value_name = "EXPRESSION")]
+    /// Move only events for which this CESQL expression is TRUE. `data.order.id=42` is a place of a payload in JSON, and filters of the
+    /// Subscriptions API may be given in JSON. Other events are removed from FROM, and messages that cannot be read are refused. With
+    /// --redrive, both stay at FROM, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes. They also stay
+    /// in a topic of Kafka, but the group goes past them: a redrive with another group reads them again.
+    #[arg(long, value_name = "EXPRESSION|JSON")]
     filter: Option<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long)]

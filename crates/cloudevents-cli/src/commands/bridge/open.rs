@@ -287,8 +287,7 @@ fn systems(config: &Config) -> Result<Option<Systems>, Failure> {
 
 fn selection(config: &Config, console: &Console) -> Result<Option<Arc<Selection>>, Failure> {
     let Some(text) = &config.filter else { return Ok(None) };
-    let expression = super::super::sql::expression(text, console)?;
-    Ok(Some(Arc::new(Selection::new(expression))))
+    Ok(Some(Arc::new(Selection::of_argument(text, console)?)))
 }
 
 fn filter(selection: &Arc<Selection>, config: &Config) -> EventFilter {

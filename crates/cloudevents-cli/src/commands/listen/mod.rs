@@ -78,6 +78,7 @@ Examples:
   ce listen mqtt://localhost:1883/plant/%23              MQTT 5: all of plant/
   ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
   ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.%'\"
+  ce listen http://127.0.0.1:8080/ --filter 'data.order.status=paid'
   ce listen http://127.0.0.1:8080/ --catalog shop.xreg.json
   ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
   ce listen amqp://localhost/orders --reply order.json   answers requests
@@ -142,9 +143,10 @@ pub(crate) struct Listen {
     /// line break is added: end it with `\n`. Messages that are no events are printed, too.
     #[arg(long, short = 'f', value_name = "TEMPLATE", value_parser = Template::parse)]
     format_string: Option<Template>,
-    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Other events are
-    /// accepted and not printed. May be repeated: all have to match.
-    #[arg(long, value_name = "NAME=TEXT|EXPRESSION")]
+    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. `data.order.id=42` is a
+    /// place of a payload in JSON. Filters of the Subscriptions API may be given in JSON. Other events are accepted and not printed. May be
+    /// repeated: all have to match.
+    #[arg(long, value_name = "NAME=TEXT|EXPRESSION|JSON")]
     filter: Vec<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long, requires = "filter")]
@@ -513,14 +515,14 @@ fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
     Err(Failure::usage(words).help("add --drop-unmatched if this is intended, or filter on the broker"))
 }
 
-/// Returns a filter: an expression of CESQL, or `NAME=TEXT` with `*` for any text.
+/// Returns a filter: `NAME=TEXT` with `*` for any text, `data.PLACE=TEXT`, filters in JSON, or an expression of CESQL.
 fn filter(text: &str, console: &Console) -> Result<Selection, Failure> {
     let short = text.split_once('=').filter(|(name, value)| {
         let is_name =
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         is_name && !value.contains(['\'', '"', ' ', '(', '='])
     });
-    let parsed = |text: &str| super::sql::expression(text, console).map(Selection::new);
+    let parsed = |text: &str| Selection::of_argument(text, console);
     let Some((name, value)) = short else { return parsed(text) };
     let mut pattern = String::new();
     for character in value.chars() {

@@ -23,6 +23,7 @@ mod selection;
 mod serve;
 mod service;
 mod sign;
+mod sns;
 pub(crate) mod target;
 mod verdict;
 mod verify;

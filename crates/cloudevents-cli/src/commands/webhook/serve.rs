@@ -8,7 +8,7 @@ use super::{
     rotation::{Held, Places},
     scheme::{Provider, SchemeOptions},
     service::Checks,
-    target,
+    sns, target,
 };
 use crate::{
     commands::{refusals, systems::SystemOptions},
@@ -45,7 +45,8 @@ Examples:
       --provider github --secret-env HOOK_SECRET
   HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook --scheme hmac \\
       --secret HOOK_SECRET --hmac 'X-Partner-Signature: sha256={hex}'
-  ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --from aws-sns
+  ce webhook serve http://127.0.0.1:8080/hook --from aws-sns \\
+      --sns-topic arn:aws:sns:eu-central-1:123456789012:orders
   HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
       --provider github --secret-env HOOK_SECRET --to http://127.0.0.1:3000/hook
 
@@ -117,6 +118,10 @@ pub(crate) struct Serve {
     /// repeated.
     #[arg(long = "subscription", value_name = "NAME")]
     subscriptions: Vec<String>,
+    /// With --from aws-sns: check the signatures of messages of the topic with this ARN, and confirm its subscription. Messages of other
+    /// topics get 403. Certificates are fetched from SNS in the region of the topic. May be repeated.
+    #[arg(long = "sns-topic", value_name = "ARN", conflicts_with_all = ["secret_env", "to"])]
+    sns_topics: Vec<String>,
     #[command(flatten)]
     systems: SystemOptions,
     /// Accept deliveries from anyone.
@@ -150,7 +155,9 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         scheme: command.scheme.clone(),
     };
     let (held, with_secrets) = Held::read(&places, options, console)?;
-    options = with_secrets;
+    let (with_topics, topics) =
+        sns::signed(with_secrets, &command.sns_topics, command.systems.adapter.as_deref())?;
+    options = with_topics;
     held.watch(places, console);
     if let Some(to) = &command.gate.to {
         let gate = (command.url.as_str(), to.as_str(), &command.gate);
@@ -186,7 +193,11 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
                     events = events.saturating_add(1);
                 }
                 interrupt.writing(|| emit.flush())?;
-                delivery.accept()
+                let mut is_done = true;
+                for event in &found {
+                    is_done &= sns::confirmed(topics.as_ref(), event, console).await;
+                }
+                if is_done { delivery.accept() } else { delivery.retry(Duration::from_secs(1)) }
             }
             Err(error) => {
                 console.error(Status::No, &Report::of(&error).bounded());
@@ -252,7 +263,7 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     options = subscribed(options, &command.subscriptions, is_handed_on)?;
     if command.unauthenticated {
         options = options.unauthenticated();
-    } else if command.token_env.is_none() && command.secret_env.is_none() {
+    } else if command.token_env.is_none() && command.secret_env.is_none() && command.sns_topics.is_empty() {
         let words = "anyone could send: there is neither a token nor a secret to check";
         return Err(Failure::usage(words)
             .help("add --token-env or --secret-env; --unauthenticated accepts deliveries from anyone"));
