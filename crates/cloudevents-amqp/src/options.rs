@@ -55,8 +55,8 @@ impl<'a> Encoding<'a> {
     /// Returns a copy that the peer reads. All of it is within the specification.
     ///
     /// It has strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4), [`Xrcg`](Peer::Xrcg) and
-    /// [`Python2`](Peer::Python2), and the separator `:` for all of these but the last. It has [`Strings::Times`] for [`Jms`](Peer::Jms). It
-    /// has structured mode in JSON for peers that [take documents only](Peer::takes_documents_only).
+    /// [`Python2`](Peer::Python2), and the separator `:` for all of these but the last. It has [`Strings::Times`] for [`Jms`](Peer::Jms).
+    /// It has structured mode in JSON for peers that [take documents only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_amqp::{AmqpValue, Encoding};

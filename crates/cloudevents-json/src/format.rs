@@ -179,8 +179,8 @@ pub fn is_event(body: &Bytes) -> bool {
 }
 
 /// Takes a message that nothing marks as a CloudEvent for a document of the JSON format, if leniency allows
-/// [`AssumedJson`](RepairKind::AssumedJson) and the body can be read as an event. Otherwise returns the error, which says what is wrong with
-/// a body that [looks like an event](is_event). For bindings.
+/// [`AssumedJson`](RepairKind::AssumedJson) and the body can be read as an event. Otherwise returns the error, which says what is wrong
+/// with a body that [looks like an event](is_event). For bindings.
 #[cold]
 pub fn assume(body: &Bytes, unmarked: Error, with: &DecodeOptions) -> Result<Repair, Error> {
     if !with.leniency.allows(RepairKind::AssumedJson) {

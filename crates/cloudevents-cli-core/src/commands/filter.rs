@@ -1,5 +1,7 @@
 //! `ce filter`: keeps the events that match.
 
+mod knative;
+
 use super::sql;
 use crate::{
     console::Console,
@@ -10,16 +12,17 @@ use crate::{
     progress::Progress,
     report::Report,
     selection::Selection,
+    yaml,
 };
 use clap::Args;
-use cloudevents_kit::Event;
 use cloudevents_kit::subscriptions::{FilterOptions, Filters, Invalid, Leniency, Parsed};
+use cloudevents_kit::{Error, Event};
 use std::path::{Path, PathBuf};
 
 /// Keep the events that match subscription filters.
 ///
-/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An
-/// event matches if all filters are true.
+/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter, or a Trigger of Knative, also as
+/// YAML. Or it is an expression of CESQL. An event matches if all filters are true.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,6 +31,7 @@ Examples:
   ce filter filter.json orders.jsonl
   ce listen http://127.0.0.1:8080/ | ce filter filters.json
   ce filter 'priority > 5' orders.jsonl
+  ce filter trigger.yaml orders.jsonl                  the filters of a Trigger of Knative
 
 Exit status: 0 done, 1 no event matched or an event is invalid, 2 the filters cannot be read.")]
 pub struct Filter {
@@ -115,8 +119,12 @@ impl Keep {
 
 fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters, Failure> {
     let name = path.display().to_string();
-    let text = input::text(path, input::SMALL)?.into_bytes();
-    let options = match reading.lenient.is_given() {
+    let text = input::text(path, input::SMALL)?;
+    let text = if yaml::is_likely(text.as_bytes()) { json(&name, &text)? } else { text };
+    let of_trigger = knative::filters(&text);
+    let is_trigger = of_trigger.is_some();
+    let text = of_trigger.unwrap_or(text).into_bytes();
+    let options = match reading.lenient.is_given() || is_trigger {
         true => FilterOptions::strict().allow(Leniency::CesqlDialect),
         false => FilterOptions::strict(),
     };
@@ -129,8 +137,14 @@ fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters,
         Filters::parse_with(&text, &options).map_err(refused)?
     };
     for repair in &parsed.repairs {
-        let words = format!("{}: the dialect is named sql", repair.path);
+        let words = format!("{}: the dialect is named sql, and cesql by Knative", repair.path);
         console.report(&Report::warning(words).kind(repair.kind.code()));
     }
     Ok(parsed.value)
+}
+
+/// Filters in YAML as JSON.
+fn json(name: &str, text: &str) -> Result<String, Failure> {
+    let invalid = |error: Error| Failure::usage(format!("{name}: invalid filters: {}", error.detail()));
+    yaml::one(text).map(|document| document.json).map_err(invalid)
 }
