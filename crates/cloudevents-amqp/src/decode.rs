@@ -7,8 +7,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
-    TextBuffer,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Leniency, MediaType, Message, Payload, Repair,
+    RepairKind, TextBuffer,
     codec::{self, Assembler, Detected, Given, decode_base64, detect, is_encoded},
 };
 use cloudevents_json::{assume, find, recognize};
@@ -58,44 +58,64 @@ pub fn decode_message(message: &AmqpMessage, with: &DecodeOptions) -> Result<Dec
 /// [`decode`] for any message type.
 #[inline]
 pub(crate) fn event(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    match detect(message.content_type())? {
-        Detected::NotADocument => match Look::at(message) {
-            Some(look) => binary(message, &look, with),
-            None => {
-                let (document, assumed) = assumed(message, with)?;
-                Ok(find(&FormatId::JSON, &with.formats)?.decode(document, with)?.with_repair(assumed))
-            }
-        },
-        Detected::Structured(id) => find(&id, &with.formats)?.decode(document(message, with)?, with),
-        Detected::Batched(_) => Err(batched()),
+    match open(message, with)? {
+        Opened::Binary(look) => binary(message, &look, with),
+        Opened::Document(id, document, repair) => {
+            Ok(find(&id, &with.formats)?.decode(document, with)?.with_repair(repair))
+        }
     }
 }
 
 /// [`decode_message`] for any message type.
 #[inline]
 pub(crate) fn message(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
-    let (id, document, assumed) = match detect(message.content_type())? {
-        Detected::NotADocument => match Look::at(message) {
-            Some(look) => return Ok(binary(message, &look, with)?.map(Message::Binary)),
+    match open(message, with)? {
+        Opened::Binary(look) => Ok(binary(message, &look, with)?.map(Message::Binary)),
+        Opened::Document(id, document, repair) => {
+            let message = Message::Structured(recognize(id, document, &with.formats));
+            Ok(Decoded::clean(message).with_repair(repair))
+        }
+    }
+}
+
+/// The kind of a message.
+enum Opened<'m> {
+    Binary(Look<'m>),
+    /// A document in this format, and the repair if the message does not state this as the binding has it.
+    Document(FormatId, Bytes, Option<Repair>),
+}
+
+#[inline]
+fn open<'m>(message: &'m impl Sections, with: &DecodeOptions) -> Result<Opened<'m>, Error> {
+    let (detected, look) = match detect(message.content_type())? {
+        Detected::NotADocument => match Look::at(message, with.leniency) {
+            Some(look) => (detect(look.content_type)?, Some(look)),
             None => {
                 let (document, assumed) = assumed(message, with)?;
-                (FormatId::JSON, document, Some(assumed))
+                return Ok(Opened::Document(FormatId::JSON, document, Some(assumed)));
             }
         },
-        Detected::Structured(id) => (id, document(message, with)?, None),
-        Detected::Batched(_) => return Err(batched()),
+        detected => (detected, None),
     };
-    Ok(Decoded::clean(Message::Structured(recognize(id, document, &with.formats))).with_repair(assumed))
+    match (detected, look) {
+        (Detected::Structured(id), look) => {
+            let repair = look.and_then(|look| look.repair());
+            Ok(Opened::Document(id, document(message, with)?, repair))
+        }
+        (Detected::NotADocument, Some(look)) => Ok(Opened::Binary(look)),
+        _ => Err(batched()),
+    }
 }
 
 /// The body of a message that nothing marks as a CloudEvent, if it may be taken for a document.
 #[cold]
 fn assumed(message: &impl Sections, with: &DecodeOptions) -> Result<(Bytes, Repair), Error> {
+    let unmarked = || with_help(not_a_cloudevent(), message);
     if !with.leniency.allows(RepairKind::AssumedJson) {
-        return Err(not_a_cloudevent());
+        return Err(unmarked());
     }
-    let Ok(document) = document(message, with) else { return Err(not_a_cloudevent()) };
-    let assumed = assume(&document, not_a_cloudevent(), with)?;
+    let Ok(document) = document(message, with) else { return Err(unmarked()) };
+    let assumed = assume(&document, unmarked(), with)?;
     Ok((document, assumed))
 }
 
@@ -161,56 +181,112 @@ fn join(sections: &[Bytes], with: &DecodeOptions) -> Result<Bytes, Error> {
 }
 
 /// The findings of the first look at the application properties of a message in binary mode.
-struct Look {
-    separator: Separator,
+struct Look<'m> {
+    names: Names,
+    /// The content type in an application property, which counts under a foreign prefix alone.
+    content_type: Option<&'m str>,
+    /// Whether text has the type binary: `specversion` has.
+    is_binary: bool,
     /// Bytes of text that the attributes take. One allocation of the right size, except for the names of core attributes.
     length: usize,
 }
 
-impl Look {
-    /// `None` if no property is an attribute.
+/// How attributes are named.
+#[derive(Clone, Copy)]
+enum Names {
+    /// As the binding has it.
+    Own(Separator),
+    /// With the prefix of another protocol.
+    Foreign(&'static str),
+}
+
+impl<'m> Look<'m> {
+    /// `None` if no property is an attribute. A foreign prefix counts only if there is no other mark.
     #[inline]
-    fn at(message: &impl Sections) -> Option<Self> {
-        let mut length = message.content_type().map_or(0, str::len);
-        let mut separator = None;
+    fn at(message: &'m impl Sections, leniency: Leniency) -> Option<Self> {
+        let mut properties = message.application_properties();
+        if let Some((_, separator)) = properties.find_map(|(property, _)| name::attribute(property)) {
+            return Some(Self::with_names(Names::Own(separator), message, leniency));
+        }
+        if !leniency.allows(RepairKind::ForeignPrefix) {
+            return None;
+        }
+        let prefix = message.application_properties().find_map(|(name, _)| name::foreign_prefix(name))?;
+        let mut look = Self::with_names(Names::Foreign(prefix), message, leniency);
+        let of_type = |(name, _): &(&str, Property<'_>)| codec::is_content_type(name);
+        let stated = message.application_properties().find(of_type).map(|(_, value)| value);
+        look.content_type = stated.and_then(value::text_of);
+        Some(look)
+    }
+
+    #[inline]
+    fn with_names(names: Names, message: &'m impl Sections, leniency: Leniency) -> Self {
+        let length = message.content_type().map_or(0, str::len);
+        let mut look = Self { names, content_type: None, is_binary: false, length };
+        let reads_binary = leniency.allows(RepairKind::BinaryText);
         for (property, value) in message.application_properties() {
-            if let Some((name, found)) = name::attribute(property) {
-                separator.get_or_insert(found);
-                length = length.saturating_add(name.len()).saturating_add(value::length(value));
+            if let Some((name, _)) = look.attribute(property) {
+                if reads_binary && name == "specversion" {
+                    look.is_binary |= matches!(value, Property::Binary(_));
+                }
+                look.length = look.length.saturating_add(name.len()).saturating_add(value::length(value));
             }
         }
-        Some(Self { separator: separator?, length })
+        look
+    }
+
+    /// The attribute that a property names, and whether another separator is used for it.
+    #[inline]
+    fn attribute<'p>(&self, property: &'p str) -> Option<(&'p str, bool)> {
+        match self.names {
+            Names::Own(separator) => {
+                name::attribute(property).map(|(name, found)| (name, found != separator))
+            }
+            Names::Foreign(prefix) => property.strip_prefix(prefix).map(|name| (name, false)),
+        }
+    }
+
+    /// The repair of a foreign prefix.
+    fn repair(&self) -> Option<Repair> {
+        let is_foreign = matches!(self.names, Names::Foreign(_));
+        is_foreign.then(|| Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent()))
     }
 }
 
 #[inline]
-fn binary(message: &impl Sections, look: &Look, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    let media_type = message.content_type();
+fn binary(message: &impl Sections, look: &Look<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    let media_type = message.content_type().or(look.content_type);
     let content = content(message, with)?;
     let mut assembler = Assembler::new(with);
     assembler.reserve(look.length);
-    let (mut mixed, mut named) = (None, false);
+    if let Some(repair) = look.repair() {
+        assembler.repaired(repair);
+    }
+    let (mut mixed, mut named, mut is_overruled) = (None, false, false);
     for (property, value) in message.application_properties() {
-        let Some((name, found)) = name::attribute(property) else { continue };
-        if found != look.separator {
+        let Some((name, is_mixed)) = look.attribute(property) else { continue };
+        if is_mixed {
             mixed = Some(name);
         }
+        let value = if look.is_binary { value::binary_text(name, value, &mut assembler) } else { value };
         match media_type {
             Some(_) if name == "datacontenttype" && std::mem::replace(&mut named, true) => {
                 return Err(twice());
             }
-            _ if name == "datacontenttype" => named_content_type(value, media_type, &mut assembler)?,
+            _ if name == "datacontenttype" => {
+                is_overruled |= named_content_type(value, media_type, &mut assembler)?;
+            }
             _ => value::read(name, value, &mut assembler)?,
         }
     }
     if with.leniency.allows(RepairKind::UnprefixedExtension) {
-        unprefixed(message, &mut assembler)?;
+        unprefixed(message, look, &mut assembler)?;
     }
     // Reported last: an attribute in both spellings is a duplicate, which is the more serious error.
     if let Some(name) = mixed {
         return Err(mixed_separators(name));
     }
-    if let Some(media_type) = media_type {
+    if let Some(media_type) = media_type.filter(|_| !is_overruled) {
         let piece = assembler.push(media_type)?;
         assembler.named("datacontenttype", Given::Text(piece))?;
     }
@@ -264,9 +340,9 @@ fn mixed_separators(name: &str) -> Error {
 ///
 /// Other properties are not part of the event, and are no mistake of it.
 #[cold]
-fn unprefixed(message: &impl Sections, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+fn unprefixed(message: &impl Sections, look: &Look<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let limits = assembler.decoding().limits;
-    let attributes = message.application_properties().filter_map(|(property, _)| name::attribute(property));
+    let attributes = message.application_properties().filter_map(|(property, _)| look.attribute(property));
     let mut taken: Vec<_> = attributes.map(|(name, _)| name).collect();
     for (property, value) in message.application_properties() {
         // The content type is still to come.
@@ -283,22 +359,48 @@ fn unprefixed(message: &impl Sections, assembler: &mut Assembler<'_>) -> Result<
 }
 
 /// `datacontenttype` among the application properties: some producers repeat the property content-type there. They must agree.
+///
+/// Returns whether leniency has read it in place of the property, which is absent, or says nothing about the bytes.
 #[cold]
 fn named_content_type(
     value: Property<'_>,
     media_type: Option<&str>,
     assembler: &mut Assembler<'_>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let error = match (media_type, value) {
-        (Some(media_type), Property::Text(text)) if text == media_type => return Ok(()),
-        (_, Property::Null) => return Ok(()),
+        (Some(media_type), Property::Text(text)) if text == media_type => return Ok(false),
+        (_, Property::Null) => return Ok(false),
         (Some(_), _) => Error::new(ErrorKind::DuplicateAttribute)
             .with_detail("the application property for datacontenttype and the property content-type differ"),
         (None, _) => Error::new(ErrorKind::InvalidName).with_detail(
             "it travels as the property content-type and does not stand in for it among the application properties",
         ),
     };
-    assembler.ignore_or_refuse(error.with_attribute("datacontenttype").with_clause("AMQP-3.1.1-a"))
+    let error = error.with_attribute("datacontenttype").with_clause("AMQP-3.1.1-a");
+    match value {
+        Property::Text(text)
+            if media_type.is_none_or(|stated| stated == MediaType::OCTET_STREAM.as_str())
+                && assembler.decoding().leniency.allows(RepairKind::NamedContentType) =>
+        {
+            let piece = assembler.push(text)?;
+            assembler.named("datacontenttype", Given::Text(piece))?;
+            let repair = Repair::new(RepairKind::NamedContentType).with_attribute("datacontenttype");
+            assembler.repaired(repair.with_cause(error));
+            Ok(true)
+        }
+        _ => assembler.ignore_or_refuse(error).map(|()| false),
+    }
+}
+
+/// Says which repair reads a message whose attributes have the prefix of another protocol.
+#[cold]
+fn with_help(error: Error, message: &impl Sections) -> Error {
+    match message.application_properties().find_map(|(property, _)| name::foreign_prefix(property)) {
+        Some(prefix) => error.with_help(format!(
+            "the prefix `{prefix}` is that of another protocol; the repair `foreign-prefix` reads it"
+        )),
+        None => error,
+    }
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! Encodes events and messages as AMQP messages.
 
 use crate::{
-    AmqpMessage, AmqpValue, Body, Encoding, Separator,
+    AmqpMessage, AmqpValue, Body, Encoding, Separator, Strings,
     name::{self, CoreName},
     value,
 };
@@ -35,7 +35,11 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
             Ok((structured(format.media_type().as_str(), body.into()), losses))
         }
         _ => {
-            let mode = if with.strings { BinaryMode::TEXT } else { BINARY };
+            let mode = match with.strings {
+                Strings::All => BinaryMode::TEXT,
+                Strings::Times => BinaryMode { keeps_type: value::keeps_type_but_times, ..BinaryMode::TEXT },
+                Strings::None => BINARY,
+            };
             Ok((binary(event, with)?, binary_mode_losses(event, mode)))
         }
     }

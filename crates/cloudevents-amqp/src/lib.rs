@@ -17,5 +17,5 @@ mod wire;
 pub use decode::{decode, decode_message};
 pub use encode::{encode, encode_message};
 pub use mode::is_cloudevent;
-pub use options::{Encoding, Separator};
+pub use options::{Encoding, Separator, Strings};
 pub use wire::{AmqpMessage, AmqpValue, Body, Properties};

@@ -35,6 +35,14 @@ pub(crate) fn attribute(property: &str) -> Option<(&str, Separator)> {
     }
 }
 
+/// The prefixes of Kafka and HTTP, which bridges between protocols keep.
+const FOREIGN_PREFIXES: [&str; 2] = ["ce_", "ce-"];
+
+/// The prefix of another protocol with which a property begins.
+pub(crate) fn foreign_prefix(property: &str) -> Option<&'static str> {
+    FOREIGN_PREFIXES.into_iter().find(|prefix| property.starts_with(prefix))
+}
+
 /// Whether a property without a prefix could be an extension.
 pub(crate) fn is_extension(property: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

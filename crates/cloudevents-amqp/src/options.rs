@@ -26,10 +26,8 @@ pub struct Encoding<'a> {
     pub mode: Mode<'a>,
     /// The separator between `cloudEvents` and the name of an attribute in binary mode. Default: `_`.
     pub separator: Separator,
-    /// Whether all attributes are written as strings in binary mode, instead of AMQP's native types. Default: no.
-    ///
-    /// The specification allows both (AMQP-3.1.3.2-b, -g). For peers that misread native integers, timestamps or binary values.
-    pub strings: bool,
+    /// Which attributes are written as strings in binary mode, instead of AMQP's native types. Default: none.
+    pub strings: Strings,
 }
 
 impl<'a> Encoding<'a> {
@@ -56,9 +54,9 @@ impl<'a> Encoding<'a> {
 
     /// Returns a copy that the peer reads. All of it is within the specification.
     ///
-    /// It has strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4) and [`Python2`](Peer::Python2), and
-    /// the separator `:` for all of these but the last. It has structured mode in JSON for peers that [take documents
-    /// only](Peer::takes_documents_only).
+    /// It has strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4), [`Xrcg`](Peer::Xrcg) and
+    /// [`Python2`](Peer::Python2), and the separator `:` for all of these but the last. It has [`Strings::Times`] for [`Jms`](Peer::Jms).
+    /// It has structured mode in JSON for peers that [take documents only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_amqp::{AmqpValue, Encoding};
@@ -71,10 +69,11 @@ impl<'a> Encoding<'a> {
     /// ```
     pub fn for_peer(mut self, peer: Peer) -> Self {
         match peer {
-            Peer::Go2 | Peer::Java4 | Peer::SmallRye4 => {
-                (self.separator, self.strings) = (Separator::Colon, true)
+            Peer::Go2 | Peer::Java4 | Peer::SmallRye4 | Peer::Xrcg => {
+                (self.separator, self.strings) = (Separator::Colon, Strings::All)
             }
-            Peer::Python2 => self.strings = true,
+            Peer::Jms => self.strings = Strings::Times,
+            Peer::Python2 => self.strings = Strings::All,
             _ => {}
         }
         if peer.takes_documents_only() {
@@ -121,4 +120,32 @@ impl Separator {
             Self::Colon => ":",
         }
     }
+}
+
+/// Which attributes are written as strings in binary mode. The specification allows strings and AMQP's native types (AMQP-3.1.3.2-b, -g).
+///
+/// ```
+/// use cloudevents_amqp::{AmqpValue, Encoding, Strings};
+/// use cloudevents_core::Event;
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00Z").extension("priority", 3).build()?;
+/// let mut with = Encoding::binary();
+/// with.strings = Strings::Times;
+/// let (message, _) = cloudevents_amqp::encode(&event, with)?;
+/// assert!(matches!(message.property("cloudEvents_time"), Some(AmqpValue::String(_))));
+/// assert!(matches!(message.property("cloudEvents_priority"), Some(AmqpValue::Long(3))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Strings {
+    /// None. All types are native.
+    #[default]
+    None,
+    /// Times and binary values. Booleans and integers are native, so that selectors compare them as such.
+    ///
+    /// For consumers with JMS, whose properties have no times and no bytes: `getStringProperty` refuses them.
+    Times,
+    /// All, for peers that misread native integers, timestamps or binary values.
+    All,
 }

@@ -1,6 +1,6 @@
 //! Conversion between attribute values and AMQP values.
 
-use crate::{AmqpValue, sections::Property};
+use crate::{AmqpValue, Strings, sections::Property};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Repair, RepairKind, TextBuffer, Timestamp, Value,
@@ -25,6 +25,31 @@ pub(crate) fn read(name: &str, value: Property<'_>, assembler: &mut Assembler<'_
             assembler.unset(name)
         }
         Property::Other(type_name) => no_attribute_type(name, type_name, assembler),
+    }
+}
+
+/// A property of type binary as the text that it is, for a message whose text has this type. Other properties stay as they are.
+#[cold]
+pub(crate) fn binary_text<'v>(
+    name: &str,
+    value: Property<'v>,
+    assembler: &mut Assembler<'_>,
+) -> Property<'v> {
+    let Some(text) = text_of(value).filter(|_| matches!(value, Property::Binary(_))) else { return value };
+    let error = Error::new(ErrorKind::InvalidType)
+        .with_attribute(name)
+        .with_detail("the property has the type binary")
+        .with_clause("AMQP-3.1.3.2-b");
+    assembler.repaired(Repair::new(RepairKind::BinaryText).with_attribute(name).with_cause(error));
+    Property::Text(text)
+}
+
+/// The text of a property, also of bytes that are UTF-8.
+pub(crate) fn text_of(value: Property<'_>) -> Option<&str> {
+    match value {
+        Property::Text(text) => Some(text),
+        Property::Binary(bytes) => std::str::from_utf8(bytes).ok(),
+        _ => None,
     }
 }
 
@@ -66,14 +91,14 @@ pub(crate) enum Native<'a> {
 impl<'a> Native<'a> {
     /// The value in its native type, or as its canonical string.
     #[inline]
-    pub(crate) fn new(value: Value<'a>, strings: bool) -> Self {
+    pub(crate) fn new(value: Value<'a>, strings: Strings) -> Self {
         match value {
-            _ if strings => match value.as_str() {
+            Value::Boolean(boolean) if strings != Strings::All => Self::Boolean(boolean),
+            Value::Integer(number) if strings != Strings::All => Self::Long(number.into()),
+            _ if strings != Strings::None => match value.as_str() {
                 Some(text) => Self::String(Cow::Borrowed(text)),
                 None => Self::String(value.to_canonical()),
             },
-            Value::Boolean(boolean) => Self::Boolean(boolean),
-            Value::Integer(number) => Self::Long(number.into()),
             Value::Binary(bytes) => Self::Binary(bytes),
             Value::Timestamp(time) if is_utc_form(time, 3) => Self::Timestamp(milliseconds(time)),
             _ => Self::String(Cow::Borrowed(value.as_str().unwrap_or_default())),
@@ -83,7 +108,7 @@ impl<'a> Native<'a> {
 
 /// Returns an attribute as an AMQP value, of the native type or as a string. Texts share the event's buffer.
 #[inline]
-pub(crate) fn write(event: &Event, value: Value<'_>, strings: bool) -> AmqpValue {
+pub(crate) fn write(event: &Event, value: Value<'_>, strings: Strings) -> AmqpValue {
     match Native::new(value, strings) {
         Native::Boolean(boolean) => AmqpValue::Boolean(boolean),
         Native::Long(number) => AmqpValue::Long(number),
@@ -132,7 +157,12 @@ fn nanosecond(milliseconds: i64) -> u32 {
 
 /// Whether a property has the type of the attribute, so that it comes back as it was.
 pub(crate) fn keeps_type(value: Value<'_>) -> bool {
-    !matches!(Native::new(value, false), Native::String(_))
+    !matches!(Native::new(value, Strings::None), Native::String(_))
+}
+
+/// [`keeps_type`], for [`Strings::Times`].
+pub(crate) fn keeps_type_but_times(value: Value<'_>) -> bool {
+    !matches!(Native::new(value, Strings::Times), Native::String(_))
 }
 
 #[inline]

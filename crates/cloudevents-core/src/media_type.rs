@@ -140,6 +140,23 @@ impl<'a> MediaType<'a> {
         Self { text, essence }
     }
 
+    /// The media type that a text states several times, with commas between: `a/b` of `a/b, a/b`. Proxies join equal headers in this way
+    /// (RFC 9110, section 5.3). `None` for a text that is a media type, and for parts that differ.
+    ///
+    /// ```
+    /// use cloudevents_core::MediaType;
+    ///
+    /// assert_eq!(MediaType::repeated("a/b, a/b").unwrap().as_str(), "a/b");
+    /// assert!(MediaType::repeated("a/b, a/c").is_none() && MediaType::repeated("a/b").is_none());
+    /// ```
+    #[cold]
+    pub fn repeated(text: &'a str) -> Option<Self> {
+        let (first, rest) = text.split_once(',')?;
+        let first = first.trim_ascii();
+        let is_repeated = rest.split(',').all(|part| part.trim_ascii() == first);
+        Self::parse(first).ok().filter(|_| is_repeated)
+    }
+
     /// The text without parameters that are empty and with spaces in place of tabs: `a/b` of `a/b;`. The grammar of HTTP allows both (RFC
     /// 9110, section 5.6.6). `None` if it is no media type then.
     #[cold]

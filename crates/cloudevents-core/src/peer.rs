@@ -12,18 +12,23 @@ use core::{fmt, str::FromStr};
 ///
 /// | name | implementation | repairs |
 /// |---|---|---|
+/// | `aws` | documents in queues of AWS, as its Message Processing Framework for .NET writes them | `assumed-json` |
 /// | `camel-4` | Apache Camel | `assumed-json`, `foreign-prefix`, `raw-text`, `latin1-text` |
 /// | `dapr` | Dapr | `assumed-json` |
 /// | `debezium-3` | Debezium with its `CloudEventsConverter` | `assumed-json`, `dropped-name` |
 /// | `event-grid` | Azure Event Grid | `dropped-attribute`, `uri-fragment` |
+/// | `event-hubs` | Azure Event Hubs between AMQP and Kafka | `amqp-encoded`, `assumed-json`, `binary-text`, `foreign-prefix` |
 /// | `go-2` | sdk-go | `foreign-prefix`, `raw-text` |
+/// | `google-pubsub` | Google Pub/Sub, also its push without an envelope | `assumed-json`, `ignored-header` |
 /// | `java-4` | sdk-java | `raw-text`, `unprefixed-extension` |
 /// | `javascript-10` | sdk-javascript | `raw-text`, `latin1-text` |
+/// | `jms` | clients of JMS, such as Qpid JMS | `assumed-json`, `named-content-type` |
 /// | `knative` | Knative Eventing | `raw-text` |
 /// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text`, `latin1-text` |
 /// | `python-2` | sdk-python | `numeric-time` |
 /// | `smallrye-4` | SmallRye Reactive Messaging (Quarkus) | none |
-/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `foreign-prefix`, `ignored-header`, `raw-text` |
+/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `foreign-prefix`, `ignored-header`, `quoted-text`, `raw-text` |
+/// | `xrcg` | producers that the generator of xRegistry writes | `assumed-json` |
 ///
 /// Each repair concerns some protocols: `raw-text` the headers of HTTP and NATS, `numeric-time` AMQP, and so on.
 ///
@@ -42,6 +47,8 @@ use core::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
+    /// Documents in queues of AWS.
+    Aws,
     /// Apache Camel 4.
     Camel4,
     /// Dapr.
@@ -50,12 +57,18 @@ pub enum Peer {
     Debezium3,
     /// Azure Event Grid.
     EventGrid,
+    /// Azure Event Hubs, between AMQP and Kafka.
+    EventHubs,
     /// The Go SDK, version 2.
     Go2,
+    /// Google Pub/Sub.
+    GooglePubSub,
     /// The Java SDK, version 4.
     Java4,
     /// The JavaScript SDK, version 10.
     JavaScript10,
+    /// Clients of JMS over AMQP 1.0.
+    Jms,
     /// Knative Eventing.
     Knative,
     /// The Python SDK, version 1.
@@ -66,40 +79,52 @@ pub enum Peer {
     SmallRye4,
     /// Spring Cloud Stream 4.
     Spring4,
+    /// Producers that the generator of xRegistry writes.
+    Xrcg,
 }
 
 impl Peer {
     /// All of them, in alphabetical order of their names.
     pub const ALL: &'static [Self] = &[
+        Self::Aws,
         Self::Camel4,
         Self::Dapr,
         Self::Debezium3,
         Self::EventGrid,
+        Self::EventHubs,
         Self::Go2,
+        Self::GooglePubSub,
         Self::Java4,
         Self::JavaScript10,
+        Self::Jms,
         Self::Knative,
         Self::Python1,
         Self::Python2,
         Self::SmallRye4,
         Self::Spring4,
+        Self::Xrcg,
     ];
 
     /// The name: `go-2`, for example.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Aws => "aws",
             Self::Camel4 => "camel-4",
             Self::Dapr => "dapr",
             Self::Debezium3 => "debezium-3",
             Self::EventGrid => "event-grid",
+            Self::EventHubs => "event-hubs",
             Self::Go2 => "go-2",
+            Self::GooglePubSub => "google-pubsub",
             Self::Java4 => "java-4",
             Self::JavaScript10 => "javascript-10",
+            Self::Jms => "jms",
             Self::Knative => "knative",
             Self::Python1 => "python-1",
             Self::Python2 => "python-2",
             Self::SmallRye4 => "smallrye-4",
             Self::Spring4 => "spring-4",
+            Self::Xrcg => "xrcg",
         }
     }
 
@@ -113,13 +138,20 @@ impl Peer {
                 .with(Kind::ForeignPrefix)
                 .with(Kind::RawText)
                 .with(Kind::Latin1Text),
-            Self::Dapr => strict.with(Kind::AssumedJson),
+            Self::Aws | Self::Dapr | Self::Xrcg => strict.with(Kind::AssumedJson),
             // Names are dropped and not lower-cased: `iodebeziumtxId` comes beside `iodebeziumtxid`, which is something else.
             Self::Debezium3 => strict.with(Kind::AssumedJson).with(Kind::DroppedName),
             Self::EventGrid => strict.with(Kind::DroppedAttribute).with(Kind::UriFragment),
+            Self::EventHubs => strict
+                .with(Kind::AmqpEncoded)
+                .with(Kind::AssumedJson)
+                .with(Kind::BinaryText)
+                .with(Kind::ForeignPrefix),
             Self::Go2 => strict.with(Kind::ForeignPrefix).with(Kind::RawText),
+            Self::GooglePubSub => strict.with(Kind::AssumedJson).with(Kind::IgnoredHeader),
             Self::Java4 => strict.with(Kind::RawText).with(Kind::UnprefixedExtension),
             Self::JavaScript10 => strict.with(Kind::RawText).with(Kind::Latin1Text),
+            Self::Jms => strict.with(Kind::AssumedJson).with(Kind::NamedContentType),
             Self::Knative => strict.with(Kind::RawText),
             Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText).with(Kind::Latin1Text),
             Self::Python2 => strict.with(Kind::NumericTime),
@@ -129,6 +161,7 @@ impl Peer {
                 .with(Kind::AssumedJson)
                 .with(Kind::ForeignPrefix)
                 .with(Kind::IgnoredHeader)
+                .with(Kind::QuotedText)
                 .with(Kind::RawText),
         }
     }
@@ -147,7 +180,7 @@ impl Peer {
     /// Whether the peer reads events in structured mode only, over every protocol: senders write JSON documents for it, unless their
     /// options name a mode.
     pub const fn takes_documents_only(self) -> bool {
-        matches!(self, Self::Dapr)
+        matches!(self, Self::Aws | Self::Dapr)
     }
 
     /// Whether the peer neither escapes text in headers of HTTP and NATS nor undoes escapes, so that text has to be sent to it as it is.

@@ -13,9 +13,15 @@ use core::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RepairKind {
+    /// A header of Kafka was read as an AMQP-encoded value, because `specversion` of the record is one. Azure Event Hubs passes the
+    /// properties of AMQP messages to consumers of Kafka in this form.
+    AmqpEncoded,
     /// A message that nothing marks as a CloudEvent, or that is marked as plain JSON, was read as a document of the JSON format,
     /// because it can be read as one. Not in [`Leniency::all`].
     AssumedJson,
+    /// A property of AMQP of type binary was read as text, because `specversion` of the message has this type. Azure Event Hubs passes the
+    /// headers of Kafka records to consumers of AMQP in this form.
+    BinaryText,
     /// A byte order mark before the document was skipped.
     ByteOrderMark,
     /// The content type was read from a header with another spelling of the name: `Content-Type` or `contentType` for `content-type`, where
@@ -32,12 +38,15 @@ pub enum RepairKind {
     /// Empty parameters of a media type (`application/json;`) were left out, and tabs between parameters became spaces. HTTP allows both
     /// (RFC 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
     EmptyParameter,
-    /// Attributes were read from properties or headers with the prefix of another protocol: `ce-` over MQTT, which has no prefix, and `ce-`
-    /// or `cloudEvents:` over Kafka, whose own prefix is `ce_`. There, the content type may be in `Content-Type` or `contentType`. Not in
-    /// [`Leniency::all`].
+    /// Attributes were read from properties or headers with the prefix of another protocol: `ce-` over MQTT, which has no prefix; `ce-`,
+    /// `cloudEvents:` or `cloudEvents_` over Kafka, whose own prefix is `ce_`; and `ce_` or `ce-` over AMQP. Over Kafka and AMQP, the
+    /// content type may then be in a header `content-type`, `Content-Type` or `contentType`. Not in [`Leniency::all`].
     ForeignPrefix,
-    /// A header that must not be there (`ce-datacontenttype`), or that contradicts the content type, was ignored. In RabbitMQ, the property
-    /// was ignored if it contradicts the header of the attribute: frameworks set the property by themselves.
+    /// `time` was a date of HTTP (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. The obsolete forms of such dates are not read.
+    HttpDate,
+    /// A header that must not be there (`ce-datacontenttype`), or that contradicts the content type, was ignored. So was a content type
+    /// that is there again with the same value, also after a comma. In RabbitMQ, the property was ignored if it contradicts the header of
+    /// the attribute: frameworks set the property by themselves.
     IgnoredHeader,
     /// A header value that is not UTF-8 was read as ISO-8859-1, without undoing escapes. Not in [`Leniency::all`].
     Latin1Text,
@@ -46,8 +55,14 @@ pub enum RepairKind {
     LiteralText,
     /// An attribute name with upper-case letters was lower-cased.
     LowerCasedName,
+    /// The content type was read from the application property of `datacontenttype`, because the property content-type of AMQP is absent or
+    /// `application/octet-stream`. Clients of JMS cannot set it: it is absent beside text, and `application/octet-stream` beside bytes.
+    NamedContentType,
     /// `time`, or an extension beyond the range of Integer, was a number: milliseconds since 1970. Not in [`Leniency::all`].
     NumericTime,
+    /// The quotation marks around `source`, `dataschema` or `time` were left out: a producer wrote the value as a JSON string. A quotation
+    /// mark is in no URI, URI-reference or timestamp.
+    QuotedText,
     /// Header text was read as it is, even if escapes or quotes are correct: for peers that never escape. Not in [`Leniency::all`].
     RawText,
     /// Extensions were read from properties without the prefix of attributes. Not in [`Leniency::all`].
@@ -59,7 +74,9 @@ pub enum RepairKind {
 impl RepairKind {
     /// All of them, in alphabetical order.
     pub const ALL: &'static [Self] = &[
+        Self::AmqpEncoded,
         Self::AssumedJson,
+        Self::BinaryText,
         Self::ByteOrderMark,
         Self::ContentTypeName,
         Self::DataAsText,
@@ -67,11 +84,14 @@ impl RepairKind {
         Self::DroppedName,
         Self::EmptyParameter,
         Self::ForeignPrefix,
+        Self::HttpDate,
         Self::IgnoredHeader,
         Self::Latin1Text,
         Self::LiteralText,
         Self::LowerCasedName,
+        Self::NamedContentType,
         Self::NumericTime,
+        Self::QuotedText,
         Self::RawText,
         Self::UnprefixedExtension,
         Self::UriFragment,
@@ -80,7 +100,9 @@ impl RepairKind {
     /// The kebab-case code that programs may rely on.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::AmqpEncoded => "amqp-encoded",
             Self::AssumedJson => "assumed-json",
+            Self::BinaryText => "binary-text",
             Self::ByteOrderMark => "byte-order-mark",
             Self::ContentTypeName => "content-type-name",
             Self::DataAsText => "data-as-text",
@@ -88,11 +110,14 @@ impl RepairKind {
             Self::DroppedName => "dropped-name",
             Self::EmptyParameter => "empty-parameter",
             Self::ForeignPrefix => "foreign-prefix",
+            Self::HttpDate => "http-date",
             Self::IgnoredHeader => "ignored-header",
             Self::Latin1Text => "latin1-text",
             Self::LiteralText => "literal-text",
             Self::LowerCasedName => "lower-cased-name",
+            Self::NamedContentType => "named-content-type",
             Self::NumericTime => "numeric-time",
+            Self::QuotedText => "quoted-text",
             Self::RawText => "raw-text",
             Self::UnprefixedExtension => "unprefixed-extension",
             Self::UriFragment => "uri-fragment",
@@ -105,17 +130,22 @@ impl RepairKind {
     /// If several bindings or formats have the rule, this is the first clause. The [cause](Repair::cause) of a repair has its own.
     pub const fn clause(self) -> &'static str {
         match self {
+            Self::AmqpEncoded => "KAFKA-3.2.3-b",
             Self::AssumedJson | Self::ByteOrderMark => "JSON-3-a",
+            Self::BinaryText => "AMQP-3.1.3.2-b",
             Self::ContentTypeName => "KAFKA-3.2.1-a",
             Self::DataAsText => "JSON-3.1.1-k",
             Self::DroppedAttribute => "CE-Type-System-b",
             Self::DroppedName | Self::LowerCasedName => "CE-Naming-a",
             Self::EmptyParameter => "CE-datacontenttype-b",
             Self::ForeignPrefix => "MQTT-3.1.3.1-a",
+            Self::HttpDate => "CE-time-b",
             Self::IgnoredHeader => "HTTP-3.1.1-b",
             Self::Latin1Text => "HTTP-3.1.3.2-b",
             Self::LiteralText => "HTTP-3.1.3.2-f",
+            Self::NamedContentType => "AMQP-3.1.1-a",
             Self::NumericTime => "AMQP-3.1.3.2-d",
+            Self::QuotedText => "CE-Type-System-k",
             Self::RawText => "HTTP-3.1.3.2-c",
             Self::UnprefixedExtension => "AMQP-3.1.3.1-a",
             Self::UriFragment => "CE-Type-System-j",
@@ -138,7 +168,9 @@ impl RepairKind {
 
     const fn sentence(self) -> &'static str {
         match self {
+            Self::AmqpEncoded => "was an AMQP-encoded value",
             Self::AssumedJson => "the message was taken for a document of the JSON format",
+            Self::BinaryText => "was text of type binary",
             Self::ByteOrderMark => "a byte order mark was skipped",
             Self::ContentTypeName => "was in a header with another spelling of content-type",
             Self::DataAsText => "the payload was taken as it is written",
@@ -146,11 +178,16 @@ impl RepairKind {
             Self::DroppedName => "was left out, because its name is not valid",
             Self::EmptyParameter => "had empty parameters or tabs between them, which were left out",
             Self::ForeignPrefix => "attributes had a prefix that this protocol does not have",
-            Self::IgnoredHeader => "was ignored: it must not be there",
+            Self::HttpDate => "was a date of HTTP",
+            Self::IgnoredHeader => "was ignored: it must not be there, or not twice",
             Self::Latin1Text => "was taken for ISO-8859-1, because it is not UTF-8",
             Self::LiteralText => "is not escaped correctly; what is wrong was taken literally",
             Self::LowerCasedName => "was given in upper case",
+            Self::NamedContentType => {
+                "was among the application properties, and not the property content-type"
+            }
             Self::NumericTime => "was a number, which was taken for milliseconds",
+            Self::QuotedText => "was in quotation marks, which were left out",
             Self::RawText => "was taken as it is, without undoing escapes",
             Self::UnprefixedExtension => "was a property without the prefix of attributes",
             Self::UriFragment => "had a fragment, which an absolute URI does not have; it was cut off",
@@ -212,14 +249,19 @@ impl Leniency {
     /// ```
     pub const fn all() -> Self {
         Self::strict()
+            .with(RepairKind::AmqpEncoded)
+            .with(RepairKind::BinaryText)
             .with(RepairKind::ByteOrderMark)
             .with(RepairKind::DataAsText)
             .with(RepairKind::DroppedAttribute)
             .with(RepairKind::DroppedName)
             .with(RepairKind::EmptyParameter)
+            .with(RepairKind::HttpDate)
             .with(RepairKind::IgnoredHeader)
             .with(RepairKind::LiteralText)
             .with(RepairKind::LowerCasedName)
+            .with(RepairKind::NamedContentType)
+            .with(RepairKind::QuotedText)
             .with(RepairKind::UriFragment)
     }
 

@@ -1,6 +1,9 @@
 //! Headers and body to messages and events.
 
-use crate::{mode::Headers, value};
+use crate::{
+    mode::{Headers, repeated},
+    value,
+};
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair,
@@ -47,13 +50,13 @@ pub fn decode<N: AsRef<str>, V: AsRef<[u8]>>(
 ) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(body.len())?;
     let headers = Headers::read(headers);
-    let (media_type, detected, assumed) = open(&headers, &body, with)?;
+    let (media_type, detected, repairs) = open(&headers, &body, with)?;
     let decoded = match detected {
         Detected::NotADocument => binary(&headers, media_type, body, with),
         Detected::Structured(id) => find(&id, &with.formats)?.decode(body, with),
         Detected::Batched(_) => Err(batched()),
     };
-    Ok(decoded?.with_repair(assumed))
+    Ok(with_repairs(decoded?, repairs))
 }
 
 /// Reads all events of a message: the events of a batch, or the event of a binary or structured message.
@@ -66,13 +69,15 @@ pub fn decode_events<N: AsRef<str>, V: AsRef<[u8]>>(
 ) -> Result<Decoded<Vec<Event>>, Error> {
     with.limits.check_bytes(body.len())?;
     let headers = Headers::read(headers);
-    let (media_type, detected, assumed) = open(&headers, &body, with)?;
+    let (media_type, detected, repairs) = open(&headers, &body, with)?;
     let one = match detected {
         Detected::NotADocument => binary(&headers, media_type, body, with),
         Detected::Structured(id) => find(&id, &with.formats)?.decode(body, with),
-        Detected::Batched(id) => return find(&id, &with.formats)?.decode_batch(body, with),
+        Detected::Batched(id) => {
+            return Ok(with_repairs(find(&id, &with.formats)?.decode_batch(body, with)?, repairs));
+        }
     };
-    Ok(one?.with_repair(assumed).map(|event| vec![event]))
+    Ok(with_repairs(one?.map(|event| vec![event]), repairs))
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
@@ -85,17 +90,26 @@ pub fn decode_message<N: AsRef<str>, V: AsRef<[u8]>>(
 ) -> Result<Decoded<Message>, Error> {
     with.limits.check_bytes(body.len())?;
     let headers = Headers::read(headers);
-    let (media_type, detected, assumed) = open(&headers, &body, with)?;
+    let (media_type, detected, repairs) = open(&headers, &body, with)?;
     let decoded = match detected {
         Detected::NotADocument => binary(&headers, media_type, body, with)?.map(Message::Binary),
         Detected::Structured(id) => Decoded::clean(Message::Structured(recognize(id, body, &with.formats))),
         Detected::Batched(id) => Decoded::clean(Message::Batched(recognize(id, body, &with.formats))),
     };
-    Ok(decoded.with_repair(assumed))
+    Ok(with_repairs(decoded, repairs))
 }
 
-/// The content type and the detected mode, and the repair if the content type had to be assumed.
-type Opened<'h> = (Option<&'h str>, Detected, Option<Repair>);
+/// The content type and the detected mode, and the repairs if the content type had to be assumed, or is there several times.
+type Opened<'h> = (Option<&'h str>, Detected, Vec<Repair>);
+
+/// Adds repairs, as the first.
+#[inline]
+fn with_repairs<T>(mut decoded: Decoded<T>, repairs: Vec<Repair>) -> Decoded<T> {
+    if !repairs.is_empty() {
+        decoded.repairs.splice(0..0, repairs);
+    }
+    decoded
+}
 
 #[inline]
 fn open<'h, N: AsRef<str>, V: AsRef<[u8]>>(
@@ -106,13 +120,17 @@ fn open<'h, N: AsRef<str>, V: AsRef<[u8]>>(
     if headers.is_encoded() {
         return Err(encoded());
     }
-    let media_type = headers.content_type()?;
+    let (media_type, is_repeated) = headers.content_type(with.leniency)?;
+    let mut repairs = Vec::new();
+    if is_repeated {
+        repairs.push(repeated());
+    }
     match detect(media_type)? {
         Detected::NotADocument if !headers.is_marked() => {
-            let assumed = assume(body, not_a_cloudevent(), with)?;
-            Ok((media_type, Detected::Structured(FormatId::JSON), Some(assumed)))
+            repairs.push(assume(body, not_a_cloudevent(), with)?);
+            Ok((media_type, Detected::Structured(FormatId::JSON), repairs))
         }
-        detected => Ok((media_type, detected, None)),
+        detected => Ok((media_type, detected, repairs)),
     }
 }
 

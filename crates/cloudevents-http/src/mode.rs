@@ -2,7 +2,7 @@
 
 use crate::name;
 use cloudevents_core::{
-    Error, ErrorKind,
+    Error, ErrorKind, Leniency, MediaType, Repair, RepairKind,
     codec::{Detected, detect},
 };
 use smallvec::SmallVec;
@@ -34,8 +34,10 @@ pub fn is_cloudevent<N: AsRef<str>, V: AsRef<[u8]>>(headers: impl IntoIterator<I
 /// The headers of a message that the binding reads, found in one walk.
 pub(crate) struct Headers<N, V> {
     content_type: Option<V>,
-    /// Whether there is more than one.
+    /// Whether there is another one, which differs.
     ambiguous: bool,
+    /// Whether there is another one, which is the same.
+    repeated: bool,
     /// Whether a content coding other than `identity` is declared.
     encoded: bool,
     /// Headers with the prefix, in the order in which they came.
@@ -49,6 +51,7 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
         let mut found = Self {
             content_type: None,
             ambiguous: false,
+            repeated: false,
             encoded: false,
             attributes: SmallVec::new(),
             attribute_bytes: 0,
@@ -61,8 +64,11 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
                     found.attribute_bytes = found.attribute_bytes.saturating_add(length);
                     found.attributes.push((header, value));
                 }
-                name::Kind::ContentType if found.content_type.is_some() => found.ambiguous = true,
-                name::Kind::ContentType => found.content_type = Some(value),
+                name::Kind::ContentType => match &found.content_type {
+                    Some(first) if first.as_ref() == value.as_ref() => found.repeated = true,
+                    Some(_) => found.ambiguous = true,
+                    None => found.content_type = Some(value),
+                },
                 name::Kind::ContentEncoding => {
                     found.encoded |= !value.as_ref().trim_ascii().eq_ignore_ascii_case(b"identity");
                 }
@@ -92,22 +98,33 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
         self.attributes.iter().map(|(header, value)| (name::attribute(header.as_ref()), value.as_ref()))
     }
 
-    /// The content type. Two content types are an error, and so is a content type that is not text.
+    /// The content type, and whether it is there several times. Two content types are an error, unless leniency ignores an equal one. So is
+    /// a content type that is not text.
     #[inline]
-    pub(crate) fn content_type(&self) -> Result<Option<&str>, Error> {
-        let Some(value) = &self.content_type else { return Ok(None) };
-        if self.ambiguous {
+    pub(crate) fn content_type(&self, leniency: Leniency) -> Result<(Option<&str>, bool), Error> {
+        let Some(value) = &self.content_type else { return Ok((None, false)) };
+        if self.ambiguous || self.repeated && !leniency.allows(RepairKind::IgnoredHeader) {
             return Err(ambiguous());
         }
         if let Some(common) = COMMON.into_iter().find(|common| common.as_bytes() == value.as_ref()) {
-            return Ok(Some(common));
+            return Ok((Some(common), self.repeated));
         }
-        match text(value.as_ref()) {
+        match text(value.as_ref()).map(str::trim_ascii) {
+            Some(text) if text.contains(',') && leniency.allows(RepairKind::IgnoredHeader) => {
+                let joined = MediaType::repeated(text).filter(|_| MediaType::parse(text).is_err());
+                Ok((Some(joined.map_or(text, MediaType::as_str)), self.repeated || joined.is_some()))
+            }
             // Spaces and tabs: a text has no other white space.
-            Some(text) => Ok(Some(text.trim_ascii())),
+            Some(text) => Ok((Some(text), self.repeated)),
             None => Err(not_ascii()),
         }
     }
+}
+
+/// The repair of a content type that is there several times.
+#[cold]
+pub(crate) fn repeated() -> Repair {
+    Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(ambiguous())
 }
 
 /// Media types that need no look at their characters.

@@ -179,7 +179,8 @@ pub fn is_event(body: &Bytes) -> bool {
 }
 
 /// Takes a message that nothing marks as a CloudEvent for a document of the JSON format, if leniency allows
-/// [`AssumedJson`](RepairKind::AssumedJson) and the body can be read as an event. Otherwise returns the error. For bindings.
+/// [`AssumedJson`](RepairKind::AssumedJson) and the body can be read as an event. Otherwise returns the error, which says what is wrong
+/// with a body that [looks like an event](is_event). For bindings.
 #[cold]
 pub fn assume(body: &Bytes, unmarked: Error, with: &DecodeOptions) -> Result<Repair, Error> {
     if !with.leniency.allows(RepairKind::AssumedJson) {
@@ -188,6 +189,10 @@ pub fn assume(body: &Bytes, unmarked: Error, with: &DecodeOptions) -> Result<Rep
     // Reading it twice costs less than taking a document of another program for an invalid event.
     match reading::document(body.clone(), with) {
         Ok(_) => Ok(Repair::new(RepairKind::AssumedJson).with_cause(unmarked)),
+        Err(error) if is_event(body) => {
+            let detail = format!("{}; and as a document, {}", unmarked.detail(), error.message());
+            Err(unmarked.with_detail(detail).with_source(error))
+        }
         Err(error) => Err(unmarked.with_source(error)),
     }
 }

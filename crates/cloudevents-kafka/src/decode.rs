@@ -1,6 +1,7 @@
 //! Decodes records into messages and events.
 
 use crate::{
+    amqp_encoded,
     mode::Look,
     name,
     value::{self, text},
@@ -38,12 +39,12 @@ use cloudevents_json::{assume, find, recognize};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    let (look, repair, opened) = open(record, with)?;
+    let (look, repairs, opened) = open(record, with)?;
     let decoded = match opened {
         Opened::Binary(media_type) => binary(record, &look, media_type, with),
         Opened::Document(id, document) => find(&id, &with.formats)?.decode(document, with),
     };
-    Ok(decoded?.with_repair(repair))
+    Ok(with_repairs(decoded?, repairs))
 }
 
 /// Decodes a message without parsing its document or payload. Use it to forward messages, or to read an
@@ -51,12 +52,12 @@ pub fn decode(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<
 ///
 /// Documents in unknown formats are messages, too. Batches are not.
 pub fn decode_message(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
-    let (look, repair, opened) = open(record, with)?;
+    let (look, repairs, opened) = open(record, with)?;
     let decoded = match opened {
         Opened::Binary(media_type) => binary(record, &look, media_type, with)?.map(Message::Binary),
         Opened::Document(id, body) => Decoded::clean(Message::Structured(recognize(id, body, &with.formats))),
     };
-    Ok(decoded.with_repair(repair))
+    Ok(with_repairs(decoded, repairs))
 }
 
 /// The kind of a record.
@@ -67,12 +68,21 @@ enum Opened<'r> {
     Document(FormatId, Bytes),
 }
 
-/// Returns the kind of a record, and the repair if it does not state this kind.
+/// Adds repairs, as the first.
+#[inline]
+fn with_repairs<T>(mut decoded: Decoded<T>, repairs: Vec<Repair>) -> Decoded<T> {
+    if !repairs.is_empty() {
+        decoded.repairs.splice(0..0, repairs);
+    }
+    decoded
+}
+
+/// Returns the kind of a record, and the repairs if it does not state this kind as the binding has it.
 #[inline]
 fn open<'r>(
     record: &'r impl RecordView,
     with: &DecodeOptions,
-) -> Result<(Look<'r>, Option<Repair>, Opened<'r>), Error> {
+) -> Result<(Look<'r>, Vec<Repair>, Opened<'r>), Error> {
     with.limits.check_bytes(record.value().map_or(0, <[u8]>::len))?;
     let look = Look::at(record, with.leniency);
     let (media_type, detected) = match look.detect() {
@@ -80,17 +90,17 @@ fn open<'r>(
             let error = with_help(error, record);
             let body = record.value_bytes().unwrap_or_default();
             let assumed = assume(&body, error, with)?;
-            return Ok((look, Some(assumed), Opened::Document(FormatId::JSON, body)));
+            return Ok((look, vec![assumed], Opened::Document(FormatId::JSON, body)));
         }
         detected => detected?,
     };
-    let repair = look.repair();
+    let repairs = look.repairs().collect();
     let opened = match detected {
         Detected::NotADocument => Opened::Binary(media_type),
         Detected::Structured(id) => Opened::Document(id, record.value_bytes().ok_or_else(tombstone)?),
         Detected::Batched(_) => return Err(batched()),
     };
-    Ok((look, repair, opened))
+    Ok((look, repairs, opened))
 }
 
 #[inline]
@@ -112,9 +122,13 @@ fn binary(
             if std::mem::replace(&mut prefixed, true) {
                 return Err(twice());
             }
-            prefixed_content_type(value, media_type, &mut assembler)?;
+            let decoded = value.filter(|_| look.encoded).and_then(amqp_encoded::text);
+            prefixed_content_type(decoded.map(str::as_bytes).or(value), media_type, &mut assembler)?;
         } else {
-            value::read(name, value, &mut assembler)?;
+            match value.filter(|_| look.encoded) {
+                Some(value) => value::read_encoded(name, value, &mut assembler)?,
+                None => value::read(name, value, &mut assembler)?,
+            }
         }
     }
     if let Some(media_type) = media_type {

@@ -1,6 +1,7 @@
 //! Detects the content mode of a record.
 
 use crate::{
+    amqp_encoded,
     name::{self, CONTENT_TYPE, PREFIX},
     value,
     wire::RecordView,
@@ -36,12 +37,18 @@ pub(crate) struct Look<'r> {
     respelled: Option<&'r [u8]>,
     /// Whether the spellings of the name that leniency allows have different values, and none is exact.
     pub(crate) differ: bool,
-    /// Whether there is more than one `content-type`, counting null ones.
+    /// Whether there is more than one `content-type`, counting null ones, except equal ones that leniency ignores.
     twice: bool,
+    /// Whether leniency has ignored a `content-type` that is there again.
+    repeated: bool,
     /// Whether a `content-type` is under `application/cloudevents`.
     document: bool,
+    /// Whether `content-type` is AMQP-encoded.
+    encoded_type: bool,
     /// Whether there is an attribute header.
     prefixed: bool,
+    /// Whether the values of attribute headers are AMQP-encoded: `specversion` is.
+    pub(crate) encoded: bool,
     /// The prefix of attribute headers. Names are case-sensitive, as in Kafka.
     prefix: &'static str,
     /// Bytes of text that the attributes take, including the names of extensions.
@@ -71,24 +78,37 @@ impl<'r> Look<'r> {
             respelled: None,
             differ: false,
             twice: false,
+            repeated: false,
             document: false,
+            encoded_type: false,
             prefixed: false,
+            encoded: false,
             prefix,
             length: 0,
         };
         let respells = leniency.allows(RepairKind::ContentTypeName);
+        let decodes = leniency.allows(RepairKind::AmqpEncoded);
         let (mut typed, mut named) = (false, None);
         for (header, value) in record.headers() {
             if let Some(name) = look.attribute(header) {
                 look.prefixed = true;
+                if decodes && name == "specversion" {
+                    look.encoded |= value.and_then(amqp_encoded::text).is_some();
+                }
                 if respells && name == "datacontenttype" {
                     named = named.or(value);
                 }
                 let kept = if CoreName::of(name.as_bytes()).is_some() { 0 } else { name.len() };
                 look.length = look.length.saturating_add(kept).saturating_add(value.map_or(0, <[u8]>::len));
             } else if header == CONTENT_TYPE {
-                look.twice |= typed;
-                typed = true;
+                let decoded = if decodes { value.and_then(amqp_encoded::text) } else { None };
+                look.encoded_type |= decoded.is_some();
+                let value = decoded.map(str::as_bytes).or(value);
+                if std::mem::replace(&mut typed, true) {
+                    let is_ignored = leniency.allows(RepairKind::IgnoredHeader) && look.content_type == value;
+                    look.repeated |= is_ignored;
+                    look.twice |= !is_ignored;
+                }
                 if let Some(value) = value {
                     look.content_type = Some(value);
                     look.document |= is_document(value);
@@ -132,13 +152,18 @@ impl<'r> Look<'r> {
         self.prefix != PREFIX
     }
 
-    /// The repair, if the attributes have a foreign prefix, or the content type came under another spelling of its name.
-    pub(crate) fn repair(&self) -> Option<Repair> {
-        if self.is_foreign() {
-            return Some(Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent()));
-        }
-        self.respelled?;
-        Some(Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype"))
+    /// The repairs of names and of the content type: a foreign prefix, another spelling of content-type, its
+    /// AMQP-encoded value, and the same value again.
+    pub(crate) fn repairs(&self) -> impl Iterator<Item = Repair> {
+        let foreign = || Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent());
+        let of_type = |kind| Repair::new(kind).with_attribute("datacontenttype");
+        let is_respelled = self.respelled.is_some() && !self.is_foreign();
+        let prefix = self.is_foreign().then(foreign);
+        let respelled = is_respelled.then(|| of_type(RepairKind::ContentTypeName));
+        let encoded = self.encoded_type.then(|| of_type(RepairKind::AmqpEncoded));
+        let ignored = || of_type(RepairKind::IgnoredHeader).with_cause(two_content_types());
+        let repeated = self.repeated.then(ignored);
+        [prefix, respelled, encoded, repeated].into_iter().flatten()
     }
 
     #[inline]

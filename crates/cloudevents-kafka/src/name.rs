@@ -7,7 +7,7 @@ pub(crate) const CONTENT_TYPE: &str = "content-type";
 pub(crate) const PREFIX: &str = "ce_";
 
 /// The prefixes of HTTP and AMQP, which some producers write here.
-const FOREIGN_PREFIXES: [&str; 2] = ["ce-", "cloudEvents:"];
+const FOREIGN_PREFIXES: [&str; 3] = ["ce-", "cloudEvents:", "cloudEvents_"];
 
 /// The prefix of another protocol with which a header begins.
 pub(crate) fn foreign_prefix(header: &str) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use super::{
     options::{AmqpConnection, Target},
     publisher::{Answer, Linking, Publisher, Unsent},
 };
-use crate::{Encoding, Separator};
+use crate::{Encoding, Separator, Strings};
 use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_transport::{
     Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender, SenderCapabilities,
@@ -52,9 +52,9 @@ pub struct AmqpSenderOptions {
     /// The separator between `cloudEvents` and the name of an attribute. The URL option `separator` takes
     /// precedence. Default: an underscore.
     pub separator: Separator,
-    /// Whether all attributes are written as strings: [`Encoding::strings`](crate::Encoding::strings). The URL option `strings`, `true`
-    /// or `false`, takes precedence. [`SenderOptions::peer`] implies it, and the separator, for some peers. Default: no.
-    pub strings: bool,
+    /// Which attributes are written as strings: [`Encoding::strings`](crate::Encoding::strings). The URL option `strings`, which is `true`,
+    /// `false` or `times`, takes precedence. [`SenderOptions::peer`] implies it, and the separator, for some peers. Default: none.
+    pub strings: Strings,
     /// Whether the broker keeps messages across a restart (`durable` in the header). Default: yes.
     pub durable: bool,
 }
@@ -65,7 +65,7 @@ impl Default for AmqpSenderOptions {
             sender: SenderOptions::default(),
             connection: AmqpConnection::default(),
             separator: Separator::default(),
-            strings: false,
+            strings: Strings::default(),
             durable: true,
         }
     }
@@ -164,7 +164,15 @@ impl AmqpSender {
         if let Some(peer) = options.sender.peer {
             encoding = encoding.for_peer(peer);
         }
-        options.strings = endpoint.flag("strings")?.unwrap_or(encoding.strings);
+        options.strings = match endpoint.option("strings") {
+            None => encoding.strings,
+            Some("" | "true") => Strings::All,
+            Some("false") => Strings::None,
+            Some("times") => Strings::Times,
+            Some(_) => {
+                return Err(endpoint.invalid("the option `strings` is neither `true`, `false` nor `times`"));
+            }
+        };
         options.separator = match endpoint.option("separator") {
             None => encoding.separator,
             Some("underscore") => Separator::Underscore,

@@ -12,7 +12,7 @@ pub(super) static URLS: Urls = Urls {
             UrlOption::FORMAT,
             UrlOption::sending("separator", "of attributes in names: underscore (default), colon"),
             UrlOption::sending("timeout", "how long the broker may take to accept a message"),
-            UrlOption::sending("strings", "true: numbers and times as text, for peers that read no others"),
+            UrlOption::sending("strings", "true: numbers and times as text; times: no numbers, for JMS"),
             UrlOption::receiving("dead-letter", "the address for rejected messages"),
             UrlOption::receiving("reject", "broker: the broker handles them; drop"),
             UrlOption::receiving("prefetch", "the link credit, 256 by default"),

@@ -2,7 +2,7 @@
 
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, decode, encode, encode_message};
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Message, Peer, RepairKind, Value,
+    Data, DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Message, Peer, RepairKind, Value,
 };
 
 fn text(text: &str) -> AmqpValue {
@@ -159,7 +159,7 @@ fn what_the_peers_that_read_colons_and_strings_get() {
         .extension("number", -3)
         .build()
         .unwrap();
-    for peer in [Peer::Go2, Peer::Java4, Peer::SmallRye4] {
+    for peer in [Peer::Go2, Peer::Java4, Peer::SmallRye4, Peer::Xrcg] {
         let with = Encoding::binary().for_peer(peer);
         let (message, losses) = encode(&event, with).unwrap();
         assert_eq!(losses.len(), 3); // the types of the extensions
@@ -222,4 +222,122 @@ fn a_number_that_is_no_time_by_any_unit_is_not_reported_as_one() {
     let message = required().with_property("cloudEvents:time", AmqpValue::Long(i64::MAX));
     let leniency = Peer::Python2.leniency().union(Leniency::all());
     assert_eq!(kinds(&repaired(&message, leniency).unwrap()), [RepairKind::DroppedAttribute]);
+}
+
+fn binary(text: &'static str) -> AmqpValue {
+    AmqpValue::Binary(bytes::Bytes::from_static(text.as_bytes()))
+}
+
+/// Event Hubs passes headers of Kafka to consumers of AMQP. AMQP-3.1.3.2-b.
+#[test]
+fn text_of_type_binary() {
+    let message = |prefix: &str| {
+        AmqpMessage::default()
+            .with_property(format!("{prefix}specversion"), binary("1.0"))
+            .with_property(format!("{prefix}id"), binary("eh2"))
+            .with_property(format!("{prefix}source"), binary("/eh"))
+            .with_property(format!("{prefix}type"), binary("reading"))
+            .with_property(format!("{prefix}site"), binary("a"))
+            .with_property(format!("{prefix}bytes"), AmqpValue::Binary(bytes::Bytes::from_static(b"\xff")))
+    };
+    let hubs = Peer::EventHubs.leniency();
+    let of_text = [RepairKind::BinaryText; 5];
+    for prefix in ["cloudEvents:", "cloudEvents_"] {
+        let message = message(prefix);
+        let error = decode(&message, &DecodeOptions::strict()).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidType, Some("specversion")));
+        for leniency in [hubs, Leniency::all()] {
+            let decoded = repaired(&message, leniency).unwrap();
+            assert_eq!((decoded.value.id(), decoded.value.source().as_str()), ("eh2", "/eh"));
+            assert_eq!(decoded.value.extension("site"), Some(Value::String("a")));
+            assert_eq!(decoded.value.extension("bytes"), Some(Value::Binary(b"\xff")));
+            assert_eq!(kinds(&decoded), of_text);
+        }
+    }
+    // If the text of a message is text, bytes are bytes.
+    let bytes = required().with_property("cloudEvents:bytes", binary("a"));
+    let decoded = repaired(&bytes, hubs).unwrap();
+    assert_eq!((decoded.value.extension("bytes"), kinds(&decoded)), (Some(Value::Binary(b"a")), vec![]));
+
+    // With the names of Kafka, and its header content-type.
+    for prefix in ["ce_", "ce-"] {
+        let mut message = message(prefix).with_property("content-type", binary("application/json"));
+        message.body = Body::Data("{}".into());
+        let error = decode(&message, &DecodeOptions::strict()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains("`foreign-prefix`"), "{error}");
+        let decoded = repaired(&message, hubs).unwrap();
+        assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "application/json");
+        assert_eq!(kinds(&decoded), [&[RepairKind::ForeignPrefix][..], &of_text].concat());
+        let typed = message.clone().with_property("cloudEvents:id", text("2"));
+        assert!(repaired(&typed, hubs).is_err(), "the mark of the binding takes precedence");
+    }
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let mut structured = AmqpMessage::new(Body::Data(document.into()))
+        .with_property("ce_id", binary("2"))
+        .with_property("content-type", binary("application/cloudevents+json"));
+    let decoded = repaired(&structured, hubs).unwrap();
+    assert_eq!((decoded.value.id(), kinds(&decoded)), ("1", vec![RepairKind::ForeignPrefix]));
+    structured = structured.with_property("content-type", binary("application/cloudevents-batch+json"));
+    structured.application_properties.remove(1);
+    assert_eq!(repaired(&structured, hubs).unwrap_err().kind(), ErrorKind::Batched);
+}
+
+/// A TextMessage of JMS has no content type, and a BytesMessage has one that says nothing. AMQP-3.1.1-a.
+#[test]
+fn a_content_type_that_jms_cannot_set() {
+    let json = "{\"n\":1}";
+    let message = |content_type: Option<&str>, body| {
+        let mut message = required().with_property("cloudEvents:datacontenttype", text("application/json"));
+        message.properties.content_type = content_type.map(Into::into);
+        message.body = body;
+        message
+    };
+    let of_text = message(None, Body::Value(text(json)));
+    let of_bytes = message(Some("application/octet-stream"), Body::Data(json.into()));
+    for message in [&of_text, &of_bytes] {
+        assert!(decode(message, &DecodeOptions::strict()).is_err());
+        for leniency in [Peer::Jms.leniency(), Leniency::all()] {
+            let decoded = repaired(message, leniency).unwrap();
+            assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "application/json");
+            assert_eq!(decoded.value.data().unwrap().as_bytes(), json.as_bytes());
+            assert!(matches!(decoded.value.data(), Some(Data::Json(_))));
+            assert_eq!(kinds(&decoded), [RepairKind::NamedContentType]);
+        }
+    }
+    // Another content type is one that somebody has set.
+    let stated = message(Some("text/plain"), Body::Data(json.into()));
+    let error = repaired(&stated, Peer::Jms.leniency()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DuplicateAttribute);
+    let twice = of_bytes.with_property("cloudEvents:datacontenttype", text("application/json"));
+    assert!(repaired(&twice, Peer::Jms.leniency()).is_err());
+    let twice = of_text.with_property("cloudEvents:datacontenttype", text("application/json"));
+    assert!(repaired(&twice, Peer::Jms.leniency()).is_err());
+}
+
+/// Selectors of JMS compare numbers and booleans, and its properties have no times and no bytes.
+#[test]
+fn what_jms_gets() {
+    let event = Event::builder()
+        .id("1")
+        .source("/s")
+        .ty("t")
+        .time("2018-04-05T17:31:00Z")
+        .extension("bytes", &b"\x00\xff"[..])
+        .extension("flag", true)
+        .extension("number", -3)
+        .build()
+        .unwrap();
+    let (message, losses) = encode(&event, Encoding::binary().for_peer(Peer::Jms)).unwrap();
+    assert_eq!(losses.len(), 1); // the type of the bytes
+    let property = |name: &str| message.property(&format!("cloudEvents_{name}"));
+    for (name, expected) in [("time", "2018-04-05T17:31:00Z"), ("bytes", "AP8=")] {
+        assert!(
+            matches!(property(name), Some(AmqpValue::String(text)) if text.as_str() == expected),
+            "{name}"
+        );
+    }
+    assert!(matches!(property("number"), Some(AmqpValue::Long(-3))));
+    assert!(matches!(property("flag"), Some(AmqpValue::Boolean(true))));
+    assert_eq!(decode(&message, &DecodeOptions::strict()).unwrap().value.time(), event.time());
 }

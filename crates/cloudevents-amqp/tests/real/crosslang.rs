@@ -17,15 +17,19 @@ use std::{
 /// The messages of peers. `text` is a permitted variant of binary mode: colons, canonical strings, and an
 /// amqp-value if that can hold the payload. `peer` is binary mode, read with the repairs of the peer.
 fn they_write_in(peer: &str) -> &'static [&'static str] {
-    if peer == "proton" { &["binary", "text", "structured"] } else { &["binary", "peer", "structured"] }
+    match peer {
+        "proton" => &["binary", "text", "structured"],
+        "jms" => &["peer"],
+        _ => &["binary", "peer", "structured"],
+    }
 }
 
 /// Our messages. `colon` is binary mode with the other separator, and `peer` is what is written for this one.
 fn we_write_in(peer: &str) -> &'static [&'static str] {
-    if peer == "proton" {
-        &["binary", "colon", "structured"]
-    } else {
-        &["binary", "colon", "peer", "structured"]
+    match peer {
+        "proton" => &["binary", "colon", "structured"],
+        "jms" => &["binary", "peer"],
+        _ => &["binary", "colon", "peer", "structured"],
     }
 }
 
@@ -35,6 +39,7 @@ fn option(peer: &str, mode: &str) -> &'static str {
         ("structured", _) => "?mode=structured",
         ("colon", _) => "?separator=colon",
         ("peer", "go") => "?peer=go-2",
+        ("peer", "jms") => "?peer=jms",
         ("peer", _) => "?peer=python-2",
         _ => "",
     }

@@ -139,6 +139,7 @@ mod redriving;
     feature = "websockets"
 ))]
 mod replies;
+mod reports;
 mod select;
 mod sending;
 mod settings;

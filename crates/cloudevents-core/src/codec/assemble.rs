@@ -1,6 +1,7 @@
 //! Assembling decoded events: the interface between decoders and the model.
 
 mod given;
+mod odd;
 mod rules;
 
 pub use given::{AttributeName, Completed, CoreName, Given, TextWriter};

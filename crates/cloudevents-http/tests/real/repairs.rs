@@ -53,6 +53,40 @@ fn a_document_without_its_content_type() {
     assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::AssumedJson));
 }
 
+/// Retries add the header again, and proxies join equal headers by a comma (RFC 9110, section 5.3).
+#[test]
+fn a_content_type_that_is_there_again() {
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let event = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t")];
+    let read = |attributes: &[(&'static str, &'static str)], types: &[&'static str], leniency| {
+        let types = types.iter().map(|value| ("content-type", *value));
+        let headers: Vec<_> = attributes.iter().copied().chain(types).collect();
+        decode(headers, document.into(), &DecodeOptions::strict().with_leniency(leniency))
+    };
+    for types in [&["application/json", "application/json"][..], &["application/json,application/json"]] {
+        assert!(read(&event, types, Leniency::strict()).is_err());
+        for leniency in [Leniency::all(), Leniency::strict().with(RepairKind::IgnoredHeader)] {
+            let decoded = read(&event, types, leniency).unwrap();
+            assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "application/json");
+            let kinds: Vec<_> = decoded.repairs().iter().map(|repair| repair.kind()).collect();
+            assert_eq!(kinds, [RepairKind::IgnoredHeader]);
+        }
+    }
+    let structured =
+        ["application/cloudevents+json", "application/cloudevents+json , application/cloudevents+json"];
+    for types in [&[structured[0], structured[0]][..], &[structured[1]]] {
+        assert!(read(&[], types, Leniency::strict()).is_err());
+        assert_eq!(read(&[], types, Leniency::all()).unwrap().value.id(), "1");
+    }
+    // Which of two counts is not known, and a comma in a parameter separates nothing.
+    assert!(read(&event, &["application/json", "text/plain"], Leniency::all()).is_err());
+    let decoded = read(&event, &["application/json, text/plain"], Leniency::all()).unwrap();
+    assert_eq!(decoded.value.datacontenttype(), None);
+    let quoted = r#"a/b; c="d,a/b; c=d""#;
+    let decoded = read(&event, &[quoted], Leniency::all()).unwrap();
+    assert_eq!((decoded.value.datacontenttype().unwrap().as_str(), decoded.repairs().len()), (quoted, 0));
+}
+
 #[test]
 fn what_peers_that_never_undo_escapes_get() {
     let event = Event::builder()

@@ -1,7 +1,7 @@
 //! What other implementations write, and the repairs that read it.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, ErrorKind, Leniency, Peer, RepairKind};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Leniency, Peer, Repair, RepairKind, Value};
 use cloudevents_kafka::{Record, decode};
 
 fn event() -> Record {
@@ -90,7 +90,7 @@ fn what_spring_says_of_its_serializer_is_not_about_the_event() {
 /// Camel, older releases of Spring and of the Go SDK: headers as over HTTP, or as over AMQP.
 #[test]
 fn attributes_with_the_prefix_of_another_protocol() {
-    for prefix in ["ce-", "cloudEvents:"] {
+    for prefix in ["ce-", "cloudEvents:", "cloudEvents_"] {
         let named = |names: &[(&str, &'static str)]| {
             let header = |record: Record, (name, value): &(&str, &'static str)| {
                 record.with_header(format!("{prefix}{name}"), Bytes::from(*value))
@@ -124,4 +124,133 @@ fn attributes_with_the_prefix_of_another_protocol() {
         let decoded = decode(&both, &with).unwrap();
         assert_eq!((decoded.value.id(), decoded.repairs.len()), ("1", 0));
     }
+}
+
+fn kinds(record: &Record, leniency: Leniency) -> (Event, Vec<(RepairKind, String)>) {
+    let decoded = decode(record, &DecodeOptions::strict().with_leniency(leniency)).unwrap();
+    let kind = |repair: &Repair| (repair.kind(), repair.attribute().unwrap_or_default().to_owned());
+    let kinds = decoded.repairs().iter().map(kind).collect();
+    (decoded.value, kinds)
+}
+
+/// Spring's mapper of headers writes what is no String as JSON.
+#[test]
+fn values_in_quotation_marks() {
+    let named = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "\"1\""),
+        ("ce_source", "\"/shop\""),
+        ("ce_type", "t"),
+        ("ce_dataschema", "\"urn:x\""),
+        ("ce_time", "\"2024-11-28T09:00:00.123456Z\""),
+        ("ce_other", "\"x\""),
+    ];
+    let header = |record: Record, (name, value): &(&'static str, &'static str)| {
+        record.with_header(*name, Bytes::from(*value))
+    };
+    let record = named.iter().fold(Record::default(), header);
+    let error = decode(&record, &DecodeOptions::strict()).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidUriReference, Some("source")));
+    for leniency in [Peer::Spring4.leniency(), Leniency::all()] {
+        let (event, repairs) = kinds(&record, leniency);
+        assert_eq!((event.id(), event.source().as_str()), ("\"1\"", "/shop"));
+        assert_eq!(event.dataschema().unwrap().as_str(), "urn:x");
+        assert_eq!(event.time().unwrap().as_str(), "2024-11-28T09:00:00.123456Z");
+        assert_eq!(event.extension("other").unwrap().to_string(), "\"x\"");
+        let names = ["source", "time", "dataschema"];
+        assert_eq!(repairs, names.map(|name| (RepairKind::QuotedText, name.to_owned())));
+    }
+}
+
+/// The constructors of AMQP 1.0, section 1.6, as Event Hubs passes properties to consumers of Kafka. KAFKA-3.2.3-b.
+#[test]
+fn amqp_encoded_values() {
+    let named: [(&str, &[u8]); 10] = [
+        ("ce_specversion", b"\xa1\x031.0"),
+        ("ce_id", b"\xa1\x03eh1"),
+        ("ce_source", b"\xb1\x00\x00\x00\x03/eh"),
+        ("ce_type", b"\xa3\x07reading"),
+        ("ce_time", b"\x83\x00\x00\x01\x62\x96\xdc\x90\x98"),
+        ("ce_small", b"\x55\xfd"),
+        ("ce_long", b"\x81\x00\x00\x00\x00\x00\x00\x01\x00"),
+        ("ce_flag", b"\x41"),
+        ("ce_none", b"\x40"),
+        ("ce_plain", b"as it is"),
+    ];
+    let header = |record: Record, (name, value): &(&'static str, &'static [u8])| {
+        record.with_header(*name, Bytes::from_static(value))
+    };
+    let record = named.iter().fold(Record::new(Bytes::from_static(b"{}")), header);
+    let error = decode(&record, &DecodeOptions::strict()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUtf8);
+    assert!(error.help().unwrap().contains("`amqp-encoded`"), "{error}");
+    for content_type in [&b"application/json"[..], b"\xa1\x10application/json"] {
+        let record = record.clone().with_header("content-type", Bytes::from_static(content_type));
+        let (event, repairs) = kinds(&record, Peer::EventHubs.leniency());
+        assert_eq!((event.id(), event.source().as_str(), event.ty()), ("eh1", "/eh", "reading"));
+        assert_eq!(event.datacontenttype().unwrap().as_str(), "application/json");
+        assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00.120Z");
+        assert_eq!(event.extension("small"), Some(Value::Integer(-3)));
+        assert_eq!(event.extension("long"), Some(Value::Integer(256)));
+        assert_eq!(event.extension("flag"), Some(Value::Boolean(true)));
+        assert_eq!(event.extension("plain"), Some(Value::String("as it is")));
+        assert_eq!(event.extensions().len(), 4);
+        let is_typed = content_type.starts_with(b"\xa1");
+        assert_eq!(repairs.len(), 9 + usize::from(is_typed), "{repairs:?}");
+        assert!(repairs.iter().all(|(kind, _)| *kind == RepairKind::AmqpEncoded));
+    }
+    // A document under an encoded content type.
+    let document =
+        json().with_header("content-type", Bytes::from_static(b"\xa1\x1capplication/cloudevents+json"));
+    assert_eq!(decode(&document, &DecodeOptions::strict()).unwrap_err().kind(), ErrorKind::NotACloudEvent);
+    let (_, repairs) = kinds(&document, Peer::EventHubs.leniency());
+    assert_eq!(repairs, [(RepairKind::AmqpEncoded, "datacontenttype".to_owned())]);
+    // Without an encoded version, a value is text, also one that could be encoded.
+    let text = event().with_header("ce_other", Bytes::from_static(b"A"));
+    let (event, repairs) = kinds(&text, Peer::EventHubs.leniency());
+    assert_eq!((event.extension("other"), repairs), (Some(Value::String("A")), vec![]));
+}
+
+/// What no attribute can be stays a mistake.
+#[test]
+fn amqp_encoded_values_of_no_attribute() {
+    let encoded = [
+        ("ce_specversion", &b"\xa1\x031.0"[..]),
+        ("ce_id", b"\xa1\x011"),
+        ("ce_source", b"\xa1\x02/s"),
+        ("ce_type", b"\xa1\x01t"),
+    ];
+    let header = |record: Record, (name, value): &(&'static str, &'static [u8])| {
+        record.with_header(*name, Bytes::from_static(value))
+    };
+    let record = encoded.iter().fold(Record::default(), header);
+    let with = DecodeOptions::strict().with_leniency(Peer::EventHubs.leniency());
+    for (value, kind) in [
+        (&b"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"[..], ErrorKind::InvalidInteger),
+        (b"\x83\x7f\xff\xff\xff\xff\xff\xff\xff", ErrorKind::InvalidTimestamp),
+        (b"\xa1\x021", ErrorKind::InvalidUtf8),
+        (b"\xb1\xff\xff\xff\xff1", ErrorKind::InvalidUtf8),
+        (b"\x82\x40\x09\x21\xfb\x54\x44\x2d\x18", ErrorKind::InvalidUtf8),
+    ] {
+        let record = record.clone().with_header("ce_other", Bytes::from_static(value));
+        let error = decode(&record, &with).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (kind, Some("other")), "{value:x?}");
+    }
+}
+
+/// Retries and proxies add the header again.
+#[test]
+fn a_content_type_that_is_there_again() {
+    let typed = |second: &'static str| {
+        let first = event().with_header("content-type", Bytes::from("a/b"));
+        first.with_header("content-type", Bytes::from(second))
+    };
+    let ignoring = Leniency::strict().with(RepairKind::IgnoredHeader);
+    for (second, leniency) in [("a/b", Leniency::strict()), ("a/c", Leniency::strict()), ("a/c", ignoring)] {
+        let error = decode(&typed(second), &DecodeOptions::strict().with_leniency(leniency)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DuplicateAttribute);
+    }
+    let (event, repairs) = kinds(&typed("a/b"), ignoring);
+    assert_eq!(event.datacontenttype().unwrap().as_str(), "a/b");
+    assert_eq!(repairs, [(RepairKind::IgnoredHeader, "datacontenttype".to_owned())]);
 }

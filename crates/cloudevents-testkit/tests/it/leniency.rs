@@ -44,6 +44,7 @@ const BESIDE: &[(&str, &str, &[(&str, &str)])] = &[
     ("rabbitmq", "headers", &[("contentType", "application/cloudevents+json")]),
     ("mqtt5", "user-properties", &[("ce-id", "another"), ("ce-other", "x"), ("contentType", "a/b")]),
     ("amqp", "application-properties", &[("contentType", "application/json"), ("Content-Type", "a/b")]),
+    ("amqp", "application-properties", &[("ce_id", "another"), ("ce-other", "x"), ("content-type", "a/b")]),
     (
         "http",
         "headers",

@@ -18,6 +18,7 @@ mod leniency;
 mod lookup;
 mod losses;
 mod pages;
+mod peers;
 mod promises;
 mod published;
 mod shape;

@@ -259,6 +259,7 @@ const SIBLINGS: &[Sibling] = &[
         name: "cloudevents-kafka",
         shape: BINDING,
         own: &[
+            ("amqp_encoded", "what Event Hubs makes of AMQP in headers of Kafka"),
             ("rdkafka039", "a client"),
             ("registry", "payloads that are framed with the ids of their schemas"),
         ],

@@ -31,7 +31,10 @@ pub(super) fn dialect(endpoint: &Endpoint, peer: Option<Peer>) -> Map<String, Va
         Some("amqp") => {
             put("peer", peer);
             put("separator", option("separator").map(|name| if name == "colon" { ":" } else { "_" }.into()));
-            put("strings", flag("strings"));
+            put(
+                "strings",
+                if option("strings") == Some("times") { Some("times".into()) } else { flag("strings") },
+            );
         }
         Some("mqtt3" | "mqtt5") => {
             put("peer", peer);

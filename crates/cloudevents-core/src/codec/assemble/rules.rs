@@ -3,6 +3,7 @@
 use super::{
     Assembler,
     given::{Completed, CoreName, Given, NO_NAME},
+    odd,
 };
 use crate::{
     Error, ErrorKind, MediaType, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
@@ -70,11 +71,7 @@ impl Assembler<'_> {
                 self.parts.set_core(core, piece.span());
                 Ok(())
             }
-            Err(error) if core == Core::DataContentType => self.odd_content_type(piece, at(error, piece)),
-            Err(error) => {
-                let required = matches!(core, Core::Id | Core::Source | Core::Type);
-                self.drop_or_wait(core.name(), required, at(error, piece))
-            }
+            Err(error) => self.odd_core(core, piece, at(error, piece)),
         }
     }
 
@@ -265,7 +262,12 @@ impl Assembler<'_> {
             && self.repairs.iter_mut().any(|repair| repair.drop_lower_cased(name));
         if gives_way {
             // A mistake in its value does not matter then.
-            let of_value = [RepairKind::DroppedAttribute, RepairKind::EmptyParameter];
+            let of_value = [
+                RepairKind::DroppedAttribute,
+                RepairKind::EmptyParameter,
+                RepairKind::HttpDate,
+                RepairKind::QuotedText,
+            ];
             self.repairs
                 .retain(|repair| repair.attribute() != Some(name) || !of_value.contains(&repair.kind()));
         }
@@ -310,6 +312,9 @@ impl Assembler<'_> {
         let piece = Piece::new(self.parts.core(Core::DataSchema), false);
         let text = self.parts.str(piece.span());
         let Err(error) = Uri::parse(text) else { return Ok(()) };
+        if let Some((kind, text)) = odd::read(Core::DataSchema, text, self.decoding.leniency) {
+            return self.repair_core(Core::DataSchema, kind, &text, at(error, piece));
+        }
         if let Some(length) = Uri::length_without_fragment(text)
             && self.decoding.leniency.allows(RepairKind::UriFragment)
         {
@@ -323,17 +328,33 @@ impl Assembler<'_> {
         self.drop_or_refuse("dataschema", false, at(error, piece))
     }
 
+    /// A value that is not valid: an error, unless a repair reads it, or drops it.
+    #[cold]
+    fn odd_core(&mut self, core: Core, piece: Piece, error: Error) -> Result<(), Error> {
+        if core == Core::DataContentType {
+            return self.odd_content_type(piece, error);
+        }
+        if let Some((kind, text)) = odd::read(core, self.parts.str(piece.span()), self.decoding.leniency) {
+            return self.repair_core(core, kind, &text, error);
+        }
+        let required = matches!(core, Core::Id | Core::Source | Core::Type);
+        self.drop_or_wait(core.name(), required, error)
+    }
+
+    fn repair_core(&mut self, core: Core, kind: RepairKind, text: &str, error: Error) -> Result<(), Error> {
+        let span = self.parts.push(text)?;
+        self.parts.set_core(core, span);
+        self.repairs.push(Repair::new(kind).with_attribute(core.name()).with_cause(error));
+        Ok(())
+    }
+
     /// A media type that is not valid: an error, unless that is because of empty parameters, which may be left out.
     #[cold]
     fn odd_content_type(&mut self, piece: Piece, error: Error) -> Result<(), Error> {
         let repaired = MediaType::without_empty_parameters(self.parts.str(piece.span()));
         match repaired {
             Some(text) if self.decoding.leniency.allows(RepairKind::EmptyParameter) => {
-                let span = self.parts.push(&text)?;
-                self.parts.set_core(Core::DataContentType, span);
-                let repair = Repair::new(RepairKind::EmptyParameter).with_attribute("datacontenttype");
-                self.repairs.push(repair.with_cause(error));
-                Ok(())
+                self.repair_core(Core::DataContentType, RepairKind::EmptyParameter, &text, error)
             }
             _ => self.drop_or_wait("datacontenttype", false, error),
         }

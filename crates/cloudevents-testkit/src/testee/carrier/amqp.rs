@@ -3,7 +3,7 @@
 use super::{Codec, To, Written, pairs};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
-use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
+use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator, Strings};
 use cloudevents_core::{Error, TextBuffer, codec::decode_base64};
 use serde_json::{Map, Value as Json, json};
 
@@ -30,7 +30,13 @@ pub fn read(message: &Json) -> Result<AmqpMessage, Error> {
 fn write(to: &To<'_>) -> Written {
     let mut with = Encoding::default();
     with = to.peer()?.map_or(with, |peer| with.for_peer(peer));
-    with.strings = to.option("strings").and_then(Json::as_bool).unwrap_or(with.strings);
+    with.strings = match to.option("strings") {
+        None => with.strings,
+        Some(Json::Bool(true)) => Strings::All,
+        Some(Json::Bool(false)) => Strings::None,
+        Some(Json::String(text)) if text == "times" => Strings::Times,
+        Some(other) => return Ok(Err(format!("strings are not {other}"))),
+    };
     with.separator = match to.option("separator") {
         // The release has no other.
         None if is_judged_by_the_release(to) => Separator::Colon,
