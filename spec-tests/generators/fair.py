@@ -207,6 +207,7 @@ def case(one, area):
     one["expect"] = content_type_beside(one)
     one["expect"] = content_type_omitted(one)
     one["expect"] = limits_of_parsers(one)
+    one["expect"] = infinite(one)
     one["expect"] = nothing_that_is_json(one)
     one["expect"] = payload_of_other_types(one)
     one["expect"] = begins_as_json(one)
@@ -1100,6 +1101,22 @@ def limits_of_parsers(one):
     tokens = [token for document in documents for token in NUMBER.findall(document)]
     if any(beyond_limits(token) for token in tokens):
         found.append({"error": {}})
+    return found
+
+
+def infinite(one):
+    """The outcomes, and the text of infinity in place of a number beyond the range of doubles, as libraries write it that take such a number for null or for the largest double."""
+    found = list(one["expect"])
+    for outcome in one["expect"] if one["request"]["op"] == "decode" else []:
+        for event in outcome.get("result", {}).get("events", []):
+            held = event.get("data", {}).get("json", "")
+            if re.fullmatch(r'(?:\{"e":)?-?1\.7976931348623157e308\}?', held):
+                other = json.loads(json.dumps(outcome).replace("1.7976931348623157e308", "Infinity"))
+                for some in other["result"]["events"]:
+                    some["data"]["json"] = re.sub(r"-?Infinity", lambda match: f'"{match[0]}"', some["data"]["json"])
+                other.pop("note", None)
+                if other not in found:
+                    found.append(other)
     return found
 
 

@@ -64,6 +64,14 @@ impl Json {
         }
     }
 
+    /// The characters of a string with half a surrogate pair, each in the bytes that UTF-8 would give it.
+    pub(crate) fn unpaired(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::String(text) if text.as_str().is_none() => Some(text.octets()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_object(&self) -> bool {
         matches!(self.kind, Kind::Object(_))
     }

@@ -13,6 +13,10 @@ impl Text {
         str::from_utf8(&self.0).ok()
     }
 
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(super) fn push_str(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
     }
