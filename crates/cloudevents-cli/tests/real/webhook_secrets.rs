@@ -55,6 +55,11 @@ fn the_url_of_a_service_comes_from_a_variable_a_file_or_a_connection() {
         assert!(output.status.code() == Some(2) && errors.contains(words), "{options:?}: {errors}");
         assert!(!errors.contains("pass%25word"), "{errors}");
     }
+    // A default of the other option does not decide.
+    let output =
+        gate(&["--to", "http://127.0.0.1:9/"]).env("CE_WEBHOOK_SERVE_TO_ENV", "SERVICE").output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && errors.contains("are both set"), "{errors}");
 }
 
 /// A captured delivery would be handed on once more.

@@ -101,6 +101,10 @@ impl GateOptions {
 
     /// The URL of the service, with its secrets.
     pub(super) fn service(&self) -> Result<Option<String>, Failure> {
+        if self.to.is_some() && self.to_env.is_some() {
+            return Err(Failure::usage("--to and --to-env are both set")
+                .help("one of them is a default, of a variable `CE_...` or the configuration file"));
+        }
         if let Some(place) = &self.to_env {
             let value = secret(place)?;
             let url = value.trim();
