@@ -9,7 +9,7 @@ use cloudevents_kit::{
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT, AUTHORIZATION},
+    header::{ACCEPT, AUTHORIZATION, USER_AGENT},
 };
 use std::path::Path;
 
@@ -51,6 +51,7 @@ pub(crate) fn headers(endpoint: &Endpoint, sending: &Sending) -> Result<HeaderMa
     let mut headers = HeaderMap::new();
     // As the client has it, so that the shown header is the sent one.
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("ce/", env!("CARGO_PKG_VERSION"))));
     for given in &sending.headers {
         match given.strip_prefix('@') {
             None => header(given, "--header", &mut headers)?,
@@ -87,8 +88,9 @@ fn header(line: &str, place: &str, headers: &mut HeaderMap) -> Result<(), Failur
             Failure::usage(format!("`{name}` belongs to the event")).help("set the attribute instead")
         );
     }
-    if name == ACCEPT && headers.get(ACCEPT).is_some_and(|value| !value.is_sensitive()) {
-        headers.remove(ACCEPT);
+    // One that is given takes the place of the usual one.
+    if [ACCEPT, USER_AGENT].contains(&name) && headers.get(&name).is_some_and(|value| !value.is_sensitive()) {
+        headers.remove(&name);
     }
     headers.append(name, secret(value.trim()).ok_or_else(|| not_a_header(place))?);
     Ok(())

@@ -154,6 +154,7 @@ mod suggested;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;
+mod undelivered;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 mod unread;
 #[cfg(all(
@@ -174,6 +175,8 @@ mod webhook_hostile;
 #[cfg(unix)]
 mod webhook_operating;
 mod webhook_schemes;
+#[cfg(unix)]
+mod webhook_secrets;
 mod webhook_services;
 #[cfg(all(feature = "outbox", unix))]
 mod webhook_store;

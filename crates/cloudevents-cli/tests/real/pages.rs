@@ -132,7 +132,8 @@ fn a_line_of_a_shell_is_split() {
 /// A configuration file, then the settings of a bridge with it, and the action of a workflow.
 #[test]
 fn yaml_of_pages_is_that_of_the_program() {
-    let secret = file("secret", "secret");
+    // A password, and a key of signatures.
+    let secret = file("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     let secret = secret.to_str().unwrap();
     let mut config = file("config.yaml", "");
     let mut count = 0;

@@ -54,6 +54,8 @@ fn requests((url, counting): (String, JoinHandle<usize>)) -> usize {
     counting.join().unwrap()
 }
 
+const AGENT: &str = concat!("ce/", env!("CARGO_PKG_VERSION"));
+
 const FLAGS: [&str; 7] = ["--id", "1", "--source", "/s", "--type", "t", "--no-time"];
 
 fn send<'a>(url: &'a str, more: &[&'a str]) -> crate::program::Ran {
@@ -69,8 +71,8 @@ fn both_sides_of_an_exchange() {
     let ran = send(&listener.url, &["-v", "-H", "Authorization: Bearer secret", "--data", "{\"a\":\n1}"]);
     let address = listener.url.strip_prefix("http://").unwrap().strip_suffix("/events").unwrap();
     let wanted = format!(
-        "> POST /events HTTP/1.1\n> host: {address}\n> accept: */*\n> authorization: (not shown)\n> ce-specversion: 1.0\n> ce-id: 1\n> ce-source: /s\n> \
-         ce-type: t\n> content-type: application/json\n> content-length: 8\n>\n> {{\"a\":\n> 1}}\n< HTTP/1.1 204 No Content\n"
+        "> POST /events HTTP/1.1\n> host: {address}\n> accept: */*\n> user-agent: {AGENT}\n> authorization: (not shown)\n> ce-specversion: 1.0\n> ce-id: 1\n> \
+         ce-source: /s\n> ce-type: t\n> content-type: application/json\n> content-length: 8\n>\n> {{\"a\":\n> 1}}\n< HTTP/1.1 204 No Content\n"
     );
     assert!(ran.err.starts_with(&wanted), "{}", ran.err);
     assert!(ran.err.ends_with(&format!("1 event sent to {}\n", listener.url)), "{}", ran.err);
@@ -86,8 +88,11 @@ fn both_sides_of_an_exchange() {
 #[test]
 fn a_dry_run_sends_nothing() {
     let ran = send("http://user:secret@127.0.0.1:1/hook?a=b", &["--dry-run", "--data", "hi"]);
-    let wanted = "POST /hook?a=b HTTP/1.1\nhost: 127.0.0.1:1\naccept: */*\nauthorization: (not shown)\nce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\ncontent-type: text/plain\ncontent-length: 2\n\nhi\n";
-    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, wanted, ""));
+    let wanted = format!(
+        "POST /hook?a=b HTTP/1.1\nhost: 127.0.0.1:1\naccept: */*\nuser-agent: {AGENT}\nauthorization: (not shown)\nce-specversion: 1.0\nce-id: 1\n\
+         ce-source: /s\nce-type: t\ncontent-type: text/plain\ncontent-length: 2\n\nhi\n"
+    );
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, wanted.as_str(), ""));
     let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","data":"hi"}"#;
     assert_eq!(ce_with(&["decode"], &ran.out).out, format!("{event}\n"));
     let ran = ce_with(

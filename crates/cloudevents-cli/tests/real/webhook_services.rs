@@ -23,7 +23,7 @@ impl Peer {
     fn start(program: &str) -> Self {
         let mut words = program.split(' ');
         let mut command = Command::new(words.next().unwrap());
-        let command = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(words).env("GATE_PASSWORD", "pass%word/x").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines.next().unwrap().unwrap();
@@ -63,7 +63,8 @@ fn over_services() {
         for (scheme, secret, signer, forger) in schemes {
             let peer = Peer::start(program);
             let arguments = ["--provider", scheme, "--secret-env", "HOOK_SECRET"];
-            let gate = in_front_of(&peer.url, secret, &arguments);
+            let to = peer.url.replacen("http://", "http://gate:pass%25word%2Fx@", 1);
+            let gate = in_front_of(&to, secret, &arguments);
             let verified = format!("signature={scheme};key=\"HOOK_SECRET\";number=1");
             // Frameworks take these names for those of the genuine headers.
             let given = [
@@ -91,8 +92,20 @@ fn over_services() {
                 // It comes again, because its sender did not get the response.
                 assert_eq!([(); 2].map(|()| status(&genuine, body)), [204; 2], "{name}, {scheme}");
             }
-            // Whoever comes around the target is refused.
-            assert_eq!(post(&peer.url, &headers(&given[..2]), b"{}").status, 403, "{name}, {scheme}");
+            // A delivery around the target is refused, with the header or without.
+            let forged = [("Webhook-Verified", verified.as_str()), ("Authorization", "Basic Z2F0ZTp4")];
+            for more in [&[][..], &forged[..1], &forged] {
+                let around = [&given[..2], more].concat();
+                assert_eq!(
+                    post(&peer.url, &headers(&around), b"{}").status,
+                    503,
+                    "{name}, {scheme}, {more:?}"
+                );
+            }
+            // A failure is one, each time that the delivery comes.
+            let body = b"{\"id\":\"evt_3\",\"fails\":true}";
+            let fails = signed(signer, "msg_3", &given, body);
+            assert_eq!([(); 2].map(|()| post(&gate.url, &fails, body).status), [503; 2], "{name}, {scheme}");
             let expected = bodies.map(|body| json!({"event": "issues", "verified": verified, "body": body}));
             assert!(peer.end() == expected, "{name}, {scheme}");
             println!("{name}, {scheme}: each genuine delivery arrived once, and nothing else");

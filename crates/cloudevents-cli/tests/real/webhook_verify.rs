@@ -291,7 +291,7 @@ fn a_verdict_takes_the_place_of_the_body() {
     let delivery = signed(&StandardSigner::new(STANDARD).unwrap(), "msg_1", &[], BODY);
     let head = at(&file("headers.txt", lines(&delivery)));
     let ran = verify(STANDARD, &["-", "-H", &head, "--output", "json"], BODY);
-    assert_eq!(ran.out, "{\"id\":\"msg_1\",\"verified\":true}\n", "{}", ran.err);
+    assert_eq!(ran.out, "{\"id\":\"msg_1\",\"key\":1,\"verified\":true}\n", "{}", ran.err);
     let ran = verify(STANDARD, &["-", "-H", &head, "--output", "pretty"], BODY);
     assert_eq!(ran.out, "valid: msg_1\n");
 }

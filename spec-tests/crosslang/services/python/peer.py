@@ -1,6 +1,9 @@
 """A service in Django behind `ce webhook serve --to`. It prints its port, and a line for each delivery that it accepts."""
 
+import base64
+import hmac
 import json
+import os
 import sys
 import threading
 from socketserver import ThreadingMixIn
@@ -8,17 +11,24 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpResponse, HttpResponseForbidden
+from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
+
+GATE = b"Basic " + base64.b64encode(b"gate:" + os.environ["GATE_PASSWORD"].encode())
+
+
+def is_of_gate(request):
+    return hmac.compare_digest(request.headers.get("Authorization", "").encode(), GATE)
 
 
 @csrf_exempt
 def hook(request):
     verified = request.headers.get("Webhook-Verified", "")
-    if not verified.startswith("signature="):
-        return HttpResponseForbidden()
-    json.loads(request.body)
+    if not is_of_gate(request) or not verified.startswith("signature="):
+        return HttpResponse(status=503)
+    if json.loads(request.body).get("fails"):
+        raise ValueError("it fails")
     seen = {"event": request.headers.get("X-GitHub-Event"), "verified": verified, "body": request.body.decode()}
     print(json.dumps(seen), flush=True)
     return HttpResponse(status=204)

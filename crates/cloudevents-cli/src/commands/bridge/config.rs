@@ -77,6 +77,10 @@ pub(super) struct Config {
     pub(super) send_headers: Vec<String>,
     /// The environment variable with the `Authorization` header.
     pub(super) authorization: Option<String>,
+    /// The variable or `@FILE` with the key that signs HTTP requests to `to`.
+    pub(super) to_secret_env: Option<String>,
+    /// The name of the key, for message signatures.
+    pub(super) to_key_id: Option<String>,
     pub(super) limit: Option<NonZeroUsize>,
     pub(super) parked: Option<NonZeroUsize>,
     pub(super) in_flight: InFlight,
@@ -323,6 +327,8 @@ impl Config {
         config.lenient = config.lenient.union(command.lenient.leniency());
         config.from_peer = command.from_peer.or(config.from_peer);
         config.to_peer = command.to_peer.or(config.to_peer);
+        config.to_secret_env = command.to_secret_env.clone().or(config.to_secret_env);
+        config.to_key_id = command.to_key_id.clone().or(config.to_key_id);
         config.limit = command.limit.or(config.limit);
         config.rate = command.rate.or(config.rate);
         config.metrics = command.metrics.or(config.metrics);

@@ -140,6 +140,13 @@ pub(crate) struct Bridge {
     /// Write messages for this implementation at TO, such as java-4, where it reads other messages than the specification states.
     #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
     to_peer: Option<Peer>,
+    /// Sign HTTP requests to TO with the key in this environment variable, or in `@FILE`: `whsec_...` or `whsk_...`. Signatures are those
+    /// of Standard Webhooks, which need `mode: structured` in a configuration file, or message signatures with --to-key-id.
+    #[arg(long, value_name = "VARIABLE")]
+    to_secret_env: Option<String>,
+    /// The name by which TO knows the key of --to-secret-env, for message signatures (RFC 9421). They cover the attributes of all modes.
+    #[arg(long, value_name = "ID")]
+    to_key_id: Option<String>,
     /// Maximum messages in flight to TO: there are fewer while TO takes long to answer [default: 256].
     #[arg(long, value_name = "NUMBER")]
     limit: Option<std::num::NonZeroUsize>,

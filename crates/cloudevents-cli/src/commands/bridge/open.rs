@@ -6,7 +6,10 @@ use super::{
     opening::Unopened,
 };
 use crate::{
-    commands::systems::SystemOptions,
+    commands::{
+        send::signing::{NOT_COVERED, sign},
+        systems::SystemOptions,
+    },
     connect::{self, Opened, Sending},
     console::Console,
     failure::Failure,
@@ -18,6 +21,7 @@ use crate::{
 use cloudevents_catalog::Catalog;
 use cloudevents_kit::{
     self as kit, DecodeOptions, ErrorKind, Event, FormatId, Leniency, Peer, Sender,
+    http::reqwest013::SignRequest,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         Received, ReceiverOptions, Settles, UnreadablePolicy,
@@ -63,6 +67,7 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     decoding(&config)?;
     let selection = selection(&config, console)?;
     policy(&config)?;
+    signing(&config)?;
     tell_attributes(&config, console);
     let systems = systems(&config)?;
     let catalog = catalog(&config, console)?.map(Arc::new);
@@ -104,7 +109,8 @@ pub(super) async fn open(
         options.in_flight.messages = options.in_flight.messages.min(most);
     }
     // The sender first: reading starts when both ends are there.
-    let sender = connect::sender(&config.to, &sending(config, limit)).await;
+    let signed = Sending { sign: signing(config)?, ..sending(config, limit) };
+    let sender = connect::sender(&config.to, &signed).await;
     let sender = sender.map_err(Unopened::of(Stall::Target(None)))?;
     check_target(config, &sender)?;
     // Where the protocol shows it, a subject, a topic or a queue that is not there is no outage.
@@ -316,6 +322,26 @@ fn sending(config: &Config, limit: usize) -> Sending {
         connecting: config.certificates.clone().into(),
         ..Sending::default()
     }
+}
+
+/// How requests to TO are signed. Dead letters are not.
+fn signing(config: &Config) -> Result<Option<SignRequest>, Failure> {
+    let key_id = config.to_key_id.as_deref();
+    let Some(place) = &config.to_secret_env else {
+        return match key_id {
+            Some(_) => Err(Failure::usage("--to-key-id is for --to-secret-env")),
+            None => Ok(None),
+        };
+    };
+    if key_id.is_none() && config.mode != ModeName::Structured {
+        return Err(Failure::usage(NOT_COVERED)
+            .help("add `mode: structured` to a configuration file, or --to-key-id for message signatures"));
+    }
+    let is_http = connect::endpoint(&config.to)?.is_some_and(|to| matches!(to.scheme(), "http" | "https"));
+    if !is_http {
+        return Err(Failure::usage("only requests to `http` and `https` URLs are signed"));
+    }
+    sign(place, key_id).map(Some)
 }
 
 fn bounds(config: &Config, limit: usize) -> Bounds {

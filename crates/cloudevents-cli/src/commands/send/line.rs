@@ -4,10 +4,18 @@ use super::{
     ContentMode,
     pace::Pace,
     show::{self, Shown},
+    undelivered::Undelivered,
 };
 use crate::{
-    connect, console::Console, emit::Emit, failure::Status, interrupt::Interrupt, plain::count,
-    progress::Progress, report::Report, source::Place,
+    connect,
+    console::Console,
+    emit::Emit,
+    failure::Status,
+    interrupt::Interrupt,
+    plain::{count, shortened},
+    progress::Progress,
+    report::Report,
+    source::Place,
 };
 use cloudevents_kit::{
     Error, ErrorKind, Event, Format, Message, Sender,
@@ -24,6 +32,9 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, sleep_until},
 };
+
+/// The longest id in a line for people, in characters.
+const LONGEST: usize = 48;
 
 /// Which messages are sent again.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +107,8 @@ pub(super) struct Attempts<'a> {
     pub(super) patience: Duration,
     /// Prints replies, if each message is a request.
     pub(super) replies: Option<RefCell<Emit>>,
+    /// Where events go that failed for good.
+    pub(super) undelivered: Option<Undelivered>,
     /// Whether to go on after an error.
     pub(super) keep_going: bool,
     pub(super) sent: Cell<usize>,
@@ -113,7 +126,7 @@ struct Flight {
     outcome: Result<Outcome<Receipt>, Error>,
     message: Message,
     size: usize,
-    events: usize,
+    events: Vec<Event>,
     place: Place,
 }
 
@@ -143,8 +156,8 @@ impl<'a> Line<'a> {
         let message = match message(self.mode, self.format, &events, place, attempts.console) {
             Ok(message) => message,
             Err(error) => {
-                attempts.add_failed(events.len());
-                return attempts.report(&error, connect::status_of(&error), place, 1);
+                let status = connect::status_of(&error);
+                return attempts.failed(&error, status, &events, place, 1).await;
             }
         };
         let size = Outgoing::from(message.clone()).size();
@@ -163,7 +176,7 @@ impl<'a> Line<'a> {
         attempts.interrupt.in_flight(self.open.len().saturating_add(1));
         // The next message is handed over after this one: the order of first attempts is the order of the input.
         let outcome = attempts.enqueue(&message).await;
-        let flight = Flight { outcome, message, size, events: events.len(), place: place.clone() };
+        let flight = Flight { outcome, message, size, events, place: place.clone() };
         self.open_bytes = self.open_bytes.saturating_add(size);
         self.open.push(attempts.end(flight).boxed_local());
         if self.parallel.messages == 1 {
@@ -297,9 +310,9 @@ impl Attempts<'_> {
             let error = match flight.outcome {
                 Ok(outcome) => match self.in_time(outcome).await {
                     Ok(receipt) => {
-                        self.sent.set(self.sent.get().saturating_add(flight.events));
+                        self.sent.set(self.sent.get().saturating_add(flight.events.len()));
                         if receipt.is_duplicate() == Some(true) {
-                            self.duplicates.set(self.duplicates.get().saturating_add(flight.events));
+                            self.duplicates.set(self.duplicates.get().saturating_add(flight.events.len()));
                         }
                         if self.shown.is_some() {
                             self.console.say(&show::receipt(&receipt));
@@ -316,7 +329,7 @@ impl Attempts<'_> {
             }
             let after = self.retries.after(&error, attempt).filter(|_| !self.interrupt.is_asked());
             let Some(after) = after else {
-                self.give_up(&error, flight.events, &flight.place, attempt).await;
+                self.give_up(&error, &flight.events, &flight.place, attempt).await;
                 break;
             };
             let left = self.retries.times.saturating_add(1).saturating_sub(attempt);
@@ -327,21 +340,29 @@ impl Attempts<'_> {
                 () = sleep(after.max(self.pause().unwrap_or_default())) => {}
                 () = self.interrupt.asked() => {
                     // The peer may have requested the pause: it is not tried before its end.
-                    self.give_up(&error, flight.events, &flight.place, attempt).await;
+                    self.give_up(&error, &flight.events, &flight.place, attempt).await;
                     break;
                 }
             }
             attempt = attempt.saturating_add(1);
             flight.outcome = self.enqueue(&flight.message).await;
         }
-        (0..flight.events).for_each(|_| self.progress.borrow_mut().step());
+        flight.events.iter().for_each(|_| self.progress.borrow_mut().step());
         flight.size
     }
 
-    async fn give_up(&self, error: &Error, events: usize, place: &Place, attempts: u32) {
-        self.add_failed(events);
+    async fn give_up(&self, error: &Error, events: &[Event], place: &Place, attempts: u32) {
         let status = self.status_of(error).await;
-        self.report(error, status, place, attempts);
+        self.failed(error, status, events, place, attempts).await;
+    }
+
+    /// Counts, keeps and reports events that failed for good.
+    async fn failed(&self, error: &Error, status: Status, events: &[Event], place: &Place, attempts: u32) {
+        self.add_failed(events.len());
+        if let Some(undelivered) = &self.undelivered {
+            undelivered.keep(events, self.console).await;
+        }
+        self.report(error, status, events, place, attempts);
     }
 
     /// A place that is not there is a refusal, also where its protocol cannot tell it from one that is away for a moment.
@@ -358,11 +379,16 @@ impl Attempts<'_> {
         self.failed.set(self.failed.get().saturating_add(events));
     }
 
-    fn report(&self, error: &Error, status: Status, place: &Place, attempts: u32) {
+    fn report(&self, error: &Error, status: Status, events: &[Event], place: &Place, attempts: u32) {
         let mut report = connect::report(error);
         if attempts > 1 {
             let again = count(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");
             report = report.detail(format!("{} ({again})", error.detail()));
+        }
+        // Another place than the line of the input, which may be a pipe.
+        if let [event] = events {
+            report = report.remark(&format!("event {:?}", shortened(event.id(), LONGEST)));
+            report = report.member("id", event.id());
         }
         self.progress.borrow().suspend(|| self.console.error(status, &located(report, place)));
     }

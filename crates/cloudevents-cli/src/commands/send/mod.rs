@@ -5,7 +5,8 @@ mod line;
 mod pace;
 mod ready;
 mod show;
-mod signing;
+pub(super) mod signing;
+mod undelivered;
 
 use crate::{
     built::Built,
@@ -37,6 +38,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use undelivered::Undelivered;
 
 /// Send events from files, from standard input or from flags.
 ///
@@ -54,6 +56,7 @@ Examples:
   ce send -v http://localhost:8080/ order.json             both sides, like curl
   ce send --dry-run http://localhost:8080/ order.json      what would be sent
   ce send http://localhost:8080/ --retry 5 < events.jsonl
+  ce send http://localhost:8080/ --retry 5 --keep-going --failed failed.jsonl events.jsonl
   ce send http://localhost:8080/ --source /load --type test \\
       --rate 200 --repeat 10000 --parallel 50
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
@@ -104,6 +107,10 @@ pub(crate) struct Send {
     /// With --retry: also after other errors.
     #[arg(long, requires = "retry")]
     retry_all: bool,
+    /// Append the events that failed for good to this file, each on a line, to send them again. With --keep-going, these are all events of
+    /// the input that the other side did not take.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    failed: Option<PathBuf>,
     /// Send at most this number of messages a second.
     #[arg(long, value_name = "NUMBER", value_parser = rate)]
     rate: Option<f64>,
@@ -232,6 +239,10 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     if command.reply && !sender.capabilities().requests {
         return Err(Failure::usage("--reply: this protocol has no replies"));
     }
+    let undelivered = match &command.failed {
+        Some(path) => Some(runtime.block_on(Undelivered::open(path, &inputs(command)))?),
+        None => None,
+    };
     let is_structured = command.mode.map(|mode| mode == ContentMode::Structured);
     let note = endpoint.as_ref();
     let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
@@ -250,6 +261,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         },
         patience: sending.timeout,
         replies: command.reply.then(|| RefCell::new(Emit::new(console))),
+        undelivered,
         keep_going: command.keep_going,
         sent: Cell::default(),
         duplicates: Cell::default(),
@@ -340,12 +352,16 @@ fn check(command: &Send, mode: ContentMode) -> Result<(), Failure> {
         )
         .help("`-e NAME=VALUE` gives it an attribute"));
     }
-    let from_input =
-        !is_built(command) && input::files(&command.files).iter().any(|path| path == Path::new("-"));
+    let from_input = inputs(command).iter().any(|path| path == Path::new("-"));
     if from_input && command.repeat.is_some() {
         return Err(Failure::usage("--repeat cannot read standard input again").help("name a file"));
     }
     Ok(())
+}
+
+/// The files of the input.
+fn inputs(command: &Send) -> Vec<PathBuf> {
+    if is_built(command) { Vec::new() } else { input::files(&command.files) }
 }
 
 /// Whether the event is built from flags.

@@ -7,11 +7,15 @@ use cloudevents_kit::{
     http::reqwest013::SignRequest,
     webhook::{
         DeliveryKey,
-        signature::{Coverage, MessageSigner, Sign},
+        signature::{MessageSigner, Sign},
     },
 };
 use http::request::Parts;
 use std::{sync::Arc, time::SystemTime};
+
+/// Why a signature of the body alone is refused.
+pub(in crate::commands) const NOT_COVERED: &str =
+    "the signature does not cover the attributes of binary mode";
 
 #[derive(Args, Debug)]
 pub(super) struct Signing {
@@ -37,28 +41,36 @@ enum Scheme {
 
 impl Signing {
     pub(super) fn sign(&self, mode: ContentMode) -> Result<Option<SignRequest>, Failure> {
-        let Some(variable) = &self.secret_env else { return Ok(None) };
-        let signer: Arc<dyn Sign> = match (self.signature, &self.key_id) {
-            (Scheme::StandardWebhooks, None) => Arc::new(keys::signer(variable)?),
-            (Scheme::MessageSignatures, Some(id)) => {
-                Arc::new(MessageSigner::new(id.as_str(), keys::signing_key(variable)?))
-            }
+        let Some(place) = &self.secret_env else { return Ok(None) };
+        match (self.signature, &self.key_id) {
             (Scheme::StandardWebhooks, Some(_)) => {
                 return Err(Failure::usage("--key-id is for --signature message-signatures"));
             }
             (Scheme::MessageSignatures, None) => {
                 return Err(Failure::usage("message signatures name their key").help("add --key-id"));
             }
-        };
-        if mode == ContentMode::Binary && signer.coverage() == Coverage::Body {
-            return Err(Failure::usage("the signature does not cover the attributes of binary mode")
-                .help("add --mode structured, or --signature message-signatures"));
+            _ => {}
         }
-        Ok(Some(Arc::new(move |parts, body| {
-            let id = id(parts, body).to_string();
-            signer.sign(parts, body, &id, SystemTime::now()).map_err(Into::into)
-        })))
+        if mode == ContentMode::Binary && self.key_id.is_none() {
+            return Err(
+                Failure::usage(NOT_COVERED).help("add --mode structured, or --signature message-signatures")
+            );
+        }
+        sign(place, self.key_id.as_deref()).map(Some)
     }
+}
+
+/// Signs requests with the key in this place: message signatures if the key has an id, and signatures of Standard Webhooks otherwise. Those
+/// are of the body alone.
+pub(in crate::commands) fn sign(place: &str, key_id: Option<&str>) -> Result<SignRequest, Failure> {
+    let signer: Arc<dyn Sign> = match key_id {
+        Some(id) => Arc::new(MessageSigner::new(id, keys::signing_key(place)?)),
+        None => Arc::new(keys::signer(place)?),
+    };
+    Ok(Arc::new(move |parts, body| {
+        let id = id(parts, body).to_string();
+        signer.sign(parts, body, &id, SystemTime::now()).map_err(Into::into)
+    }))
 }
 
 /// The same for all attempts at a message.

@@ -6,6 +6,10 @@ use cloudevents_kit::webhook::signature::{
 };
 use std::path::Path;
 
+/// The shortest secret of an HMAC, and the shortest of several tokens, in characters. Providers such as GitHub and Stripe allow any text. A
+/// shorter one, such as a line with a remark, could be guessed.
+pub(super) const SHORTEST: usize = 8;
+
 /// The value of an environment variable, or the text of a file (`@FILE`). It is not white space alone, which would be no secret.
 pub(super) fn secret(place: &str) -> Result<String, Failure> {
     let is_secret = |value: &String| !value.trim().is_empty();
@@ -38,19 +42,28 @@ pub(super) fn secrets(place: &str) -> Result<Vec<String>, Failure> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-/// The token in a place, as senders send it: without the line end that a file has.
-pub(super) fn token(place: &str) -> Result<String, Failure> {
+/// The tokens in a place, one a line, as senders send them: without the line end that a file has. There is one at least.
+pub(super) fn tokens(place: &str) -> Result<Vec<String>, Failure> {
     let mut value = secret(place)?;
     if place.starts_with('@') {
         value.truncate(value.trim_end_matches(['\r', '\n']).len());
     }
-    if value.contains(['\r', '\n']) {
-        return Err(Failure::usage(format!("`{place}` has several lines: a token is one line")));
+    let lines: Vec<_> = value.split(['\r', '\n']).filter(|line| !line.trim().is_empty()).collect();
+    if value.trim() != value || lines.iter().any(|line| line.trim() != *line) {
+        return Err(Failure::usage(format!("a token in `{place}` begins or ends with white space")));
     }
-    if value.trim() != value {
-        return Err(Failure::usage(format!("the value of `{place}` begins or ends with white space")));
+    // One of several lines may be a remark, which anyone could guess.
+    if lines.len() > 1 && lines.iter().any(|line| line.chars().count() < SHORTEST) {
+        return Err(Failure::usage(format!("a token in `{place}` has fewer than {SHORTEST} characters"))
+            .help("each line is a token: `ce webhook secret` makes one"));
     }
-    Ok(value)
+    Ok(lines.into_iter().map(str::to_owned).collect())
+}
+
+/// The token that a sender has: the first one in a place.
+pub(super) fn token(place: &str) -> Result<String, Failure> {
+    // A place with a secret has a first one.
+    Ok(tokens(place)?.into_iter().next().unwrap_or_default())
 }
 
 /// The keys of Standard Webhooks in a place, which white space separates while they are rotated. There is one at least.

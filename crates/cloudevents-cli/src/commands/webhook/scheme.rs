@@ -1,6 +1,6 @@
 //! Whose deliveries there are, and how they are signed: the options that commands share.
 
-use super::keys::{secrets, signer, verifier, verifying_keys};
+use super::keys::{SHORTEST, secrets, signer, verifier, verifying_keys};
 use crate::{console::Console, failure::Failure, report::Report};
 use clap::{Args, ValueEnum};
 use cloudevents_kit::webhook::signature::{
@@ -9,10 +9,6 @@ use cloudevents_kit::webhook::signature::{
 };
 use http::{HeaderName, request::Parts};
 use std::{str::FromStr, sync::Arc, time::SystemTime};
-
-/// The shortest secret of an HMAC, in characters. Providers such as GitHub and Stripe allow any text. A shorter one, such as a line with a
-/// remark, could be guessed.
-const SHORTEST: usize = 8;
 
 /// Whose deliveries there are, or how they are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

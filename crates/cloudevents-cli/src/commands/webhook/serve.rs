@@ -105,7 +105,8 @@ pub(crate) struct Serve {
     /// only deliveries with a valid signature count.
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
-    /// The environment variable with the access token of deliveries, or `@FILE`.
+    /// The environment variable with the access token of deliveries, or `@FILE`. Several, each on its line, are valid; then each has 8
+    /// characters at least.
     #[arg(long, visible_alias = "token", value_name = "VARIABLE")]
     token_env: Option<String>,
     /// The environment variable with the secret of signatures, or `@FILE`. Several, each on its line, are valid; keys of Standard Webhooks
@@ -159,7 +160,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         sns::signed(with_secrets, &command.sns_topics, command.systems.adapter.as_deref())?;
     options = with_topics;
     held.watch(places, console);
-    if let Some(to) = &command.gate.to {
+    if let Some(to) = command.gate.service()? {
         let gate = (command.url.as_str(), to.as_str(), &command.gate);
         return gate::run(gate, checks(command), command.count, options, console).await;
     }
@@ -258,7 +259,7 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     if !command.subscriptions.is_empty() && provider != Some(Provider::EventGrid) {
         return Err(Failure::usage("--subscription is for --provider event-grid"));
     }
-    let is_handed_on = command.gate.to.is_some();
+    let is_handed_on = command.gate.has_service();
     options = provided(options, provider, &command.systems, is_handed_on)?;
     options = subscribed(options, &command.subscriptions, is_handed_on)?;
     if command.unauthenticated {

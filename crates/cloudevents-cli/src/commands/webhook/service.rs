@@ -17,7 +17,10 @@ use http::{
     request::Parts,
 };
 use reqwest::{Client, Response, Url, redirect::Policy};
-use std::time::{Duration, SystemTime};
+use std::{
+    path,
+    time::{Duration, SystemTime},
+};
 use tokio::net::{TcpStream, lookup_host};
 
 /// The header that names the checks. Not `ce-...`, which would be an attribute of an event in binary mode.
@@ -135,6 +138,14 @@ impl Checks {
     }
 }
 
+/// A variable, or a file with its folder: `@key` and `@./key` are the same file, and may be two in two folders.
+///
+/// A symbolic link stays: after a deployment, it may lead to another folder, which has the same secret.
+fn absolute(place: &str) -> String {
+    let file = place.strip_prefix('@').and_then(|file| path::absolute(file).ok());
+    file.map_or_else(|| place.to_owned(), |file| format!("@{}", file.display()))
+}
+
 /// A string of a structured field.
 fn quoted(text: &str) -> String {
     let is_plain = |character: &char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
@@ -194,11 +205,17 @@ impl Service {
     }
 
     /// Its address, the checks of its deliveries, and a digest of all that makes two gates differ: a URL may hold a secret.
+    ///
+    /// A service may have the jobs of several users, and each of these has its deliveries. A password proves a user, and a new one makes no
+    /// other deliveries. So the user counts, and the password does not.
     pub(super) fn name(&self) -> String {
         let Checks { sender, signature, token, settings, .. } = &self.checks;
-        let keys = signature.as_ref().map_or("", |(_, variable)| variable.as_str());
-        let token = token.as_deref().unwrap_or_default();
-        let all = format!("{:?}", [self.url.as_str(), *sender, keys, token, settings.as_str()]);
+        let keys = signature.as_ref().map(|(_, place)| absolute(place)).unwrap_or_default();
+        let token = token.as_deref().map(absolute).unwrap_or_default();
+        let mut url = self.url.clone();
+        // Fails for URLs that have no password.
+        let _ = url.set_password(None);
+        let all = format!("{:?}", [url.as_str(), *sender, &keys, &token, settings.as_str()]);
         let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or_default();
         format!("{host}:{port}{} {sender} {}", self.url.path(), DeliveryKey::of_body(all.as_bytes()))
@@ -460,7 +477,6 @@ mod tests {
             "http://127.0.0.1:1/app?job=audit",
             "http://deploy:password@127.0.0.1:1/app",
             "http://audit:password@127.0.0.1:1/app",
-            "http://deploy:other@127.0.0.1:1/app",
         ];
         let mut names: Vec<_> = urls.iter().map(|url| name(url, checks.clone())).collect();
         assert!(names.iter().all(|name| name.starts_with("127.0.0.1:")), "{names:?}");
@@ -472,7 +488,17 @@ mod tests {
             Checks { settings: "X-A: {hex}".to_owned(), ..checks.clone() },
         ];
         names.extend(other.map(|checks| name(urls[0], checks)));
-        assert_eq!(name(urls[0], checks.clone()), name(urls[0], checks));
+        assert_eq!(name(urls[0], checks.clone()), name(urls[0], checks.clone()));
+        // A new password is no other service, and another spelling no other file.
+        let other = name("http://deploy:other@127.0.0.1:1/app", checks.clone());
+        assert_eq!(other, name("http://deploy:password@127.0.0.1:1/app", checks.clone()));
+        let folder = std::env::current_dir().unwrap();
+        let places = ["@key", "@./key", &format!("@{}/key", folder.display())];
+        let same = places.map(|place| {
+            let signature = Some(("svix", place.to_owned()));
+            name(urls[0], Checks { signature, ..checks.clone() })
+        });
+        assert!(same.iter().all(|name| *name == same[0]) && !names.contains(&same[0]), "{same:?}");
         let all: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(all.len(), names.len(), "{names:?}");
     }

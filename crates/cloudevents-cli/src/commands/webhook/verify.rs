@@ -2,7 +2,7 @@
 
 use super::{
     delivery::Given,
-    keys::token,
+    keys::tokens,
     provided::provided,
     scheme::{Provider, SchemeOptions, Shared},
     sign::time,
@@ -26,11 +26,11 @@ use cloudevents_kit::{
     webhook::{
         AccessToken,
         receiver::{Webhook, WebhookOptions},
-        signature::{Verified, Verify as _},
+        signature::{SignatureError, Verified, Verify as _},
     },
 };
 use http::{Request, request::Parts};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     path::PathBuf,
     pin::pin,
@@ -49,9 +49,10 @@ Examples:
   ce webhook verify --scheme hmac --secret SHOPIFY_SECRET \\
       --hmac 'X-Shopify-Hmac-Sha256: {base64}' -H @headers.txt body.json
   ce webhook verify --request request.http --provider stripe --events
+  ce webhook verify --request stored.http --provider stripe --at 1700000010
 
 The body comes out byte for byte, once it is found to be genuine; without that, nothing does. With --output,
-there is a verdict in place of the body.
+there is a verdict in place of the body: the number of the key that fits, and the id that is signed, if one is.
 
 Exit status: 0 the delivery is genuine, 1 it is not, or with --events no event, 2 wrong usage.")]
 pub(crate) struct Verify {
@@ -68,12 +69,13 @@ pub(crate) struct Verify {
     /// spaces between them. [default: HOOK_SECRET, unless there is a token to check]
     #[arg(long, visible_alias = "secret", value_name = "VARIABLE")]
     secret_env: Option<String>,
-    /// The environment variable with the access token, or `@FILE`. Tokens are in the header Authorization, and in the query of --request.
+    /// The environment variable with the access token, or `@FILE`. Several, each on its line, are valid. Tokens are in the header
+    /// Authorization, and in the query of --request.
     #[arg(long, visible_alias = "token", value_name = "VARIABLE")]
     token_env: Option<String>,
     #[command(flatten)]
     scheme: SchemeOptions,
-    /// The time to check against, in seconds since 1970 [default: now].
+    /// The time to check against, in seconds since 1970, such as the time when a stored delivery came [default: now].
     #[arg(long, value_name = "SECONDS")]
     at: Option<u64>,
     /// Print the events of the delivery in place of its body, as `ce webhook serve` does.
@@ -92,14 +94,14 @@ pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Fail
         return Err(Failure::usage("--from and --map make events").help("add --events"));
     }
     let Given { parts, body } = Given::read(&command.file, &command.headers, command.request)?;
-    let token = command.token_env.as_deref().map(token).transpose()?;
-    let usual = Some("HOOK_SECRET").filter(|_| token.is_none());
+    let tokens = command.token_env.as_deref().map(tokens).transpose()?;
+    let usual = Some("HOOK_SECRET").filter(|_| tokens.is_none());
     let at = Some(time(command.at)?);
     let verifier = match command.secret_env.as_deref().or(usual) {
         Some(place) => Some(Shared { verifier: command.scheme.verifier(place, console)?, at }),
         None => None,
     };
-    let verified = match genuine(&parts, &body, token.as_deref(), verifier.as_ref()) {
+    let verified = match genuine(&parts, &body, tokens.as_deref(), verifier.as_ref()) {
         Ok(verified) => verified,
         Err(report) => {
             console.error(Status::No, &report);
@@ -113,33 +115,51 @@ pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Fail
     let written = match console.requested() {
         None => emit.raw(&body),
         Some(_) => {
-            let id = verified.and_then(|verified| verified.id).unwrap_or_default();
-            emit.value(&json!({"verified": true, "id": id}), |_| format!("valid: {}\n", plain(&id)))
+            let key = verified.as_ref().and_then(|verified| verified.key).map(|key| key.saturating_add(1));
+            let id = verified.and_then(|verified| verified.id).or_else(|| signed_id(provider?, &body));
+            let told = id.as_deref().map_or_else(|| "no id is signed".to_owned(), plain);
+            emit.value(&json!({"verified": true, "id": id, "key": key}), |_| format!("valid: {told}\n"))
         }
     };
     written.and_then(|()| emit.flush())?;
     Ok(Status::Done)
 }
 
+/// The id that the signed body of this provider has.
+fn signed_id(provider: Provider, body: &[u8]) -> Option<Box<str>> {
+    let member = match provider {
+        Provider::Stripe => "id",
+        Provider::Slack => "event_id",
+        _ => return None,
+    };
+    let body: Value = serde_json::from_slice(body).ok()?;
+    body.get(member)?.as_str().map(Box::from)
+}
+
 /// Whether the token and the signature are right, as far as they are checked.
 fn genuine(
     parts: &Parts,
     body: &[u8],
-    token: Option<&str>,
+    tokens: Option<&[String]>,
     verifier: Option<&Shared>,
 ) -> Result<Option<Verified>, Box<Report>> {
-    if let Some(expected) = token {
+    if let Some(expected) = tokens {
         let wrong =
             |why: String| Box::new(Report::new("the access token is invalid").kind("token").detail(why));
         match AccessToken::from_request(parts).map_err(|error| wrong(error.detail().to_owned()))? {
-            Some(given) if given.is_bearer(expected) => {}
+            Some(given) if expected.iter().fold(false, |known, token| known | given.is_bearer(token)) => {}
             Some(_) => return Err(wrong("it is another one".to_owned())),
             None => return Err(wrong("there is none".to_owned())),
         }
     }
     let verified = verifier.map(|verifier| verifier.verify(parts, body, std::time::SystemTime::now()));
     verified.transpose().map_err(|error| {
-        Box::new(Report::new("the signature is invalid").kind("signature").detail(error.to_string()))
+        let report = Report::new("the signature is invalid").kind("signature").detail(error.to_string());
+        Box::new(match error {
+            SignatureError::Time { .. } => report
+                .help("for a stored delivery, add `--at` with the time when it came, in seconds since 1970"),
+            _ => report,
+        })
     })
 }
 

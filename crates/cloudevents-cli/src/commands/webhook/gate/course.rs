@@ -21,6 +21,9 @@ use std::{
 /// Headers that may have the id of a delivery. Not all of them are signed.
 const IDS: [&str; 4] = ["webhook-id", "svix-id", "x-github-delivery", "ce-id"];
 
+/// Headers of the handshake and of a delivery that name an origin.
+const ORIGINS: [&str; 2] = ["webhook-request-origin", "origin"];
+
 /// The type of an event that stands for a delivery of any kind: its id is made up, or a digest of the body.
 const ANY: &str = "webhook.delivery";
 
@@ -38,6 +41,8 @@ struct Inner {
     /// Whether the delivery was found to be genuine, and its end is reported elsewhere.
     is_genuine: AtomicBool,
     is_form: bool,
+    /// Who the sender says it is.
+    origin: Option<String>,
 }
 
 impl Course {
@@ -60,7 +65,9 @@ impl Course {
         };
         let id = id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST));
         let from = From { sender: sender.to_owned(), id, peer };
-        Self(Arc::new(Inner { from, is_form: is_form && sender == "github", ..Inner::default() }))
+        let origin = ORIGINS.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+        let origin = origin.map(|origin| shortened(origin, LONGEST));
+        Self(Arc::new(Inner { from, is_form: is_form && sender == "github", origin, ..Inner::default() }))
     }
 
     /// The provider, the id if there is one, and the peer.
@@ -117,8 +124,12 @@ impl Course {
             }
         };
         let status = response.status();
-        let why = match reason(status, signature) {
-            Reason::Path | Reason::Method => line.to_owned(),
+        let why = match (reason(status, signature), &self.0.origin) {
+            (Reason::Path | Reason::Method, _) => line.to_owned(),
+            // In quotation marks: it is a claim.
+            (Reason::Origin, Some(origin)) if why.is_empty() => {
+                format!(": the origin {origin:?} is not allowed")
+            }
             _ if why.is_empty() => String::new(),
             _ => format!(": {why}"),
         };

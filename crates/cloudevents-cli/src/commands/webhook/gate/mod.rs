@@ -6,20 +6,30 @@ mod ending;
 mod front;
 mod state;
 
-use super::service::{Checks, Service};
+use super::{
+    keys::secret,
+    service::{Checks, Service},
+};
 use crate::{
     commands::{
         probes,
         refusals::{self, Lines},
     },
-    connect::Opened,
+    connect::{
+        Opened,
+        address::{Address, address},
+    },
     console::Console,
     failure::{Failure, Status},
     interrupt::Interrupt,
+    plain::plain,
     report::Report,
 };
 use clap::Args;
-use cloudevents_kit::webhook::receiver::{MemoryStore, WebhookOptions};
+use cloudevents_kit::{
+    transport::Side,
+    webhook::receiver::{MemoryStore, WebhookOptions},
+};
 use counts::Counts;
 use ending::Handing;
 use front::Front;
@@ -54,31 +64,67 @@ const DESCRIPTORS: usize = 64;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "In front of a service")]
 pub(super) struct GateOptions {
-    /// Hand each genuine delivery to the service at this URL, and respond as it does, in place of printing events. See below.
-    #[arg(long, value_name = "URL", conflicts_with = "misbehave")]
-    pub(super) to: Option<String>,
+    /// Hand each genuine delivery to the service at this URL, and respond as it does, in place of printing events. Also @NAME for a
+    /// connection of the configuration file. See below.
+    #[arg(long, value_name = "URL", group = "service", conflicts_with = "misbehave")]
+    to: Option<String>,
+    /// As --to, with the URL from this environment variable, or `@FILE`: other users of the machine see the arguments of a program, and its
+    /// password with them.
+    #[arg(long, value_name = "VARIABLE", group = "service", conflicts_with = "misbehave")]
+    to_env: Option<String>,
     /// Maximum seconds in which the service has to respond.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "to")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "service")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     to_timeout: u64,
     /// Maximum deliveries that the service has at once. Others get 503.
-    #[arg(long, value_name = "NUMBER", default_value = "64", requires = "to")]
+    #[arg(long, value_name = "NUMBER", default_value = "64", requires = "service")]
     in_flight: NonZeroUsize,
     /// A proxy that you trust is in front of `ce`, and no other client reaches it: the service gets the headers about the client, such as
     /// X-Forwarded-*, and the log names the last address in X-Forwarded-For. Without it, the service gets no such header.
-    #[arg(long, requires = "to")]
+    #[arg(long, requires = "service")]
     behind_proxy: bool,
     /// Serve /live, /ready and /metrics at this address.
-    #[arg(long, value_name = "ADDRESS", requires = "to")]
+    #[arg(long, value_name = "ADDRESS", requires = "service")]
     metrics: Option<SocketAddr>,
     /// Remember accepted deliveries across restarts, in a file of SQLite or a database of Postgres: `sqlite:FILE`, or a URL
     /// `postgres://USER@HOST/DATABASE`, without TLS. Without it, in memory.
     #[cfg(feature = "outbox")]
-    #[arg(long, value_name = "STORE", requires = "to")]
+    #[arg(long, value_name = "STORE", requires = "service")]
     remember: Option<String>,
 }
 
 impl GateOptions {
+    /// Whether deliveries are handed to a service.
+    pub(super) fn has_service(&self) -> bool {
+        self.to.is_some() || self.to_env.is_some()
+    }
+
+    /// The URL of the service, with its secrets.
+    pub(super) fn service(&self) -> Result<Option<String>, Failure> {
+        if self.to.is_some() && self.to_env.is_some() {
+            return Err(Failure::usage("--to and --to-env are both set")
+                .help("one of them is a default, of a variable `CE_...` or the configuration file"));
+        }
+        if let Some(place) = &self.to_env {
+            let value = secret(place)?;
+            let url = value.trim();
+            return match url.contains(char::is_whitespace) {
+                true => {
+                    Err(Failure::usage(format!("`{place}` has white space inside: --to-env is of one URL")))
+                }
+                false => Ok(Some(url.to_owned())),
+            };
+        }
+        let Some(to) = &self.to else { return Ok(None) };
+        let Address { url, headers } = address(to, Side::Send)?;
+        if !headers.is_empty() {
+            let words = format!("the connection `{}` has headers, which a gate does not send", plain(to));
+            return Err(Failure::usage(words)
+                .help("`user` and `password-file` of a connection are a secret that the service can check"));
+        }
+        Ok(Some(url))
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.to_timeout)
     }

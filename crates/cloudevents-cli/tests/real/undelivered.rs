@@ -1,0 +1,102 @@
+//! `ce send --failed`, and signed requests of `ce bridge`: senders of webhooks without Rust.
+
+use crate::{
+    program::{Bridge, GOOD, ce, ce_with, command, file},
+    webhook_gate::{STANDARD, Service},
+};
+use bytes::Bytes;
+use cloudevents_kit::webhook::signature::{MessageSignatures, SigningKey, StandardWebhooks, Verify};
+use std::{fs, time::SystemTime};
+
+/// An event with this id.
+fn event(id: &str) -> String {
+    GOOD.replace("\"id\":\"1\"", &format!("\"id\":\"{id}\""))
+}
+
+#[test]
+fn events_that_failed_for_good_are_in_a_file_that_is_sent_again() {
+    let service = Service::start();
+    service.responds("400 Bad Request");
+    let folder = tempfile::tempdir().unwrap();
+    let [input, failed] = ["events.jsonl", "failed.jsonl"].map(|name| folder.path().join(name));
+    fs::write(&input, format!("{}\n{}\n", event("a"), event("b"))).unwrap();
+    let [from, to] = [&input, &failed].map(|path| path.display().to_string());
+    let url = service.url();
+    let ran = ce(&["send", &url, &from, "--keep-going", "--failed", &to, "--error-format", "json"]);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    let ids: Vec<_> = ran.errors().iter().filter_map(|line| line["id"].as_str().map(str::to_owned)).collect();
+    assert_eq!(ids, ["a", "b"], "{}", ran.err);
+    // In text, too: the input may be a pipe.
+    let ran = ce_with(&["send", &url], event("c"));
+    assert!(ran.err.contains("(event \"c\")"), "{}", ran.err);
+    let kept = fs::read_to_string(&failed).unwrap();
+    let kept: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(kept.iter().map(|event| event["id"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+    service.responds("204 No Content");
+    assert_eq!(ce(&["send", &url, &to]).status, 0);
+    let seen = service.seen();
+    assert_eq!(seen.last().unwrap().all("ce-id"), ["b"]);
+    assert_eq!(seen[0].all("user-agent"), [concat!("ce/", env!("CARGO_PKG_VERSION"))]);
+    let ran = ce_with(&["send", &url, "-H", "User-Agent: shop/1"], event("d"));
+    assert_eq!((ran.status, service.seen().last().unwrap().all("user-agent")), (0, vec!["shop/1"]));
+    // It would never end.
+    let ran = ce(&["send", &url, &to, "--failed", &to]);
+    assert!(ran.status == 2 && ran.err.contains("is also written"), "{}", ran.err);
+}
+
+/// What the service got, as a verifier takes it.
+fn parts(seen: &crate::webhook_gate::Seen, url: &str) -> http::request::Parts {
+    let mut request = http::Request::post(url);
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature", "signature", "signature-input"]
+        .into_iter()
+        .chain(["content-digest", "content-type", "host", "ce-id", "ce-source", "ce-type", "ce-specversion"])
+    {
+        for value in seen.all(name) {
+            request = request.header(name, value);
+        }
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+/// A second attempt has the id of the first.
+#[test]
+fn a_bridge_signs_its_requests() {
+    let service = Service::start();
+    service.responds("503 Service Unavailable\r\nretry-after: 0");
+    let input = file("events.jsonl", format!("{}\n", event("a")));
+    let from = format!("file:{}", input.display());
+    let url = service.url();
+    let key = format!("@{}", file("key", STANDARD).display());
+    let config =
+        file("bridge.yaml", format!("from: {from}\nto: {url}\nmode: structured\nto-secret-env: '{key}'\n"));
+    let bridge = Bridge::run(command(&["bridge", "--config", &config.display().to_string()]));
+    service.wait_for(2);
+    service.responds("204 No Content");
+    assert_eq!(bridge.end().0, Some(0));
+    let seen = service.seen();
+    let verifier = StandardWebhooks::new(STANDARD).unwrap();
+    for request in &seen {
+        let verified = verifier.verify(&parts(request, &url), &request.body, SystemTime::now());
+        assert_eq!(verified.unwrap().id.as_deref(), Some(seen[0].all("webhook-id")[0]));
+    }
+    assert!(String::from_utf8_lossy(&seen[0].body).contains("\"id\":\"a\""));
+    // Message signatures cover the attributes of binary mode.
+    let arguments = ["bridge", &from, &url, "--to-secret-env", &key, "--to-key-id", "2026"];
+    assert_eq!(ce(&arguments).status, 0);
+    let last = service.seen().pop().unwrap();
+    let authority = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let expected =
+        MessageSignatures::new(authority, "2026", SigningKey::parse(STANDARD).unwrap().verifying_key());
+    assert_eq!(last.all("ce-id"), ["a"]);
+    expected.verify(&parts(&last, &url), &Bytes::from(last.body.clone()), SystemTime::now()).unwrap();
+    for (more, words) in [
+        (&["--to-secret-env", &key][..], "does not cover the attributes of binary mode"),
+        (&["--to-key-id", "2026"], "--to-key-id is for --to-secret-env"),
+        (&["--to-secret-env", "NO_SUCH_KEY", "--to-key-id", "2026"], "`NO_SUCH_KEY` is not set"),
+    ] {
+        let ran = ce(&[&["bridge", &from, &url, "--check"], more].concat());
+        assert!(ran.status == 2 && ran.err.contains(words), "{more:?}: {}", ran.err);
+    }
+    let ran = ce(&["bridge", &from, "-", "--check", "--to-secret-env", &key, "--to-key-id", "2026"]);
+    assert!(ran.status == 2 && ran.err.contains("only requests to `http`"), "{}", ran.err);
+}
