@@ -20,12 +20,12 @@ use cloudevents_kit::{
     self as kit, DecodeOptions, ErrorKind, Event, FormatId, Leniency, Peer, Sender,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
-        Received, ReceiverOptions, Settles, UnreadablePolicy,
+        Received, ReceiverOptions, Settles, Side, UnreadablePolicy,
         binding::place_checked,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// An open bridge, and the URLs of both ends without secrets.
@@ -55,6 +55,11 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     let urls = || [&config.from, &config.to].into_iter().chain(&config.dead_letter);
     for url in urls() {
         connect::endpoint(url)?;
+    }
+    // A mistake in the name of an option is more than what lacks without it.
+    connect::check_options(&config.from, Side::Receive)?;
+    for url in iter::once(&config.to).chain(&config.dead_letter) {
+        connect::check_options(url, Side::Send)?;
     }
     config.certificates.check(urls())?;
     connect::path(&config.from).map_or(Ok(()), |from| connect::check_written(from, &config.to))?;
@@ -105,10 +110,10 @@ pub(super) async fn open(
     }
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await;
-    let sender = sender.map_err(Unopened::of(Stall::Target(None)))?;
+    let sender = sender.map_err(Unopened::of(Stall::Target(None), &config.to))?;
     check_target(config, &sender)?;
     // Where the protocol shows it, a subject, a topic or a queue that is not there is no outage.
-    check_place(&sender).await.map_err(Unopened::of(Stall::Target(None)))?;
+    check_place(&sender).await.map_err(Unopened::of(Stall::Target(None), &config.to))?;
     let is_structured =
         Some(config.mode).filter(|mode| *mode != ModeName::Kept).map(|mode| mode == ModeName::Structured);
     let to = connect::endpoint(&config.to)?;
@@ -117,10 +122,9 @@ pub(super) async fn open(
     notes.extend(leave_out_keys(config, &sender, &mut policy)?);
     notes.extend(missing_keys(config)?);
     if let Some(url) = &config.dead_letter {
-        let place = format!("the dead-letter place {}", connect::shown(url));
         let letters = connect::sender(url, &sending(config, limit)).await;
-        let away = || Unopened::of(Stall::DeadLetters(None));
-        let letters = letters.map_err(|failure| away()(failure.about(&place)))?;
+        let away = || Unopened::of(Stall::DeadLetters(None), url);
+        let letters = letters.map_err(away())?;
         if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse
         {
             return Err(Failure::usage(
@@ -151,7 +155,7 @@ pub(super) async fn open(
     let Opened { mut receiver, url, .. } =
         connect::receiver_of(systems.as_ref(), how, &config.from, options, &config.certificates, on_refusal)
             .await
-            .map_err(Unopened::of(Stall::Source(None)))?;
+            .map_err(Unopened::of(Stall::Source(None), &config.from))?;
     let is_log = receiver.capabilities().settles == Settles::InOrder;
     if let (Some(redrive), Some(_)) = (&policy.redrive, &filter)
         && is_log
