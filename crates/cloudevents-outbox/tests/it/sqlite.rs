@@ -215,7 +215,7 @@ async fn another_language_fills_an_outbox() {
     database.execute(&foreign::statement("SQLite"), ["billing", foreign::EVENT, base64]).unwrap();
     database.execute("UPDATE ce_outbox SET enqueued = enqueued - 90000", ()).unwrap();
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let waiting: (String, u64, u64) = database.query_row(&foreign::waiting("SQLite"), (), row).unwrap();
+    let waiting: (String, i64, i64) = database.query_row(&foreign::waiting("SQLite"), (), row).unwrap();
     assert!(waiting.0 == "billing" && waiting.1 == 1 && (89..690).contains(&waiting.2), "{waiting:?}");
     foreign::is_delivered(store).await;
 }
