@@ -25,7 +25,7 @@ use cloudevents_kit::{
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
     },
 };
-use std::{iter, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// An open bridge, and the URLs of both ends without secrets.
@@ -55,11 +55,6 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     let urls = || [&config.from, &config.to].into_iter().chain(&config.dead_letter);
     for url in urls() {
         connect::endpoint(url)?;
-    }
-    // A mistake in the name of an option is more than what lacks without it.
-    connect::check_options(&config.from, Side::Receive)?;
-    for url in iter::once(&config.to).chain(&config.dead_letter) {
-        connect::check_options(url, Side::Send)?;
     }
     config.certificates.check(urls())?;
     connect::path(&config.from).map_or(Ok(()), |from| connect::check_written(from, &config.to))?;
@@ -347,6 +342,8 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     }
     let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
     if !is_http && !decided && config.dead_letter.is_none() && config.redrive.is_none() {
+        // The option may be there with a mistake in its name.
+        connect::check_options(&config.from, Side::Receive)?;
         return Err(Failure::usage("there is no place for refused messages")
             .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
     }
