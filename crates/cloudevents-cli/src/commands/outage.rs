@@ -5,12 +5,22 @@ use cloudevents_kit::model::ToTimestamp;
 use serde_json::json;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Announces the end of an outage that began at this time, with its length, its begin and its end, as lines of the library have them.
+/// Announces the end of an outage that began at this time: there is a connection again.
 pub(super) fn tell_end(words: &str, since: Instant, console: &Console) {
+    tell("connected", words, since, console);
+}
+
+/// Announces the end of a process during an outage that began at this time.
+pub(super) fn tell_ending(since: Instant, console: &Console) {
+    tell("outage", "the bridge ends during the outage", since, console);
+}
+
+/// With the length, the begin and the end of the outage, as lines of the library have them.
+fn tell(kind: &str, words: &str, since: Instant, console: &Console) {
     let (now, lasted) = (SystemTime::now(), since.elapsed());
     let after = format!("{:.2}s", lasted.as_secs_f64());
     let began = now.checked_sub(lasted).and_then(time);
-    let members = json!({"kind": "connected", "after": after, "began": began, "ended": time(now)});
+    let members = json!({"kind": kind, "after": after, "began": began, "ended": time(now)});
     console.announce(words, members);
 }
 

@@ -234,6 +234,15 @@ pub(crate) fn check_source(endpoint: &Endpoint) -> Result<(), Failure> {
     }
 }
 
+/// Refuses an option that URLs of this protocol do not have. The query of a server of HTTP is its own.
+pub(crate) fn check_options(url: &str, side: Side) -> Result<(), Failure> {
+    let Some(endpoint) = endpoint(url)? else { return Ok(()) };
+    match binding(&endpoint).filter(|_| !matches!(endpoint.scheme(), "http" | "https" | "ws" | "wss")) {
+        Some(binding) => binding.urls.check(&endpoint, side).map(drop).map_err(failed),
+        None => Ok(()),
+    }
+}
+
 /// Returns the error for a scheme that nothing in this build opens. `side` is the side that would open it.
 pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
     let scheme = endpoint.scheme();

@@ -222,7 +222,7 @@ fn a_dry_run_shows_why_a_dead_letter_is_one() {
     let (from, to) = (broker.url("rejected?reject=drop"), broker.url("to"));
     let ran = ce(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "1"]);
     let line = ran.err.lines().find(|line| line.contains("would be sent")).expect(&ran.err);
-    assert!(line.contains("event 1 would be sent: refused before at attempt 1: "), "{line}");
+    assert!(line.contains("event 1 would be sent: refused before at delivery 1 by its source: "), "{line}");
     assert!(line.contains("422"), "{line}");
 }
 
@@ -245,6 +245,7 @@ fn mistakes() {
         (vec!["bridge"], "FROM is missing"),
         (vec!["bridge", "amqp://localhost/a"], "TO is missing"),
         (vec!["bridge", "amqp://localhost/a", "http://localhost/"], "there is no place for refused messages"),
+        (vec!["bridge", "amqp://localhost/a?dead-leter=b", "http://localhost/"], "no option `dead-leter`"),
         (vec!["bridge", kafka, "http://localhost/"], "a bridge from Kafka needs a group"),
         (vec!["bridge", jetstream, "http://localhost/"], "a bridge from JetStream needs a consumer"),
         (
@@ -284,6 +285,24 @@ fn mistakes() {
         let ran = ce(&[&arguments[..], &["--check"]].concat());
         assert_eq!(ran.status, 2, "{arguments:?}");
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn an_end_that_cannot_be_opened_is_named_without_its_secrets() {
+    let port = ports::free();
+    let away = |query: &str| format!("amqp://alice:s3cret@127.0.0.1:{port}/orders{query}");
+    let (broker, http) = (Broker::start().unwrap(), "http://127.0.0.1:1/");
+    let (from, own) = (away("?reject=drop"), broker.url("own?reject=drop"));
+    for (from, to, name) in [(&*from, http, "FROM amqp://"), (&*own, &*away(""), "TO amqp://")] {
+        let ran = ce(&["bridge", from, to]);
+        assert_eq!(ran.status, 3, "{}", ran.err);
+        assert!(
+            ran.err.contains(name) && ran.err.contains(&format!("127.0.0.1:{port}/orders")),
+            "{}",
+            ran.err
+        );
+        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_kit::model::Timestamp;
-use cloudevents_testkit::{amqp, kafka, mqtt, nats, rabbitmq, tls::Authority};
+use cloudevents_testkit::{amqp, kafka, mqtt, nats, ports, rabbitmq, tls::Authority};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -179,6 +179,25 @@ fn a_login_that_is_refused_after_a_hangup_is_seen() {
     end(bridge, &mut lines, Some(0));
     assert_eq!(kinds(&lines, "retry").len(), 1, "{lines:?}");
     assert!(kinds(&lines, "older-consumers").len() <= 2, "{lines:?}");
+}
+
+/// The outage of settings that were read again ends with the process.
+#[test]
+fn an_outage_after_a_hangup_that_lasts_until_the_end_is_seen() {
+    let (broker, target) = (amqp::Broker::start().unwrap(), amqp::Broker::start().unwrap());
+    let away = format!("amqp://alice:s3cret@127.0.0.1:{}/orders?reject=drop", ports::free());
+    let settings = |from: &str| format!("from: '{from}'\nto: {}\n", target.url("to"));
+    let path = file("away.yaml", settings(&broker.url("orders?reject=drop")));
+    let mut bridge =
+        Bridge::run(command(&["bridge", "--config", path.to_str().unwrap(), "--error-format", "json"]));
+    let mut lines = Vec::new();
+    stands(&bridge, false);
+    std::fs::write(&path, settings(&away)).unwrap();
+    bridge.signal("-HUP");
+    until(&mut bridge, &mut lines, "FROM cannot be opened, and is tried again");
+    bridge.signal("-TERM");
+    is_an_outage(&until(&mut bridge, &mut lines, "the bridge ends during the outage"));
+    end(bridge, &mut lines, Some(0));
 }
 
 /// The same of a place that is deleted, and comes back: the letter is named as stored when it is.

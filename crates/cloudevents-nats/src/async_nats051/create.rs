@@ -109,15 +109,23 @@ fn differences(wanted: &Config, given: &[&str], has: &Config) -> Vec<String> {
         Some(value) => value.to_string(),
         None => "nothing".to_owned(),
     };
-    let words =
-        |name| format!("`{name}` {} and not {}", shown(name, has.get(name)), shown(name, wanted.get(name)));
+    let words = |name| match name == "subjects" || given.contains(&name) {
+        true => format!("`{name}` {} and not {}", shown(name, has.get(name)), shown(name, wanted.get(name))),
+        false => format!("`{name}` {}, which is not named here", shown(name, has.get(name))),
+    };
     names.filter(differs).map(words).collect()
 }
 
 /// The configuration of the stream.
 fn config(endpoint: &Endpoint, subject: &str, settings: &[(String, String)]) -> Result<Config, Error> {
     let Some(name) = endpoint.option("stream").filter(|name| !name.is_empty()) else {
-        return Err(endpoint.invalid("the option `stream` does not name the stream to create"));
+        let error = endpoint.invalid("the option `stream` does not name the stream to create");
+        return Err(match endpoint.option("consumer") {
+            Some(_) => error.with_help(
+                "a consumer is not created here: a receiver with the option `consumer` makes it, as in `ce listen` and `ce bridge`",
+            ),
+            None => error,
+        });
     };
     let subjects: Vec<String> = match settings.iter().rev().find(|(name, _)| name == "subjects") {
         Some((_, subjects)) => subjects.split(',').map(|subject| subject.trim().to_owned()).collect(),
@@ -224,7 +232,7 @@ mod tests {
             ["`storage` \"memory\" and not \"file\"", "`max_age` 86400s and not 3600s"]
         );
         // A bound that is not given is none. Others are as the server likes them.
-        assert_eq!(of(&[("max_age", "24h")]), ["`max_msgs` 9 and not 0"]);
+        assert_eq!(of(&[("max_age", "24h")]), ["`max_msgs` 9, which is not named here"]);
     }
 
     #[test]
@@ -240,5 +248,7 @@ mod tests {
             let error = of(url, settings).unwrap_err().to_string();
             assert!(error.contains(words), "{url}: {error}");
         }
+        let consumer = of("nats+jetstream://h/s?consumer=billing", &[]).unwrap_err();
+        assert!(consumer.help().unwrap().starts_with("a consumer is not created here"), "{consumer:#}");
     }
 }

@@ -113,3 +113,15 @@ async fn one(client: &impl GenericClient, sql: &str) -> Result<Row, Error> {
     let row = client.query_typed(sql, &[]).await.map_err(failed)?.into_iter().next();
     row.ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("Postgres: a query has no row"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_tables() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/outbox-tables.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains(&format!("## Tables of PostgreSQL\n\n```sql{TABLES}```\n")));
+    }
+}

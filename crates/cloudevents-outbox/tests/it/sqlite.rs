@@ -213,5 +213,31 @@ async fn another_language_fills_an_outbox() {
     let base64 = "eyJzcGVjdmVyc2lvbiI6IjEuMCIsICJpZCI6IjQyIiwic291cmNlIjoiL3Nob3AiLCJ0eXBlIjoiY29tLmV4YW1wbGUub3JkZXIucGxhY2VkIiwiZGF0YWNvbnRlbnR0eXBlIjoiYXBwbGljYXRpb24vanNvbiIsImRhdGEiOnsidG90YWwiOjEuMTAsImZvciI6Ilpvw6sifX0=";
     let database = rusqlite::Connection::open(&path).unwrap();
     database.execute(&foreign::statement("SQLite"), ["billing", foreign::EVENT, base64]).unwrap();
+    database.execute("UPDATE ce_outbox SET enqueued = enqueued - 90000", ()).unwrap();
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let waiting: (String, i64, i64) = database.query_row(&foreign::waiting("SQLite"), (), row).unwrap();
+    assert!(waiting.0 == "billing" && waiting.1 == 1 && (89..690).contains(&waiting.2), "{waiting:?}");
     foreign::is_delivered(store).await;
+}
+
+/// A store opens the tables that the page has, which are its own.
+#[test]
+fn another_language_creates_the_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let [by_hand, own] = ["by-hand.db", "own.db"].map(|name| folder.path().join(name));
+    let database = rusqlite::Connection::open(&by_hand).unwrap();
+    database.execute_batch(&foreign::tables("SQLite")).unwrap();
+    SqliteStore::open_existing(&by_hand).unwrap();
+    SqliteStore::open(&own).unwrap();
+    let schema = |database: &rusqlite::Connection| {
+        let mut all = database.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+        let rows = all.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<(String, Option<String>)>>()
+    };
+    let own = rusqlite::Connection::open(&own).unwrap();
+    assert_eq!(schema(&database), schema(&own));
+    let version = |database: &rusqlite::Connection| {
+        database.query_row("SELECT version FROM ce_outbox_schema", (), |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(version(&database), version(&own));
 }

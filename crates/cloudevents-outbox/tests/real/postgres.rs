@@ -81,7 +81,25 @@ async fn another_language_fills_an_outbox() {
     let store = store(&schema).await;
     let program = client(&schema).await;
     program.execute(&foreign::statement("PostgreSQL"), &[&"billing", &foreign::EVENT]).await.unwrap();
+    program.execute("UPDATE ce_outbox SET enqueued = enqueued - 90000", &[]).await.unwrap();
+    let waiting = program.query_one(&foreign::waiting("PostgreSQL"), &[]).await.unwrap();
+    let seconds: i64 = waiting.get(2);
+    assert_eq!((waiting.get(0), waiting.get(1)), ("billing", 1_i64));
+    assert!((89..690).contains(&seconds), "{seconds}");
     foreign::is_delivered(store).await;
+}
+
+/// A store opens the tables that the page has.
+#[tokio::test]
+async fn another_language_creates_the_tables() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let program = client(&schema).await;
+    program.batch_execute(&foreign::tables("PostgreSQL")).await.unwrap();
+    program.execute(&foreign::statement("PostgreSQL"), &[&"billing", &foreign::EVENT]).await.unwrap();
+    foreign::is_delivered(store(&schema).await).await;
 }
 
 /// What is at this port relays to the server.

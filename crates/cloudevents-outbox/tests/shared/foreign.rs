@@ -12,9 +12,24 @@ pub(crate) const EVENT: &str = r#"{"specversion":"1.0", "id":"42","source":"/sho
 
 /// The statement of the page for this database.
 pub(crate) fn statement(database: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/outbox.md");
+    sql("outbox.md", &format!("{database}: "))
+}
+
+/// The statement that shows how many messages wait in this database, and since when.
+pub(crate) fn waiting(database: &str) -> String {
+    sql("outbox-tables.md", &format!("{database}:\n"))
+}
+
+/// The tables of this database.
+pub(crate) fn tables(database: &str) -> String {
+    sql("outbox-tables.md", &format!("## Tables of {database}\n"))
+}
+
+/// The first statement of a page behind a line that begins like this.
+fn sql(page: &str, begins: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
     let page = fs::read_to_string(page).unwrap();
-    let (_, rest) = page.split_once(&format!("\n{database}: ")).unwrap();
+    let (_, rest) = page.split_once(&format!("\n{begins}")).unwrap();
     let (_, rest) = rest.split_once("```sql\n").unwrap();
     rest.split_once("```").unwrap().0.to_owned()
 }

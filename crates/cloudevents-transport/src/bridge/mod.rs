@@ -258,12 +258,13 @@ impl Bridge {
                     (delivery, ended)
                 }
             };
+            let mut told = stall::Told::default();
             let moved = tokio::select! {
                 biased;
                 moved = receiver.drive(settings, attempt) => moved,
-                never = stall::watch(&status) => match never {},
+                never = stall::watch(&status, &mut told) => match never {},
             };
-            stall::end(&status);
+            stall::end(&status, told);
             let drained = match passage.policy().redrive {
                 None => receiver.drain(drain).await,
                 Some(_) => leave(&mut receiver, drain).await,

@@ -86,6 +86,14 @@ impl Outage {
         self.seen().failing.as_ref().map(|failing| failing.since)
     }
 
+    /// Since when attempts fail, if their end would be logged and the last one failed within a minute.
+    pub(super) fn lasting(&self) -> Option<Instant> {
+        let seen = self.seen();
+        let failing = seen.failing.as_ref()?;
+        let is_one = failing.again > 1 && failing.since.elapsed() > SHORT && failing.last.elapsed() < LONG;
+        is_one.then_some(failing.since)
+    }
+
     /// Why the last one failed.
     pub(super) fn error(&self) -> Option<Error> {
         self.seen().failing.as_ref().map(|failing| failing.error.clone())

@@ -102,11 +102,16 @@ struct Seen {
 
 /// The end because of which the bridge stalls, and how often it was connected.
 fn away(status: &BridgeStatus, stall: Option<&Stall>) -> Option<(&'static str, u64)> {
-    match stall {
-        Some(Stall::Source(_)) => Some(("source", status.source.connects())),
-        Some(Stall::Target(_)) => Some(("target", status.target.connectivity().connects())),
-        _ => None,
-    }
+    let end = match stall {
+        Some(Stall::Source(_)) => "source",
+        Some(Stall::Target(_)) => "target",
+        _ => return None,
+    };
+    Some((end, connects(status, end)))
+}
+
+fn connects(status: &BridgeStatus, end: &str) -> u64 {
+    if end == "source" { status.source.connects() } else { status.target.connectivity().connects() }
 }
 
 /// When the outage began that is this stall. If that is not known, it is a stall after a minute in which nothing succeeds.
@@ -119,12 +124,18 @@ fn since(status: &BridgeStatus, stall: &Stall, seen: Option<&Seen>) -> Instant {
     known.unwrap_or_else(a_minute_ago)
 }
 
+/// What the log has of outages.
+#[derive(Default)]
+pub(super) struct Told {
+    seen: Option<Seen>,
+    /// When the log had last that the bridge stalls because of the target.
+    named: Option<Instant>,
+}
+
 /// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over. Logs the end of a shorter outage
 /// of the target, too.
-pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
-    let mut seen: Option<Seen> = None;
-    // When the log had last that the bridge stalls because of the target.
-    let mut named = None;
+pub(super) async fn watch(status: &BridgeStatus, told: &mut Told) -> Infallible {
+    let Told { seen, named } = told;
     loop {
         sleep(LOOK).await;
         let (now, moved, stall) = (Instant::now(), status.metrics().confirmed, status.stall());
@@ -137,7 +148,7 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
             None => moved != seen.moved || seen.moves || seen.told.is_none() || status.pending() == 0,
         });
         if let Some(over) = over.filter(|over| named.is_none_or(|named| named < over.since)) {
-            log_end(over);
+            log_end(over, moved);
         }
         if let Some(Seen { since, told: Some(_), first, moved: before, moves: was_moving, .. }) =
             seen.take_if(|_| is_over)
@@ -146,19 +157,19 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
             let after = Seconds(until.saturating_duration_since(since));
             let (began, ended) = (Moment(since), Moment(until));
             if was_moving && moved != first {
-                tracing::warn!(%after, %began, %ended, "the stall is over: messages were moved meanwhile, too");
+                tracing::warn!(%after, %began, %ended, moved, "the stall is over: messages were moved meanwhile, too");
             } else if moved == before && !was_moving && status.pending() == 0 {
-                tracing::warn!(%after, %began, %ended, "the stall is over: the bridge holds no messages");
+                tracing::warn!(%after, %began, %ended, moved, "the stall is over: the bridge holds no messages");
             } else {
-                tracing::warn!(%after, %began, %ended, "the bridge moves messages again");
+                tracing::warn!(%after, %began, %ended, moved, "the bridge moves messages again");
             }
         }
         let began = stall.as_ref().map(|stall| since(status, stall, seen.as_ref()));
         status.tally.stalls_since(began);
         let (Some(stall), Some(began)) = (stall, began) else { continue };
         let reason = (discriminant(&stall), began);
-        let Some(seen) = &mut seen else {
-            seen = Some(Seen { since: began, reason, first: moved, moved, told: None, moves, away });
+        let Some(seen) = seen else {
+            *seen = Some(Seen { since: began, reason, first: moved, moved, told: None, moves, away });
             continue;
         };
         seen.since = seen.since.min(began);
@@ -180,22 +191,41 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
         }
         seen.told = Some(now);
         if matches!(stall, Stall::Target(_) | Stall::Attempts(_) | Stall::Room) {
-            named = Some(now);
+            *named = Some(now);
         }
         let (pending, lasts) = (status.pending(), Seconds(now.saturating_duration_since(began)));
-        tracing::warn!(reason = %stall, pending, %lasts, "the bridge stalls");
+        tracing::warn!(reason = %stall, pending, %lasts, moved, "the bridge stalls");
     }
 }
 
-/// The bridge ends, and the watch looks no more.
-pub(super) fn end(status: &BridgeStatus) {
-    if let Some(over) = status.tally.outage.over() {
-        log_end(over);
+/// The bridge ends, and the watch looks no more. An outage that lasts has its end here.
+pub(super) fn end(status: &BridgeStatus, told: Told) {
+    let (now, moved) = (Instant::now(), status.metrics().confirmed);
+    let over = status.tally.outage.over();
+    if let Some(over) = over.filter(|over| told.named.is_none_or(|named| named < over.since)) {
+        log_end(over, moved);
+    }
+    let seen = told.seen.filter(|seen| seen.told.is_some());
+    let until = match &seen {
+        Some(seen) if moved != seen.moved && !seen.moves => Some(over.map_or(now, |over| over.until)),
+        // The log has that it is connected again.
+        Some(Seen { away: Some(before), .. }) if connects(status, before.0) != before.1 => return,
+        _ => None,
+    };
+    let lasting = status.tally.outage.lasting();
+    let began = seen.map(|seen| seen.since).into_iter().chain(lasting).chain(status.lost_since()).min();
+    let Some(began) = began else { return };
+    let ended = until.unwrap_or(now);
+    let after = Seconds(ended.saturating_duration_since(began));
+    let (began, ended) = (Moment(began), Moment(ended));
+    match until {
+        Some(_) => tracing::warn!(%after, %began, %ended, moved, "the bridge moves messages again"),
+        None => tracing::warn!(%after, %began, %ended, moved, "the bridge ends during the outage"),
     }
 }
 
 /// The log has the failures, and no end of a stall.
-fn log_end(over: Over) {
+fn log_end(over: Over, moved: u64) {
     let (after, began, ended) = (Seconds(over.lasted()), Moment(over.since), Moment(over.until));
-    tracing::warn!(%after, %began, %ended, "attempts at the target succeed again");
+    tracing::warn!(%after, %began, %ended, moved, "attempts at the target succeed again");
 }

@@ -69,6 +69,16 @@ impl BridgeStatus {
         }
     }
 
+    /// Since when an end is away that was connected before.
+    pub(super) fn lost_since(&self) -> Option<Instant> {
+        let ends = [&self.source, &self.target.connectivity()];
+        let lost = |end: &Connectivity| {
+            let is_lost = end.connects() > 0 && end.state().error().is_some();
+            end.away_since().filter(|_| is_lost)
+        };
+        first(ends.map(lost))
+    }
+
     /// Returns the reason why the bridge moves nothing, or stores no dead letters.
     ///
     /// Messages of other keys may still move. Returns `None` while the bridge moves its messages, or has none.

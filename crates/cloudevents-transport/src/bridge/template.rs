@@ -119,7 +119,7 @@ impl FromStr for Template {
             let mut positions = Vec::new();
             let mut offset = offset.saturating_add(1);
             for name in inside.split('|') {
-                let resolved = ResolvedName::new(name).map_err(|error| error.with_offset(offset))?;
+                let resolved = named(name).map_err(|error| error.with_offset(offset))?;
                 offset = offset.saturating_add(name.len()).saturating_add(1);
                 positions.push(names.iter().position(|known| *known == resolved).unwrap_or(names.len()));
                 if !names.contains(&resolved) {
@@ -138,6 +138,17 @@ impl FromStr for Template {
         }
         Ok(Self { source: source.into(), parts: parts.into(), names: names.into() })
     }
+}
+
+/// Rules for attributes have parts of the message, too, such as `{message.topic}`. It is a mistake to expect them here.
+fn named(name: &str) -> Result<ResolvedName, Error> {
+    if name.contains('.') {
+        let wrong = format!(
+            "a template has names of attributes here, and `{name}` is none; `set` makes an attribute of it"
+        );
+        return Err(Error::new(ErrorKind::InvalidName).with_detail(wrong));
+    }
+    ResolvedName::new(name)
 }
 
 /// The text of the template.

@@ -387,6 +387,7 @@ mod tests {
             ("from: a\nto: b\nordr: key\n", "ordr: key", "unknown field `ordr`"),
             ("from: a\norder: keys\nto: b\n", "keys", "`attribute:NAME`"),
             ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
+            ("from: a\nkey: \"{message.topic}\"\n", "\"{message.topic}\"", "`set` makes an attribute of it"),
             ("limit: 0\nto: x\n", "0", "nonzero"),
             ("set:\n  id: 7\nto: x\n", "7", "a template, or `{sql: EXPRESSION}`"),
             ("set:\n  id: {cesql: a}\nto: x\n", "cesql: a}", "unknown field `cesql`"),

@@ -243,9 +243,14 @@ async fn bridge(
     let reread = Reread::watch(command, console);
     let mut state =
         State { reread, serving: None, held: None, stalled: None, left: command.count, refused: false };
-    while let Some(next) = run_once(&settings, interrupt, console, &mut state).await? {
-        settings = next;
-    }
+    let ended = loop {
+        match run_once(&settings, interrupt, console, &mut state).await {
+            Ok(Some(next)) => settings = next,
+            ended => break ended,
+        }
+    };
+    state.stalled.iter().for_each(|stalled| stalled.tell_ending(console));
+    let _ = ended?;
     Ok(if state.refused { Status::No } else { Status::Done })
 }
 
@@ -569,12 +574,12 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
     });
 }
 
-/// Why a dead letter is one, and after which attempt, by its headers.
+/// Why a dead letter is one, and at which delivery, by its headers. They do not have the number of attempts at the target.
 fn refused_before(received: &Received) -> Option<String> {
     let reason = received.header_text("dead-letter-reason")?;
-    let attempt = received.header_text("dead-letter-attempt");
-    let attempt = attempt.map(|attempt| format!(" at attempt {attempt}")).unwrap_or_default();
-    Some(format!("refused before{attempt}: {reason}"))
+    let delivery = received.header_text("dead-letter-attempt");
+    let delivery = delivery.map(|number| format!(" at delivery {number} by its source")).unwrap_or_default();
+    Some(format!("refused before{delivery}: {reason}"))
 }
 
 /// Names a message by its place and the id of the event, without its payload.

@@ -24,7 +24,7 @@ use cloudevents_kit::{
     http::reqwest013::SignRequest,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
-        Received, ReceiverOptions, Settles, UnreadablePolicy,
+        Received, ReceiverOptions, Settles, Side, UnreadablePolicy,
         binding::place_checked,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
     },
@@ -111,10 +111,10 @@ pub(super) async fn open(
     // The sender first: reading starts when both ends are there.
     let signed = Sending { sign: signing(config)?, ..sending(config, limit) };
     let sender = connect::sender(&config.to, &signed).await;
-    let sender = sender.map_err(Unopened::of(Stall::Target(None)))?;
+    let sender = sender.map_err(Unopened::of(Stall::Target(None), &config.to))?;
     check_target(config, &sender)?;
     // Where the protocol shows it, a subject, a topic or a queue that is not there is no outage.
-    check_place(&sender).await.map_err(Unopened::of(Stall::Target(None)))?;
+    check_place(&sender).await.map_err(Unopened::of(Stall::Target(None), &config.to))?;
     let is_structured =
         Some(config.mode).filter(|mode| *mode != ModeName::Kept).map(|mode| mode == ModeName::Structured);
     let to = connect::endpoint(&config.to)?;
@@ -123,10 +123,9 @@ pub(super) async fn open(
     notes.extend(leave_out_keys(config, &sender, &mut policy)?);
     notes.extend(missing_keys(config)?);
     if let Some(url) = &config.dead_letter {
-        let place = format!("the dead-letter place {}", connect::shown(url));
         let letters = connect::sender(url, &sending(config, limit)).await;
-        let away = || Unopened::of(Stall::DeadLetters(None));
-        let letters = letters.map_err(|failure| away()(failure.about(&place)))?;
+        let away = || Unopened::of(Stall::DeadLetters(None), url);
+        let letters = letters.map_err(away())?;
         if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse
         {
             return Err(Failure::usage(
@@ -157,7 +156,7 @@ pub(super) async fn open(
     let Opened { mut receiver, url, .. } =
         connect::receiver_of(systems.as_ref(), how, &config.from, options, &config.certificates, on_refusal)
             .await
-            .map_err(Unopened::of(Stall::Source(None)))?;
+            .map_err(Unopened::of(Stall::Source(None), &config.from))?;
     let is_log = receiver.capabilities().settles == Settles::InOrder;
     if let (Some(redrive), Some(_)) = (&policy.redrive, &filter)
         && is_log
@@ -368,6 +367,8 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     }
     let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
     if !is_http && !decided && config.dead_letter.is_none() && config.redrive.is_none() {
+        // The option may be there with a mistake in its name.
+        connect::check_options(&config.from, Side::Receive)?;
         return Err(Failure::usage("there is no place for refused messages")
             .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
     }

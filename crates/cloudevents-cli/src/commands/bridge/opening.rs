@@ -3,6 +3,7 @@
 use super::operate::State;
 use crate::{
     commands::{outage, probes::Serving},
+    connect,
     console::Console,
     failure::{Failure, Status},
     report::Report,
@@ -24,18 +25,29 @@ const STALLS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_se
 pub(super) struct Unopened {
     /// The words of a running bridge for this state. `None` if no end is away.
     stall: Option<Stall>,
+    /// The URL of the end, without secrets.
+    url: Option<String>,
     pub(super) failure: Failure,
 }
 
 impl From<Failure> for Unopened {
     fn from(failure: Failure) -> Self {
-        Self { stall: None, failure }
+        Self { stall: None, url: None, failure }
     }
 }
 
 impl Unopened {
-    pub(super) fn of(stall: Stall) -> impl FnOnce(Failure) -> Self {
-        move |failure| Self { stall: Some(stall), failure }
+    pub(super) fn of(stall: Stall, url: &str) -> impl FnOnce(Failure) -> Self {
+        move |failure| Self { stall: Some(stall), url: Some(connect::shown(url)), failure }
+    }
+
+    /// The failure, which names the end.
+    fn named(self) -> Failure {
+        let name = self.name();
+        match self.url {
+            Some(url) => self.failure.about(&format!("{name} {url}")),
+            None => self.failure,
+        }
     }
 
     /// The end that is not open.
@@ -82,7 +94,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, Unopened>>>(
             Err(unopened) => unopened,
         };
         if !matches!(unopened.failure, Failure::Told(status, _) if is_away(status)) {
-            return Err(unopened.failure);
+            return Err(unopened.named());
         }
         let stalled = stalled.get_or_insert_with(Stalled::begin);
         let reason = unopened.reason();
@@ -93,7 +105,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, Unopened>>>(
             serving.iter().for_each(|serving| serving.change(|state| state.unopened = Some(why.clone())));
             let words = format!("{} cannot be opened, and is tried again", unopened.name());
             console.report(&Report::warning(words).kind("retry"));
-            unopened.failure.tell(console);
+            unopened.named().tell(console);
         }
         beside(sleep(pause), Some(stalled)).await;
         pause = pause.saturating_mul(2).min(longest);
@@ -122,6 +134,11 @@ impl Stalled {
         let lasts = format!("{:.2}s", self.since.elapsed().as_secs_f64());
         tracing::warn!(target: "cloudevents_transport::bridge::stall", reason = %self.reason, pending = 0, %lasts, "the bridge stalls");
         self.next = later(tokio::time::Instant::now(), STALLS.1);
+    }
+
+    /// The line of a bridge that runs, for a process that ends.
+    pub(super) fn tell_ending(&self, console: &Console) {
+        outage::tell_ending(self.since, console);
     }
 
     fn tell_end(&self, console: &Console) {

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use tracing::Level;
 
 const OVER: &str = "attempts at the target succeed again";
+const ENDS: &str = "the bridge ends during the outage";
 
 /// The seconds in a field of each line that begins like this.
 fn seconds(log: &Logged, begins: &str, field: &str) -> Vec<f64> {
@@ -38,6 +39,16 @@ fn lasted(log: &Logged, begins: &str) -> f64 {
         SystemTime::try_from(Timestamp::parse(value.split(' ').next().unwrap()).unwrap()).unwrap()
     };
     at("ended").duration_since(at("began")).unwrap().as_secs_f64()
+}
+
+/// The number of moved messages in each line that begins like this.
+fn moved(log: &Logged, begins: &str) -> Vec<u64> {
+    let lines = log.lines(Level::WARN).into_iter().filter(|line| line.text.starts_with(begins));
+    let of = |line: &str| {
+        let (_, value) = line.split_once(" moved=").unwrap_or_else(|| panic!("{line}"));
+        value.split(' ').next().unwrap().parse().unwrap()
+    };
+    lines.map(|line| of(&line.text)).collect()
 }
 
 /// It is this time, and at most so much more.
@@ -196,6 +207,89 @@ async fn a_short_outage_has_an_end_in_the_log() {
     };
     bridge.run().until(watch).await.unwrap();
     assert_eq!(count(&log, OVER), 1, "{}", log.text());
+}
+
+/// Before `the bridge stalls` and after it.
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_target_that_lasts_until_the_end_has_a_line() {
+    for (time, stalls) in [(20, 0), (90, 1)] {
+        let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+        let bridge = bridge(&from, &to);
+        let watch = async {
+            send(&from, 2).await;
+            sleep(20 * SECOND).await;
+            to.set(Does::Fails(for_now()));
+            send(&from, 1).await;
+            sleep(SECOND * time).await;
+        };
+        bridge.run().until(watch).await.unwrap();
+        assert_eq!((count(&log, ENDS), count(&log, "the bridge stalls")), (1, stalls), "{}", log.text());
+        is(seconds(&log, ENDS, "after")[0], u64::from(time), 1);
+        let by_the_clock = lasted(&log, ENDS);
+        assert!((f64::from(time) - 0.1..f64::from(time) + 1.1).contains(&by_the_clock), "{by_the_clock}");
+        assert_eq!(moved(&log, ENDS), [2]);
+        assert_eq!((count(&log, OVER), count(&log, "the bridge moves")), (0, 0), "{}", log.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_lost_until_the_end_has_a_line() {
+    for (time, is_back) in [(3, false), (90, false), (90, true)] {
+        let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+        let bridge = bridge(&from, &to);
+        let watch = async {
+            sleep(31 * SECOND).await;
+            to.is_away(true);
+            sleep(SECOND * time).await;
+            if is_back {
+                to.is_away(false);
+            }
+        };
+        bridge.run().until(watch).await.unwrap();
+        assert_eq!(count(&log, ENDS), usize::from(!is_back), "{}", log.text());
+        assert_eq!(count(&log, "connected again"), usize::from(is_back), "{}", log.text());
+        seconds(&log, ENDS, "after").into_iter().for_each(|after| is(after, u64::from(time), 1));
+    }
+}
+
+/// A source whose login is refused for too long ends the bridge.
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_ends_the_bridge_has_a_line() {
+    let (to, log, (reporter, _connectivity)) = (End::new(), Logged::begin(), Connectivity::channel());
+    reporter.connected(None);
+    let receiver = Receiver::new(super::stalling::Silent(reporter.clone()), DecodeOptions::strict());
+    let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+    let watch = async {
+        sleep(31 * SECOND).await;
+        reporter.lost(&Error::new(ErrorKind::Disconnected));
+        reporter.failed(&Error::new(ErrorKind::Refused));
+        sleep(300 * SECOND).await;
+    };
+    bridge.run().until(watch).await.unwrap();
+    is(seconds(&log, ENDS, "after")[0], 300, 1);
+    assert_eq!(count(&log, ENDS), 1, "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_line_of_an_outage_has_how_many_messages_were_moved() {
+    let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
+    let bridge = bridge(&from, &to);
+    let watch = async {
+        send(&from, 3).await;
+        sleep(20 * SECOND).await;
+        for (more, time) in [(2, 90), (4, 25)] {
+            to.set(Does::Fails(for_now()));
+            send(&from, more).await;
+            sleep(SECOND * time).await;
+            to.set(Does::Takes);
+            sleep(70 * SECOND).await;
+        }
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!(moved(&log, "the bridge stalls"), [3]);
+    assert_eq!(moved(&log, "the bridge moves messages again"), [5]);
+    assert_eq!(moved(&log, OVER), [9]);
+    assert_eq!(count(&log, ENDS), 0, "{}", log.text());
 }
 
 #[tokio::test(start_paused = true)]
