@@ -23,12 +23,14 @@ use tracing_subscriber::{
 const LIBRARY: &str = "cloudevents";
 
 /// At `warn` and below, these targets are left out: a command reports the same in its own words, or the library does.
-const SAID_ELSEWHERE: [&str; 4] = [
+const SAID_ELSEWHERE: [&str; 5] = [
     // Commands say that a connection is lost and that it is back, and why they end.
     "cloudevents_transport::observing::connectivity",
     // Commands report refused messages, and messages that are sent again.
     "cloudevents_transport::messages",
     "cloudevents_mqtt::rumqttc_next034::dead_letter",
+    // A gate reports each delivery that is refused because its store failed.
+    "cloudevents_webhook::store",
     // A log line of librdkafka becomes an error, or a log line of the library.
     "cloudevents_kafka::librdkafka",
 ];
