@@ -59,9 +59,9 @@ pub trait IdempotencyStore: Send + Sync + 'static {
     /// Records that the delivery was processed.
     fn complete(&self, key: DeliveryKey, claim: Claim) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Records that no delivery of this key is to be processed, because another delivery stands for it: with all signatures of a message, and
-    /// not with some of them. It is not claimed, unless it was. A delivery that is being processed stays as it is. A delivery that was seen
-    /// or processed is remembered from now on: it is seen again each time.
+    /// Records that no delivery of this key is to be processed, because another delivery stands for it: with all signatures of a message,
+    /// and not with some of them. It is not claimed, unless it was. A delivery that is being processed stays as it is. A delivery that was
+    /// seen or processed is remembered from now on: it is seen again each time.
     fn seen(&self, key: DeliveryKey) -> impl Future<Output = Result<Seen, Error>> + Send;
 
     /// Forgets a delivery that was not processed, so that the next attempt is. A claim that is not the current one changes nothing.

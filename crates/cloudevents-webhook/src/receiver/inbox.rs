@@ -19,10 +19,10 @@ const SOURCE: &str = "webhook";
 ///
 /// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends. Until then, they get 503. Give the inbox a
 /// lease that is longer than [`respond_within`](super::WebhookOptions::respond_within) and handling a delivery take together, because after
-/// it another attempt is handled. The processes of a target compare a lease with their own clocks: these have to agree within seconds. If the store is away when a delivery
-/// was processed, it is asked again for as long as a lease. The response waits for a second at most. Processed deliveries are remembered
-/// for a week, or the time of [`with_retention`](Self::with_retention). Older keys are deleted while deliveries arrive, a few at a time.
-/// Targets that share a store need inboxes with distinct names.
+/// it another attempt is handled. The processes of a target compare a lease with their own clocks: these have to agree within seconds. If
+/// the store is away when a delivery was processed, it is asked again for as long as a lease. The response waits for a second at most.
+/// Processed deliveries are remembered for a week, or the time of [`with_retention`](Self::with_retention). Older keys are deleted while
+/// deliveries arrive, a few at a time. Targets that share a store need inboxes with distinct names.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -121,8 +121,8 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
         })
     }
 
-    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again for as long
-    /// as a lease.
+    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again for as
+    /// long as a lease.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         let started = self.started(DeliveryClaim { key, claim })?;
         match self.inbox.complete(started.clone()).await {

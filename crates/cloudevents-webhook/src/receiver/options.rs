@@ -164,8 +164,8 @@ impl WebhookOptions {
     ///
     /// A request may have several message signatures (RFC 9421), which cover other headers, and anyone on the way can take one of them
     /// away. So a delivery with a signed id or signed attributes also takes its body, and the signatures that cover less. A delivery that
-    /// only these would recognise gets 2xx without coming to the handler, also if it is a genuine one with an equal body. The store has a key
-    /// more for each of them.
+    /// only these would recognise gets 2xx without coming to the handler, also if it is a genuine one with an equal body. The store has a
+    /// key more for each of them.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

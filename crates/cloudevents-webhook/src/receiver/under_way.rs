@@ -86,7 +86,7 @@ impl Once {
         let store = self.store.clone();
         let ending = outliving(async move {
             let Some(recording) = recording else { return given_back(claims, &store).await };
-            // Together: a store that is away is asked for as long as a lease.
+            // Together: each of them tries for as long as a lease.
             let each = claims.into_iter().map(|(key, claim)| {
                 let store = store.clone();
                 outliving(async move { (key, store.0.complete(key, claim).await) })

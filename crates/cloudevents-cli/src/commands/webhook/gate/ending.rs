@@ -130,7 +130,7 @@ async fn settled(outcome: transport::Outcome, done: Done, from: From) -> Done {
     }
 }
 
-/// The reports of ends. Anyone who has captured a delivery that the service refuses can send it without end: ten of a second have lines.
+/// The reports of ends. Ten of a second have lines: a captured delivery that the service refuses can come without end.
 #[derive(Debug)]
 pub(super) struct Ends {
     pub(super) accepted: u64,
