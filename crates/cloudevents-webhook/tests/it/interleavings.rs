@@ -87,7 +87,7 @@ impl IdempotencyStore for Failing {
         self.call(self.inner.begin(key)).await
     }
 
-    /// Asked again for as long as a lease, as stores that outlive the process are.
+    /// It tries again, as stores that outlive the process do for as long as a lease.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         let _ = self.call(self.inner.complete(key, claim)).await;
         self.inner.complete(key, claim).await
@@ -98,7 +98,8 @@ impl IdempotencyStore for Failing {
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
-        self.call(self.inner.abandon(key, claim)).await
+        let _ = self.call(self.inner.abandon(key, claim)).await;
+        self.inner.abandon(key, claim).await
     }
 }
 
