@@ -185,8 +185,9 @@ async fn what_shares_a_signature_or_an_id_is_accepted_once() {
     let failures: Vec<Option<(usize, bool)>> =
         [None].into_iter().chain((0..5).flat_map(|at| [Some((at, false)), Some((at, true))])).collect();
     let mut number = 0;
+    const LAST: [Sent; 3] = [ORIGINAL, STRIPPED, OTHER];
     for (first, second, third) in ALL.iter().flat_map(|first| {
-        ALL.iter().flat_map(move |second| ALL.iter().map(move |third| (*first, *second, *third)))
+        ALL.iter().flat_map(move |second| LAST.iter().map(move |third| (*first, *second, *third)))
     }) {
         for fails in &failures {
             for (accepts, are_together) in [(true, true), (true, false), (false, true), (false, false)]
@@ -204,7 +205,7 @@ async fn what_shares_a_signature_or_an_id_is_accepted_once() {
             }
         }
     }
-    assert_eq!(number, 5 * 5 * 5 * 11 * 8);
+    assert_eq!(number, 5 * 5 * 3 * 11 * 8);
 }
 
 async fn check(steps: &[Step], are_together: bool) {

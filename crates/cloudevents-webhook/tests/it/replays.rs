@@ -126,7 +126,9 @@ impl Captured {
         let is_same = |name: &String| request.headers().get(name) == self.head.headers.get(name);
         let fits = |number: &usize| self.signatures[*number].2.iter().all(is_same);
         let all = 0..self.signatures.len();
-        all.filter(|number| change.is_none_or(|change| change.signatures.contains(number))).filter(fits).collect()
+        all.filter(|number| change.is_none_or(|change| change.signatures.contains(number)))
+            .filter(fits)
+            .collect()
     }
 
     /// Whether two variants cannot both be handed on.
