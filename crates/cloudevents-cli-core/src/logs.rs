@@ -23,18 +23,30 @@ use tracing_subscriber::{
 const LIBRARY: &str = "cloudevents";
 
 /// At `warn` and below, these targets are left out: a command reports the same in its own words, or the library does.
-const SAID_ELSEWHERE: [&str; 4] = [
+const SAID_ELSEWHERE: [&str; 5] = [
     // Commands say that a connection is lost and that it is back, and why they end.
     "cloudevents_transport::observing::connectivity",
     // Commands report refused messages, and messages that are sent again.
     "cloudevents_transport::messages",
     "cloudevents_mqtt::rumqttc_next034::dead_letter",
+    // A gate reports each delivery that is refused because its store failed.
+    "cloudevents_webhook::store",
     // A log line of librdkafka becomes an error, or a log line of the library.
     "cloudevents_kafka::librdkafka",
 ];
 
 /// More targets that a bridge leaves out: it reports for each message whether its dead letter is stored, and why it moves nothing.
-pub const OF_A_BRIDGE: &[&str] = &["cloudevents_transport::letters"];
+pub const OF_A_BRIDGE: Said = (LevelFilter::WARN, &["cloudevents_transport::letters"]);
+
+/// More targets that a gate leaves out, also at `info`: anyone can send what makes these lines, and the gate limits its own.
+pub const OF_A_GATE: Said =
+    (LevelFilter::INFO, &["cloudevents_transport::messages", "cloudevents_webhook::store"]);
+
+/// Targets of other commands.
+pub const OF_NONE: Said = (LevelFilter::OFF, &[]);
+
+/// Targets that a command leaves out at this level and below.
+pub type Said = (LevelFilter, &'static [&'static str]);
 
 /// The value of `--log`: a level of the library, and levels by target.
 #[derive(Clone, Debug, Default)]
@@ -70,8 +82,8 @@ fn level(text: &str) -> Result<LevelFilter, String> {
 ///
 /// The levels are the levels of `--log`, else of the variable `RUST_LOG`, else `warn` for the library and nothing of others. With
 /// `--quiet`, only errors of the library are logged. A value of `RUST_LOG` that cannot be read is a warning, and has no effect. `said` are
-/// more targets that are left out at `warn` and below.
-pub fn begin(global: &Global, said: &[&'static str], console: &Console) {
+/// more targets that are left out.
+pub fn begin(global: &Global, said: Said, console: &Console) {
     let (notes, format) = (console.notes(), console.format());
     let layer = layer().with_ansi(false).with_writer(move || Line { notes: notes.clone(), format });
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
@@ -85,7 +97,7 @@ pub fn begin(global: &Global, said: &[&'static str], console: &Console) {
     let _ = tracing_subscriber::registry().with(layer).with(targets).try_init();
 }
 
-fn targets(global: &Global, said: &[&'static str], console: &Console) -> Targets {
+fn targets(global: &Global, said: Said, console: &Console) -> Targets {
     let of = |library, others, named: Vec<(String, LevelFilter)>| of(library, others, said, named);
     let usual = if global.quiet { LevelFilter::ERROR } else { LevelFilter::WARN };
     match (&global.log, env::var("RUST_LOG")) {
@@ -116,11 +128,11 @@ fn targets(global: &Global, said: &[&'static str], console: &Console) -> Targets
 fn of(
     library: LevelFilter,
     others: LevelFilter,
-    more: &[&'static str],
+    (up_to, more): Said,
     named: impl IntoIterator<Item = (String, LevelFilter)>,
 ) -> Targets {
-    let (said, more) =
-        if library <= LevelFilter::WARN { (&SAID_ELSEWHERE[..], more) } else { (&[][..], &[][..]) };
+    let said = if library <= LevelFilter::WARN { &SAID_ELSEWHERE[..] } else { &[] };
+    let more = if library <= up_to { more } else { &[] };
     Targets::new()
         .with_default(others)
         .with_target(LIBRARY, library)
@@ -182,9 +194,20 @@ mod tests {
         assert_eq!((enabled("debug", ours), enabled("debug", client)), (4, 0));
         assert_eq!((enabled("lapin=info", ours), enabled("lapin=info", client)), (2, 3));
         assert_eq!((enabled("off,lapin=warn", ours), enabled("off,lapin=warn", client)), (0, 2));
-        for said in SAID_ELSEWHERE.iter().chain(OF_A_BRIDGE) {
+        for said in SAID_ELSEWHERE.iter().chain(OF_A_BRIDGE.1) {
             assert_eq!((enabled("warn", said), enabled("info", said)), (0, 3));
             assert_eq!(enabled(&format!("{said}=warn"), said), 2);
+        }
+    }
+
+    #[test]
+    fn what_anyone_can_make_a_gate_log_has_no_line_at_info() {
+        let shows = |library, target: &str| {
+            let targets = of(library, LevelFilter::OFF, OF_A_GATE, []);
+            targets.would_enable(target, &LevelFilter::WARN.into_level().unwrap())
+        };
+        for target in OF_A_GATE.1 {
+            assert!(!shows(LevelFilter::INFO, target) && shows(LevelFilter::DEBUG, target), "{target}");
         }
     }
 

@@ -28,8 +28,17 @@ pub trait InboxStore: Send + Sync + 'static {
     fn complete(&self, started: Started, now: SystemTime)
     -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// Ends the lease now. Returns whether this delivery still had it. Otherwise nothing changed.
+    /// Ends the lease, also if the clock is set back afterwards. Returns whether this delivery still had it. Otherwise nothing changed.
     fn abandon(&self, started: Started, now: SystemTime) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Records that a consumer is done with an event, although it has not begun with it. If the event is completed, or seen, the time of
+    /// that is `now` afterwards. If a beginning has a lease, nothing changed.
+    fn see(
+        &self,
+        consumer: Arc<str>,
+        key: EventKey,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<Seen, Error>> + Send;
 
     /// Deletes the keys of at most `limit` events of this consumer that were completed before this time, or whose lease ended before it,
     /// and returns their number.
@@ -51,6 +60,18 @@ pub enum Begun {
     /// ended and the transaction of its handler in Postgres has not, this is a second from now.
     UnderWay(SystemTime),
     /// It was handled. Accept the delivery without handling it.
+    Done,
+}
+
+/// The state of an event in an [`Inbox`] when a consumer has [seen](Inbox::see) it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Seen {
+    /// No delivery of it was handled. From now on, the event is done.
+    Recorded,
+    /// A delivery of it is being handled. Nothing was recorded.
+    UnderWay,
+    /// A delivery of it was handled.
     Done,
 }
 
@@ -174,7 +195,14 @@ impl<S: InboxStore> Inbox<S> {
         self.heard(self.store.abandon(started, self.clock.now()).await)
     }
 
-    /// Deletes the keys of this consumer's events that were completed, or abandoned, longer ago than this, and returns their number. An
+    /// Records that deliveries of this event are to be left out, although none was handled here: for example, because its effects come with
+    /// another event. [`begin`](Self::begin) returns [`Begun::Done`] from now on, until the key is forgotten. Seeing the event again makes
+    /// it known for longer.
+    pub async fn see(&self, key: EventKey) -> Result<Seen, Error> {
+        self.heard(self.store.see(Arc::clone(&self.consumer), key, self.clock.now()).await)
+    }
+
+    /// Deletes the keys of this consumer's events that were completed, seen or abandoned longer ago than this, and returns their number. An
     /// event that is delivered again after that is handled again. Choose an age that no handler outlives.
     pub async fn forget(&self, age: Duration) -> Result<u64, Error> {
         const CHUNK: usize = 1000;

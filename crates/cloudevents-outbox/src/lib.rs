@@ -22,7 +22,7 @@ pub mod tokio_postgres07;
 
 pub use cloudevents_transport::RetrySchedule;
 pub use entry::{Entry, NewMessage};
-pub use inbox::{Begun, Inbox, InboxStore, Started};
+pub use inbox::{Begun, Inbox, InboxStore, Seen, Started};
 pub use memory_inbox::MemoryInbox;
 pub use outbox::Outbox;
 pub use record::{Attempt, Counts, Health, Query, Record, State, Target};

@@ -1,6 +1,6 @@
 //! An inbox in memory, of bounded size.
 
-use crate::{Begun, InboxStore, Started, millis::later};
+use crate::{Begun, InboxStore, Seen, Started, millis::later};
 use cloudevents_core::{Error, EventKey};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -46,10 +46,31 @@ struct Kept {
 #[derive(Debug)]
 struct Row {
     number: u64,
+    /// The number of the beginning. 0 for an event that was only seen.
     times: u64,
-    /// When the lease ends.
+    /// When the lease ends, or when it was given up.
     until: SystemTime,
+    is_abandoned: bool,
     completed: Option<SystemTime>,
+}
+
+impl Row {
+    fn has_lease(&self, now: SystemTime) -> bool {
+        !self.is_abandoned && self.until > now
+    }
+}
+
+impl Kept {
+    /// Adds a new event. If there is no place, the oldest one goes.
+    fn insert(&mut self, name: Name, row: Row, capacity: NonZeroUsize) {
+        if self.events.len() >= capacity.get()
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.events.remove(&oldest);
+        }
+        self.order.insert(row.number, name.clone());
+        self.events.insert(name, row);
+    }
 }
 
 impl MemoryInbox {
@@ -88,16 +109,11 @@ impl InboxStore for MemoryInbox {
         let times = kept.begun;
         match kept.events.get_mut(&name) {
             Some(Row { completed: Some(_), .. }) => return Ok(Begun::Done),
-            Some(row) if row.until > now => return Ok(Begun::UnderWay(row.until)),
-            Some(row) => (row.times, row.until) = (times, until),
+            Some(row) if row.has_lease(now) => return Ok(Begun::UnderWay(row.until)),
+            Some(row) => (row.times, row.until, row.is_abandoned) = (times, until, false),
             None => {
-                if kept.events.len() >= self.capacity.get()
-                    && let Some((_, oldest)) = kept.order.pop_first()
-                {
-                    kept.events.remove(&oldest);
-                }
-                kept.order.insert(times, name.clone());
-                kept.events.insert(name, Row { number: times, times, until, completed: None });
+                let row = Row { number: times, times, until, is_abandoned: false, completed: None };
+                kept.insert(name, row, self.capacity);
             }
         }
         Ok(Begun::First(Started { consumer, key, times }))
@@ -108,7 +124,28 @@ impl InboxStore for MemoryInbox {
     }
 
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        Ok(self.of(&started, |row| row.until = now))
+        Ok(self.of(&started, |row| (row.until, row.is_abandoned) = (now, true)))
+    }
+
+    async fn see(&self, consumer: Arc<str>, key: EventKey, now: SystemTime) -> Result<Seen, Error> {
+        let mut kept = self.kept();
+        kept.begun = kept.begun.saturating_add(1);
+        let (name, number) = ((consumer, key), kept.begun);
+        let seen = match kept.events.remove(&name) {
+            Some(row) if row.completed.is_none() && row.has_lease(now) => {
+                kept.events.insert(name, row);
+                return Ok(Seen::UnderWay);
+            }
+            Some(Row { number, times, completed, .. }) => {
+                kept.order.remove(&number);
+                completed.map_or(0, |_| times)
+            }
+            None => 0,
+        };
+        // The last one again: it is forgotten after what came before.
+        let row = Row { number, times: seen, until: now, is_abandoned: true, completed: Some(now) };
+        kept.insert(name, row, self.capacity);
+        Ok(if seen == 0 { Seen::Recorded } else { Seen::Done })
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {

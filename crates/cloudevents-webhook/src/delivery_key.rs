@@ -20,7 +20,7 @@ use std::fmt;
 ///
 /// A sender chooses its ids. Give each sender its own webhook and its own store, or a prefix in a shared store, so that no sender can pass
 /// off its deliveries as deliveries of another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryKey([u8; 32]);
 
 impl DeliveryKey {
@@ -39,10 +39,9 @@ impl DeliveryKey {
         Self::of(b"body", &[body])
     }
 
-    /// Of the rule by which a body is recognised.
-    #[cfg(feature = "receiver")]
-    pub(crate) fn of_ruled(rule: &[u8], body: &[u8]) -> Self {
-        Self::of(b"rule", &[rule, body])
+    /// Of the text that a message signature signs, which has its parameters, too. The bytes of a signature would not do: others may fit.
+    pub fn of_signature_base(base: &str) -> Self {
+        Self::of(b"signature base", &[base.as_bytes()])
     }
 
     /// The bytes.

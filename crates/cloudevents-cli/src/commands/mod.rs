@@ -59,8 +59,12 @@ pub(crate) enum Command {
 
 impl Command {
     /// The targets of the log that it has words of its own for.
-    pub(crate) fn said(&self) -> &'static [&'static str] {
-        if matches!(self, Self::Bridge(_)) { logs::OF_A_BRIDGE } else { &[] }
+    pub(crate) fn said(&self) -> logs::Said {
+        match self {
+            Self::Bridge(_) => logs::OF_A_BRIDGE,
+            Self::Webhook(_) => logs::OF_A_GATE,
+            _ => logs::OF_NONE,
+        }
     }
 }
 

@@ -88,7 +88,7 @@ impl Lines {
     }
 
     /// Whether another second has begun.
-    fn are_over(&self, now: Instant) -> bool {
+    pub(super) fn are_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= SECOND
     }
 
@@ -106,8 +106,10 @@ impl Lines {
 pub(super) struct Refusals {
     waiting: mpsc::Receiver<Error>,
     left_out: Arc<LeftOut>,
-    /// The lines of this second, where the mistakes of clients leave the exit status as it is.
+    /// The lines of this second, where they are limited.
     lines: Option<Lines>,
+    /// Whether refusals leave the exit status as it is.
+    are_warnings: bool,
 }
 
 /// How many found no place.
@@ -128,7 +130,7 @@ pub(super) fn channel() -> (OnRefusal, Refusals) {
             number.fetch_add(1, Ordering::Relaxed);
         }
     };
-    (Arc::new(see), Refusals { waiting, left_out, lines: None })
+    (Arc::new(see), Refusals { waiting, left_out, lines: None, are_warnings: false })
 }
 
 /// Waits for the next message of a receiver. Reports refusals meanwhile: a flood of them leaves every message its turn.
@@ -149,10 +151,14 @@ pub(super) async fn next(
 }
 
 impl Refusals {
-    /// Reports all refusals as warnings: a bad request is no failure of the server. Ten of a second have lines,
-    /// and one line has the number of the others.
-    pub(super) fn with_warnings(self) -> Self {
+    /// Ten refusals of a second have lines, and one line has the number of the others.
+    pub(super) fn with_few_lines(self) -> Self {
         Self { lines: Some(Lines::new()), ..self }
+    }
+
+    /// Reports all refusals as warnings: a bad request is no failure of the server.
+    pub(super) fn with_warnings(self) -> Self {
+        Self { are_warnings: true, ..self }
     }
 
     /// Waits for the next refusal.
@@ -185,20 +191,21 @@ impl Refusals {
         if self.lines.as_ref().is_some_and(|lines| lines.are_over(now)) {
             self.tell_left_out(console);
         }
-        if let Some(lines) = &mut self.lines {
-            if lines.have_room(now) {
-                console.report(&warning(error));
-            } else {
-                self.left_out.others.fetch_add(1, Ordering::Relaxed);
-            }
+        let is_failure = !self.are_warnings && is_failure(error);
+        if self.lines.as_mut().is_some_and(|lines| !lines.have_room(now)) {
+            let LeftOut { failures, others } = &*self.left_out;
+            let number = if is_failure { failures } else { others };
+            number.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        if is_failure(error) {
+        if is_failure {
             console.error(Status::No, &described(Report::new("a request was refused"), error));
         } else {
             console.report(&warning(error));
         }
-        self.tell_left_out(console);
+        if self.lines.is_none() {
+            self.tell_left_out(console);
+        }
     }
 
     /// When the number of those without lines is due, if there are some.
@@ -212,7 +219,7 @@ impl Refusals {
     fn tell_left_out(&self, console: &Console) {
         let take = |number: &AtomicUsize| number.swap(0, Ordering::Relaxed);
         let (failures, others) = (take(&self.left_out.failures), take(&self.left_out.others));
-        let (failures, others) = match self.lines.is_some() {
+        let (failures, others) = match self.are_warnings {
             true => (0, failures.saturating_add(others)),
             false => (failures, others),
         };

@@ -2,7 +2,7 @@
 
 use super::{SqliteStore, failure::failed, number, row};
 use crate::{
-    Begun, InboxStore, Started,
+    Begun, InboxStore, Seen, Started,
     millis::{later, millis, time},
 };
 use cloudevents_core::{Error, EventKey};
@@ -70,6 +70,28 @@ fn begin(
     Ok(Begun::First(Started { consumer, key, times: number(times)? }))
 }
 
+/// Events that were only seen have no beginning: their number of times is 0.
+fn see(connection: &Connection, consumer: &str, key: &EventKey, now: SystemTime) -> Result<Seen, Error> {
+    let seen = connection
+        .prepare_cached(
+            "INSERT INTO ce_inbox (consumer, source, id, times, until, completed) VALUES (?1, ?2, ?3, 0, ?4, ?4)
+             ON CONFLICT (consumer, source, id) DO UPDATE
+             SET times = CASE WHEN completed IS NULL THEN 0 ELSE times END, completed = ?4
+             WHERE completed IS NOT NULL OR until <= ?4
+             RETURNING times",
+        )
+        .and_then(|mut insert| {
+            let times = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+            insert.query_row((consumer, key.source(), key.id(), millis(now)), times).optional()
+        })
+        .map_err(failed)?;
+    Ok(match seen {
+        Some(0) => Seen::Recorded,
+        Some(_) => Seen::Done,
+        None => Seen::UnderWay,
+    })
+}
+
 impl InboxStore for SqliteStore {
     async fn begin(
         &self,
@@ -85,7 +107,8 @@ impl InboxStore for SqliteStore {
         self.0.run(move |connection| set_completed(connection, &started, now)).await
     }
 
-    /// The row stays as long as others whose lease has ended, so that no later beginning has the same number.
+    /// The row stays as long as others whose lease has ended, so that no later beginning has the same number. A time before 1970 has passed
+    /// also by a clock that is set back.
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
         let abandon = move |connection: &Connection| {
             let Started { consumer, key, times } = &started;
@@ -95,12 +118,22 @@ impl InboxStore for SqliteStore {
                      WHERE consumer = ?1 AND source = ?2 AND id = ?3 AND times = ?4 AND completed IS NULL",
                 )
                 .and_then(|mut update| {
-                    update.execute((&**consumer, key.source(), key.id(), row(*times), millis(now)))
+                    update.execute((
+                        &**consumer,
+                        key.source(),
+                        key.id(),
+                        row(*times),
+                        0_i64.saturating_sub(millis(now)),
+                    ))
                 })
                 .map(|changed| changed > 0)
                 .map_err(failed)
         };
         self.0.run(abandon).await
+    }
+
+    async fn see(&self, consumer: Arc<str>, key: EventKey, now: SystemTime) -> Result<Seen, Error> {
+        self.0.run(move |connection| see(connection, &consumer, &key, now)).await
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
@@ -110,7 +143,8 @@ impl InboxStore for SqliteStore {
                 .prepare_cached(
                     "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
                          (SELECT consumer, source, id FROM ce_inbox
-                          WHERE consumer = ?3 AND coalesce(completed, until) < ?1 LIMIT ?2)",
+                          WHERE consumer = ?3 AND coalesce(completed, until) < ?1
+                              AND coalesce(completed, abs(until)) < ?1 LIMIT ?2)",
                 )
                 .and_then(|mut delete| delete.execute((millis(before), limit, &*consumer)))
                 .map_err(failed)

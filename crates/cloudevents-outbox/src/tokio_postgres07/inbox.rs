@@ -2,7 +2,7 @@
 
 use super::{PostgresStore, failure::failed, limit, number, row};
 use crate::{
-    Begun, InboxStore, Started,
+    Begun, InboxStore, Seen, Started,
     millis::{later, millis, time},
 };
 use cloudevents_core::{Error, EventKey};
@@ -10,7 +10,10 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio_postgres::{Client, GenericClient, types::Type};
+use tokio_postgres::{
+    Client, GenericClient,
+    types::{ToSql, Type},
+};
 
 /// When to ask again about an event whose lease has ended, and which a transaction still has.
 const LOOK: Duration = Duration::from_secs(1);
@@ -123,6 +126,47 @@ async fn begin(
     }
 }
 
+/// Events that were only seen have no beginning: their number of times is 0.
+async fn see(client: &Client, consumer: &str, key: &EventKey, now: SystemTime) -> Result<Seen, Error> {
+    // Without waiting for a transaction that has the row.
+    let insert = format!(
+        "INSERT INTO ce_inbox AS i (consumer, source, id, times, until, completed)
+         SELECT $1, {SOURCE}, {ID}, 0, $4, $4
+         WHERE NOT EXISTS (SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID})
+             OR EXISTS (
+                 SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}
+                     AND (completed IS NOT NULL OR until <= $4)
+                 FOR UPDATE SKIP LOCKED)
+         ON CONFLICT (consumer, source, id) DO UPDATE
+             SET times = CASE WHEN i.completed IS NULL THEN 0 ELSE i.times END, completed = $4
+             WHERE i.completed IS NOT NULL OR i.until <= $4
+         RETURNING times"
+    );
+    let select = format!(
+        "SELECT times, completed FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}"
+    );
+    let (source, id, now) = (key.source(), key.id(), millis(now));
+    let name = [(&consumer as &(dyn ToSql + Sync), Type::TEXT), (&source, Type::TEXT), (&id, Type::TEXT)];
+    let with_now = [name.as_slice(), &[(&now, Type::INT8)]].concat();
+    loop {
+        let mut seen = client.query_typed(&insert, &with_now).await.map_err(failed)?;
+        let is_written = !seen.is_empty();
+        if !is_written {
+            seen = client.query_typed(&select, &name).await.map_err(failed)?;
+        }
+        // It may have been forgotten since; then it is written again.
+        let Some(row) = seen.first() else { continue };
+        // Another connection that sees it at the same time has the row, and makes it known for longer.
+        if !is_written && row.try_get::<_, Option<i64>>(1).map_err(failed)?.is_none() {
+            return Ok(Seen::UnderWay);
+        }
+        return Ok(match row.try_get::<_, i64>(0).map_err(failed)? {
+            0 => Seen::Recorded,
+            _ => Seen::Done,
+        });
+    }
+}
+
 impl InboxStore for PostgresStore {
     async fn begin(
         &self,
@@ -139,15 +183,21 @@ impl InboxStore for PostgresStore {
         self.0.run(async |client| change_at_once(client, &started, &set).await).await
     }
 
-    /// The row stays as long as others whose lease has ended, so that no later beginning has the same number.
+    /// The row stays as long as others whose lease has ended, so that no later beginning has the same number. A time before 1970 has passed
+    /// also by a clock that is set back.
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        let set = format!("until = {}", millis(now));
+        let set = format!("until = -{}", millis(now));
         self.0.run(async |client| change_at_once(client, &started, &set).await).await
+    }
+
+    async fn see(&self, consumer: Arc<str>, key: EventKey, now: SystemTime) -> Result<Seen, Error> {
+        self.0.run(async |client| see(client, &consumer, &key, now).await).await
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, most: usize) -> Result<usize, Error> {
         let delete = "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
-                          (SELECT consumer, source, id FROM ce_inbox WHERE consumer = $3 AND coalesce(completed, until) < $1 LIMIT $2
+                          (SELECT consumer, source, id FROM ce_inbox WHERE consumer = $3 AND coalesce(completed, until) < $1
+                               AND coalesce(completed, abs(until)) < $1 LIMIT $2
                            FOR UPDATE SKIP LOCKED)";
         let values = (millis(before), limit(most));
         let forget = async |client: &mut Client| {

@@ -3,7 +3,7 @@
 use crate::tools::event;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, EventKey};
 use cloudevents_outbox::{
-    Begun, Clock, Inbox, InboxStore, MemoryInbox, Started,
+    Begun, Clock, Inbox, InboxStore, MemoryInbox, Seen, Started,
     rusqlite041::{self, SqliteStore},
 };
 use cloudevents_transport::{
@@ -222,6 +222,10 @@ impl InboxStore for Flaky {
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
         self.call().await;
         self.inner.abandon(started, now).await
+    }
+
+    async fn see(&self, consumer: Arc<str>, key: EventKey, now: SystemTime) -> Result<Seen, Error> {
+        self.inner.see(consumer, key, now).await
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {

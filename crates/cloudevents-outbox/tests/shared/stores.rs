@@ -4,7 +4,7 @@ use crate::tools::{Arrived, MINUTE, SECOND, at, event, id, message, message_in_o
 use cloudevents_core::EventKey;
 use cloudevents_outbox::{
     Attempt, Begun, Claim, ClaimedMessage, Clock, Entry, Health, Inbox, InboxStore, Outbox, OutboxOptions,
-    Query, Retention, Settlement, State, Step, Store, Ticket,
+    Query, Retention, Seen, Settlement, State, Step, Store, Ticket,
 };
 use cloudevents_transport::Outgoing;
 use std::{
@@ -53,6 +53,8 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
 pub(crate) async fn check_inbox<S: InboxStore + Clone>(open: impl AsyncFn() -> S) {
     an_event_is_handled_once(open().await).await;
     a_beginning_that_comes_too_late_ends_no_later_one(open().await).await;
+    an_event_that_was_seen_is_done(open().await).await;
+    a_clock_that_is_set_back_ends_no_event_for_longer(open().await).await;
     long_keys_are_distinct(open().await).await;
     one_of_many_handles_an_event(open().await).await;
 }
@@ -885,6 +887,49 @@ async fn a_beginning_that_comes_too_late_ends_no_later_one(store: impl InboxStor
     assert!(store.abandon(fourth, at(21)).await.unwrap());
     assert_eq!(store.forget("a".into(), at(21), 10).await.unwrap(), 1);
     assert_eq!(store.forget("a".into(), at(22), 10).await.unwrap(), 1);
+}
+
+async fn an_event_that_was_seen_is_done(store: impl InboxStore) {
+    let key = |number| event(number).key();
+    let see = async |number, now| store.see("a".into(), key(number), now).await.unwrap();
+    let begin = async |number, now| store.begin("a".into(), key(number), now, 10 * SECOND).await.unwrap();
+    assert_eq!([see(1, at(0)).await, see(1, at(5)).await], [Seen::Recorded; 2]);
+    assert_eq!(begin(1, at(5)).await, Begun::Done);
+    assert!(matches!(store.begin("b".into(), key(1), at(5), SECOND).await.unwrap(), Begun::First(_)));
+    // A beginning stays as it is while it has its lease.
+    let Begun::First(started) = begin(2, at(5)).await else { panic!() };
+    assert_eq!(see(2, at(14)).await, Seen::UnderWay);
+    assert!(store.complete(started.clone(), at(14)).await.unwrap());
+    assert_eq!([see(2, at(15)).await, see(2, at(20)).await], [Seen::Done; 2]);
+    assert_eq!(begin(2, at(20)).await, Begun::Done);
+    // After that, and after it was given up, there is none.
+    let Begun::First(late) = begin(3, at(5)).await else { panic!() };
+    assert_eq!(see(3, at(15)).await, Seen::Recorded);
+    assert!(!store.complete(late.clone(), at(16)).await.unwrap());
+    assert!(!store.abandon(late, at(16)).await.unwrap());
+    let Begun::First(given_up) = begin(4, at(5)).await else { panic!() };
+    assert!(store.abandon(given_up, at(6)).await.unwrap());
+    assert_eq!([see(4, at(6)).await, see(4, at(7)).await], [Seen::Recorded; 2]);
+    // Each time counts as the first.
+    let forget = async |before| store.forget("a".into(), before, 10).await.unwrap();
+    assert_eq!([forget(at(5)).await, forget(at(6)).await], [0, 1]);
+    assert_eq!([forget(at(7)).await, forget(at(8)).await], [0, 1]);
+    assert_eq!([forget(at(20)).await, forget(at(21)).await], [1, 1]);
+    assert!(matches!(begin(1, at(21)).await, Begun::First(_)));
+}
+
+/// An event is given up while the clock is an hour ahead.
+async fn a_clock_that_is_set_back_ends_no_event_for_longer(store: impl InboxStore) {
+    let begin = async |now| store.begin("a".into(), event(1).key(), now, 10 * SECOND).await.unwrap();
+    let Begun::First(ahead) = begin(at(3600)).await else { panic!() };
+    assert!(store.abandon(ahead.clone(), at(3601)).await.unwrap());
+    assert_eq!(store.forget("a".into(), at(3600), 10).await.unwrap(), 0);
+    let Begun::First(right) = begin(at(2)).await else { panic!("it was given up") };
+    assert_ne!(ahead.times, right.times);
+    assert!(!store.complete(ahead, at(3)).await.unwrap());
+    assert!(matches!(begin(at(3)).await, Begun::UnderWay(_)));
+    assert!(store.abandon(right, at(4)).await.unwrap());
+    assert_eq!(store.see("a".into(), event(1).key(), at(1)).await.unwrap(), Seen::Recorded);
 }
 
 /// Keys that are longer than an index of PostgreSQL takes, and that no compression makes shorter.

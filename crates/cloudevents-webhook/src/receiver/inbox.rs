@@ -1,6 +1,6 @@
 //! An idempotency store that outlives the process.
 
-use super::{Begun, Claim, DeliveryClaim, IdempotencyStore};
+use super::{Begun, Claim, DeliveryClaim, IdempotencyStore, Seen};
 use crate::DeliveryKey;
 use cloudevents_core::{Error, EventKey};
 use cloudevents_outbox::{self as outbox, Inbox, InboxStore, Started};
@@ -18,10 +18,11 @@ const SOURCE: &str = "webhook";
 /// Remembers deliveries in an [`Inbox`], in SQLite or PostgreSQL: after a restart, and among all processes of a target.
 ///
 /// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends. Until then, they get 503. Give the inbox a
-/// lease that is longer than handling a delivery takes, because after it another attempt is handled. If the store is away when a delivery
-/// was processed, it is asked again for as long as a lease. The response waits for a second at most. Processed deliveries are remembered
-/// for a week, or the time of [`with_retention`](Self::with_retention). Older keys are deleted while deliveries arrive, a few at a time.
-/// Targets that share a store need inboxes with distinct names.
+/// lease that is longer than [`respond_within`](super::WebhookOptions::respond_within) and handling a delivery take together, because after
+/// it another attempt is handled. The processes of a target compare a lease with their own clocks: these have to agree within seconds. If
+/// the store is away when a delivery was processed, it is asked again for as long as a lease. The response waits for a second at most.
+/// Processed deliveries are remembered for a week, or the time of [`with_retention`](Self::with_retention). Older keys are deleted while
+/// deliveries arrive, a few at a time. Targets that share a store need inboxes with distinct names.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -120,20 +121,22 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
         })
     }
 
-    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again beside:
-    /// the sender gets its response.
+    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again for as
+    /// long as a lease.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         let started = self.started(DeliveryClaim { key, claim })?;
-        if let Err(error) = self.inbox.complete(started.clone()).await {
-            let inbox = Arc::clone(&self.inbox);
-            tokio::spawn(async move {
-                if let Err(error) = inbox.complete_patiently(started).await {
-                    tracing::error!(%error, %key, "a delivery that was processed is not recorded: a duplicate would be handled");
-                }
-            });
-            return Err(error);
+        match self.inbox.complete(started.clone()).await {
+            Ok(_) => Ok(()),
+            Err(_) => self.inbox.complete_patiently(started).await.map(drop),
         }
-        Ok(())
+    }
+
+    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
+        Ok(match self.inbox.see(event_key(key)?).await? {
+            outbox::Seen::Recorded => Seen::Recorded,
+            outbox::Seen::Done => Seen::Finished,
+            _ => Seen::Unfinished,
+        })
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {

@@ -25,6 +25,7 @@
 //! # }).unwrap();
 //! ```
 
+mod claims;
 mod counted;
 mod event_grid;
 mod github;
@@ -37,8 +38,8 @@ mod options;
 mod pending;
 mod provider;
 mod recognition;
+mod recording;
 mod respond;
-mod ruling;
 mod stripe;
 mod token;
 #[cfg(feature = "tower05")]
@@ -48,7 +49,7 @@ mod verification;
 mod webhook;
 
 pub use github::github_event;
-pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore};
+pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore, Seen};
 #[cfg(feature = "inbox")]
 pub use inbox::DurableStore;
 pub use memory::MemoryStore;

@@ -163,8 +163,9 @@ impl WebhookOptions {
     /// under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
     ///
     /// A request may have several message signatures (RFC 9421), which cover other headers, and anyone on the way can take one of them
-    /// away. So the first delivery of a body decides by which of these parts the body is recognised, and the store has two keys more for
-    /// it. A delivery of this body that another part would recognise gets 503.
+    /// away. So a delivery with a signed id or signed attributes also takes its body, and the signatures that cover less. A delivery that
+    /// only these would recognise gets 2xx without coming to the handler, also if it is a genuine one with an equal body. The store has a
+    /// key more for each of them.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

@@ -1,40 +1,31 @@
-//! The rules by which deliveries are recognised.
+//! The keys by which deliveries are recognised.
 
 use crate::DeliveryKey;
 
 /// How a delivery is recognised when it comes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// A request may have several signatures that cover other headers, and anyone on the way can take one of them away. So a delivery with
+/// fewer signatures has weaker keys. They are seen when the delivery with the stronger one comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Recognition {
-    pub(super) key: DeliveryKey,
-    /// The key of the body, and the key of its rule, if a variant of the request could be recognised by another rule.
-    pub(super) ruled: Option<(DeliveryKey, DeliveryKey)>,
-}
-
-/// The part of a request that recognises it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// Its signed id.
-    Id,
-    /// The signed attributes of an event in binary mode.
-    Attributes,
-    /// The body.
-    Body,
+    /// The strongest identity: a signed id, else signed attributes, else the body.
+    pub(super) identity: DeliveryKey,
+    /// Signatures that no other signature is stronger than. A signed id needs none: whoever covers it has the same id.
+    pub(super) signatures: Vec<DeliveryKey>,
+    /// Signatures that cover less than another one. Other deliveries may have them, too: equal bodies that were signed in the same second.
+    pub(super) weaker_signatures: Vec<DeliveryKey>,
+    /// What the delivery would be recognised by without its strongest signatures.
+    pub(super) weaker_identities: Vec<DeliveryKey>,
 }
 
 impl Recognition {
-    /// By a rule that nothing of a request can change.
-    pub(super) fn fixed(key: DeliveryKey) -> Self {
-        Self { key, ruled: None }
-    }
-
-    /// By one of several rules. Anyone on the way can choose another one for a request that has several signatures, by taking one of them
-    /// away. All of them cover this body.
-    pub(super) fn by(rule: Rule, key: DeliveryKey, body: &[u8]) -> Self {
-        let name: &[u8] = match rule {
-            Rule::Id => b"id",
-            Rule::Attributes => b"attributes",
-            Rule::Body => b"body",
-        };
-        Self { key, ruled: Some((DeliveryKey::of_ruled(b"", body), DeliveryKey::of_ruled(name, body))) }
+    /// By a key that nothing of a request can change.
+    pub(super) fn fixed(identity: DeliveryKey) -> Self {
+        Self {
+            identity,
+            signatures: Vec::new(),
+            weaker_signatures: Vec::new(),
+            weaker_identities: Vec::new(),
+        }
     }
 }

@@ -8,8 +8,9 @@ use super::{
     idempotency::{recognition, signed_content},
     options::Convert,
     pending::Pending,
+    recording::Recordings,
     respond::{accepted, allow, busy, problem, refused, reply, status},
-    under_way::UnderWay,
+    under_way::{Once, UnderWay},
     verification::{take_coding, verified},
 };
 use crate::{
@@ -83,6 +84,7 @@ pub(super) struct Inner {
     pace: Mutex<Pace<(Option<Origin>, Times)>>,
     counted: Mutex<Counted>,
     pending: Pending,
+    recordings: Recordings,
     retired: AtomicBool,
 }
 
@@ -102,6 +104,7 @@ impl Webhook {
             pace: Mutex::new(Pace::new(ACCOUNTS)),
             counted: Mutex::default(),
             pending: Pending::default(),
+            recordings: Recordings::default(),
             retired: AtomicBool::new(false),
         };
         Ok((Self(Arc::new(inner)), receiver.into_receiver()))
@@ -123,6 +126,18 @@ impl Webhook {
     /// Several tasks may wait. Dropping the future loses nothing.
     pub async fn next_pending(&self) -> PendingConsent {
         self.0.pending.next().await
+    }
+
+    /// The number of deliveries that the handler has, or has accepted, and that the idempotency store has not recorded as processed. If the
+    /// process ends before that, their duplicates are handled.
+    pub fn unrecorded(&self) -> usize {
+        self.0.recordings.number()
+    }
+
+    /// Waits until every accepted delivery is recorded in the idempotency store, or until the store has failed for the lease of its inbox.
+    /// Wait for it, for a limited time, before the process ends.
+    pub async fn recorded(&self) {
+        self.0.recordings.ended().await;
     }
 
     /// Retires the target: from now on, every request gets 410, so that senders stop (WEBHOOK-2.2-h).
@@ -409,19 +424,17 @@ impl Inner {
         }
         Ok(Admitted::UnderWay(match (&self.options.idempotency, key) {
             (Some(store), Some(key)) => {
-                let after = self.options.http.retry_after;
+                let once = Once {
+                    store: store.clone(),
+                    recordings: self.recordings.clone(),
+                    exchange: self.exchange.clone(),
+                    within: self.options.respond_within,
+                    after: self.options.http.retry_after,
+                };
                 let inner = Arc::clone(self);
                 let may_come =
                     move || if signed.is_some() { inner.check_rate_of(origin, signed) } else { Ok(()) };
-                UnderWay::once(
-                    store.clone(),
-                    (key, may_come),
-                    self.exchange.clone(),
-                    read,
-                    decoded,
-                    peer,
-                    after,
-                )
+                once.deliver((key, may_come), read, decoded, peer)
             }
             _ => UnderWay::Handed(self.exchange.deliver(read, decoded, peer)),
         }))

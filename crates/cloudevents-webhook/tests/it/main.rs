@@ -12,6 +12,7 @@ mod access;
 mod deliver;
 mod guard;
 mod handshake;
+mod interleavings;
 mod memory;
 mod message_signatures;
 mod replays;

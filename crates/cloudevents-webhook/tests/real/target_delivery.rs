@@ -7,7 +7,7 @@ use cloudevents_webhook::{
     DeliveryKey,
     deliver::Practice,
     handshake::Rate,
-    receiver::{Begun, Claim, IdempotencyStore, MemoryStore, Webhook, WebhookOptions},
+    receiver::{Begun, Claim, IdempotencyStore, MemoryStore, Seen, Webhook, WebhookOptions},
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
@@ -263,6 +263,10 @@ impl IdempotencyStore for Panicking {
         Ok(())
     }
 
+    async fn seen(&self, _: DeliveryKey) -> Result<Seen, Error> {
+        panic!("the store has a bug")
+    }
+
     async fn abandon(&self, _: DeliveryKey, _: Claim) -> Result<(), Error> {
         Ok(())
     }
@@ -291,6 +295,10 @@ impl IdempotencyStore for Hanging {
         self.store.complete(key, claim).await
     }
 
+    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
+        self.store.seen(key).await
+    }
+
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         drop(self.goes_on.acquire().await);
         self.store.abandon(key, claim).await
@@ -315,6 +323,73 @@ async fn the_response_does_not_wait_for_a_store_that_hangs() {
     })
     .await;
     assert_eq!(seen.ids(), ["1"]);
+}
+
+#[tokio::test]
+async fn a_process_that_ends_can_wait_until_deliveries_are_recorded() {
+    let goes_on = Arc::new(Semaphore::new(0));
+    let store = Hanging { store: MemoryStore::new(10), goes_on: Arc::clone(&goes_on) };
+    let (webhook, mut receiver) = Webhook::open(with_token().idempotency(store)).unwrap();
+    assert_eq!(webhook.unrecorded(), 0);
+    soon(webhook.recorded()).await;
+    let handle = async { soon(receiver.next()).await.unwrap().unwrap().accept().await.unwrap() };
+    let (response, ()) = tokio::join!(webhook.respond(request("1"), None), handle);
+    assert_eq!((response.status().as_u16(), webhook.unrecorded()), (204, 1));
+    assert!(tokio::time::timeout(Duration::from_millis(10), webhook.recorded()).await.is_err());
+    goes_on.add_permits(1);
+    soon(webhook.recorded()).await;
+    assert_eq!(webhook.unrecorded(), 0);
+}
+
+fn request(id: &str) -> Request<Full<Bytes>> {
+    let request = Request::post("/hook").header("content-type", STRUCTURED).header("authorization", bearer());
+    request.body(Full::new(Bytes::from(document(id)))).unwrap()
+}
+
+/// It claims a delivery when it goes on.
+#[derive(Clone)]
+struct Late {
+    store: MemoryStore,
+    goes_on: Arc<Semaphore>,
+}
+
+impl IdempotencyStore for Late {
+    async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
+        let _goes_on = self.goes_on.acquire().await;
+        self.store.begin(key).await
+    }
+
+    async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        self.store.complete(key, claim).await
+    }
+
+    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
+        self.store.seen(key).await
+    }
+
+    async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        self.store.abandon(key, claim).await
+    }
+}
+
+/// Its lease may end while the handler has it.
+#[tokio::test]
+async fn a_delivery_that_was_claimed_too_late_is_given_back() {
+    let goes_on = Arc::new(Semaphore::new(0));
+    let store = Late { store: MemoryStore::new(10), goes_on: Arc::clone(&goes_on) };
+    let options = with_token().respond_within(Duration::from_millis(50)).idempotency(store.clone());
+    let (webhook, mut receiver) = Webhook::open(options).unwrap();
+    assert_eq!(webhook.respond(request("1"), None).await.status(), 503);
+    goes_on.add_permits(1);
+    // The first attempt is claimed now, and the handler does not get it.
+    let handle = async { soon(receiver.next()).await.unwrap().unwrap().accept().await.unwrap() };
+    let again = async {
+        while webhook.respond(request("1"), None).await.status() != 204 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::join!(soon(again), handle);
+    assert_eq!(receiver.metrics().received, 1);
 }
 
 /// A webhook is open to anyone, and events are rarely larger than the 64 KiB that intermediaries forward.

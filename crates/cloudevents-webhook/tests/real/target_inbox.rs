@@ -345,6 +345,10 @@ impl InboxStore for Flaky {
         self.reached()?.abandon(started, now).await
     }
 
+    async fn see(&self, consumer: Arc<str>, key: EventKey, now: SystemTime) -> Result<outbox::Seen, Error> {
+        self.reached()?.see(consumer, key, now).await
+    }
+
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
         self.reached()?.forget(consumer, before, limit).await
     }

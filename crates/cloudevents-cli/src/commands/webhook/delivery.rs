@@ -96,8 +96,9 @@ fn header(line: &[u8], place: &str, headers: &mut HeaderMap) -> Result<(), Failu
     // Neither a folded line nor a name before white space.
     let name = HeaderName::from_bytes(name).map_err(|_| not_a_header())?;
     let value = value.get(1..).unwrap_or_default().trim_ascii();
-    headers.append(name, HeaderValue::from_bytes(value).map_err(|_| not_a_header())?);
-    Ok(())
+    let value = HeaderValue::from_bytes(value).map_err(|_| not_a_header())?;
+    let too_many = |_| Failure::usage(format!("{place}: too many headers"));
+    headers.try_append(name, value).map(drop).map_err(too_many)
 }
 
 fn not_a_request(name: &str) -> Failure {
@@ -143,5 +144,13 @@ mod tests {
         ] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn more_headers_than_a_map_takes_are_a_mistake() {
+        let lines: String = (0..40_000).map(|number| format!("X-{number}: 1\n")).collect();
+        let text = Bytes::from(format!("POST / HTTP/1.1\n{lines}\n{{}}"));
+        let parts = Request::new(()).into_parts().0;
+        assert!(whole(text, "request", parts).is_err());
     }
 }

@@ -9,11 +9,11 @@ use crate::{
     failure::{Failure, Status},
 };
 use cloudevents_kit::{
-    Error, ErrorKind,
-    outbox::{Inbox, rusqlite041::SqliteStore, tokio_postgres07::PostgresStore},
+    Error, ErrorKind, EventKey,
+    outbox::{Inbox, InboxStore, rusqlite041::SqliteStore, tokio_postgres07::PostgresStore},
     webhook::{
         DeliveryKey,
-        receiver::{Begun, Claim, DurableStore, IdempotencyStore, WebhookOptions},
+        receiver::{Begun, Claim, DurableStore, IdempotencyStore, Seen, WebhookOptions},
     },
 };
 use std::{
@@ -24,8 +24,17 @@ use std::{
 };
 use tokio_postgres::NoTls;
 
-/// An age that no delivery has: forgetting deliveries so old asks the store without a change.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// The event that a probe has seen: it writes, because a disk that is full still reads.
+fn probed() -> Result<EventKey, Error> {
+    EventKey::new("ce webhook serve", "probe")
+}
+
+async fn writes<S: InboxStore>(inbox: &Inbox<S>) -> bool {
+    match probed() {
+        Ok(key) => inbox.see(key).await.is_ok(),
+        Err(_) => false,
+    }
+}
 
 /// Adds the store at `to`, for the deliveries of this target. A delivery that a crash leaves unfinished is handed on after `lease`.
 pub(super) async fn remembering(
@@ -43,9 +52,7 @@ pub(super) async fn remembering(
         let probed = store.clone();
         let probe: Probe = Arc::new(move || {
             let store = probed.clone();
-            Box::pin(async move {
-                store.check().is_ok() && store.store.inbox().forget_some(NEVER, 1).await.is_ok()
-            })
+            Box::pin(async move { store.check().is_ok() && writes(store.store.inbox()).await })
         });
         return Ok((options.idempotency(store), probe));
     }
@@ -59,7 +66,7 @@ pub(super) async fn remembering(
             let probed = store.clone();
             let probe: Probe = Arc::new(move || {
                 let store = probed.clone();
-                Box::pin(async move { store.inbox().forget_some(NEVER, 1).await.is_ok() })
+                Box::pin(async move { writes(store.inbox()).await })
             });
             Ok((options.idempotency(store), probe))
         }
@@ -109,6 +116,11 @@ impl IdempotencyStore for FileStore {
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         self.store.complete(key, claim).await?;
         self.check()
+    }
+
+    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
+        self.check()?;
+        self.store.seen(key).await
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {

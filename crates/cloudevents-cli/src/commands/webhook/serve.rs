@@ -164,7 +164,8 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         let gate = (command.url.as_str(), to.as_str(), &command.gate);
         return gate::run(gate, checks(command), command.count, options, console).await;
     }
-    let (on_refusal, mut refusals) = refusals::channel();
+    let (on_refusal, refusals) = refusals::channel();
+    let mut refusals = refusals.with_few_lines();
     options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) =
         target::open(&command.url, options, command.misbehave.clone()).await?;

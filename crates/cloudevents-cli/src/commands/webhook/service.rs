@@ -54,7 +54,7 @@ const OF_CONNECTION: [&str; 20] = [
 ];
 
 /// Headers that make some services take another method, another path, another user or another proxy than those of the request.
-const OF_ROUTING: [&str; 14] = [
+const OF_ROUTING: [&str; 16] = [
     "proxy",
     "remote-user",
     "x-accel-mapping",
@@ -63,16 +63,18 @@ const OF_ROUTING: [&str; 14] = [
     "x-http-method-override",
     "x-method",
     "x-method-override",
+    "x-middleware-subrequest",
     "x-original-host",
     "x-original-method",
     "x-original-uri",
     "x-original-url",
+    "x-override-url",
     "x-remote-user",
     "x-rewrite-url",
 ];
 
 /// Headers about the client, besides `X-Forwarded-...` and `X-SSL-Client-...`: of a stranger, they would be a claim.
-const OF_PROXIES: [&str; 25] = [
+const OF_PROXIES: [&str; 26] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "client-ip",
@@ -82,6 +84,7 @@ const OF_PROXIES: [&str; 25] = [
     "forwarded-for",
     "front-end-https",
     "true-client-ip",
+    "x-amzn-oidc-identity",
     "x-azure-clientip",
     "x-client-ip",
     "x-cluster-client-ip",

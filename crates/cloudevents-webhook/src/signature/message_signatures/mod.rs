@@ -8,7 +8,7 @@ mod sign;
 pub use component::Component;
 pub use sign::MessageSigner;
 
-use super::{Coverage, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
+use super::{Coverage, OneSignature, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
 use http::{HeaderName, request::Parts};
 use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parameters, Parser};
 use std::time::{Duration, SystemTime};
@@ -26,6 +26,8 @@ const SIGNATURES: usize = 8;
 /// Checks [HTTP message signatures](https://www.rfc-editor.org/rfc/rfc9421).
 ///
 /// They are made with HMAC-SHA256, Ed25519, ECDSA on P-256, or RSA-PSS with SHA-512.
+///
+/// A request may have several signatures. Each of the first eight counts, and the coverage is the best of them.
 ///
 /// A signature counts when it covers every required component, names a time that is near enough, and fits a key. Unless set otherwise, the
 /// method, the authority, the path and the digest of the body are required. A covered `content-digest` is compared with the body. The
@@ -121,7 +123,7 @@ impl MessageSignatures {
     fn check(
         &self,
         request: &Parts,
-        body: &[u8],
+        fits_digest: &mut dyn FnMut() -> Result<(), SignatureError>,
         now: SystemTime,
         covered: &InnerList,
         signature: &[u8],
@@ -152,14 +154,12 @@ impl MessageSignatures {
             let fits = |known: &(Box<str>, VerifyingKey)| {
                 is_named(known) && known.1.fits_any(&[base.as_bytes()], &[signature])
             };
-            fitting = self.keys.iter().position(fits).or(fitting);
+            fitting = self.keys.iter().position(fits).map(|key| (key, base)).or(fitting);
         }
-        if fitting.is_none() {
-            return Err(SignatureError::Mismatch);
-        }
+        let Some((key, base)) = fitting else { return Err(SignatureError::Mismatch) };
         let body_covered = components.iter().any(|component| component.is_field(DIGEST));
         if body_covered {
-            digest::check(request, body)?;
+            fits_digest()?;
         }
         let attributes_covered = request
             .headers
@@ -180,7 +180,8 @@ impl MessageSignatures {
             false => None,
         };
         let id = id.filter(|id| !id.is_empty()).map(Into::into);
-        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: fitting, signer_chooses: true })
+        let signature = OneSignature::new(&base, coverage, id.is_some());
+        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: Some(key), signatures: vec![signature] })
     }
 }
 
@@ -194,18 +195,31 @@ impl Verify for MessageSignatures {
     fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError> {
         let inputs = dictionary(request, INPUT)?;
         let signatures = dictionary(request, SIGNATURE)?;
-        let mut refused = None;
+        let mut digest = None;
+        let mut fits_digest = || digest.get_or_insert_with(|| digest::check(request, body)).clone();
+        let (mut first, mut refused) = (None::<Verified>, None);
         // A proxy may add signatures of its own. One that cannot be read says nothing of the others.
         for (label, input) in inputs.iter().take(SIGNATURES) {
-            let checked = read(input, signatures.get(label))
-                .and_then(|(covered, signature)| self.check(request, body, now, covered, signature));
-            match checked {
-                Ok(verified) => return Ok(verified),
-                Err(error) => refused = refused.or(Some(error)),
+            let checked = read(input, signatures.get(label)).and_then(|(covered, signature)| {
+                self.check(request, &mut fits_digest, now, covered, signature)
+            });
+            match (checked, &mut first) {
+                (Ok(verified), Some(first)) => add(first, verified),
+                (Ok(verified), None) => first = Some(verified),
+                (Err(error), _) => refused = refused.or(Some(error)),
             }
         }
-        Err(refused.unwrap_or(SignatureError::Missing(SIGNATURE)))
+        first.ok_or_else(|| refused.unwrap_or(SignatureError::Missing(SIGNATURE)))
     }
+}
+
+/// Adds another signature of the same request. Together, they cover what one of them covers.
+fn add(first: &mut Verified, other: Verified) {
+    if other.coverage.is_more_than(first.coverage) {
+        first.coverage = other.coverage;
+    }
+    first.id = first.id.take().or(other.id);
+    first.signatures.extend(other.signatures);
 }
 
 /// The covered components and the bytes of a signature.

@@ -5,10 +5,17 @@ use super::{
     counts::{Counts, Outcome},
     course::Course,
 };
-use crate::{commands::refusals::From, console::Console, failure::Status, report::Report};
-use cloudevents_kit::{Delivery, transport};
+use crate::{
+    commands::refusals::{From, Lines},
+    console::Console,
+    failure::Status,
+    plain::count,
+    report::Report,
+};
+use cloudevents_kit::{Delivery, transport, webhook::receiver::Webhook};
 use http::{StatusCode, request::Parts};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
 
 /// The side of the service.
 pub(super) struct Handing {
@@ -17,6 +24,9 @@ pub(super) struct Handing {
     /// The status of a sender that shall give up.
     pub(super) gives_up: StatusCode,
 }
+
+/// How long the end waits for the store: units of systemd have 30 seconds, and deliveries and responses have 20 of them by default.
+const RECORDED: Duration = Duration::from_secs(5);
 
 /// The end of a delivery.
 pub(super) enum Done {
@@ -82,6 +92,20 @@ impl Handing {
     }
 }
 
+/// Waits until the store has recorded the deliveries that the service accepted, for a limited time.
+pub(super) async fn recorded(webhook: &Webhook, console: &Console) {
+    if timeout(RECORDED, webhook.recorded()).await.is_ok() {
+        return;
+    }
+    let (number, seconds) = (webhook.unrecorded(), RECORDED.as_secs());
+    let what = if number == 1 { "delivery" } else { "deliveries" };
+    let words = format!(
+        "{number} {what} accepted by the service, and not recorded in the store within {seconds} seconds"
+    );
+    let help = "the store is away. If these deliveries come again, they are handed on again";
+    console.error(Status::Network, &Report::new(words).kind("store").help(help));
+}
+
 /// The course of a delivery.
 fn course(delivery: &Delivery) -> Course {
     let parts = delivery.received().native::<Parts>();
@@ -106,29 +130,66 @@ async fn settled(outcome: transport::Outcome, done: Done, from: From) -> Done {
     }
 }
 
-/// Reports the end of a delivery.
-pub(super) fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u64, console: &Console) {
-    let done = match done {
-        Ok(Done::Late(from, done)) => {
-            let words = format!("the sender disconnected before the response ({from})");
-            console.report(&from.on(Report::warning(words)));
-            *done
-        }
-        Ok(done) => done,
-        Err(error) => {
-            return console
-                .error(Status::No, &Report::new("a delivery was not handed on").detail(error.to_string()));
-        }
-    };
-    match done {
-        Done::Accepted(from) => {
-            *accepted = accepted.saturating_add(1);
-            if console.informs() {
-                let words = format!("the service accepted a delivery ({from})");
-                console.announce(&words, from.members());
+/// The reports of ends. Ten of a second have lines: a captured delivery that the service refuses can come without end.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) accepted: u64,
+    lines: Lines,
+    left_out: usize,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self { accepted: 0, lines: Lines::new(), left_out: 0 }
+    }
+}
+
+impl Ends {
+    /// Reports the end of a delivery.
+    pub(super) fn tell(&mut self, done: Result<Done, tokio::task::JoinError>, console: &Console) {
+        let done = match done {
+            Ok(Done::Late(from, done)) => {
+                let words = format!("the sender disconnected before the response ({from})");
+                self.report(&from.on(Report::warning(words)), console);
+                *done
             }
+            Ok(done) => done,
+            Err(error) => {
+                let report = Report::new("a delivery was not handed on").detail(error.to_string());
+                return console.error(Status::No, &report);
+            }
+        };
+        match done {
+            Done::Accepted(from) => {
+                self.accepted = self.accepted.saturating_add(1);
+                if console.informs() {
+                    let words = format!("the service accepted a delivery ({from})");
+                    console.announce(&words, from.members());
+                }
+            }
+            Done::Refused(report) => self.report(&report, console),
+            Done::Malformed | Done::Late(..) => {}
         }
-        Done::Refused(report) => console.report(&report),
-        Done::Malformed | Done::Late(..) => {}
+    }
+
+    /// Reports something about a delivery, unless this second has its lines.
+    pub(super) fn report(&mut self, report: &Report, console: &Console) {
+        let now = Instant::now();
+        if self.lines.are_over(now) {
+            self.tell_rest(console);
+        }
+        match self.lines.have_room(now) {
+            true => console.report(report),
+            false => self.left_out = self.left_out.saturating_add(1),
+        }
+    }
+
+    /// Reports the number of the others.
+    pub(super) fn tell_rest(&mut self, console: &Console) {
+        let number = std::mem::take(&mut self.left_out);
+        if number > 0 {
+            let words = format!("{} not shown, as too many came at once", count(number, "failed attempt"));
+            console.report(&Report::warning(words).kind("service"));
+        }
     }
 }

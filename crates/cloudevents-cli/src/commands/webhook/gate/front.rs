@@ -53,7 +53,7 @@ impl Front {
         self,
         url: &str,
         mut options: WebhookOptions,
-    ) -> Result<(Opened, Server), Failure> {
+    ) -> Result<(Opened, Server, Webhook), Failure> {
         let mut http = options.http.clone();
         let below = self.clone();
         http.on_refusal = Some(Arc::new(move |why: &Error| {
@@ -65,10 +65,12 @@ impl Front {
         options.http.on_refusal = None;
         let (webhook, receiver) = Webhook::open(options)
             .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
-        target::serving_paths(url, http, receiver, move |request, peer, is_at| {
-            self.clone().respond(webhook.clone(), request, peer, is_at)
+        let target = webhook.clone();
+        let (opened, server) = target::serving_paths(url, http, receiver, move |request, peer, is_at| {
+            self.clone().respond(target.clone(), request, peer, is_at)
         })
-        .await
+        .await?;
+        Ok((opened, server, webhook))
     }
 
     async fn respond(

@@ -31,7 +31,7 @@ use cloudevents_kit::{
     webhook::receiver::{MemoryStore, WebhookOptions},
 };
 use counts::Counts;
-use ending::Handing;
+use ending::{Ends, Handing};
 use front::Front;
 use serde_json::json;
 pub(super) use state::Probe;
@@ -178,7 +178,7 @@ pub(super) async fn run(
     let mut serving = None;
     probes::serve_at(&mut serving, gate.metrics, &state).await?;
     let (on_refusal, refusals) = refusals::channel();
-    let mut refusals = refusals.with_warnings();
+    let mut refusals = refusals.with_few_lines().with_warnings();
     let front = Front {
         sender,
         behind_proxy: gate.behind_proxy,
@@ -188,7 +188,7 @@ pub(super) async fn run(
         is_informed: console.informs(),
         repeats: Arc::new(Mutex::new(Lines::new())),
     };
-    let (Opened { mut receiver, url, .. }, server) = front.open(url, options).await?;
+    let (Opened { mut receiver, url, .. }, server, webhook) = front.open(url, options).await?;
     console.write_aside();
     let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));
@@ -197,21 +197,21 @@ pub(super) async fn run(
     }
     let handing = Arc::new(Handing { service, counts, gives_up });
     let mut under_way = JoinSet::new();
-    let mut accepted = 0_u64;
-    while count.is_none_or(|count| accepted < count) {
+    let mut ends = Ends::default();
+    while count.is_none_or(|count| ends.accepted < count) {
         // The service is to accept no more than it was asked to.
-        let rest = count.map_or(u64::MAX, |count| count.saturating_sub(accepted));
+        let rest = count.map_or(u64::MAX, |count| count.saturating_sub(ends.accepted));
         let places = gate.in_flight.get().min(usize::try_from(rest).unwrap_or(usize::MAX));
         interrupt.in_flight(under_way.len());
         handing.counts.in_flight(under_way.len());
         tokio::select! {
             biased;
             () = interrupt.asked() => break,
-            Some(done) = under_way.join_next() => ending::told(done, &mut accepted, console),
+            Some(done) = under_way.join_next() => ends.tell(done, console),
             next = refusals::next(&mut receiver, &mut refusals, console) => match next {
                 Ok(Some(delivery)) if under_way.len() >= places => {
                     // Settled at once. Its sender gets 503 with `Retry-After`.
-                    console.report(&handing.full(&delivery));
+                    ends.report(&handing.full(&delivery), console);
                     drop(delivery.release());
                 }
                 Ok(Some(delivery)) => {
@@ -229,7 +229,7 @@ pub(super) async fn run(
     server.stop();
     // Each of them has its deadline.
     while let Some(done) = under_way.join_next().await {
-        ending::told(done, &mut accepted, console);
+        ends.tell(done, console);
         interrupt.in_flight(under_way.len());
         handing.counts.in_flight(under_way.len());
     }
@@ -237,8 +237,10 @@ pub(super) async fn run(
         console.error(Status::Network, &Report::of(&error));
     }
     server.close().await;
+    ending::recorded(&webhook, console).await;
     refusals.tell_rest(console);
-    console.say(&match accepted {
+    ends.tell_rest(console);
+    console.say(&match ends.accepted {
         1 => "1 delivery accepted by the service".to_owned(),
         number => format!("{number} deliveries accepted by the service"),
     });
