@@ -119,8 +119,9 @@ for code, clause in ((200, "WEBHOOK-2.2-d"), (201, "WEBHOOK-2.2-f"), (202, "WEBH
     case(f"accepted-{code}", f"The status {code} means that the delivery was accepted", [*DELIVERY, clause], outcomes(posts(1), 1),
          responses=[{**status(code, ["Content-Type", "text/plain"]), "body": {"text": "stored"}} if code == 200 else status(code)])
 for code in (301, 302, 303, 307, 308):
-    case(f"redirect-{code}", f"The redirect {code} is not followed", ["WEBHOOK-2.2-c"], [*outcomes(posts(1), 0), *again(posts(1))],
-         responses=[status(code, ["Location", "/elsewhere"]), status(204)], note="No sentence forbids that the target itself is tried again.")
+    case(f"redirect-{code}", f"The redirect {code} is not followed", ["WEBHOOK-2.2-c"], [*outcomes(posts(1), 0), *outcomes(posts(1), 1), *again(posts(1))],
+         responses=[status(code, ["Location", "/elsewhere"]), status(204)],
+         note="No sentence forbids that the target itself is tried again, and none says whether a delivery counts that was redirected.")
 case("gone", "After 410, nothing more is sent", ["WEBHOOK-2.2-i"], outcomes(posts(1), 0), responses=[status(410), status(204)], events=[event(1), event(2)], level="SHOULD")
 for name, value, wait in (("seconds", "121", 121), ("date", "Fri, 31 Dec 9999 23:59:59 GMT", 86400)):
     case(f"retry-after-{name}", "After 429, nothing is sent before the time of Retry-After", ["WEBHOOK-2.2-l"], outcomes(posts(1), 0, wait=wait),
