@@ -2,7 +2,7 @@
 
 use cloudevents_vectors::{Case, Expected};
 
-use super::how::{TIME, is_timestamp};
+use super::instant::Instant;
 use crate::tree::node::Node;
 
 /// Whether the request has a time that is left out, because it is none. Then no other time is made up.
@@ -52,6 +52,14 @@ pub(super) fn leave_out_no_bytes(wanted: &Node, got: &mut Node) {
         got.remove("binary_data");
     }
 }
+
+/// Whether text is a timestamp.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    Instant::parse(text).is_some()
+}
+
+/// The attribute that a producer may set.
+pub(super) const TIME: &str = "time";
 
 /// The fields of a payload in Protobuf.
 const PAYLOADS: [&str; 3] = ["binary_data", "text_data", "proto_data"];

@@ -2,7 +2,8 @@
 
 use crate::infoset::{self, CE, Element, Node};
 
-use super::how::{CONTENT_TYPE, How, TIME, is_of_json, is_timestamp};
+use super::added::{TIME, is_timestamp};
+use super::how::{CONTENT_TYPE, How, is_of_json};
 use super::{bytes, forms, media_type};
 
 impl How {

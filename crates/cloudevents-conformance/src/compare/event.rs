@@ -10,7 +10,8 @@ use crate::tree::{
     json::{self, Json, Text},
 };
 
-use super::how::{CONTENT_TYPE, Implied, TIME, TIMESTAMP, is_extension, is_timestamp};
+use super::added::{TIME, is_timestamp};
+use super::how::{CONTENT_TYPE, Implied, TIMESTAMP, is_extension};
 use super::{Difference, How, MOST, Path, bytes, forms, media_type};
 
 /// Notes where a list of events is not the wanted one.

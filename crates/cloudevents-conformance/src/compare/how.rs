@@ -10,9 +10,10 @@ use crate::infoset;
 use crate::tree::json::{self, Json, Kind};
 use crate::tree::node::Node;
 
+use super::added::{self, TIME, is_timestamp};
 use super::document::Notation;
 use super::instant::Instant;
-use super::{Path, added, bytes, forms, media_type};
+use super::{Path, bytes, forms, media_type};
 
 /// How answers are compared where comparing the text is not enough.
 #[derive(Clone, Debug, Default)]
@@ -545,14 +546,6 @@ fn passes_on_json_without_type(case: &Case) -> bool {
     let source = case.request.get("from").map(Value::to_string).unwrap_or_default();
     case.op() == Some("transcode") && source.contains(r#"\"specversion\""#) && !source.contains(CONTENT_TYPE)
 }
-
-/// Whether text is a timestamp.
-pub(super) fn is_timestamp(text: &str) -> bool {
-    Instant::parse(text).is_some()
-}
-
-/// The attribute that a producer may set.
-pub(super) const TIME: &str = "time";
 
 /// The attribute that the JSON format implies.
 pub(super) const CONTENT_TYPE: &str = "datacontenttype";

@@ -2,7 +2,8 @@
 
 use cloudevents_vectors::{Carrier, ContentType, Types, Values};
 
-use crate::compare::how::{CONTENT_TYPE, TIME, is_timestamp};
+use crate::compare::added::{TIME, is_timestamp};
+use crate::compare::how::CONTENT_TYPE;
 use crate::compare::instant::Instant;
 use crate::compare::{Difference, How, MOST, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
