@@ -391,11 +391,11 @@ mod tests {
         assert!(!has_input(&case(request, json!({"result": {"message": {}}})), "format"));
         let without = json!({"op": "encode", "via": "nats", "events": []});
         assert!(!has_input(&case(without, json!({"error": {}})), "format"));
-        for via in ["http", "kafka", "amqp", "mqtt5"] {
+        for via in ["http", "kafka", "amqp", "mqtt5", "nats"] {
             let of_two_modes = json!({"op": "decode", "via": via, "message": {}});
             assert!(has_input(&case(of_two_modes, json!({"result": {}})), "mode"), "{via}");
         }
-        let read = json!({"op": "decode", "via": "nats", "mode": "binary", "message": {}});
+        let read = json!({"op": "decode", "via": "rabbitmq", "mode": "binary", "message": {}});
         assert!(!has_input(&case(read, json!({"error": {}})), "mode"));
     }
 }

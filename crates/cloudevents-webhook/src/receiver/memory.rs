@@ -214,7 +214,8 @@ mod tests {
         assert_eq!(see(2, 111), Seen::Finished);
         assert_eq!(see(3, 112), Seen::Recorded);
         assert_eq!((begin(2, 113), begin(3, 113)), (Begun::Finished, Begun::Finished));
-        assert_eq!((store.state().known.len(), store.state().finished.len()), (2, 2));
+        let state = store.state();
+        assert_eq!((state.known.len(), state.finished.len()), (2, 2));
     }
 
     #[tokio::test]
