@@ -577,9 +577,9 @@ def data_encode():
     topic.write("json-without-content-type", "JSON without a content type is text_data or binary_data, and its content type is made explicit", ["PROTO-3-d", "PROTO-3-e"],
                 tagged({"json": "null"}), proto(both(ct("application/json"), text_data("null"))), losses=[], others=as_bytes("null", ct("application/json")),
                 traps=["P1"], level="SHOULD")
-    topic.write("json-string", "A JSON string keeps its quotes, as text_data or binary_data", ["PROTO-3-d"], tagged({"json": '"a"'}, **held("application/json")),
+    topic.write("json-string", "A JSON string is text_data with its quotes or without, or binary_data", ["PROTO-3-d"], tagged({"json": '"a"'}, **held("application/json")),
                 proto(both(ct("application/json"), text_data('"a"'))), losses=[], traps=["P1"],
-                others=[{"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b'"a"')))))}}], policy=True)
+                others=[{"result": {"message": body(wire(proto(both(ct("application/json"), held))))}} for held in (binary_data(b'"a"'), text_data("a"))], policy=True)
     topic.write("xml", "An XML element is text_data or binary_data, and its content type is made explicit", ["PROTO-3-d", "PROTO-3-e"],
                 tagged({"xml": "<a/>"}), proto(both(ct("application/xml"), text_data("<a/>"))), losses=[], level="SHOULD",
                 others=[*stating(text_data("<a/>"), *fair.TYPES_OF_XML[1:]), *stating(binary_data(b"<a/>"), *fair.TYPES_OF_XML, "application/octet-stream")])
@@ -815,10 +815,13 @@ def transcode():
     # Or the octets are those of the whole Any.
     with_schema += [to_json(typed + schema + ',"data_base64":"' + base64.b64encode(b"\x0a\x25type.googleapis.com/com.example.Order\x12\x04\x0a\x0242").decode() + '"')
                     for schema in ("", ',"dataschema":"type.googleapis.com/com.example.Order"') for typed in (',"datacontenttype":"application/protobuf"', "")]
-    translate("any-to-json", "proto_data becomes bytes, its own or those of the whole Any, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a", "PROTO-2.4-a"],
+    as_objects = [to_json(f'{typed},"data":{{"{name}":"type.googleapis.com/com.example.Order","{value}":"CgI0Mg=="}}') for typed in ("", ',"datacontenttype":"application/json"')
+                  for name, value in (("@type", "value"), ("typeUrl", "value"), ("type_url", "value"), ("TypeUrl", "Value"))]
+    translate("any-to-json", "proto_data becomes bytes, its own or those of the whole Any, or an object, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a", "PROTO-2.4-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
               to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), ["data"],
-              others=[to_json(',"data_base64":"CgI0Mg=="'), *with_schema, REFUSED], policy=True, traps=["P3"])
+              others=[to_json(',"data_base64":"CgI0Mg=="'), *with_schema, REFUSED, *as_objects], policy=True, traps=["P3"],
+              note="An implementation for which the message is an object writes it as one.")
     translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there and does not become the dataschema", ["PROTO-3-a", "PROTO-2.4-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))), {"error": {"kind": "inexact"}}, exact=True,
               others=[REFUSED, to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), to_json(',"data_base64":"CgI0Mg=="'), *with_schema],

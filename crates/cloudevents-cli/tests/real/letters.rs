@@ -61,7 +61,7 @@ fn a_place_that_is_missing_is_an_error_of_opening() {
             let last = errors.last().unwrap();
             let detail = last["detail"].as_str().unwrap();
             assert_eq!((&last["kind"], &last["severity"]), (&"refused".into(), &"error".into()), "{last}");
-            assert!(detail.starts_with("the dead-letter place ") && detail.contains(option), "{last}");
+            assert!(detail.contains(": the dead-letter place ") && detail.contains(option), "{last}");
             assert!(detail.contains(words) && last["help"].is_string(), "{last}");
             assert_eq!(ran.err.matches(words).count(), 1, "{}", ran.err);
         }

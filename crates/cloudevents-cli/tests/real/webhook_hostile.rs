@@ -70,8 +70,8 @@ fn a_captured_message_signature_is_handed_on_once() {
         let (with, without) = (message_signature("a", &[CONTENT, id]), message_signature("b", &[CONTENT]));
         let send = |signatures: &[&(String, String)], id: &[_]| send_signed(&gate.url, signatures, id);
         assert_eq!(send(&[&with, &without], &[id]), 204);
-        // It is not accepted before: its sender may sign in another way now.
-        assert_eq!([send(&[&without, &with], &[id]), send(&[&without], &[])], [503, 503]);
+        // A repeat, whichever of its signatures are there.
+        assert_eq!([send(&[&without, &with], &[id]), send(&[&without], &[])], [204, 204]);
         assert_eq!(send(&[&with], &[id]), 204);
         assert_eq!(service.seen().len(), 1);
     }
@@ -149,12 +149,12 @@ fn a_flood_of_strangers_makes_the_log_grow_slowly() {
     let seconds = usize::try_from(begin.elapsed().as_secs()).unwrap() + 2;
     let lines = reported.matches("a request was refused").count();
     assert!((10..=10 * seconds).contains(&lines), "{lines} lines in {seconds} s");
-    // What a service does with a genuine delivery always has its line.
+    // What a service does has a limit of its own: a captured delivery that it refuses could fill the log, too.
     service.responds("500 Internal Server Error");
     for number in 0..20 {
         assert_eq!(post(&gate.url, &standard(&format!("msg_{number}x"), b"{}"), b"{}").status, 503);
     }
-    until_times(&reports, "the service responded 500", 20);
+    until_times(&reports, "the service responded 500", 10);
 }
 
 #[test]

@@ -56,7 +56,8 @@ Examples:
   ce send -v http://localhost:8080/ order.json             both sides, like curl
   ce send --dry-run http://localhost:8080/ order.json      what would be sent
   ce send http://localhost:8080/ --retry 5 < events.jsonl
-  ce send http://localhost:8080/ --retry 5 --keep-going --failed failed.jsonl events.jsonl
+  ce send http://localhost:8080/ --retry 5 --keep-going \\
+      --failed failed.jsonl events.jsonl
   ce send http://localhost:8080/ --source /load --type test \\
       --rate 200 --repeat 10000 --parallel 50
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json

@@ -26,7 +26,7 @@ use tokio_postgres::NoTls;
 
 /// The event that a probe has seen: it writes, because a disk that is full still reads.
 fn probed() -> Result<EventKey, Error> {
-    EventKey::new("ce webhook serve", "probe")
+    EventKey::new("/ce/webhook/serve", "probe")
 }
 
 async fn writes<S: InboxStore>(inbox: &Inbox<S>) -> bool {
