@@ -46,8 +46,10 @@ const CONFIRMATION: Duration = Duration::from_secs(30);
 /// # Ok(()) }
 /// # async fn handle(sns: cloudevents_webhook::sns::SnsSignatures, event: &cloudevents_core::Event) -> Result<(), cloudevents_core::Error> {
 /// // In the handler:
-/// if event.ty() == "com.amazonaws.sns.SubscriptionConfirmation" {
-///     sns.confirm(event.data_bytes().unwrap_or_default()).await?;
+/// if event.ty() == "com.amazonaws.sns.SubscriptionConfirmation"
+///     && let Some(message) = event.data_bytes()
+/// {
+///     sns.confirm(message).await?;
 /// }
 /// # Ok(()) }
 /// ```
