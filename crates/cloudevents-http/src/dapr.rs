@@ -24,8 +24,8 @@
 //! | 404 | the message is dropped |
 //! | any other status | the message comes again |
 //!
-//! So an event that is to be rejected needs [`Status::Drop`]: after 400 or 422 it comes again. With a dead-letter topic, Dapr sends there
-//! what it would drop, and what has come too often.
+//! So an event that is to be rejected needs [`Status::Drop`]: after 400 or 422 it comes again. With a dead-letter topic, Dapr
+//! sends dropped messages there, and messages that came too often.
 
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Format, codec::check_count};

@@ -70,7 +70,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// The same with the thread of the command alone: nothing goes on unless the command waits for a future. No protocol that keeps a
-/// connection alive can use it. If a peer sends without end, time passes late, by what the client reads at once.
+/// connection alive can use it. If a peer sends without end, a time limit is noticed after the bytes that the client reads at once.
 pub(crate) fn one_thread() -> Result<Runtime, Failure> {
     built(&mut Builder::new_current_thread())
 }

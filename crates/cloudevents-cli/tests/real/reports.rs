@@ -30,7 +30,7 @@ struct Run {
     #[serde(default)]
     events: Vec<Value>,
     count: Option<usize>,
-    /// What standard error has, and what it has not.
+    /// Words that standard error has, and words that it does not have.
     says: Vec<String>,
     #[serde(default)]
     never: Vec<String>,

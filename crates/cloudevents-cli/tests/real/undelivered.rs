@@ -44,7 +44,7 @@ fn events_that_failed_for_good_are_in_a_file_that_is_sent_again() {
     assert!(ran.status == 2 && ran.err.contains("is also written"), "{}", ran.err);
 }
 
-/// What the service got, as a verifier takes it.
+/// The request of the service, in the form of a verifier.
 fn parts(seen: &crate::webhook_gate::Seen, url: &str) -> http::request::Parts {
     let mut request = http::Request::post(url);
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature", "signature", "signature-input"]

@@ -133,7 +133,7 @@ fn kinds(record: &Record, leniency: Leniency) -> (Event, Vec<(RepairKind, String
     (decoded.value, kinds)
 }
 
-/// Spring's mapper of headers writes what is no String as JSON.
+/// Spring's mapper of headers writes a value of another type than String as JSON.
 #[test]
 fn values_in_quotation_marks() {
     let named = [
@@ -211,7 +211,7 @@ fn amqp_encoded_values() {
     assert_eq!((event.extension("other"), repairs), (Some(Value::String("A")), vec![]));
 }
 
-/// What no attribute can be stays a mistake.
+/// A value that no attribute can have stays a mistake.
 #[test]
 fn amqp_encoded_values_of_no_attribute() {
     let encoded = [

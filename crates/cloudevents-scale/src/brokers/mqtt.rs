@@ -31,7 +31,7 @@ impl Mqtt {
         Ok(address.split_once(':').ok_or("the URL has no port")?)
     }
 
-    /// What a reader subscribes to.
+    /// The topic filter of a reader.
     fn filter(&self, place: &str) -> String {
         match self.1 {
             Topics::One => place.to_owned(),

@@ -1,4 +1,4 @@
-//! The pages of peers and repairs have what the code has.
+//! The pages of peers and repairs have the rows of the code.
 
 use cloudevents_core::{Leniency, Peer, RepairKind};
 use std::fs;

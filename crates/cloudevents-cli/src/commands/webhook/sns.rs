@@ -32,7 +32,7 @@ pub(super) fn signed(
     Ok((options.signature(signatures.clone()), Some(signatures)))
 }
 
-/// Confirms the subscription, if that is what the event requests. `false`: SNS has to send the event again.
+/// Confirms the subscription, if the event requests a confirmation. `false`: SNS has to send the event again.
 pub(super) async fn confirmed(signatures: Option<&SnsSignatures>, event: &Event, console: &Console) -> bool {
     let Some(signatures) = signatures.filter(|_| event.ty() == CONFIRMATION) else { return true };
     match signatures.confirm(event.data_bytes().map(|data| data.as_ref()).unwrap_or_default()).await {
