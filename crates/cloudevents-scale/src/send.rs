@@ -32,8 +32,10 @@ pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) ->
     };
     table.measure(row).await?;
 
-    let Some(Tool { program, .. }) = broker.tool("") else { return Ok(()) };
-    let name = format!("{name} beside {program}");
+    let Some(Tool { program, most, .. }) = broker.tool("") else { return Ok(()) };
+    let load = Load { count: load.count.min(most), ..load };
+    let file = Events::of(load)?;
+    let name = format!("{}, {} x {} B, send beside {program}", broker.name(), load.count, load.size);
     if !is_installed(program) {
         return table.not_there(&name, program);
     }
@@ -57,7 +59,7 @@ async fn by_client<B: Broker>(broker: &B, load: Load) -> Result<Duration> {
 async fn by_tool<B: Broker>(broker: &B, load: Load) -> Result<Duration> {
     let (place, reader) = (fresh("send"), fresh("reader"));
     broker.open(&place, &reader).await?;
-    let Tool { program, arguments, line } = broker.tool(&place).ok_or("there is no tool")?;
+    let Tool { program, arguments, line, .. } = broker.tool(&place).ok_or("there is no tool")?;
     let lines = load.documents().enumerate();
     let lines = Events::of_lines(lines.map(|(number, document)| line(&load.key_text(number), &document)))?;
     let begin = Instant::now();

@@ -83,6 +83,9 @@ def main():
                      "data": {"json": text.strip(" \t\r\n")}}
             more = {"policy": True, "note": "What a parser does with a number beyond its range is its own choice."} if "e400" in text or "e-400" in text else {}
             expect = [{"result": {"mode": "structured", "format": "json", "events": [event]}}] + ([{"error": {}}] if more else [])
+            if text == "4.9e-324":
+                # The smallest double: a parser that scales by a power of ten makes 0 of it, as JSON::XS does.
+                expect.append({"result": {"mode": "structured", "format": "json", "events": [{**event, "data": {"json": "0"}}]}})
             if "e400" in text:
                 # Infinity, which JSON cannot write, becomes null in many a library; or the largest double stands for it.
                 for other in ("null", text.replace("1e400", "1.7976931348623157e308")):

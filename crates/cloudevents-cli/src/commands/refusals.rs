@@ -7,7 +7,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, transport::OnRefusal};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     error::Error as _,
     fmt,
@@ -41,31 +41,36 @@ pub(super) struct From {
     /// A claim, unless it is signed.
     pub(super) id: Option<String>,
     pub(super) peer: String,
+    /// The label of the counter that has the delivery, and its value.
+    pub(super) counted: Option<(&'static str, &'static str)>,
 }
 
 impl From {
+    /// The same sender, whose delivery a counter with this label and value has.
+    pub(super) fn counted(&self, label: (&'static str, &'static str)) -> Self {
+        Self { counted: Some(label), ..self.clone() }
+    }
+
     /// Adds the parts to the JSON form of a report.
     pub(super) fn on(&self, report: Report) -> Report {
-        let report = report.member("peer", &*self.peer);
-        match &self.id {
-            Some(id) => report.member("id", id),
-            None => report,
-        }
+        self.parts().fold(report, |report, (name, value)| report.member(name, value))
     }
 
     /// The members of a note.
     pub(super) fn members(&self) -> Value {
-        match &self.id {
-            Some(id) => json!({"peer": self.peer, "id": id}),
-            None => json!({"peer": self.peer}),
-        }
+        self.parts().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let id = self.id.as_deref().map(|id| ("id", id));
+        [Some(("peer", &*self.peer)), id, self.counted].into_iter().flatten()
     }
 }
 
 /// `github, id "72d3162e", from 192.0.2.1:4711`. In quotation marks, no id passes for another part.
 impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sender, id, peer } = self;
+        let Self { sender, id, peer, counted: _ } = self;
         match id {
             Some(id) => write!(f, "{sender}, id {id:?}, from {peer}"),
             None => write!(f, "{sender}, from {peer}"),
@@ -275,7 +280,7 @@ mod tests {
         let line = console(&format!("404 Not Found of POST /{path}"));
         assert!(line.ends_with("xxx…") && line.chars().count() < 250, "{line}");
         assert!(console(&path[..200]).ends_with(&path[..200]));
-        let from = From { sender: "github".to_owned(), id: None, peer: "192.0.2.1:1".to_owned() };
+        let from = From { sender: "github".to_owned(), peer: "192.0.2.1:1".to_owned(), ..From::default() };
         let error = Error::new(ErrorKind::Refused).with_detail(path).with_source(from);
         assert!(warning(&error).one_line().ends_with("xxx… (github, from 192.0.2.1:1)"));
     }
@@ -283,7 +288,8 @@ mod tests {
     #[test]
     fn an_id_passes_for_no_other_part() {
         let id = Some("7, from 203.0.113.7:443) [refused]".to_owned());
-        let from = From { sender: "github".to_owned(), id, peer: "192.0.2.1:1".to_owned() };
+        let from =
+            From { sender: "github".to_owned(), id, peer: "192.0.2.1:1".to_owned(), ..From::default() };
         assert_eq!(from.to_string(), r#"github, id "7, from 203.0.113.7:443) [refused]", from 192.0.2.1:1"#);
         let from = From { id: Some("7\", from \"".to_owned()), ..from };
         assert_eq!(from.to_string(), r#"github, id "7\", from \"", from 192.0.2.1:1"#);

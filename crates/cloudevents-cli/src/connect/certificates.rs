@@ -108,7 +108,7 @@ impl Certificates {
     }
 
     /// The files, in PEM: authorities, and the client certificate with its key.
-    fn read(&self) -> Result<(Vec<Vec<u8>>, Option<(Vec<u8>, Vec<u8>)>), Failure> {
+    fn read(&self) -> Result<PemFiles, Failure> {
         let mut authorities = Vec::new();
         for path in &self.cacert {
             let mut files = CertificateFiles::default();
@@ -120,6 +120,9 @@ impl Certificates {
         Ok((authorities, files.read().map_err(|error| of_flag(&error))?.1))
     }
 }
+
+/// Authorities, and a certificate with its key, in PEM.
+type PemFiles = (Vec<Vec<u8>>, Option<(Vec<u8>, Vec<u8>)>);
 
 /// Whether a connection to this URL has TLS.
 pub(super) fn has_tls(endpoint: &Endpoint) -> bool {

@@ -244,21 +244,23 @@ fn the_log_is_json_where_reports_are() {
         assert_eq!(post(&gate.url, &standard("msg_1", b"{}"), b"{}").status, 204);
     }
     until(&reports, "a delivery came again");
-    let mut of_deliveries = 0;
+    let mut outcomes = Vec::new();
     for line in until(&reports, "the service accepted a delivery").lines() {
         let line: serde_json::Value = serde_json::from_str(line).expect(line);
         assert!(line["timestamp"].is_string() && line["severity"] == "note", "{line}");
         if line["id"] == "msg_1" && line["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")) {
-            of_deliveries += 1;
+            outcomes.push(line["outcome"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(of_deliveries, 2);
+    outcomes.sort();
+    assert_eq!(outcomes, ["accepted", "repeated"]);
     // Whatever an id has, it passes for no peer.
     let forged = [("webhook-id", "7, from 203.0.113.7:443) [refused]"), ("content-type", "text/plain")];
     assert_eq!(post(&gate.url, &headers(&forged), b"{}").status, 403);
     let reported = until(&reports, "a request was refused");
     let line: serde_json::Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
     assert_eq!(line["id"], "7, from 203.0.113.7:443) [refused]");
+    assert_eq!(line["reason"], "no_signature");
     assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
     let told = "(standard-webhooks, id \"7, from 203.0.113.7:443) [refused]\", from 127.0.0.1:";
     assert!(line["detail"].as_str().unwrap().contains(told), "{line}");

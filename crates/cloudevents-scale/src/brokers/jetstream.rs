@@ -13,6 +13,9 @@ use async_nats::{
 use futures_util::StreamExt;
 use std::{collections::VecDeque, convert::Infallible};
 
+/// The bytes that the bare client asks for.
+const MOST: usize = 32 << 20;
+
 #[derive(Debug)]
 pub(crate) struct JetStream(pub(crate) String);
 
@@ -70,7 +73,9 @@ impl Broker for JetStream {
             ..pull::Config::default()
         };
         let consumer = self.context().await?.create_consumer_on_stream(config, place).await?;
-        let mut messages = consumer.stream().max_messages_per_batch(PREFETCH.into()).messages().await?;
+        // A server disconnects a client that has 64 MiB to read.
+        let stream = consumer.stream().max_messages_per_batch(PREFETCH.into()).max_bytes_per_batch(MOST);
+        let mut messages = stream.messages().await?;
         loop {
             let message = messages.next().await.ok_or("the consumer has ended")??;
             let header = message.headers.as_ref().and_then(|headers| headers.get("ce-id"));

@@ -62,6 +62,8 @@ pub(crate) struct Tool {
     pub(crate) program: &'static str,
     pub(crate) arguments: Vec<String>,
     pub(crate) line: Line,
+    /// The most lines that it sends without a loss.
+    pub(crate) most: usize,
 }
 
 /// Makes the line of an event, of its key and its document.
@@ -71,7 +73,7 @@ impl Tool {
     /// A program whose lines are documents.
     pub(crate) fn new<'a>(program: &'static str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let arguments = arguments.into_iter().map(str::to_owned).collect();
-        Self { program, arguments, line: Box::new(|_, document| document.to_owned()) }
+        Self { program, arguments, line: Box::new(|_, document| document.to_owned()), most: usize::MAX }
     }
 }
 

@@ -138,9 +138,8 @@ impl Broker for Mqtt {
 
     fn tool(&self, place: &str) -> Option<Tool> {
         let (host, port) = self.address().ok()?;
-        Some(Tool::new(
-            "mosquitto_pub",
-            ["-V", "mqttv5", "-h", host, "-p", port, "-q", "1", "-t", place, "-l"],
-        ))
+        let arguments = ["-V", "mqttv5", "-h", host, "-p", port, "-q", "1", "-t", place, "-l"];
+        // It reads its input at once. It loses lines when more of them wait than there are identifiers of packets.
+        Some(Tool { most: 50_000, ..Tool::new("mosquitto_pub", arguments) })
     }
 }

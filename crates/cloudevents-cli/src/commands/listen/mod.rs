@@ -424,7 +424,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     refusals.tell_rest(console);
     filters.iter().filter_map(Selection::rest).for_each(|report| console.report(&report));
     if let Some(error) = unwritten {
-        return Err(error.into());
+        return Err(error);
     }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     let text = match filters.as_slice() {

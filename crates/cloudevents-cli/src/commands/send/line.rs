@@ -2,6 +2,7 @@
 
 use super::{
     ContentMode,
+    kept::Kept,
     pace::Pace,
     show::{self, Shown},
     undelivered::Undelivered,
@@ -92,6 +93,8 @@ pub(super) struct Line<'a> {
     open: FuturesUnordered<LocalBoxFuture<'a, usize>>,
     /// The bytes of the messages in flight.
     open_bytes: usize,
+    /// The parts of the input that messages in flight keep in memory.
+    kept: Kept,
 }
 
 /// The part that messages in flight share.
@@ -147,6 +150,7 @@ impl<'a> Line<'a> {
             rest: false,
             open: FuturesUnordered::new(),
             open_bytes: 0,
+            kept: Kept::default(),
         }
     }
 
@@ -162,6 +166,9 @@ impl<'a> Line<'a> {
         };
         let size = Outgoing::from(message.clone()).size();
         self.settle_beside(size).await;
+        if self.kept.begins(&place.source) {
+            while self.kept.bytes() > self.parallel.bytes && self.settle_one().await {}
+        }
         if attempts.is_cut() || !self.wait_for_turn().await {
             return;
         }
@@ -304,6 +311,8 @@ impl Attempts<'_> {
     }
 
     /// Waits for the outcome of a message, and sends it again where that is requested. Returns its size.
+    ///
+    /// Tens of thousands of these futures wait at once. So the future of a rare step has a box of its own.
     async fn end(&self, mut flight: Flight) -> usize {
         let mut attempt = 1_u32;
         loop {
@@ -329,7 +338,7 @@ impl Attempts<'_> {
             }
             let after = self.retries.after(&error, attempt).filter(|_| !self.interrupt.is_asked());
             let Some(after) = after else {
-                self.give_up(&error, &flight.events, &flight.place, attempt).await;
+                Box::pin(self.give_up(&error, &flight.events, &flight.place, attempt)).await;
                 break;
             };
             let left = self.retries.times.saturating_add(1).saturating_sub(attempt);
@@ -340,12 +349,12 @@ impl Attempts<'_> {
                 () = sleep(after.max(self.pause().unwrap_or_default())) => {}
                 () = self.interrupt.asked() => {
                     // The peer may have requested the pause: it is not tried before its end.
-                    self.give_up(&error, &flight.events, &flight.place, attempt).await;
+                    Box::pin(self.give_up(&error, &flight.events, &flight.place, attempt)).await;
                     break;
                 }
             }
             attempt = attempt.saturating_add(1);
-            flight.outcome = self.enqueue(&flight.message).await;
+            flight.outcome = Box::pin(self.enqueue(&flight.message)).await;
         }
         flight.events.iter().for_each(|_| self.progress.borrow_mut().step());
         flight.size

@@ -1,6 +1,7 @@
 //! `ce send`: sends events.
 
 mod carrier;
+mod kept;
 mod line;
 mod pace;
 mod ready;

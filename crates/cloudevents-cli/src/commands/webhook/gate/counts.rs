@@ -68,6 +68,24 @@ const REASONS: [(Reason, &str); 14] = [
     (Reason::Unavailable, "unavailable"),
 ];
 
+impl Outcome {
+    /// The label of its counter, and its value.
+    pub(super) fn label(self) -> (&'static str, &'static str) {
+        ("outcome", named(&OUTCOMES, self))
+    }
+}
+
+impl Reason {
+    /// The label of its counter, and its value.
+    pub(super) fn label(self) -> (&'static str, &'static str) {
+        ("reason", named(&REASONS, self))
+    }
+}
+
+fn named<T: PartialEq + Copy>(names: &[(T, &'static str)], value: T) -> &'static str {
+    names.iter().find(|(named, _)| *named == value).map_or("", |(_, name)| name)
+}
+
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub(super) struct Counts {

@@ -64,7 +64,7 @@ impl Course {
             None => peer.to_string(),
         };
         let id = id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST));
-        let from = From { sender: sender.to_owned(), id, peer };
+        let from = From { sender: sender.to_owned(), id, peer, counted: None };
         let origin = ORIGINS.iter().find_map(|name| headers.get(*name)?.to_str().ok());
         let origin = origin.map(|origin| shortened(origin, LONGEST));
         Self(Arc::new(Inner { from, is_form: is_form && sender == "github", origin, ..Inner::default() }))
@@ -124,7 +124,8 @@ impl Course {
             }
         };
         let status = response.status();
-        let why = match (reason(status, signature), &self.0.origin) {
+        let reason = reason(status, signature);
+        let why = match (reason, &self.0.origin) {
             (Reason::Path | Reason::Method, _) => line.to_owned(),
             // In quotation marks: it is a claim.
             (Reason::Origin, Some(origin)) if why.is_empty() => {
@@ -135,7 +136,7 @@ impl Course {
         };
         let kind = error.map_or(ErrorKind::Refused, Error::kind);
         let told = Error::new(kind).with_detail(format!("{status}{why}"));
-        (told.with_source(self.0.from.clone()), reason(status, signature))
+        (told.with_source(self.0.from.counted(reason.label())), reason)
     }
 }
 
@@ -148,11 +149,12 @@ fn is_address(text: &str) -> bool {
 pub(super) fn unread(sender: &str, why: &Error) -> (Error, Reason) {
     let unread = why.source().and_then(|source| source.downcast_ref::<Unread>());
     let peer = unread.map_or_else(|| "unknown".to_owned(), |unread| unread.peer.to_string());
-    let from = From { sender: sender.to_owned(), id: None, peer };
+    let reason = if why.kind() == ErrorKind::Timeout { Reason::TooSlow } else { Reason::Malformed };
+    let from = From { sender: sender.to_owned(), id: None, peer, counted: Some(reason.label()) };
     let status = unread.and_then(|unread| unread.status);
     let status = status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
     let told = Error::new(why.kind()).with_detail(format!("{status}: {}", why.detail())).with_source(from);
-    (told, if why.kind() == ErrorKind::Timeout { Reason::TooSlow } else { Reason::Malformed })
+    (told, reason)
 }
 
 fn reason(status: StatusCode, signature: Option<&SignatureError>) -> Reason {

@@ -47,8 +47,8 @@ impl Handing {
         course.is_taken();
         self.counts.ended(Outcome::Busy);
         let words = "the service has as many deliveries as it may: the sender of another one gets 503";
-        let from = course.who_of(delivery);
-        from.on(Report::warning(format!("{words} ({from})")))
+        let from = course.who_of(delivery).counted(Outcome::Busy.label());
+        from.on(Report::warning(format!("{words} ({from})")).kind("service"))
     }
 
     /// Hands a delivery to the service, and settles it as the service responds.
@@ -71,14 +71,17 @@ impl Handing {
         let (outcome, settling, done) = match self.service.send(request).await {
             Verdict::Accepted(replied) => {
                 course.replied(replied);
-                (Outcome::Accepted, delivery.accept(), Done::Accepted(from.clone()))
+                let from = from.counted(Outcome::Accepted.label());
+                (Outcome::Accepted, delivery.accept(), Done::Accepted(from))
             }
             Verdict::Refused(status) => {
                 let words = format!("the service responded {status}");
+                let from = from.counted(Outcome::Rejected.label());
                 let report = told_of(&course, &words, self.gives_up.as_u16(), &from);
                 (Outcome::Rejected, delivery.reject(words), Done::Refused(Box::new(report)))
             }
             Verdict::Later(words, after) => {
+                let from = from.counted(Outcome::Failed.label());
                 let report = told_of(&course, &words, 503, &from);
                 let settling = match after {
                     Some(after) => delivery.retry(after),

@@ -103,7 +103,7 @@ impl Front {
             self.counts.ended(Outcome::Repeated);
             if self.is_informed && self.has_room() {
                 let words = format!("a delivery came again, and was accepted before ({})", course.who());
-                self.console.announce(&words, course.who().members());
+                self.console.announce(&words, course.who().counted(Outcome::Repeated.label()).members());
             }
         }
         response
