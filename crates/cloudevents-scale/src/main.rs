@@ -55,6 +55,13 @@ async fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["run", rows, group] => run(group, &Table::new(*rows)).await.map(|()| true),
         ["report", rows] => table::report(Path::new(rows)),
+        // The peer of `ce send` over HTTP.
+        ["post", url, count, size, keys] => match (count.parse(), size.parse(), keys.parse()) {
+            (Ok(count), Ok(size), Ok(keys)) => {
+                send::post(url, Load { count, size, keys }).await.map(|()| true)
+            }
+            _ => Err(USAGE.into()),
+        },
         _ => Err(USAGE.into()),
     };
     match done {

@@ -12,9 +12,12 @@ use crate::{
     target::Target,
 };
 use std::{
+    env,
+    process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::mpsc;
 
 /// The lowest part of the bare client's rate.
 const FLOOR: f64 = 0.5;
@@ -115,14 +118,15 @@ async fn over_http(parallel: usize, load: Load, file: &Events) -> Result<Row> {
     let turns = Load { keys: parallel, ..load };
     let judge = Arc::new(Judge::new(turns));
     let target = Target::start(Arc::clone(&judge), None).await?;
-    let hand = Hand::forwarding(turns, &target.url);
-    let give = async {
-        for number in 0..load.count {
-            hand.give(number, turns.payload(), async {}).await;
-        }
-        judge.full().await;
-    };
-    tokio::time::timeout(PATIENCE, give).await?;
+    let program = env::current_exe()?;
+    let numbers = [turns.count, turns.size, turns.keys].map(|number| number.to_string());
+    let arguments = [vec!["post".to_owned(), target.url.clone()], numbers.to_vec()].concat();
+    // A client in the process of the target needs no switch between processes.
+    let mut bare = Program::start(&program.to_string_lossy(), &arguments, Stdio::null(), None)?;
+    if let Some(wrong) = bare.ended(PATIENCE).await? {
+        return Err(wrong.into());
+    }
+    tokio::time::timeout(STILL, judge.full()).await?;
     let bare = judge.verdict().rate();
 
     // Without an order among those of several requests.
@@ -134,6 +138,19 @@ async fn over_http(parallel: usize, load: Load, file: &Events) -> Result<Row> {
     (measured.verdict.first, measured.verdict.empty) = (Duration::ZERO, time);
     let name = format!("HTTP, {} x {} B, send {parallel} at a time", load.count, load.size);
     Ok(Row::new(name, measured).beside(bare, FLOOR))
+}
+
+/// The bare client over HTTP, in a process of its own. It ends when each event has its response.
+pub(crate) async fn post(url: &str, load: Load) -> Result<()> {
+    let hand = Hand::forwarding(load, url);
+    let (waits, mut ended) = mpsc::channel::<()>(1);
+    for number in 0..load.count {
+        let waits = waits.clone();
+        hand.give(number, load.payload(), async move { drop(waits) }).await;
+    }
+    drop(waits);
+    ended.recv().await;
+    Ok(())
 }
 
 /// Runs `ce send` with the file. Returns its time, its usage, and its failure.

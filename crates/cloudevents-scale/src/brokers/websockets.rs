@@ -29,9 +29,9 @@ use tokio_tungstenite::{
 };
 
 /// The lowest parts of the rate of the bare server for `ce listen` and `ce bridge`, and of the bare client for `ce send`.
-const LISTEN: f64 = 0.2;
+const LISTEN: f64 = 0.1;
 const BRIDGE: f64 = 0.4;
-const SEND: f64 = 0.5;
+const SEND: f64 = 0.3;
 const PATIENCE: Duration = Duration::from_secs(30);
 const STILL: Duration = Duration::from_secs(5);
 const SUBPROTOCOL: HeaderValue = HeaderValue::from_static("cloudevents.json");
