@@ -24,7 +24,8 @@ pub trait InboxStore: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Begun, Error>> + Send;
 
-    /// Records that the event is handled. Returns whether this delivery still had the lease. Otherwise nothing changed.
+    /// Records that the event is handled. Returns whether this delivery still had the lease, or is recorded already: the first answer may
+    /// be lost. Otherwise nothing changed.
     fn complete(&self, started: Started, now: SystemTime)
     -> impl Future<Output = Result<bool, Error>> + Send;
 
@@ -169,6 +170,10 @@ impl<S: InboxStore> Inbox<S> {
             *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         answer
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// When a lease that begins now ends.

@@ -91,6 +91,13 @@ impl MemoryInbox {
         let row = row.filter(|row| row.times == started.times && row.completed.is_none());
         row.map(change).is_some()
     }
+
+    /// Whether this beginning is completed already: the first answer may be lost.
+    fn was_completed(&self, started: &Started) -> bool {
+        let name = (Arc::clone(&started.consumer), started.key.clone());
+        let kept = self.kept();
+        kept.events.get(&name).is_some_and(|row| row.times == started.times && row.completed.is_some())
+    }
 }
 
 impl InboxStore for MemoryInbox {
@@ -120,7 +127,7 @@ impl InboxStore for MemoryInbox {
     }
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        Ok(self.of(&started, |row| row.completed = Some(now)))
+        Ok(self.of(&started, |row| row.completed = Some(now)) || self.was_completed(&started))
     }
 
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {

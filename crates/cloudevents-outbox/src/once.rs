@@ -1,7 +1,7 @@
 //! Handling an event once, even if the handler fails, panics or is dropped.
 
 use crate::{Begun, Inbox, InboxStore, Started};
-use cloudevents_core::{Error, EventKey};
+use cloudevents_core::{Error, ErrorKind, EventKey};
 use cloudevents_transport::{Failure, Verdict};
 use std::time::{Duration, SystemTime};
 use tokio::{
@@ -163,7 +163,7 @@ impl<S: InboxStore> Inbox<S> {
     pub async fn abandon_patiently(&self, started: Started) -> Result<bool, Error> {
         let (until, mut pause) = (self.lease_ends(), FIRST);
         loop {
-            match self.abandon(started.clone()).await {
+            match self.in_time(self.abandon(started.clone())).await {
                 Err(error) if error.is_temporary() && self.now() < until => {
                     tracing::debug!(event = %started.key, %error, ?pause, "the event cannot be given up: the store is asked again");
                 }
@@ -174,10 +174,19 @@ impl<S: InboxStore> Inbox<S> {
         }
     }
 
+    /// A connection may be silent, and another one answer. So one call of several in a lease is not waited for longer than a fourth of it.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limit = (self.lease() / 4).min(PATIENCE);
+        timeout(limit, call).await.unwrap_or_else(|_| {
+            let detail = format!("the store of the inbox has answered nothing for {limit:?}");
+            Err(Error::new(ErrorKind::Timeout).with_detail(detail))
+        })
+    }
+
     async fn record(&self, started: Started, until: SystemTime) -> Result<bool, Error> {
         let (name, mut pause) = (started.key.clone(), FIRST);
         loop {
-            match self.complete(started.clone()).await {
+            match self.in_time(self.complete(started.clone())).await {
                 Ok(true) => return Ok(true),
                 Ok(false) => {
                     tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began");

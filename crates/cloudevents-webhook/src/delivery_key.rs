@@ -39,11 +39,6 @@ impl DeliveryKey {
         Self::of(b"body", &[body])
     }
 
-    /// Of the text that a message signature signs, which has its parameters, too. The bytes of a signature would not do: others may fit.
-    pub fn of_signature_base(base: &str) -> Self {
-        Self::of(b"signature base", &[base.as_bytes()])
-    }
-
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

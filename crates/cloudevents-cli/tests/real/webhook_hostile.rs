@@ -57,7 +57,8 @@ fn a_captured_message_signature_is_handed_on_once() {
     let stores = [&[][..], &["--remember", store.as_str()]];
     for remember in &stores[..if cfg!(feature = "outbox") { 2 } else { 1 }] {
         let service = Service::start();
-        let gate = in_front_of(&service.url(), &key, &[&scheme[..], WITH_SECRET, remember].concat());
+        let by_body = ["--recognize-by", "body"];
+        let gate = in_front_of(&service.url(), &key, &[&scheme[..], &by_body, WITH_SECRET, remember].concat());
         let of_content = message_signature("a", &[CONTENT]);
         for added in [&[][..], &[], &[("content-encoding", "identity")], &[("ce-x", "1")]] {
             assert_eq!(send_signed(&gate.url, &[&of_content], added), 204, "{added:?}");
@@ -70,8 +71,9 @@ fn a_captured_message_signature_is_handed_on_once() {
         let (with, without) = (message_signature("a", &[CONTENT, id]), message_signature("b", &[CONTENT]));
         let send = |signatures: &[&(String, String)], id: &[_]| send_signed(&gate.url, signatures, id);
         assert_eq!(send(&[&with, &without], &[id]), 204);
-        // A repeat, whichever of its signatures are there.
-        assert_eq!([send(&[&without, &with], &[id]), send(&[&without], &[])], [204, 204]);
+        // A repeat. The signature that does not cover the id counts for nothing.
+        assert_eq!([send(&[&without, &with], &[id]), send(&[&without], &[])], [204, 403]);
+        assert_eq!(send(&[&without], &[id]), 403);
         assert_eq!(send(&[&with], &[id]), 204);
         assert_eq!(service.seen().len(), 1);
     }

@@ -34,6 +34,18 @@ fn set_completed(connection: &Connection, started: &Started, now: SystemTime) ->
         .map_err(failed)
 }
 
+/// Whether this beginning is completed already: the answer of its first completion may be lost.
+fn was_completed(connection: &Connection, started: &Started) -> Result<bool, Error> {
+    let Started { consumer, key, times } = started;
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM ce_inbox
+             WHERE consumer = ?1 AND source = ?2 AND id = ?3 AND times = ?4 AND completed IS NOT NULL",
+        )
+        .and_then(|mut select| select.exists((&**consumer, key.source(), key.id(), row(*times))))
+        .map_err(failed)
+}
+
 fn begin(
     connection: &Connection,
     consumer: Arc<str>,
@@ -104,7 +116,10 @@ impl InboxStore for SqliteStore {
     }
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        self.0.run(move |connection| set_completed(connection, &started, now)).await
+        let complete = move |connection: &Connection| {
+            Ok(set_completed(connection, &started, now)? || was_completed(connection, &started)?)
+        };
+        self.0.run(complete).await
     }
 
     /// The row stays as long as others whose lease has ended, so that no later beginning has the same number. A time before 1970 has passed
@@ -143,8 +158,7 @@ impl InboxStore for SqliteStore {
                 .prepare_cached(
                     "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
                          (SELECT consumer, source, id FROM ce_inbox
-                          WHERE consumer = ?3 AND coalesce(completed, until) < ?1
-                              AND coalesce(completed, abs(until)) < ?1 LIMIT ?2)",
+                          WHERE consumer = ?3 AND coalesce(completed, abs(until)) < ?1 LIMIT ?2)",
                 )
                 .and_then(|mut delete| delete.execute((millis(before), limit, &*consumer)))
                 .map_err(failed)

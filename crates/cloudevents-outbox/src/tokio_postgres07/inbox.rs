@@ -43,6 +43,25 @@ async fn change_at_once(client: &Client, started: &Started, set: &str) -> Result
     change(client, started, set, &free).await
 }
 
+/// Whether this beginning is completed already: the answer of its first completion may be lost.
+async fn was_completed(client: &Client, started: &Started) -> Result<bool, Error> {
+    let select = format!(
+        "SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID} AND times = $4 AND completed IS NOT NULL"
+    );
+    let found = client
+        .query_typed(
+            &select,
+            &[
+                (&&*started.consumer, Type::TEXT),
+                (&started.key.source(), Type::TEXT),
+                (&started.key.id(), Type::TEXT),
+                (&row(started.times), Type::INT8),
+            ],
+        )
+        .await;
+    found.map(|rows| !rows.is_empty()).map_err(failed)
+}
+
 async fn change(
     client: &impl GenericClient,
     started: &Started,
@@ -180,7 +199,10 @@ impl InboxStore for PostgresStore {
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
         let set = format!("completed = {}", millis(now));
-        self.0.run(async |client| change_at_once(client, &started, &set).await).await
+        let complete = async |client: &mut Client| {
+            Ok(change_at_once(client, &started, &set).await? || was_completed(client, &started).await?)
+        };
+        self.0.run(complete).await
     }
 
     /// The row stays as long as others whose lease has ended, so that no later beginning has the same number. A time before 1970 has passed
@@ -196,8 +218,8 @@ impl InboxStore for PostgresStore {
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, most: usize) -> Result<usize, Error> {
         let delete = "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
-                          (SELECT consumer, source, id FROM ce_inbox WHERE consumer = $3 AND coalesce(completed, until) < $1
-                               AND coalesce(completed, abs(until)) < $1 LIMIT $2
+                          (SELECT consumer, source, id FROM ce_inbox
+                           WHERE consumer = $3 AND coalesce(completed, abs(until)) < $1 LIMIT $2
                            FOR UPDATE SKIP LOCKED)";
         let values = (millis(before), limit(most));
         let forget = async |client: &mut Client| {

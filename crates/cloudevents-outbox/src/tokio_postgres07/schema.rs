@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS ce_inbox (
     PRIMARY KEY (consumer, source, id)
 );
 DROP INDEX IF EXISTS ce_inbox_age;
-CREATE INDEX IF NOT EXISTS ce_inbox_ages ON ce_inbox (consumer, coalesce(completed, until));
+DROP INDEX IF EXISTS ce_inbox_ages;
+CREATE INDEX IF NOT EXISTS ce_inbox_ends ON ce_inbox (consumer, coalesce(completed, abs(until)));
 CREATE TABLE IF NOT EXISTS ce_outbox_schema (version bigint NOT NULL);
 INSERT INTO ce_outbox_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM ce_outbox_schema);
 "#;

@@ -1,9 +1,9 @@
 //! Deliveries that come more than once.
 
-use super::{recognition::Recognition, verification::is_binary};
+use super::verification::is_binary;
 use crate::{
     DeliveryKey,
-    signature::{Coverage, OneSignature, Verified},
+    signature::{Coverage, Verified},
 };
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
@@ -18,18 +18,6 @@ pub enum Begun {
     /// It is being processed. The response is 503, never 2xx: it may still fail.
     Unfinished,
     /// It was processed. The response is 2xx, and no handler sees it again.
-    Finished,
-}
-
-/// The state of a delivery in a store that has [seen](IdempotencyStore::seen) it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Seen {
-    /// It was not processed, and is recorded as seen now: beginning it returns [`Begun::Finished`].
-    Recorded,
-    /// It is being processed. Nothing was recorded.
-    Unfinished,
-    /// It was processed.
     Finished,
 }
 
@@ -59,11 +47,6 @@ pub trait IdempotencyStore: Send + Sync + 'static {
     /// Records that the delivery was processed.
     fn complete(&self, key: DeliveryKey, claim: Claim) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Records that no delivery of this key is to be processed, because another delivery stands for it: with all signatures of a message,
-    /// and not with some of them. It is not claimed, unless it was. A delivery that is being processed stays as it is. A delivery that was
-    /// seen or processed is remembered from now on: it is seen again each time.
-    fn seen(&self, key: DeliveryKey) -> impl Future<Output = Result<Seen, Error>> + Send;
-
     /// Forgets a delivery that was not processed, so that the next attempt is. A claim that is not the current one changes nothing.
     fn abandon(&self, key: DeliveryKey, claim: Claim) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -74,7 +57,6 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 pub(super) trait DynStore: Send + Sync {
     fn begin(&self, key: DeliveryKey) -> Boxed<'_, Begun>;
     fn complete(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()>;
-    fn seen(&self, key: DeliveryKey) -> Boxed<'_, Seen>;
     fn abandon(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()>;
 }
 
@@ -85,10 +67,6 @@ impl<T: IdempotencyStore> DynStore for T {
 
     fn complete(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()> {
         Box::pin(IdempotencyStore::complete(self, key, claim))
-    }
-
-    fn seen(&self, key: DeliveryKey) -> Boxed<'_, Seen> {
-        Box::pin(IdempotencyStore::seen(self, key))
     }
 
     fn abandon(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()> {
@@ -106,60 +84,28 @@ impl fmt::Debug for Store {
     }
 }
 
-/// How a delivery is recognised. `None` for a malformed delivery. `converted` makes an event of a signed body, where the program does.
-/// If the event of a delivery has to be decoded for its key, the request keeps it for the handler.
-pub(super) fn recognition(
+/// The key by which a delivery is recognised: its signed id, else its signed attributes, else its body. `None` for a malformed delivery.
+/// `converted` makes an event of a signed body, where the program does. If the event of a delivery has to be decoded for its key, the
+/// request keeps it for the handler.
+pub(super) fn key(
     verified: Option<&Verified>,
     decoded: &Result<Decoded<Message>, Error>,
     read: &mut ReadRequest,
     with: &DecodeOptions,
     converted: impl FnOnce(&ReadRequest) -> Option<Event>,
-) -> Option<Recognition> {
+) -> Option<DeliveryKey> {
     let Some(verified) = verified.filter(|verified| verified.coverage != Coverage::Nothing) else {
-        return unsigned(verified, decoded, read, with).map(Recognition::fixed);
+        return unsigned(verified, decoded, read, with);
     };
-    let of_attributes = match decoded.as_ref().map(|decoded| &decoded.value) {
-        Ok(Message::Binary(event)) if is_binary(read.parts()) => Some(of(event, read.body())),
-        _ => None,
-    };
-    let of_body = |decoded: &Decoded<Message>| match &decoded.value {
-        Message::Binary(event) if of_attributes.is_none() => of(event, read.body()),
+    if let Some(id) = &verified.id {
+        return Some(DeliveryKey::of_id(id));
+    }
+    Some(match &decoded.as_ref().ok()?.value {
+        Message::Binary(event) => of(event, read.body()),
         // A content type may be unsigned, or a header beside it. None makes another delivery of the same body.
         _ => {
             converted(read).map_or_else(|| DeliveryKey::of_body(read.body()), |event| of(&event, read.body()))
         }
-    };
-    let of_id = verified.id.as_deref().map(DeliveryKey::of_id);
-    let is_signed_once = verified.signatures.is_empty();
-    let of_body = match decoded {
-        Err(_) if of_id.is_none() => return None,
-        _ if is_signed_once && (of_id.is_some() || of_attributes.is_some()) => None,
-        Err(_) => Some(DeliveryKey::of_body(read.body())),
-        Ok(decoded) => Some(of_body(decoded)),
-    };
-    let mut identities = [of_id, of_attributes, of_body].into_iter().flatten();
-    let identity = identities.next()?;
-    if is_signed_once {
-        return Some(Recognition::fixed(identity));
-    }
-    let strength = |signature: &OneSignature| match signature.coverage {
-        _ if signature.covers_id => 2,
-        Coverage::Attributes if of_attributes.is_some() => 1,
-        _ => 0,
-    };
-    let strongest = verified.signatures.iter().map(strength).max().unwrap_or(0);
-    let bases = |is_wanted: &dyn Fn(i32) -> bool| {
-        let bases = verified.signatures.iter().filter(|signature| is_wanted(strength(signature)));
-        let mut bases: Vec<DeliveryKey> = bases.map(|signature| signature.base).collect();
-        bases.sort_unstable();
-        bases.dedup();
-        bases
-    };
-    Some(Recognition {
-        identity,
-        signatures: if of_id.is_some() { Vec::new() } else { bases(&|strength| strength == strongest) },
-        weaker_signatures: bases(&|strength| strength < strongest),
-        weaker_identities: identities.filter(|weaker| *weaker != identity).collect(),
     })
 }
 

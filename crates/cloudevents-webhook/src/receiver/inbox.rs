@@ -1,6 +1,6 @@
 //! An idempotency store that outlives the process.
 
-use super::{Begun, Claim, DeliveryClaim, IdempotencyStore, Seen};
+use super::{Begun, Claim, DeliveryClaim, IdempotencyStore};
 use crate::DeliveryKey;
 use cloudevents_core::{Error, EventKey};
 use cloudevents_outbox::{self as outbox, Inbox, InboxStore, Started};
@@ -124,19 +124,7 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
     /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again for as
     /// long as a lease.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
-        let started = self.started(DeliveryClaim { key, claim })?;
-        match self.inbox.complete(started.clone()).await {
-            Ok(_) => Ok(()),
-            Err(_) => self.inbox.complete_patiently(started).await.map(drop),
-        }
-    }
-
-    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
-        Ok(match self.inbox.see(event_key(key)?).await? {
-            outbox::Seen::Recorded => Seen::Recorded,
-            outbox::Seen::Done => Seen::Finished,
-            _ => Seen::Unfinished,
-        })
+        self.inbox.complete_patiently(self.started(DeliveryClaim { key, claim })?).await.map(drop)
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {

@@ -25,7 +25,6 @@
 //! # }).unwrap();
 //! ```
 
-mod claims;
 mod counted;
 mod event_grid;
 mod github;
@@ -37,19 +36,19 @@ mod memory;
 mod options;
 mod pending;
 mod provider;
-mod recognition;
 mod recording;
 mod respond;
 mod stripe;
 mod token;
 #[cfg(feature = "tower05")]
 mod tower05;
+mod turns;
 mod under_way;
 mod verification;
 mod webhook;
 
 pub use github::github_event;
-pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore, Seen};
+pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore};
 #[cfg(feature = "inbox")]
 pub use inbox::DurableStore;
 pub use memory::MemoryStore;

@@ -153,8 +153,7 @@ impl WebhookOptions {
         self
     }
 
-    /// Recognises deliveries that come again. A delivery that was processed gets 2xx without coming to the handler. A delivery that is
-    /// being processed gets 503.
+    /// Recognises deliveries that come again. A delivery that was processed gets 2xx without coming to the handler.
     ///
     /// Deliveries are recognised by the signed id, such as `webhook-id` of Standard Webhooks, with any event. Without a signed id, they are
     /// recognised by source and id of the event if there is no signature, if the event is in binary mode, or if [`convert`](Self::convert)
@@ -162,10 +161,11 @@ impl WebhookOptions {
     /// headers beside them may be unsigned. A document that its sender writes anew is then another delivery. For an event that may come
     /// under several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
     ///
-    /// A request may have several message signatures (RFC 9421), which cover other headers, and anyone on the way can take one of them
-    /// away. So a delivery with a signed id or signed attributes also takes its body, and the signatures that cover less. A delivery that
-    /// only these would recognise gets 2xx without coming to the handler, also if it is a genuine one with an equal body. The store has a
-    /// key more for each of them.
+    /// Message signatures (RFC 9421) are recognised by the part that the verifier names
+    /// ([`identity`](crate::signature::MessageSignatures::identity)), and each signature that counts covers it.
+    ///
+    /// Copies of a delivery that come while it is being processed wait until it has ended, in the order in which they came: 32 at most, for
+    /// the time of [`respond_within`](Self::respond_within). Others get 503, and so do copies that another process is processing.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

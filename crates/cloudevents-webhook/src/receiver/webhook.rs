@@ -5,11 +5,12 @@ use super::{
     counted::{Counted, Times},
     event_grid::Subscriptions,
     head,
-    idempotency::{recognition, signed_content},
+    idempotency::{key, signed_content},
     options::Convert,
     pending::Pending,
     recording::Recordings,
     respond::{accepted, allow, busy, problem, refused, reply, status},
+    turns::Turns,
     under_way::{Once, UnderWay},
     verification::{take_coding, verified},
 };
@@ -51,7 +52,8 @@ const ACCOUNTS: usize = 3 * 1024;
 /// | `OPTIONS` of another origin | 403. 405 without `WebHook-Request-Origin`, and if there is no handshake |
 /// | a delivery that the handler accepts | 204, or 201 or 202 by the options. 200 with the handler's reply |
 /// | a delivery that was processed before | the same, without the reply |
-/// | a delivery that is being processed, is retried or released, or finds no permit; a handler that takes too long | 503 with `Retry-After` |
+/// | a delivery that is being processed | the response of the next rows, when its turn comes. 503 with `Retry-After` after the time of [`respond_within`](WebhookOptions::respond_within), if another process has it, or if 32 others wait |
+/// | a delivery that is retried or released, or finds no permit; a handler that takes too long | 503 with `Retry-After` |
 /// | a delivery that the handler rejects | 422 |
 /// | beyond the rate | 429 with `Retry-After` |
 /// | of an origin that is not allowed, or with a signature that does not fit | 403 |
@@ -85,6 +87,7 @@ pub(super) struct Inner {
     counted: Mutex<Counted>,
     pending: Pending,
     recordings: Recordings,
+    turns: Turns,
     retired: AtomicBool,
 }
 
@@ -105,6 +108,7 @@ impl Webhook {
             counted: Mutex::default(),
             pending: Pending::default(),
             recordings: Recordings::default(),
+            turns: Turns::default(),
             retired: AtomicBool::new(false),
         };
         Ok((Self(Arc::new(inner)), receiver.into_receiver()))
@@ -405,7 +409,7 @@ impl Inner {
         let key = self.options.idempotency.as_ref().and_then(|_| {
             let with = &self.exchange.options().receiver.decoding;
             let converted = |read: &ReadRequest| self.converted(read);
-            recognition(verified.as_ref(), &decoded, &mut read, with, converted)
+            key(verified.as_ref(), &decoded, &mut read, with, converted)
         });
         // Not before, and not for a possible replay: deliveries that anybody can send must not use up the rate of senders that sign.
         let origin = self.origin(read.parts());
@@ -427,6 +431,7 @@ impl Inner {
                 let once = Once {
                     store: store.clone(),
                     recordings: self.recordings.clone(),
+                    turns: self.turns.clone(),
                     exchange: self.exchange.clone(),
                     within: self.options.respond_within,
                     after: self.options.http.retry_after,

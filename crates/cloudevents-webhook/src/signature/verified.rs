@@ -1,6 +1,5 @@
 //! Results of verifying a signature.
 
-use crate::DeliveryKey;
 use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, time::SystemTime};
 
@@ -36,34 +35,12 @@ pub struct Verified {
     /// Which of the verifier's keys it fits, counted from 0 in the order in which they were given: while keys change, it shows which one a
     /// sender still has. `None` if the verifier does not say.
     pub key: Option<usize>,
-    /// The signatures that are right, where signers choose the headers that a signature covers, as in RFC 9421: two signatures of one
-    /// request may cover other headers, and anyone on the way can take one of them away. Empty for other schemes.
-    pub signatures: Vec<OneSignature>,
-}
-
-/// One of several signatures of a request that are right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OneSignature {
-    /// The digest of the signed text.
-    pub base: DeliveryKey,
-    /// The parts that it covers.
-    pub coverage: Coverage,
-    /// Whether it covers the id of the delivery.
-    pub covers_id: bool,
-}
-
-impl OneSignature {
-    /// A signature of this text.
-    pub fn new(base: &str, coverage: Coverage, covers_id: bool) -> Self {
-        Self { base: DeliveryKey::of_signature_base(base), coverage, covers_id }
-    }
 }
 
 impl Verified {
     /// A signature of a scheme that covers this, with neither id, time nor key.
     pub fn new(coverage: Coverage) -> Self {
-        Self { coverage, id: None, signed_at: None, key: None, signatures: Vec::new() }
+        Self { coverage, id: None, signed_at: None, key: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! RFC 9421, with the examples of its appendix B.
 
 use cloudevents_webhook::signature::{
-    Component, Coverage, MessageSignatures, MessageSigner, Sign, SignatureError, SigningKey, Verify,
+    Component, Coverage, Identity, MessageSignatures, MessageSigner, Sign, SignatureError, SigningKey, Verify,
     VerifyingKey,
 };
 use data_encoding::BASE64;
@@ -72,7 +72,7 @@ const B26: &str =
 
 #[test]
 fn full_coverage_with_rsa_pss() {
-    let verifier = MessageSignatures::new("example.com", "test-key-rsa-pss", rsa());
+    let verifier = MessageSignatures::new("example.com", "test-key-rsa-pss", rsa()).identity(Identity::Body);
     let head = test_request(B23_INPUT, B23);
     let verified = verifier.verify(&head, BODY, now()).unwrap();
     assert_eq!(verified.coverage, Coverage::Attributes);
@@ -82,7 +82,7 @@ fn full_coverage_with_rsa_pss() {
 #[test]
 fn hmac_and_ed25519() {
     let verifier = MessageSignatures::new("example.com", "test-shared-secret", shared())
-        .or("test-key-ed25519", ed25519());
+        .or("test-key-ed25519", ed25519()).identity(Identity::Body);
     let any = verifier.clone().require([Component::Authority]);
     for (input, signature) in [(B25_INPUT, B25), (B26_INPUT, B26)] {
         let head = test_request(input, signature);
@@ -98,7 +98,7 @@ fn hmac_and_ed25519() {
 
 #[test]
 fn every_covered_part_counts() {
-    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]);
+    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
     let good = test_request(B26_INPUT, B26);
     assert!(verifier.verify(&good, BODY, now()).is_ok());
     for (name, value) in [("date", "Tue, 20 Apr 2021 02:07:56 GMT"), ("content-type", "text/plain")] {
@@ -118,12 +118,12 @@ fn every_covered_part_counts() {
     head = good.clone();
     head.headers.insert("host", "internal:8080".parse().unwrap());
     for authority in ["example.com", "Example.com:443"] {
-        let verifier = MessageSignatures::new(authority, "test-key-ed25519", ed25519()).require([]);
+        let verifier = MessageSignatures::new(authority, "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
         assert!(verifier.verify(&head, BODY, now()).is_ok(), "{authority}");
     }
     // Another receiver that has the key sends what it got, as it got it.
     for replayed in [&good, &head] {
-        let other = MessageSignatures::new("other.example", "test-key-ed25519", ed25519()).require([]);
+        let other = MessageSignatures::new("other.example", "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
         assert_eq!(other.verify(replayed, BODY, now()), Err(SignatureError::Mismatch));
         assert!(other.or_authority("example.com").verify(replayed, BODY, now()).is_ok());
     }
@@ -150,7 +150,7 @@ fn every_covered_part_counts() {
 #[test]
 fn a_receiver_behind_a_proxy_knows_the_uri_that_was_signed() {
     let key = SigningKey::hmac([1; 32]).unwrap();
-    let verifier = MessageSignatures::new("partner.example", "k", key.verifying_key()).require([]);
+    let verifier = MessageSignatures::new("partner.example", "k", key.verifying_key()).require([]).identity(Identity::Body);
     for uri in ["/hook?a=1", "https://partner.example/hook?a=1", "http://internal:8080/hook?a=1"] {
         // `https://partner.example/hook?a=1`, with HMAC-SHA256 of another implementation.
         let (head, ()) = Request::post(uri)
@@ -166,7 +166,7 @@ fn a_receiver_behind_a_proxy_knows_the_uri_that_was_signed() {
 /// RFC 9421, section 4.3: intermediaries add signatures of their own.
 #[test]
 fn a_signature_that_cannot_be_read_says_nothing_of_another() {
-    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]);
+    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
     for (input, signature) in [
         ("proxy=1", "proxy=:AAAA:"),
         ("proxy=(\"@method\");created=1618884473", "other=:AAAA:"),
@@ -192,7 +192,7 @@ fn a_signature_that_cannot_be_read_says_nothing_of_another() {
 
 #[test]
 fn what_is_malformed_or_not_supported() {
-    let verifier = MessageSignatures::new("example.com", "k", shared()).require([]);
+    let verifier = MessageSignatures::new("example.com", "k", shared()).require([]).identity(Identity::Body);
     for (input, signature) in [
         ("", "sig=:AAAA:"),
         ("sig", "sig=:AAAA:"),
@@ -303,7 +303,10 @@ fn the_id_of_a_delivery_is_in_a_signed_header() {
         assert_eq!(verifier.verify(head, b"hello", now()).unwrap().id.as_deref(), Some("delivery-1"));
         // A header that is not signed is no id.
         let other = verifier.clone().id_in(HeaderName::from_static("x-id"));
-        assert_eq!(other.verify(head, b"hello", now()).unwrap().id, None);
+        let refused = Err(SignatureError::NotCovered("x-id".into()));
+        assert_eq!(other.clone().verify(head, b"hello", now()), refused);
+        let by_body = other.identity(Identity::Body).verify(head, b"hello", now()).unwrap();
+        assert_eq!((by_body.id, by_body.coverage), (None, Coverage::Body));
     }
     let mut changed = one;
     changed.headers.insert("webhook-id", "delivery-2".parse().unwrap());

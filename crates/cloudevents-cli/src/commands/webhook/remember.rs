@@ -13,7 +13,7 @@ use cloudevents_kit::{
     outbox::{Inbox, InboxStore, rusqlite041::SqliteStore, tokio_postgres07::PostgresStore},
     webhook::{
         DeliveryKey,
-        receiver::{Begun, Claim, DurableStore, IdempotencyStore, Seen, WebhookOptions},
+        receiver::{Begun, Claim, DurableStore, IdempotencyStore, WebhookOptions},
     },
 };
 use std::{
@@ -58,7 +58,11 @@ pub(super) async fn remembering(
     }
     match place(Path::new(to))? {
         Place::Postgres(mut config) => {
-            config.connect_timeout(Duration::from_secs(10));
+            config.connect_timeout(Duration::from_secs(5));
+            // A firewall forgets connections that are silent, and says nothing.
+            config.keepalives_idle(Duration::from_secs(30));
+            config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+            config.tcp_user_timeout(Duration::from_secs(5));
             let store = PostgresStore::connect(*config, NoTls).await;
             let store = store.map_err(|error| failed(Status::Network, &error))?;
             let inbox = Inbox::new(store, name).with_lease(lease);
@@ -116,11 +120,6 @@ impl IdempotencyStore for FileStore {
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         self.store.complete(key, claim).await?;
         self.check()
-    }
-
-    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
-        self.check()?;
-        self.store.seen(key).await
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {

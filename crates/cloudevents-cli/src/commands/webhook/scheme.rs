@@ -4,7 +4,7 @@ use super::keys::{SHORTEST, secrets, signer, verifier, verifying_keys};
 use crate::{console::Console, failure::Failure, report::Report};
 use clap::{Args, ValueEnum};
 use cloudevents_kit::webhook::signature::{
-    GitHub, HmacSignature, InvalidKey, MessageSignatures, Sign, SignatureError, Stripe, Verified, Verify,
+    GitHub, HmacSignature, Identity, InvalidKey, MessageSignatures, Sign, SignatureError, Stripe, Verified, Verify,
     WebPubSub,
 };
 use http::{HeaderName, request::Parts};
@@ -60,6 +60,21 @@ pub(super) struct SchemeOptions {
     /// be repeated.
     #[arg(long = "authority", value_name = "HOST")]
     authorities: Vec<String>,
+    /// The part by which a delivery with message signatures is recognised when it comes again. Each signature that counts covers it.
+    /// [default: id]
+    #[arg(long, value_name = "PART")]
+    recognize_by: Option<RecognizeBy>,
+}
+
+/// The part by which a delivery is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RecognizeBy {
+    /// The header `webhook-id`.
+    Id,
+    /// Source and id of the event: all `ce-` headers, the content type and the content coding are signed.
+    Event,
+    /// The body. Deliveries with equal bodies are one delivery.
+    Body,
 }
 
 /// A header with an HMAC: its name in lower case, and the text before the digits.
@@ -143,14 +158,15 @@ impl SchemeOptions {
 
     /// The settings beside the keys, which make the deliveries of two gates differ.
     pub(super) fn settings(&self) -> String {
-        let Self { provider: _, hmac, hmac_of, key_id, authorities } = self;
-        format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?}")
+        let Self { provider: _, hmac, hmac_of, key_id, authorities, recognize_by } = self;
+        format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?} {recognize_by:?}")
     }
 
     /// Whether options are there that the scheme has no use for, or not there that it needs.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let is = |provider| self.provider == Some(provider);
-        let of_messages = !self.authorities.is_empty() || self.key_id.is_some();
+        let of_messages =
+            !self.authorities.is_empty() || self.key_id.is_some() || self.recognize_by.is_some();
         if is(Provider::Hmac) != self.hmac.is_some() {
             return Err(Failure::usage("--hmac and --provider hmac need each other"));
         }
@@ -159,7 +175,7 @@ impl SchemeOptions {
                 .help("add --authority and --key-id"));
         }
         if of_messages && !is(Provider::MessageSignatures) {
-            return Err(Failure::usage("--authority and --key-id are for --provider message-signatures"));
+            return Err(Failure::usage("--authority, --key-id and --recognize-by are for --provider message-signatures"));
         }
         Ok(())
     }
@@ -226,6 +242,11 @@ impl SchemeOptions {
         let authority = authorities.next().map(String::as_str).unwrap_or_default();
         let scheme = MessageSignatures::new(authority, id, first);
         let scheme = more.into_iter().fold(scheme, |scheme, key| scheme.or(id, key));
+        let scheme = scheme.identity(match self.recognize_by {
+            None | Some(RecognizeBy::Id) => Identity::Id,
+            Some(RecognizeBy::Event) => Identity::Event,
+            Some(RecognizeBy::Body) => Identity::Body,
+        });
         Ok(authorities.fold(scheme, |scheme, authority| scheme.or_authority(authority)))
     }
 }

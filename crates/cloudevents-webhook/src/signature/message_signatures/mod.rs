@@ -8,7 +8,8 @@ mod sign;
 pub use component::Component;
 pub use sign::MessageSigner;
 
-use super::{Coverage, OneSignature, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
+use super::{Coverage, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
+use cloudevents_core::codec::{Detected, detect};
 use http::{HeaderName, request::Parts};
 use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parameters, Parser};
 use std::time::{Duration, SystemTime};
@@ -23,21 +24,35 @@ const ID: &str = "webhook-id";
 /// Signatures that a request may have.
 const SIGNATURES: usize = 8;
 
+/// The part of a request by which a delivery is recognised when it comes again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Identity {
+    /// The header with the id of the delivery ([`MessageSignatures::id_in`]).
+    #[default]
+    Id,
+    /// The source and the id of the event: each `ce-` header, the content type and the content coding are signed, beside the body.
+    Event,
+    /// The body. Deliveries with equal bodies are one delivery.
+    Body,
+}
+
 /// Checks [HTTP message signatures](https://www.rfc-editor.org/rfc/rfc9421).
 ///
 /// They are made with HMAC-SHA256, Ed25519, ECDSA on P-256, or RSA-PSS with SHA-512.
 ///
-/// A request may have several signatures. Each of the first eight counts, and the coverage is the best of them.
+/// A request may have several signatures, and anyone on the way can take one of them away. One of the first eight counts: the one that
+/// covers most. So each signature that can count has to cover the [identity](Self::identity) of the delivery.
 ///
-/// A signature counts when it covers every required component, names a time that is near enough, and fits a key. Unless set otherwise, the
-/// method, the authority, the path and the digest of the body are required. A covered `content-digest` is compared with the body. The
-/// coverage is [`Coverage::Attributes`] when each `ce-` header, the content type and the content coding are covered, too.
+/// A signature can count when it covers every required component and the identity, names a time that is near enough, and fits a key. Unless
+/// set otherwise, the method, the authority, the path and the digest of the body are required. A covered `content-digest` is compared with
+/// the body. The coverage is [`Coverage::Attributes`] when each `ce-` header, the content type and the content coding are covered, too.
 ///
 /// The program names the authority, and `Host` does not count. Otherwise another receiver with the same key could send its deliveries to
 /// this one, with the `Host` that they were signed for. So a proxy that changes `Host` changes nothing.
 ///
-/// The id of the delivery is in a header ([`id_in`](Self::id_in)), and counts if the signature covers it. Then the header has to be there
-/// once. A nonce is no id: a sender may use a fresh one for each attempt.
+/// The id of the delivery is in a header ([`id_in`](Self::id_in)), which has to be there once. A nonce is no id: a sender may use a fresh
+/// one for each attempt.
 ///
 /// Not supported are components with parameters, components of responses, and components of the request that a response belongs to. A
 /// signature that covers one is refused.
@@ -66,6 +81,7 @@ const SIGNATURES: usize = 8;
 pub struct MessageSignatures {
     authorities: Vec<Box<str>>,
     id: HeaderName,
+    identity: Identity,
     keys: Vec<(Box<str>, VerifyingKey)>,
     required: Vec<Component>,
     tolerance: Duration,
@@ -78,6 +94,7 @@ impl MessageSignatures {
         Self {
             authorities: vec![authority.to_ascii_lowercase().into()],
             id: HeaderName::from_static(ID),
+            identity: Identity::Id,
             keys: vec![(id.into(), key)],
             required: vec![
                 Component::Method,
@@ -104,6 +121,13 @@ impl MessageSignatures {
     /// Sets the header with the id of the delivery. The default is `webhook-id`.
     pub fn id_in(mut self, header: HeaderName) -> Self {
         self.id = header;
+        self
+    }
+
+    /// Sets the part by which a delivery is recognised when it comes again. The default is its id, so that signatures that cover no id are
+    /// refused.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = identity;
         self
     }
 
@@ -154,9 +178,9 @@ impl MessageSignatures {
             let fits = |known: &(Box<str>, VerifyingKey)| {
                 is_named(known) && known.1.fits_any(&[base.as_bytes()], &[signature])
             };
-            fitting = self.keys.iter().position(fits).map(|key| (key, base)).or(fitting);
+            fitting = self.keys.iter().position(fits).or(fitting);
         }
-        let Some((key, base)) = fitting else { return Err(SignatureError::Mismatch) };
+        let Some(key) = fitting else { return Err(SignatureError::Mismatch) };
         let body_covered = components.iter().any(|component| component.is_field(DIGEST));
         if body_covered {
             fits_digest()?;
@@ -171,18 +195,34 @@ impl MessageSignatures {
             (true, false) => Coverage::Body,
             (false, _) => Coverage::Nothing,
         };
-        let is_covered = components.iter().any(|component| component.is_field(self.id.as_str()));
-        let id = match is_covered {
-            true => {
-                let unclear = || SignatureError::Component(self.id.as_str().into());
-                Some(base::only(&request.headers, self.id.as_str()).ok_or_else(unclear)?)
-            }
-            false => None,
+        let (coverage, id) = match (self.identity, coverage) {
+            (Identity::Id, _) => (coverage, Some(self.id(request, &components)?)),
+            (Identity::Event, Coverage::Attributes) if covers_event(request, &components) => (coverage, None),
+            (Identity::Event, _) => return Err(SignatureError::NotCovered("the attributes of the event".into())),
+            // Other signatures of the same body may cover the attributes, or may not.
+            (Identity::Body, Coverage::Attributes) => (Coverage::Body, None),
+            (Identity::Body, _) => (coverage, None),
         };
-        let id = id.filter(|id| !id.is_empty()).map(Into::into);
-        let signature = OneSignature::new(&base, coverage, id.is_some());
-        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: Some(key), signatures: vec![signature] })
+        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: Some(key) })
     }
+
+    /// The id of the delivery, which is covered.
+    fn id(&self, request: &Parts, components: &[Component]) -> Result<Box<str>, SignatureError> {
+        let name = self.id.as_str();
+        if !components.iter().any(|component| component.is_field(name)) {
+            return Err(SignatureError::NotCovered(name.into()));
+        }
+        let id = base::only(&request.headers, name).filter(|id| !id.is_empty());
+        id.map(Into::into).ok_or_else(|| SignatureError::Component(name.into()))
+    }
+}
+
+/// Whether components that cover all headers of an event make it one: without its `ce-` headers, a delivery would have another identity.
+fn covers_event(request: &Parts, components: &[Component]) -> bool {
+    let is_covered = |name| components.iter().any(|component| component.is_field(name));
+    let content_type = request.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_document = !matches!(detect(content_type), Ok(Detected::NotADocument) | Err(_));
+    is_document || (is_covered("ce-id") && is_covered("ce-source"))
 }
 
 /// Whether a header is part of an event in binary mode. The content coding is, because it decides how the data are read.
@@ -197,29 +237,22 @@ impl Verify for MessageSignatures {
         let signatures = dictionary(request, SIGNATURE)?;
         let mut digest = None;
         let mut fits_digest = || digest.get_or_insert_with(|| digest::check(request, body)).clone();
-        let (mut first, mut refused) = (None::<Verified>, None);
+        let (mut best, mut refused) = (None::<Verified>, None);
         // A proxy may add signatures of its own. One that cannot be read says nothing of the others.
         for (label, input) in inputs.iter().take(SIGNATURES) {
             let checked = read(input, signatures.get(label)).and_then(|(covered, signature)| {
                 self.check(request, &mut fits_digest, now, covered, signature)
             });
-            match (checked, &mut first) {
-                (Ok(verified), Some(first)) => add(first, verified),
-                (Ok(verified), None) => first = Some(verified),
-                (Err(error), _) => refused = refused.or(Some(error)),
+            match checked {
+                Ok(verified) => {
+                    let is_best = best.as_ref().is_none_or(|best| verified.coverage.is_more_than(best.coverage));
+                    best = if is_best { Some(verified) } else { best };
+                }
+                Err(error) => refused = refused.or(Some(error)),
             }
         }
-        first.ok_or_else(|| refused.unwrap_or(SignatureError::Missing(SIGNATURE)))
+        best.ok_or_else(|| refused.unwrap_or(SignatureError::Missing(SIGNATURE)))
     }
-}
-
-/// Adds another signature of the same request. Together, they cover what one of them covers.
-fn add(first: &mut Verified, other: Verified) {
-    if other.coverage.is_more_than(first.coverage) {
-        first.coverage = other.coverage;
-    }
-    first.id = first.id.take().or(other.id);
-    first.signatures.extend(other.signatures);
 }
 
 /// The covered components and the bytes of a signature.
