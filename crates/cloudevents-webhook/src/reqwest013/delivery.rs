@@ -227,23 +227,27 @@ impl Delivery {
             let is_for_now = !retry.has_retries()
                 && status.is_none()
                 && matches!(error.kind(), ErrorKind::Refused | ErrorKind::InvalidUrl);
-            let not_before = match conclusion {
-                Conclusion::Retry { not_before, .. } => not_before,
+            let (not_before, throttled) = match conclusion {
+                Conclusion::Retry { not_before, throttled } => (not_before, throttled),
                 // Perhaps of all deliveries, until another one passes. An outbox finds out by itself.
                 // Without a response to this delivery, nothing that the target accepts shows that it refuses the event.
                 Conclusion::Denied if retry.has_retries() && !(is_proven && status.is_some()) => {
                     denied.get_or_insert_with(Instant::now);
-                    None
+                    (None, false)
                 }
                 _ => return Err(error.with_temporary(is_for_now)),
             };
-            let Some(wait) = retry.wait(attempt, started.elapsed(), not_before, random()) else {
+            let (elapsed, random) = (started.elapsed(), random());
+            let wait = |not_before| retry.wait(attempt, elapsed, not_before, random);
+            let Some(longest) = wait(not_before) else {
                 return Err(match not_before {
                     Some(after) if OwnWait::of(&error).is_none() => error.with_retry_after(after),
                     _ => error.with_temporary(true),
                 });
             };
-            self.entry.pass(wait).await.map_err(|why| given_up(why, attempts, retry))?;
+            // A pause that the target requested is kept for the target, so that an operator can end it for all deliveries.
+            let own = if throttled { wait(None) } else { None };
+            self.entry.pass(own.unwrap_or(longest)).await.map_err(|why| given_up(why, attempts, retry))?;
         }
     }
 

@@ -259,6 +259,26 @@ async fn a_target_that_is_added_again_keeps_its_pause() {
     assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
 }
 
+/// And not only for the deliveries that wait for its end.
+#[tokio::test]
+async fn an_operator_ends_a_pause_for_the_delivery_that_brought_it() {
+    for status in ["429 Too Many Requests", "403 Forbidden"] {
+        let target = TestTarget::start(Respond::agree("*"), [busy(status, 3600), accepted()]).await;
+        let mut options = options();
+        options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(120 * MINUTE);
+        let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+        let mut changes = webhooks.changes();
+        let sent = sender.enqueue(&event("1")).await.unwrap();
+        let state = soon(changes.next()).await.unwrap().state;
+        assert!(matches!(state, TargetState::Paused { reason: Reason::Throttled, .. }), "{state:?}");
+        tokio::time::sleep(100 * MS).await;
+        assert_eq!(target.deliveries().len(), 1, "{status}: the pause holds for the delivery");
+        webhooks.resume("hook").unwrap();
+        soon(sent).await.unwrap();
+        assert_eq!(target.deliveries().len(), 2, "{status}");
+    }
+}
+
 /// The status says what is to be done: other deliveries are to learn of it.
 #[tokio::test]
 async fn a_body_that_does_not_come_delays_no_conclusion() {
