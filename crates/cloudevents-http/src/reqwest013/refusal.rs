@@ -1,6 +1,6 @@
 //! Responses other than 2xx.
 
-use crate::{Problem, problem};
+use crate::{Problem, problem, retry};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use cloudevents_transport::binding::Secrets;
@@ -79,16 +79,10 @@ impl std::error::Error for Refusal {
     }
 }
 
-/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may.
-///
-/// The statuses 400, 409, 413, 415, 422 and 431 mean this. Other statuses are about the address, the rights or the state of the peer.
-/// `None` if the error is not a response.
+/// Whether the peer refused this very message, by its status. `None` if the error is not a response.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = error.source()?.downcast_ref::<Refusal>()?;
-    Some(
-        error.retry_after().is_none()
-            && matches!(refusal.status().as_u16(), 400 | 409 | 413 | 415 | 422 | 431),
-    )
+    Some(error.retry_after().is_none() && retry::refuses_message(refusal.status()))
 }
 
 /// The texts that the peer must not repeat in its response to a request: credentials, and identifiers in its URL.

@@ -14,7 +14,7 @@ use crate::{
     handshake::Origin,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_http::MessageHeaders;
+use cloudevents_http::{MessageHeaders, refuses_message};
 use cloudevents_transport::{
     Outgoing, Receipt, RetrySchedule,
     binding::{OwnWait, Secrets},
@@ -400,8 +400,7 @@ impl Delivery {
             (Conclusion::Refused, StatusCode::BAD_REQUEST) if has_credentials => Conclusion::Denied,
             (conclusion, _) => conclusion,
         };
-        let is_about_event =
-            conclusion == Conclusion::Refused && matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
+        let is_about_event = conclusion == Conclusion::Refused && refuses_message(status);
         let status_of = Status { status, is_about_event };
         // Too large for now is about the event alone (RFC 9110, section 15.5.14).
         let is_for_now = matches!(conclusion, Conclusion::Retry { not_before: Some(_), .. });
