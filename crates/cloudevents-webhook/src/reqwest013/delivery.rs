@@ -14,7 +14,7 @@ use crate::{
     handshake::Origin,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_http::{MessageHeaders, refuses_message};
+use cloudevents_http::{MessageHeaders, refuses_message, reqwest013::beginning};
 use cloudevents_transport::{
     Outgoing, Receipt, RetrySchedule,
     binding::{OwnWait, Secrets},
@@ -27,7 +27,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 /// The bytes that are read of a response, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
@@ -516,21 +516,4 @@ fn random() -> f64 {
         Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
         Err(_) => 0.5,
     }
-}
-
-/// The beginning of a body, as far as it comes in this time. A failure of the body ends it.
-pub(super) async fn beginning(mut response: reqwest::Response, limit: usize, time: Duration) -> Vec<u8> {
-    let mut read = Vec::new();
-    let mut end = std::pin::pin!(sleep(time));
-    while let Some(chunk) = tokio::select! {
-        chunk = response.chunk() => chunk.ok().flatten(),
-        () = &mut end => None,
-    } {
-        let room = limit.saturating_sub(read.len());
-        read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if read.len() >= limit {
-            break;
-        }
-    }
-    read
 }
