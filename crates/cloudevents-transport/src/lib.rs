@@ -14,6 +14,7 @@ mod codec;
 mod deadline;
 mod endpoint;
 mod in_flight;
+mod jitter;
 mod look;
 mod observing;
 mod outcome;

@@ -9,7 +9,6 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Outgoing, Receipt};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    hash::{BuildHasher, RandomState},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -136,11 +135,5 @@ impl Flight {
     pub(super) fn settled(&self, step: Step) -> Settlement {
         let (ticket, target) = (self.ticket, Arc::clone(&self.target));
         Settlement { ticket, target, step, attempt: None, health: None }
-    }
-
-    /// From 0 up to 1. Not a secret: messages that failed together only have to come back at different times.
-    pub(super) fn random(&self) -> f64 {
-        let bits = RandomState::new().hash_one(self.ticket) >> 11;
-        bits as f64 / (1_u64 << 53) as f64
     }
 }

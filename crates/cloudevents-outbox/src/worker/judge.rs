@@ -78,7 +78,7 @@ pub(super) fn judge(
     // Also where the target requests a pause, which may be a short one.
     if health.paused_until.is_none_or(|until| until <= now) {
         health.pauses = health.pauses.saturating_add(1);
-        let wait = options.pauses.delay(health.pauses);
+        let wait = options.pauses.delay_with(health.pauses, random);
         health.paused_until = Some(later(now, wait));
     }
     // With a limit of attempts, a message that may be at fault itself waits as its schedule says, and ends with it. So does a message that

@@ -243,14 +243,14 @@ impl<S: Store, R: Route> Worker<S, R> {
                 }
             }
             Done::Settled(settlements, result) => {
-                let (settlements, stopped) = self.calls.settled(settlements, result);
+                let (settlements, stopped) = self.calls.settled(settlements, result, &self.options);
                 stopped.iter().for_each(|target| self.stop_order(target));
                 for settlement in settlements {
                     self.let_go(&settlement);
                 }
             }
             Done::Renewed(until, result) => {
-                for ticket in self.calls.renewed(result) {
+                for ticket in self.calls.renewed(result, &self.options) {
                     if let Some(held) = self.held.get_mut(&ticket) {
                         held.until = until;
                     }
@@ -378,7 +378,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let number = flight.ticket.number;
         let before = busy.health.clone();
         let now = self.options.clock.now();
-        let random = flight.random();
+        let random = self.options.retry.random(flight.ticket);
         let landed = Instant::now();
         let is_suspect = self.suspects.is_proven(&flight, begun, landed);
         let tried = flight.tried(is_own_fault, is_suspect);

@@ -20,7 +20,6 @@ use cloudevents_transport::{
     binding::{OwnWait, Secrets},
 };
 use http::{Method, StatusCode};
-use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     collections::VecDeque,
     fmt,
@@ -237,7 +236,7 @@ impl Delivery {
                 }
                 _ => return Err(error.with_temporary(is_for_now)),
             };
-            let (elapsed, random) = (started.elapsed(), random());
+            let (elapsed, random) = (started.elapsed(), retry.random((&self.prepared.id, attempt)));
             let wait = |not_before| retry.wait(attempt, elapsed, not_before, random);
             let Some(longest) = wait(not_before) else {
                 return Err(match not_before {
@@ -507,13 +506,4 @@ pub(super) fn disabled(reason: Reason, retry: &RetrySchedule) -> Error {
         // A decision of the operator is no refusal of a message that an outbox keeps.
         .with_temporary(reason == Reason::Operator && !retry.has_retries())
         .with_help("resume the target when it takes deliveries again")
-}
-
-/// A number from 0 up to 1.
-fn random() -> f64 {
-    let mut bytes = [0; 4];
-    match SystemRandom::new().fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
-        Err(_) => 0.5,
-    }
 }
