@@ -5,7 +5,7 @@ use crate::{
     Received,
     streak::{LONG, Streak},
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::Error;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -191,11 +191,6 @@ impl Tally {
             lag: lag.map(lag_now),
         }
     }
-}
-
-/// Whether an error shows that the target is unavailable, for this message and all others.
-pub(super) fn is_outage(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable | ErrorKind::Closed)
 }
 
 fn add(counter: &AtomicU64) {

@@ -6,7 +6,7 @@ use crate::{
     handshake::Grant,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{Bounds, InFlight};
+use cloudevents_transport::{Bounds, Fault, InFlight};
 use std::{
     collections::HashMap,
     fmt,
@@ -152,9 +152,6 @@ struct Accepted {
     begun: Instant,
     at: Instant,
 }
-
-/// How long it shows that a refusal is a delivery's own fault. Later, the target may have come to refuse the sender.
-const FRESH: Duration = Duration::from_secs(60);
 
 impl Entry {
     fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
@@ -432,7 +429,7 @@ fn share(WebhookSenderOptions { per_target, in_flight, .. }: &WebhookSenderOptio
 impl Accepted {
     /// Whether it was begun after this time, and is fresh now.
     fn shows(&self, then: Instant, now: Instant) -> bool {
-        self.begun > then && now.saturating_duration_since(self.at) <= FRESH
+        self.begun > then && now.saturating_duration_since(self.at) <= Fault::FRESH
     }
 }
 
