@@ -67,7 +67,8 @@ pub enum Admission {
 /// The health of one target: a circuit breaker, pauses that the target requests, and its end.
 ///
 /// After `threshold` failures in a row the target is paused. When the pause ends, one delivery goes as a probe. If it fails, the next pause
-/// is twice as long. If the target requests another wait, the longer one counts.
+/// is twice as long. A success ends the pause, also that of a delivery that was on its way. If the target requests another wait, the longer
+/// one counts, and no success ends it.
 ///
 /// ```
 /// use cloudevents_webhook::deliver::{Admission, Conclusion, Health, Reason, TargetState};
@@ -149,15 +150,12 @@ impl Health {
         match conclusion {
             // The target works, even if it refuses the event.
             Conclusion::Delivered | Conclusion::Refused => {
-                // A response that was on its way does not end a pause that came meanwhile, nor the row of failures that it is for.
-                let is_over =
-                    matches!(&self.state, TargetState::Paused { until: Some(until), .. } if *until <= now);
-                if is_over {
-                    self.state = TargetState::Active;
+                if let TargetState::Paused { until: Some(until), reason } = self.state
+                    && (until <= now || reason == Reason::Failing)
+                {
+                    self.end_pause(now);
                 }
-                if self.state == TargetState::Active || self.failures < self.threshold {
-                    self.failures = 0;
-                }
+                self.failures = 0;
             }
             // The decision of an operator holds.
             Conclusion::Gone if self.state == TargetState::Disabled(Reason::Operator) => {}
@@ -228,16 +226,21 @@ impl Health {
     #[cfg(feature = "reqwest013")]
     pub(crate) fn consented(&mut self, now: Instant) {
         if matches!(self.state, TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {
-            let requested = self.requested.filter(|until| *until > now);
-            let operator = self.operator.filter(|until| until.is_none_or(|until| until > now));
-            self.resume();
-            self.requested = requested;
-            if requested.is_some() {
-                self.pause(requested, Reason::Throttled);
-            }
-            if let Some(until) = operator {
-                self.pause(until, Reason::Operator);
-            }
+            self.end_pause(now);
+        }
+    }
+
+    /// Ends a pause, and none that the target or the application requested and that lasts.
+    fn end_pause(&mut self, now: Instant) {
+        let requested = self.requested.filter(|until| *until > now);
+        let operator = self.operator.filter(|until| until.is_none_or(|until| until > now));
+        self.resume();
+        self.requested = requested;
+        if requested.is_some() {
+            self.pause(requested, Reason::Throttled);
+        }
+        if let Some(until) = operator {
+            self.pause(until, Reason::Operator);
         }
     }
 
@@ -412,15 +415,29 @@ mod tests {
         assert_eq!(health.admit(probing), Admission::Wait(Some(probing + 100 * SECOND)));
     }
 
+    /// As in `run` and in an outbox.
     #[test]
-    fn what_was_on_its_way_before_a_pause_is_no_sign_that_its_cause_has_ended() {
+    fn a_success_during_a_pause_after_failures_ends_it_and_no_other_pause() {
         let (mut health, now) = (Health::new(2, SECOND, 60 * SECOND), Instant::now());
         for conclusion in [failed(None), failed(None), Conclusion::Delivered] {
             health.record(conclusion, now);
         }
-        assert_eq!(health.admit(now + SECOND), Admission::Send);
-        health.record(failed(None), now + SECOND);
-        assert_eq!(health.admit(now + SECOND), Admission::Wait(Some(now + 3 * SECOND)));
+        assert_eq!(*health.state(), TargetState::Active);
+        health.record(failed(None), now);
+        assert_eq!(health.admit(now), Admission::Send, "it is the first failure of another row");
+        // Behind the longer pause after failures is one that the target requested, or the application.
+        for (reason, conclusion) in [(Reason::Throttled, failed(Some(10))), (Reason::Operator, failed(None))]
+        {
+            let mut health = Health::new(1, 60 * SECOND, 60 * SECOND);
+            let until = Some(now + 10 * SECOND);
+            health.record(conclusion, now);
+            if reason == Reason::Operator {
+                health.pause(until, reason);
+            }
+            assert_eq!(health.admit(now), Admission::Wait(Some(now + 60 * SECOND)));
+            health.record(Conclusion::Delivered, now);
+            assert_eq!(*health.state(), TargetState::Paused { until, reason });
+        }
     }
 
     #[test]
