@@ -466,7 +466,9 @@ impl<'a> Admitted<'a> {
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if let Some(Admission { target, is_probe: true }) = self.admission.take() {
+        let Some(Admission { target, is_probe, number }) = self.admission.take() else { return };
+        self.entry.ended(number);
+        if is_probe {
             self.entry.update_of(&target, |live| live.health.forget());
         }
     }

@@ -83,6 +83,29 @@ async fn without_retries_failures_do_not_pause_the_target() {
     assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
 }
 
+/// Failures may be faster than successes.
+#[tokio::test]
+async fn a_target_does_not_pause_for_failures_while_an_earlier_delivery_runs() {
+    let fails = Respond::status("500 Internal Server Error", "");
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Silence, fails]).await;
+    let mut options = options();
+    (options.failures, options.first_pause, options.timeout) = (2, MINUTE, 1500 * MS);
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(10 * MINUTE);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    let mut changes = webhooks.changes();
+    let _slow = sender.enqueue(&event("1")).await.unwrap();
+    soon(async {
+        while target.deliveries().is_empty() {
+            tokio::time::sleep(MS).await;
+        }
+    })
+    .await;
+    let _failing = sender.enqueue(&event("2")).await.unwrap();
+    let state = soon(changes.next()).await.unwrap().state;
+    assert!(matches!(state, TargetState::Paused { reason: Reason::Failing, .. }), "{state:?}");
+    assert!(target.deliveries().len() > 4, "{:?}", target.deliveries());
+}
+
 /// Of a gateway that limits rates by 403, for example. In the handshake, too.
 #[tokio::test]
 async fn a_refusal_that_names_a_time_is_one_until_then() {
