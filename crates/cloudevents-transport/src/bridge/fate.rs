@@ -1,6 +1,5 @@
 //! The outcome of a message, and counters of outcomes.
 
-use super::outage::Outage;
 use crate::{
     Received,
     streak::{LONG, Streak},
@@ -97,7 +96,6 @@ impl BridgeMetrics {
 pub(super) struct Tally {
     /// Attempts at the target.
     pub(super) attempts: Streak,
-    pub(super) outage: Outage,
     confirmed: AtomicU64,
     duplicates: AtomicU64,
     failed: AtomicU64,

@@ -15,7 +15,6 @@
 
 mod fate;
 mod letter;
-mod outage;
 mod policy;
 mod rate;
 mod redrive;
@@ -385,7 +384,6 @@ impl Passage {
         };
         let error = match sent {
             Ok(true) => {
-                self.tally.outage.succeeded();
                 attempt.succeeded();
                 return Done::Confirmed;
             }
@@ -399,10 +397,8 @@ impl Passage {
             Fault::OwnWait(_) => drop(attempt),
             // It is refused again, as its dead letter was not stored, which shows nothing more.
             Fault::Message if delivery.received().refusal().is_some() => drop(attempt),
-            _ => {
-                self.tally.outage.failed(&error, self.activity.here_for(), !is_refused);
-                attempt.failed(&error);
-            }
+            Fault::Message => attempt.refused(&error),
+            _ => attempt.failed(&error),
         }
         if !is_refused {
             return Done::Failed(error);
