@@ -56,7 +56,7 @@ pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
 pub use options::Encoding;
 pub use problem::Problem;
-pub use retry::retry_after;
+pub use retry::{is_temporary, refuses_message, retry_after};
 #[cfg(feature = "exchange")]
 pub use server::{
     Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,

@@ -4,13 +4,40 @@ use cloudevents_core::Error;
 use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
-/// Whether another attempt may succeed after this status.
-pub(crate) fn is_temporary(status: StatusCode) -> bool {
+/// Whether another attempt may succeed after this status: 408, 425, 429, and 5xx except 501 and 505.
+///
+/// RFC 9110, RFC 8470 (425) and RFC 6585 (429) describe these statuses. A status that a client does not know is as the first one of its
+/// class (RFC 9110, section 15), so that 506 is as 500.
+///
+/// ```
+/// use cloudevents_http::is_temporary;
+/// use http::StatusCode;
+///
+/// assert!(is_temporary(StatusCode::SERVICE_UNAVAILABLE));
+/// assert!(!is_temporary(StatusCode::NOT_FOUND));
+/// ```
+pub fn is_temporary(status: StatusCode) -> bool {
     match status.as_u16() {
         408 | 425 | 429 => true,
         501 | 505 => false,
         _ => status.is_server_error(),
     }
+}
+
+/// Whether a response with this status, and without a [`retry_after`], refuses this very message, so that no later attempt can succeed and
+/// other messages may: 400, 409, 413, 415, 422 and 431.
+///
+/// Other statuses are about the address, the rights or the state of the peer.
+///
+/// ```
+/// use cloudevents_http::refuses_message;
+/// use http::StatusCode;
+///
+/// assert!(refuses_message(StatusCode::UNPROCESSABLE_ENTITY));
+/// assert!(!refuses_message(StatusCode::NOT_FOUND));
+/// ```
+pub fn refuses_message(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431)
 }
 
 /// How long a response requests to wait: seconds, or a date, of which the time that is left counts (RFC 9110, section 10.2.3). At most

@@ -25,6 +25,11 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
+impl Bounds {
+    /// How many messages are under way at once at a target that has not answered yet, if their number follows the answers.
+    pub const FIRST: usize = 4;
+}
+
 impl Default for Bounds {
     fn default() -> Self {
         Self { messages: 1024, bytes: 64 << 20 }

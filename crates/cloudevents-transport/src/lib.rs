@@ -14,6 +14,7 @@ mod codec;
 mod deadline;
 mod endpoint;
 mod in_flight;
+mod jitter;
 mod look;
 mod observing;
 mod outcome;
@@ -68,6 +69,7 @@ pub use running::shutdown::shutdown_signal;
 pub use running::{Activity, OrderBy, RetryPolicy, RetrySchedule, Run, RunState, Running};
 pub use sending::{
     capabilities::{Carries, Confirmed, SenderCapabilities},
+    fault::Fault,
     loss_policy::LossPolicy,
     outgoing::{Content, Outgoing},
     receipt::Receipt,

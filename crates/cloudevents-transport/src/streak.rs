@@ -16,6 +16,9 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// Within this time after a success, one failure shows nothing about the next attempt.
 const SOON: Duration = Duration::from_secs(5);
 
+/// Failures for a shorter time have no line in the log at their end.
+const SHORT: Duration = Duration::from_secs(10);
+
 /// A streak of attempts without a success.
 #[derive(Debug, Default)]
 pub(crate) struct Streak(Mutex<Seen>);
@@ -27,12 +30,36 @@ struct Seen {
     resumed: Option<Instant>,
     /// When the first attempt was begun that no success has followed.
     begun: Option<Instant>,
-    /// When the last one failed, and why, unless one has succeeded since.
-    failed: Option<(Instant, Error)>,
-    /// How many have failed since then.
-    failures: u32,
+    /// The failures since the last success.
+    failing: Option<Failing>,
     /// When the last one was begun that has succeeded.
     succeeded: Option<Instant>,
+    over: Option<Over>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    last: Instant,
+    error: Error,
+    number: u32,
+    /// How many of them are tried again.
+    again: u32,
+    /// Whether the last one was long ago when another attempt began. It shows nothing any more, and another failure is the first one.
+    is_old: bool,
+}
+
+/// Failures that are over, and are to be logged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Over {
+    pub(crate) since: Instant,
+    pub(crate) until: Instant,
+}
+
+impl Over {
+    pub(crate) fn lasted(&self) -> Duration {
+        self.until.saturating_duration_since(self.since)
+    }
 }
 
 /// An attempt that runs. One that is dropped, or ends otherwise, shows nothing.
@@ -46,12 +73,15 @@ impl Streak {
         let now = Instant::now();
         let mut seen = self.seen();
         let is_old = |failed: Duration| failed >= LONG && here.is_none_or(|here| here < failed);
-        if seen.running == 0
-            && seen.failed.as_ref().is_some_and(|(at, _)| is_old(now.saturating_duration_since(*at)))
+        let is_idle = seen.running == 0;
+        if let Some(failing) = &mut seen.failing
+            && is_idle
+            && is_old(now.saturating_duration_since(failing.last))
         {
-            (seen.begun, seen.failed, seen.failures) = (None, None, 0);
+            failing.is_old = true;
+            seen.begun = None;
         }
-        if seen.running == 0 {
+        if is_idle {
             seen.resumed = Some(now);
         }
         seen.running = seen.running.saturating_add(1);
@@ -62,13 +92,37 @@ impl Streak {
 
     /// Why the last attempt failed, unless one has succeeded since.
     pub(crate) fn failure(&self) -> Option<Error> {
-        self.seen().failed.as_ref().map(|(_, error)| error.clone())
+        self.seen().failing().map(|failing| failing.error.clone())
+    }
+
+    /// Why the last attempt failed, however long ago, unless one has succeeded since.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.seen().failing.as_ref().map(|failing| failing.error.clone())
+    }
+
+    /// Since when attempts fail.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.seen().failing.as_ref().map(|failing| failing.since)
+    }
+
+    /// Since when attempts fail, if their end would be logged and the last one failed within a minute.
+    pub(crate) fn lasting(&self) -> Option<Instant> {
+        let seen = self.seen();
+        let failing = seen.failing.as_ref()?;
+        let lasts = failing.again > 1 && failing.since.elapsed() > SHORT && failing.last.elapsed() < LONG;
+        lasts.then_some(failing.since)
+    }
+
+    /// The failures that are over and were not returned before.
+    pub(crate) fn over(&self) -> Option<Over> {
+        self.seen().over.take()
     }
 
     /// Whether at most one has failed since another one has succeeded that was begun a moment ago.
     pub(crate) fn has_just_succeeded(&self) -> bool {
         let seen = self.seen();
-        seen.failures < 2 && seen.succeeded.is_some_and(|at| at.elapsed() < SOON)
+        seen.failing().is_none_or(|failing| failing.number < 2)
+            && seen.succeeded.is_some_and(|at| at.elapsed() < SOON)
     }
 
     /// Whether none has succeeded for long, as far as this is still so. `here` is for how long there has been something to try without a
@@ -76,12 +130,12 @@ impl Streak {
     pub(crate) fn is_long(&self, here: Option<Duration>) -> Option<Option<Error>> {
         let seen = self.seen();
         let begun = seen.begun?;
-        let failed = seen.failed.as_ref();
+        let failing = seen.failing();
         // Failures of a moment show nothing a minute later.
-        let lasted = failed.is_some_and(|(at, _)| at.saturating_duration_since(begun) >= LONG);
-        let is_now = here.is_some() || failed.is_some_and(|(at, _)| at.elapsed() < LONG);
+        let lasted = failing.is_some_and(|failing| failing.last.saturating_duration_since(begun) >= LONG);
+        let is_now = here.is_some() || failing.is_some_and(|failing| failing.last.elapsed() < LONG);
         let waits = here.is_some_and(|here| here >= LONG) && begun.elapsed() >= LONG;
-        (waits || lasted && is_now).then(|| failed.map(|(_, error)| error.clone()))
+        (waits || lasted && is_now).then(|| failing.map(|failing| failing.error.clone()))
     }
 
     /// Whether attempts have gone on for long without a success, if an attempt that runs is something to try. A failure of something other
@@ -89,16 +143,18 @@ impl Streak {
     pub(crate) fn is_long_now(&self) -> Option<Option<Error>> {
         let seen = self.seen();
         let lasts = |at: Instant| seen.begun.is_some_and(|begun| at.saturating_duration_since(begun) >= LONG);
-        if let Some((at, error)) = seen.failed.as_ref().filter(|(at, _)| lasts(*at)) {
+        if let Some(Failing { last, error, number, .. }) =
+            seen.failing().filter(|failing| lasts(failing.last))
+        {
             // Two may be of two messages that are gone.
-            let comes_again = error.kind() != ErrorKind::Disconnected && seen.failures > 2;
+            let comes_again = error.kind() != ErrorKind::Disconnected && *number > 2;
             let stays = if comes_again { AGAIN } else { LONG };
-            if at.elapsed() < stays {
+            if last.elapsed() < stays {
                 return Some(Some(error.clone()));
             }
         }
         let hangs = seen.running > 0 && seen.resumed.max(seen.begun).is_some_and(|at| at.elapsed() >= LONG);
-        hangs.then(|| seen.failed.as_ref().map(|(_, error)| error.clone()))
+        hangs.then(|| seen.failing().map(|failing| failing.error.clone()))
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -106,10 +162,23 @@ impl Streak {
     }
 }
 
+impl Seen {
+    /// The failures that show something about the next attempt.
+    fn failing(&self) -> Option<&Failing> {
+        self.failing.as_ref().filter(|failing| !failing.is_old)
+    }
+}
+
 impl Attempt<'_> {
     pub(crate) fn succeeded(self) {
         let mut seen = self.0.seen();
-        (seen.failed, seen.failures, seen.succeeded) = (None, 0, Some(self.1));
+        seen.succeeded = Some(self.1);
+        if let Some(failing) = seen.failing.take() {
+            let over = Over { since: failing.since, until: Instant::now() };
+            if failing.again > 1 && over.lasted() > SHORT {
+                seen.over = Some(over);
+            }
+        }
         // Others may hang.
         seen.begun = (seen.running > 1).then(Instant::now);
     }
@@ -121,10 +190,28 @@ impl Attempt<'_> {
         }
     }
 
+    /// It failed, and is tried again.
     pub(crate) fn failed(self, error: &Error) {
-        let mut seen = self.0.seen();
-        seen.failed = Some((Instant::now(), error.clone()));
-        seen.failures = seen.failures.saturating_add(1);
+        self.note(error, 1);
+    }
+
+    /// It failed, and is not tried again.
+    pub(crate) fn refused(self, error: &Error) {
+        self.note(error, 0);
+    }
+
+    fn note(self, error: &Error, again: u32) {
+        let (mut seen, now) = (self.0.seen(), Instant::now());
+        let before = seen.failing().map(|failing| (failing.since, failing.number, failing.again));
+        let (since, number, before) = before.unwrap_or((now, 0, 0));
+        seen.failing = Some(Failing {
+            since,
+            last: now,
+            error: error.clone(),
+            number: number.saturating_add(1),
+            again: before.saturating_add(again),
+            is_old: false,
+        });
     }
 }
 
@@ -132,7 +219,7 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let mut seen = self.0.seen();
         seen.running = seen.running.saturating_sub(1);
-        if seen.running == 0 && seen.failed.is_none() {
+        if seen.running == 0 && seen.failing().is_none() {
             seen.begun = None;
         }
     }

@@ -6,7 +6,7 @@ mod response;
 mod sender;
 mod trace;
 
-pub use refusal::Refusal;
+pub use refusal::{Refusal, beginning};
 pub use request::RequestBuilderExt;
 pub use response::ResponseExt;
 pub use sender::{HttpSenderOptions, SignRequest, Trace, sender};

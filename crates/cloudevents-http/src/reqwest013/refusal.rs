@@ -1,9 +1,8 @@
 //! Responses other than 2xx.
 
-use crate::{Problem, problem};
-use bytes::Bytes;
+use crate::{Problem, problem, retry};
 use cloudevents_core::{Error, ErrorKind, codec::one_line};
-use cloudevents_transport::binding::Secrets;
+use cloudevents_transport::binding::{Secrets, later};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Request, Response};
 use std::{error::Error as _, fmt, time::Duration};
@@ -79,16 +78,10 @@ impl std::error::Error for Refusal {
     }
 }
 
-/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may.
-///
-/// The statuses 400, 409, 413, 415, 422 and 431 mean this. Other statuses are about the address, the rights or the state of the peer.
-/// `None` if the error is not a response.
+/// Whether the peer refused this very message, by its status. `None` if the error is not a response.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = error.source()?.downcast_ref::<Refusal>()?;
-    Some(
-        error.retry_after().is_none()
-            && matches!(refusal.status().as_u16(), 400 | 409 | 413 | 415 | 422 | 431),
-    )
+    Some(error.retry_after().is_none() && retry::refuses_message(refusal.status()))
 }
 
 /// The texts that the peer must not repeat in its response to a request: credentials, and identifiers in its URL.
@@ -101,7 +94,7 @@ pub(super) fn secrets(request: &Request) -> Secrets {
 pub(super) async fn refused(response: Response, secrets: &Secrets) -> Error {
     let (status, headers) = (response.status(), response.headers().clone());
     let limit = if problem::is_problem(&headers) { DOCUMENT } else { EXCERPT };
-    let body = beginning(response, limit.saturating_add(secrets.longest()).min(DOCUMENT)).await;
+    let body = beginning(response, limit.saturating_add(secrets.longest()).min(DOCUMENT), PATIENCE).await;
     refusal(status, &headers, &body, secrets)
 }
 
@@ -130,17 +123,15 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], secr
     error.with_source(refusal)
 }
 
-/// How long the body of a response may take that a sender waits for no longer than it must.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the body of a response may take that a sender waits for no longer than it must: it holds a permit.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reads the beginning of a body. Stops at an error of the body, and when it takes too long: it holds a permit.
-pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
-    let mut read = Vec::new();
-    let end = Instant::now().checked_add(PATIENCE);
-    while let Some(end) = end
-        && let Ok(Ok(Some(chunk))) = timeout_at(end, response.chunk()).await
-    {
-        let chunk: Bytes = chunk;
+/// Reads the beginning of the body of a response: at most `limit` bytes, and what comes within this time.
+///
+/// A failure of the body ends it, too. A client uses a connection again only if the body was read to its end.
+pub async fn beginning(mut response: Response, limit: usize, time: Duration) -> Vec<u8> {
+    let (mut read, end) = (Vec::new(), later(Instant::now(), time));
+    while let Ok(Ok(Some(chunk))) = timeout_at(end, response.chunk()).await {
         let room = limit.saturating_sub(read.len());
         read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if read.len() >= limit {

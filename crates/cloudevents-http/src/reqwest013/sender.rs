@@ -2,7 +2,7 @@
 
 use super::{
     ResponseExt,
-    refusal::{beginning, refusal, refused, secrets},
+    refusal::{PATIENCE, beginning, refusal, refused, secrets},
     request::add_length,
     trace::{Traced, TracedMessage},
 };
@@ -355,13 +355,13 @@ async fn exchange(
         Ok(response) => match (trace, response.status().is_success()) {
             (None, true) => {
                 resolver.resolve(Ok(Receipt::new()));
-                let _ = beginning(response, DRAINED).await;
+                let _ = beginning(response, DRAINED, PATIENCE).await;
             }
             (None, false) => resolver.resolve(Err(refused(response, &secrets).await)),
             (Some(trace), accepted) => {
                 let (status, version) = (response.status(), response.version());
                 let headers = response.headers().clone();
-                let body = beginning(response, DRAINED).await;
+                let body = beginning(response, DRAINED, PATIENCE).await;
                 trace(Traced::Response(status, version, TracedMessage::new(&headers, &body)));
                 resolver.resolve(if accepted {
                     Ok(Receipt::new())

@@ -3,13 +3,9 @@
 use super::{LONGEST_HOLD, flight::Flight};
 use crate::{Health, Settlement, store::IN_ORDER};
 use cloudevents_core::Error;
-use cloudevents_transport::binding::later;
+use cloudevents_transport::{Bounds, binding::later};
 use std::{collections::VecDeque, time::SystemTime};
 use tokio::time::Instant;
-
-/// The most messages of a target at a time, before one was delivered. Each delivery adds one, so that a target that hangs from the
-/// beginning takes few permits.
-pub(super) const FIRST: usize = 4;
 
 /// A target with leased messages, or that had some.
 pub(super) struct Busy {
@@ -17,7 +13,7 @@ pub(super) struct Busy {
     /// How many of those are in order, and whether more of them may be due: they can be claimed when these are settled.
     pub(super) in_line: usize,
     pub(super) has_more: bool,
-    /// How many messages may be held.
+    /// How many messages may be held. Each delivery adds one, so that a target that hangs from the beginning takes few permits.
     pub(super) window: usize,
     pub(super) health: Health,
     /// Until when the sender does not send by itself, even if the clock is set. The store does not know: other workers may send.
@@ -47,7 +43,7 @@ impl Busy {
             held: 0,
             in_line: 0,
             has_more: false,
-            window: FIRST,
+            window: Bounds::FIRST,
             health: Health::default(),
             held_back_until: None,
             in_order: false,
@@ -68,7 +64,7 @@ impl Busy {
 
     /// Whether it has delivered something since it last failed.
     pub(super) fn is_proven(&self) -> bool {
-        self.window > FIRST
+        self.window > Bounds::FIRST
     }
 
     pub(super) fn is_held_back(&self) -> bool {

@@ -122,7 +122,7 @@ impl<S: Store> Calls<S> {
         let claimed = match self.claiming.ended(result, "messages are not claimed", &self.tally.away) {
             Ok(claimed) => claimed,
             Err(error) => {
-                self.claim_at = self.claiming.again();
+                self.claim_at = self.claiming.again(options);
                 self.fail(error);
                 return None;
             }
@@ -167,6 +167,7 @@ impl<S: Store> Calls<S> {
         &mut self,
         settlements: Vec<Settlement>,
         result: Result<Settled, Error>,
+        options: &OutboxOptions,
     ) -> (Vec<Settlement>, Vec<Arc<str>>) {
         match self.settling.ended(result, "results are not recorded", &self.tally.away) {
             Ok(settled) => {
@@ -179,7 +180,7 @@ impl<S: Store> Calls<S> {
                 (settlements, settled.stopped)
             }
             Err(error) => {
-                self.settle_at = self.settling.again();
+                self.settle_at = self.settling.again(options);
                 self.fail(error);
                 self.settlements.splice(..0, settlements);
                 if self.is_late {
@@ -202,9 +203,13 @@ impl<S: Store> Calls<S> {
     }
 
     /// Returns the leases that were renewed.
-    pub(super) fn renewed(&mut self, result: Result<Vec<Ticket>, Error>) -> Vec<Ticket> {
+    pub(super) fn renewed(
+        &mut self,
+        result: Result<Vec<Ticket>, Error>,
+        options: &OutboxOptions,
+    ) -> Vec<Ticket> {
         self.renewing.ended(result, "leases are not renewed", &self.tally.away).unwrap_or_else(|error| {
-            self.renew_at = self.renew_at.min(self.renewing.again());
+            self.renew_at = self.renew_at.min(self.renewing.again(options));
             self.fail(error);
             Vec::new()
         })
@@ -308,8 +313,9 @@ impl Kind {
     }
 
     /// When to try again.
-    fn again(&self) -> Instant {
-        later(Instant::now(), Backoff::default().delay(self.failures))
+    fn again(&self, options: &OutboxOptions) -> Instant {
+        let random = options.retry.random(self.failures);
+        later(Instant::now(), Backoff::default().delay_with(self.failures, random))
     }
 }
 

@@ -2,14 +2,13 @@
 
 use super::{
     OutboxOptions,
-    judge::{self, Tried},
+    judge::{self, Failed, Tried},
 };
 use crate::{ClaimedMessage, Health, Route, Settlement, Step, Ticket, millis};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Outgoing, Receipt};
+use cloudevents_transport::{Fault, Outgoing, Receipt};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    hash::{BuildHasher, RandomState},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -35,9 +34,7 @@ pub(super) struct Flight {
 
 pub(super) struct Landed {
     pub(super) flight: Flight,
-    pub(super) result: Result<Receipt, Error>,
-    /// Whether an error is the fault of this message. Otherwise, it may concern all messages.
-    pub(super) is_own_fault: bool,
+    pub(super) result: Result<Receipt, Failed>,
     /// When it was begun, by the clock of the store. `begun` is by a clock that is never set.
     pub(super) at: SystemTime,
     pub(super) begun: Instant,
@@ -71,7 +68,7 @@ impl Flight {
                 return Step::Dead(judge::reason(&error));
             }
             tracing::warn!(to = %self.target, number = self.ticket.number, %error, "a message is left to a worker of a later release");
-            match judge::overdue(&self.tried(false, false), &error, LEFT, options, now) {
+            match judge::overdue(&self.tried(false), &error, LEFT, options, now) {
                 Some(reason) => Step::Dead(reason),
                 None => Step::Retry { due: millis::later(now, LEFT), counts: false },
             }
@@ -97,35 +94,33 @@ impl Flight {
         Box::pin(async move {
             let (at, begun) = (clock.now(), Instant::now());
             let sending = async {
-                // The program says by a permanent error that the target does not exist.
-                let sender = route.sender(Arc::clone(&self.target)).await.map_err(|error| (error, true))?;
-                sender.send(outgoing).await.map_err(|error| {
-                    let is_own_fault = sender.refuses_message(&error);
-                    (error, is_own_fault)
-                })
+                let sender = route.sender(Arc::clone(&self.target)).await.map_err(|error| {
+                    // The program says by a permanent error that the target does not exist.
+                    let is_own = !error.is_temporary() && error.kind() != ErrorKind::Closed;
+                    Failed { fault: Fault::of(&error, is_own), error }
+                })?;
+                let sent = sender.send(outgoing).await;
+                sent.map_err(|error| Failed { fault: sender.fault(&error), error })
             };
             let result = match timeout(limit, AssertUnwindSafe(sending).catch_unwind()).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_)) => {
                     let error = Error::new(ErrorKind::Transport).with_detail("the sender panicked");
-                    Err((error.with_temporary(true), false))
+                    Err(Failed { error: error.with_temporary(true), fault: Fault::Unproven })
                 }
                 Err(_) => {
                     let detail = format!("the attempt took longer than {limit:?}");
-                    Err((Error::new(ErrorKind::Timeout).with_detail(detail), false))
+                    let error = Error::new(ErrorKind::Timeout).with_detail(detail);
+                    Err(Failed { error, fault: Fault::Target })
                 }
             };
-            let (result, is_own_fault) = match result {
-                Ok(receipt) => (Ok(receipt), false),
-                Err((error, is_own_fault)) => (Err(error), is_own_fault),
-            };
-            Landed { flight: self, result, is_own_fault, at, begun, latency: begun.elapsed() }
+            Landed { flight: self, result, at, begun, latency: begun.elapsed() }
         })
     }
 
-    pub(super) fn tried(&self, is_own_fault: bool, is_suspect: bool) -> Tried {
+    pub(super) fn tried(&self, is_suspect: bool) -> Tried {
         let (number, attempt, started) = (self.ticket.number, self.attempt, self.started);
-        Tried { number, attempt, started, in_order: self.ordered, is_own_fault, is_suspect }
+        Tried { number, attempt, started, in_order: self.ordered, is_suspect }
     }
 
     /// The settlement of a message that was not tried, while its lease lasts. If it was to probe its target, another message can.
@@ -136,11 +131,5 @@ impl Flight {
     pub(super) fn settled(&self, step: Step) -> Settlement {
         let (ticket, target) = (self.ticket, Arc::clone(&self.target));
         Settlement { ticket, target, step, attempt: None, health: None }
-    }
-
-    /// From 0 up to 1. Not a secret: messages that failed together only have to come back at different times.
-    pub(super) fn random(&self) -> f64 {
-        let bits = RandomState::new().hash_one(self.ticket) >> 11;
-        bits as f64 / (1_u64 << 53) as f64
     }
 }

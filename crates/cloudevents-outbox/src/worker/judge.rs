@@ -5,7 +5,7 @@ use crate::{
     millis::{later, since},
 };
 use cloudevents_core::{Error, ErrorKind, codec::one_line};
-use cloudevents_transport::Receipt;
+use cloudevents_transport::{Fault, Receipt};
 use std::time::{Duration, SystemTime};
 
 /// The most bytes of an answer or error that are kept.
@@ -17,30 +17,47 @@ pub(super) struct Tried {
     pub(super) attempt: u32,
     pub(super) started: SystemTime,
     pub(super) in_order: bool,
-    /// Whether an error is the fault of this message.
-    pub(super) is_own_fault: bool,
     /// Whether the target accepted other messages after it refused this one.
     pub(super) is_suspect: bool,
+}
+
+/// An attempt that failed.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    pub(super) fault: Fault,
+}
+
+impl Failed {
+    /// Whether the message, or all messages, were refused for good. That the target is away says nothing about the message.
+    pub(super) fn is_refusal(&self) -> bool {
+        !self.error.is_temporary() && self.fault != Fault::Target
+    }
+
+    /// Until when this response requests a pause of the target.
+    pub(super) fn requested_until(&self, now: SystemTime) -> Option<SystemTime> {
+        let wait = self.error.retry_after().filter(|_| self.fault == Fault::Target);
+        wait.map(|wait| later(now, wait))
+    }
 }
 
 /// Decides, and notes in `health` how the target did. `random` is from 0 up to 1.
 pub(super) fn judge(
     tried: &Tried,
-    result: &Result<Receipt, Error>,
+    result: &Result<Receipt, Failed>,
     health: &mut Health,
     options: &OutboxOptions,
     now: SystemTime,
     random: f64,
 ) -> Step {
-    let error = match result {
+    let failed = match result {
         Ok(_) => {
             health.after_success(now);
             return Step::Delivered;
         }
-        Err(error) => error,
+        Err(failed) => failed,
     };
-    let is_refused = is_refusal(error);
-    if is_refused && tried.is_own_fault {
+    let (Failed { error, fault }, is_refused) = (failed, failed.is_refusal());
+    if is_refused && *fault == Fault::Message {
         if error.kind() == ErrorKind::Refused {
             health.after_success(now); // whoever refuses is there
         } else {
@@ -51,7 +68,7 @@ pub(super) fn judge(
     // Other refusals may be about the sender, such as a wrong token. It is the message's fault if others pass.
     if is_refused && tried.is_suspect {
         // If it was the sender's nevertheless, an outage begins with the third one, as for other failures.
-        fail(health, tried, error);
+        fail(health, tried, failed);
         if !health.is_outage() {
             return Step::Dead(proven(error));
         }
@@ -59,12 +76,11 @@ pub(super) fn judge(
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
     // The peer that answers so is not away.
-    let is_about_message = is_about_message(error);
-    if is_about_message {
+    if *fault == Fault::MessageForNow {
         health.after_success(now);
     } else {
-        fail(health, tried, error);
-        health.requested_until = health.requested_until.max(requested_until(error, now));
+        fail(health, tried, failed);
+        health.requested_until = health.requested_until.max(failed.requested_until(now));
     }
     if !health.is_outage() {
         let wait = |not_before| options.retry.wait(tried.attempt, elapsed, not_before, random);
@@ -72,18 +88,18 @@ pub(super) fn judge(
             return Step::Dead(given_up(tried, error, elapsed));
         };
         // A pause that the target requested is kept for the target, so that an operator can end it for all messages.
-        let own = if is_about_message { None } else { wait(None) };
+        let own = if *fault == Fault::MessageForNow { None } else { wait(None) };
         return Step::Retry { due: later(now, own.unwrap_or(longest)), counts: true };
     }
     // Also where the target requests a pause, which may be a short one.
     if health.paused_until.is_none_or(|until| until <= now) {
         health.pauses = health.pauses.saturating_add(1);
-        let wait = options.pauses.delay(health.pauses);
+        let wait = options.pauses.delay_with(health.pauses, random);
         health.paused_until = Some(later(now, wait));
     }
     // With a limit of attempts, a message that may be at fault itself waits as its schedule says, and ends with it. So does a message that
     // would otherwise block the messages behind it for ever, no matter whose fault it is.
-    let may_be_own_fault = !is_of_target(error) && !health.is_of_several();
+    let may_be_own_fault = *fault != Fault::Target && !health.is_of_several();
     let is_in_the_way = tried.in_order && options.retry.deadline().is_none();
     if (may_be_own_fault || is_in_the_way) && error.is_temporary() && !options.retry.repeats() {
         return match options.retry.wait(tried.attempt, elapsed, None, random) {
@@ -100,17 +116,6 @@ pub(super) fn judge(
     }
 }
 
-/// Until when this response requests a pause of the target.
-pub(super) fn requested_until(error: &Error, now: SystemTime) -> Option<SystemTime> {
-    let wait = if is_about_message(error) { None } else { error.retry_after() };
-    wait.map(|wait| later(now, wait))
-}
-
-/// Too large for now: that is about this message alone (RFC 9110, section 15.5.14).
-fn is_about_message(error: &Error) -> bool {
-    error.kind() == ErrorKind::TooLarge
-}
-
 /// Why a message is dead that its sender holds back for this long: that is after its deadline.
 pub(super) fn overdue(
     tried: &Tried,
@@ -125,10 +130,10 @@ pub(super) fn overdue(
 }
 
 /// The attempt to log.
-pub(super) fn attempt(result: &Result<Receipt, Error>, at: SystemTime, latency: Duration) -> Attempt {
+pub(super) fn attempt(result: &Result<Receipt, Failed>, at: SystemTime, latency: Duration) -> Attempt {
     let (status, detail) = match result {
         Ok(receipt) => ("delivered", place(receipt)),
-        Err(error) => (error.kind().code(), error.to_string()),
+        Err(Failed { error, .. }) => (error.kind().code(), error.to_string()),
     };
     Attempt { at, latency, status: status.into(), detail: first_kib(detail) }
 }
@@ -145,11 +150,6 @@ pub(super) fn reason(error: &Error) -> Box<str> {
     first_kib(error.to_string())
 }
 
-/// Whether the error is permanent. That the program has closed a sender says nothing about the message.
-pub(super) fn is_refusal(error: &Error) -> bool {
-    !error.is_temporary() && error.kind() != ErrorKind::Closed
-}
-
 /// The reason for a message that is refused while others are not.
 pub(super) fn proven(error: &Error) -> Box<str> {
     first_kib(format!("refused while other messages are accepted: {error}"))
@@ -163,8 +163,8 @@ fn given_up(tried: &Tried, error: &Error, elapsed: Duration) -> Box<str> {
 
 /// Notes a failure. Failures without a response are the target's, and count each time. So do failures of messages in order, because only
 /// the first is tried. Other messages may be at fault themselves, and count once.
-fn fail(health: &mut Health, tried: &Tried, error: &Error) {
-    let counts_again = !is_refusal(error) && (tried.in_order || is_of_target(error));
+fn fail(health: &mut Health, tried: &Tried, failed: &Failed) {
+    let counts_again = !failed.is_refusal() && (tried.in_order || failed.fault == Fault::Target);
     let is_new = !health.failed.contains(&tried.number);
     if health.is_outage() && is_new && !health.is_of_several() {
         health.failed.remove(0);
@@ -172,16 +172,7 @@ fn fail(health: &mut Health, tried: &Tried, error: &Error) {
     if !health.is_outage() && (is_new || counts_again) {
         health.failed.push(tried.number);
     }
-    health.reason = reason(error);
-}
-
-/// Whether the error is not about the message: the target did not respond, or says until when it is unavailable.
-fn is_of_target(error: &Error) -> bool {
-    let has_no_response = matches!(
-        error.kind(),
-        ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Closed
-    );
-    has_no_response || error.retry_after().is_some()
+    health.reason = reason(&failed.error);
 }
 
 fn place(receipt: &Receipt) -> String {

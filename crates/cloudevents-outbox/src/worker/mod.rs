@@ -19,12 +19,13 @@ use crate::{
     Claim, Claimed, Health, Route, Settlement, Step, Store, Ticket,
     store::{IN_ORDER, fits, most_refused},
 };
-use busy::{Busy, FIRST};
+use busy::Busy;
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::binding::{OwnWait, later};
+use cloudevents_transport::{Bounds, Fault, binding::later};
 use flight::{Flight, Landed};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use judge::Failed;
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -160,7 +161,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let mut claim = Claim::new(now, messages.saturating_sub(self.held.len()), self.options.lease);
         claim.bytes = self.free_bytes();
         claim.may_exceed = self.oversize.is_none();
-        claim.per_target = self.options.per_target.clamp(1, FIRST);
+        claim.per_target = self.options.per_target.clamp(1, Bounds::FIRST);
         claim.together = together;
         claim.rooms = rooms.collect();
         claim.rooms.sort_unstable();
@@ -243,14 +244,14 @@ impl<S: Store, R: Route> Worker<S, R> {
                 }
             }
             Done::Settled(settlements, result) => {
-                let (settlements, stopped) = self.calls.settled(settlements, result);
+                let (settlements, stopped) = self.calls.settled(settlements, result, &self.options);
                 stopped.iter().for_each(|target| self.stop_order(target));
                 for settlement in settlements {
                     self.let_go(&settlement);
                 }
             }
             Done::Renewed(until, result) => {
-                for ticket in self.calls.renewed(result) {
+                for ticket in self.calls.renewed(result, &self.options) {
                     if let Some(held) = self.held.get_mut(&ticket) {
                         held.until = until;
                     }
@@ -368,24 +369,24 @@ impl<S: Store, R: Route> Worker<S, R> {
     }
 
     fn land(&mut self, landed: Landed) {
-        let Landed { flight, result, is_own_fault, at, begun, latency } = landed;
-        if let Err(error) = &result
-            && let Some(wait) = OwnWait::of(error)
-        {
-            return self.hold_back(flight, wait, error);
+        let Landed { flight, result, at, begun, latency } = landed;
+        if let Err(Failed { error, fault: Fault::OwnWait(wait) }) = &result {
+            return self.hold_back(flight, *wait, error);
         }
         let Some(busy) = self.targets.get_mut(&*flight.target) else { return };
         let number = flight.ticket.number;
         let before = busy.health.clone();
         let now = self.options.clock.now();
-        let random = flight.random();
+        let random = self.options.retry.random(flight.ticket);
         let landed = Instant::now();
         let is_suspect = self.suspects.is_proven(&flight, begun, landed);
-        let tried = flight.tried(is_own_fault, is_suspect);
+        let tried = flight.tried(is_suspect);
         let step = judge::judge(&tried, &result, &mut busy.health, &self.options, now, random);
         busy.window = match step {
-            Step::Delivered => busy.window.saturating_add(1).min(self.options.per_target.max(FIRST + 1)),
-            Step::Retry { .. } => FIRST,
+            Step::Delivered => {
+                busy.window.saturating_add(1).min(self.options.per_target.max(Bounds::FIRST + 1))
+            }
+            Step::Retry { .. } => Bounds::FIRST,
             _ => busy.window,
         };
         let pause =
@@ -399,7 +400,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
         // The store has paused a target whose message was a probe. A pause that the target requested earlier is the store's, where an
         // operator may have ended it meanwhile; this one counts, though it may be shorter.
-        let requested_until = result.as_ref().err().and_then(|error| judge::requested_until(error, now));
+        let requested_until = result.as_ref().err().and_then(|failed| failed.requested_until(now));
         let is_news = busy.health != before
             || busy.health.is_outage()
             || requested_until.is_some()
@@ -417,15 +418,15 @@ impl<S: Store, R: Route> Worker<S, R> {
                 }
             }
             Step::Retry { .. }
-                if let Err(error) = result
-                    && judge::is_refusal(&error) =>
+                if let Err(failed) = result
+                    && failed.is_refusal() =>
             {
                 self.suspects.refused(&flight, begun, landed);
                 // The next one in order shows whose fault it is, if it goes to the same place. It does not overtake this one, which will be
                 // dead if it passes. Also in an outage: the target may be back, and refuse these messages alone.
                 if flight.ordered && !is_paused {
                     if let Some(busy) = self.targets.get_mut(&*flight.target) {
-                        busy.refused.push((settlement, error));
+                        busy.refused.push((settlement, failed.error));
                         busy.has_waited = false;
                         busy.refused_at = flight.destination;
                     }
@@ -458,13 +459,13 @@ impl<S: Store, R: Route> Worker<S, R> {
         let now = self.options.clock.now();
         let is_long = wait > LONGEST_HOLD;
         let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);
-        let tried = flight.tried(false, false);
+        let tried = flight.tried(false);
         tracing::debug!(to = %flight.target, ?wait, %error, "the sender holds messages back");
         let overdue = judge::overdue(&tried, error, wait, &self.options, now);
         if let Some(busy) = self.targets.get_mut(&*flight.target) {
             busy.held_back_until = busy.held_back_until.max(Some(later(Instant::now(), wait)));
             // A backlog is not to be claimed and released each time.
-            busy.window = FIRST;
+            busy.window = Bounds::FIRST;
             let shows = flight.ordered && !busy.refused.is_empty() && !busy.has_waited && !is_long;
             if shows && overdue.is_none() && self.drain_until.is_none() {
                 busy.has_waited = true;
@@ -548,7 +549,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                     self.calls.claim_soon();
                 }
             }
-            if busy.held == 0 && busy.window <= FIRST && !busy.is_held_back() {
+            if busy.held == 0 && busy.window <= Bounds::FIRST && !busy.is_held_back() {
                 self.targets.remove(&*settlement.target);
             } else if self.targets.len() > self.forget_at {
                 // A target that is held back stays: it would be claimed again at once.

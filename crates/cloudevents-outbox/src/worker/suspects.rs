@@ -1,19 +1,12 @@
 //! Messages that were refused for a reason that may concern all messages: a wrong token, for example.
 
 use super::flight::Flight;
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use cloudevents_transport::Fault;
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 /// The most messages that are remembered. With more, a message is refused once more before it is a dead letter.
 const MOST: usize = 10_000;
-
-/// For how long an acceptance by a destination shows by itself that a refusal is the message's own fault. Later, the destination may have
-/// come to refuse the sender.
-const FRESH: Duration = Duration::from_secs(60);
 
 /// Remembers when messages were refused, and whether their destination has accepted other messages since. A destination is the target, and
 /// there the name in [`Outgoing::to`](cloudevents_transport::Outgoing::to). An acceptance by one destination says nothing about another
@@ -53,7 +46,7 @@ impl Suspects {
         let suspect = self.targets.get(&flight.target).and_then(|target| target.get(&flight.ticket.number));
         suspect.filter(|suspect| suspect.started == flight.started).is_some_and(|suspect| {
             suspect.accepted.is_some_and(|(first, last)| {
-                let is_fresh = now.saturating_duration_since(last) <= FRESH;
+                let is_fresh = now.saturating_duration_since(last) <= Fault::FRESH;
                 first <= begun && (is_fresh || suspect.evidence == Evidence::RefusedAlone)
             })
         })

@@ -1,11 +1,10 @@
 //! The outcome of a message, and counters of outcomes.
 
-use super::outage::Outage;
 use crate::{
     Received,
     streak::{LONG, Streak},
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::Error;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -97,7 +96,6 @@ impl BridgeMetrics {
 pub(super) struct Tally {
     /// Attempts at the target.
     pub(super) attempts: Streak,
-    pub(super) outage: Outage,
     confirmed: AtomicU64,
     duplicates: AtomicU64,
     failed: AtomicU64,
@@ -191,11 +189,6 @@ impl Tally {
             lag: lag.map(lag_now),
         }
     }
-}
-
-/// Whether an error shows that the target is unavailable, for this message and all others.
-pub(super) fn is_outage(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable | ErrorKind::Closed)
 }
 
 fn add(counter: &AtomicU64) {

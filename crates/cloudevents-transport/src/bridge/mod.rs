@@ -15,7 +15,6 @@
 
 mod fate;
 mod letter;
-mod outage;
 mod policy;
 mod rate;
 mod redrive;
@@ -35,16 +34,15 @@ pub use status::BridgeStatus;
 pub use template::Template;
 
 use crate::{
-    Activity, By, DeadLetter, Delivery, EventFilter, Failure, LetterBox, Outgoing, Receipt, Received,
+    Activity, By, DeadLetter, Delivery, EventFilter, Failure, Fault, LetterBox, Outgoing, Receipt, Received,
     Receiver, Sender, Settles, Stopper,
-    binding::OwnWait,
     observing::MESSAGES,
     panics::caught,
     receiving::letter_box::Listener,
     running::{Ended, Name, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
-use fate::{Tally, is_outage};
+use fate::Tally;
 use futures_util::FutureExt;
 use letter::{reason, stored};
 use rate::{Rate, Turns};
@@ -340,10 +338,6 @@ impl Passage {
         }
     }
 
-    fn is_refused_again(&self, delivery: &Delivery, error: &Error) -> bool {
-        delivery.received().refusal().is_some() && self.refuses_message(error)
-    }
-
     /// Makes one attempt.
     async fn pass(&self, delivery: &Delivery) -> Done {
         let redrive = self.policy().redrive.as_ref();
@@ -388,30 +382,30 @@ impl Passage {
             },
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
-        match &sent {
+        let error = match sent {
             Ok(true) => {
-                self.tally.outage.succeeded();
                 attempt.succeeded();
+                return Done::Confirmed;
             }
-            // A wait of the sender itself was no attempt. That a message is refused again, as its dead letter was not stored, shows nothing
-            // more.
-            Err(error) if OwnWait::of(error).is_none() && !self.is_refused_again(delivery, error) => {
-                let is_again = !self.refuses_message(error);
-                self.tally.outage.failed(error, self.activity.here_for(), is_again);
-                attempt.failed(error);
-            }
-            _ => drop(attempt),
+            Ok(false) => return Done::Held(Fate::Left),
+            Err(error) => error,
+        };
+        let fault = Fault::of(&error, self.refuses_message(&error));
+        let is_refused = fault == Fault::Message;
+        match fault {
+            // It was no attempt.
+            Fault::OwnWait(_) => drop(attempt),
+            // It is refused again, as its dead letter was not stored, which shows nothing more.
+            Fault::Message if delivery.received().refusal().is_some() => drop(attempt),
+            Fault::Message => attempt.refused(&error),
+            _ => attempt.failed(&error),
         }
-        match sent {
-            Ok(true) => Done::Confirmed,
-            Ok(false) => Done::Held(Fate::Left),
-            Err(error) if self.refuses_message(&error) => {
-                // It has answered. A message that cannot be shaped shows nothing about it.
-                self.tally.set_down(false);
-                Box::pin(self.refused(delivery, error)).await
-            }
-            Err(error) => Done::Failed(error),
+        if !is_refused {
+            return Done::Failed(error);
         }
+        // It has answered. A message that cannot be shaped shows nothing about it.
+        self.tally.set_down(false);
+        Box::pin(self.refused(delivery, error)).await
     }
 
     /// Returns `false` if the bridge stops before its turn. The end does not wait for the turns of all received messages. It waits only for
@@ -482,7 +476,7 @@ impl Passage {
             match stored(letter.clone(), place).await {
                 Ok(()) => self.letters.stored(&letter, attempt),
                 // No attempt can store it. The peer would repeat the stored dead letters, with each request.
-                Err(failure) if self.is_with_peer && !is_outage(&failure) => {
+                Err(failure) if self.is_with_peer && Fault::of(&failure, false) != Fault::Target => {
                     tracing::warn!(received = ?delivery.received(), error = %failure,
                         "a refused message is left to its sender, because the dead-letter place takes it in no form");
                     return Done::Refused(error);
@@ -548,9 +542,10 @@ impl Passage {
             Some(after) => failure.after(after.max(self.policy().retry.pause(1))),
             None => failure,
         };
-        // A wait of the sender itself was no attempt.
-        if OwnWait::of(error).is_none() {
-            self.tally.set_down(is_outage(error) || error.is_temporary());
+        match Fault::of(error, false) {
+            // It was no attempt.
+            Fault::OwnWait(_) => {}
+            fault => self.tally.set_down(fault == Fault::Target || error.is_temporary()),
         }
         Ended::Failed(failure)
     }

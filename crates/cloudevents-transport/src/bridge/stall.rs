@@ -1,9 +1,9 @@
 //! Why a bridge moves nothing, or stores no dead letters.
 
-use super::{BridgeStatus, outage::Over};
+use super::BridgeStatus;
 use crate::{
     observing::seconds::{Moment, Seconds},
-    streak::LONG,
+    streak::{LONG, Over},
 };
 use cloudevents_core::Error;
 use std::{
@@ -139,7 +139,7 @@ pub(super) async fn watch(status: &BridgeStatus, told: &mut Told) -> Infallible 
     loop {
         sleep(LOOK).await;
         let (now, moved, stall) = (Instant::now(), status.metrics().confirmed, status.stall());
-        let over = status.tally.outage.over();
+        let over = status.tally.attempts.over();
         let moves = matches!(stall, Some(Stall::DeadLetters(_) | Stall::Settlements(_)));
         let away = away(status, stall.as_ref());
         let is_over = seen.as_ref().is_some_and(|seen| match stall {
@@ -201,7 +201,7 @@ pub(super) async fn watch(status: &BridgeStatus, told: &mut Told) -> Infallible 
 /// The bridge ends, and the watch looks no more. An outage that lasts has its end here.
 pub(super) fn end(status: &BridgeStatus, told: Told) {
     let (now, moved) = (Instant::now(), status.metrics().confirmed);
-    let over = status.tally.outage.over();
+    let over = status.tally.attempts.over();
     if let Some(over) = over.filter(|over| told.named.is_none_or(|named| named < over.since)) {
         log_end(over, moved);
     }
@@ -212,7 +212,7 @@ pub(super) fn end(status: &BridgeStatus, told: Told) {
         Some(Seen { away: Some(before), .. }) if connects(status, before.0) != before.1 => return,
         _ => None,
     };
-    let lasting = status.tally.outage.lasting();
+    let lasting = status.tally.attempts.lasting();
     let began = seen.map(|seen| seen.since).into_iter().chain(lasting).chain(status.lost_since()).min();
     let Some(began) = began else { return };
     let ended = until.unwrap_or(now);

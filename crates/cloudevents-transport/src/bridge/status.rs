@@ -46,7 +46,7 @@ impl BridgeStatus {
         let is_empty = self.pending() == 0;
         match self.stall() {
             None if is_empty || !self.tally.is_down() => None,
-            None => Some(Stall::Attempts(self.tally.outage.error())),
+            None => Some(Stall::Attempts(self.tally.attempts.error())),
             Some(Stall::Attempts(_)) if is_empty && self.is_asked => None,
             stall => stall,
         }
@@ -55,7 +55,7 @@ impl BridgeStatus {
     /// Since when the bridge has stalled for this reason, if that is known: since the loss of the connection, or since the first failure
     /// that no success has followed.
     pub(super) fn since(&self, stall: &Stall) -> Option<Instant> {
-        let failing = self.tally.outage.since();
+        let failing = self.tally.attempts.since();
         match stall {
             Stall::NotRunning | Stall::Settlements(_) | Stall::Attempts(None) => None,
             Stall::Source(_) => self.source.away_since().or_else(|| self.activity.away_since()),

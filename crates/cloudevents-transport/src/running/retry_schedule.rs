@@ -1,6 +1,7 @@
 //! When a delivery is tried again.
 
-use std::time::Duration;
+use crate::jitter;
+use std::{hash::Hash, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 const fn minutes(minutes: u64) -> Duration {
@@ -31,12 +32,13 @@ pub struct RetrySchedule {
     deadline: Option<Duration>,
     /// The random part of a wait, in percent.
     jitter: u32,
+    seed: Option<u64>,
 }
 
 impl RetrySchedule {
     /// These waits, and no more attempts after them. No deadline; a fifth of each wait is jitter.
     pub fn new(waits: impl IntoIterator<Item = Duration>) -> Self {
-        Self { waits: waits.into_iter().collect(), repeats: false, deadline: None, jitter: 20 }
+        Self { waits: waits.into_iter().collect(), repeats: false, deadline: None, jitter: 20, seed: None }
     }
 
     /// Doubles the wait from `first` up to `longest`, which then repeats. Without a deadline it repeats for ever.
@@ -125,6 +127,12 @@ impl RetrySchedule {
         self
     }
 
+    /// Sets the seed of the [random numbers](Self::random), so that a simulation can repeat its waits.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// The time after the beginning at which a delivery is given up.
     pub fn deadline(&self) -> Option<Duration> {
         self.deadline
@@ -161,6 +169,13 @@ impl RetrySchedule {
         let shorter = Duration::try_from_secs_f64(wait.as_secs_f64() * (1.0 - less));
         let wait = shorter.unwrap_or(wait).max(not_before.unwrap_or_default());
         self.is_within_deadline(elapsed, wait).then_some(wait)
+    }
+
+    /// A number from 0 up to 1 for the jitter of [`wait`](Self::wait), after an attempt that this value names.
+    ///
+    /// With a [seed](Self::with_seed), it depends on the seed and the value alone. It is not a secret.
+    pub fn random(&self, attempt: impl Hash) -> f64 {
+        jitter::random(self.seed, attempt)
     }
 
     /// Whether a delivery that began this long ago may still be sent after this wait.

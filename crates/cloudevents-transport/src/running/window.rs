@@ -1,11 +1,9 @@
 //! How many messages are under way at once.
 
+use crate::{Bounds, Fault};
 use cloudevents_core::{Error, ErrorKind};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// The number at the beginning. It has doubled each time that all are answered, so that a fast target soon has as many as permitted.
-const FIRST: usize = 4;
 
 /// A peer may also say at once that something of its own was not in time.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -40,7 +38,8 @@ impl Window {
     /// Creates a window that follows, up to this number, with the time limit of an attempt. Without a time limit, it always has this
     /// number.
     pub(super) fn new(most: usize, follows: Option<Duration>) -> Self {
-        let size = if follows.is_some() { FIRST.min(most) } else { most };
+        // It has doubled each time that all are answered, so that a fast target soon has as many as permitted.
+        let size = if follows.is_some() { Bounds::FIRST.min(most) } else { most };
         Self {
             most,
             size,
@@ -97,5 +96,5 @@ impl Window {
 
 /// Whether an attempt failed because of its time limit, and not because of a wait of the sender itself.
 pub(super) fn is_time_limit(error: &Error) -> bool {
-    error.kind() == ErrorKind::Timeout && crate::binding::OwnWait::of(error).is_none()
+    error.kind() == ErrorKind::Timeout && Fault::of(error, false) == Fault::Target
 }

@@ -1,8 +1,8 @@
 //! Sending events.
 
 use crate::{
-    AfterSend, Bounds, Carries, Connectivity, Content, Counters, Interceptor, LossPolicy, Metrics, Outcome,
-    Outgoing, Receipt, SenderCapabilities, UrlOption,
+    AfterSend, Bounds, Carries, Connectivity, Content, Counters, Fault, Interceptor, LossPolicy, Metrics,
+    Outcome, Outgoing, Receipt, SenderCapabilities, UrlOption,
     binding::{Transmit, transmit::DynTransmit},
     deadline::within,
     panics::tell,
@@ -336,6 +336,11 @@ impl Sender {
     /// out, it is a success. AMQP 1.0 shows it when the sender is opened.
     pub async fn check(&self) -> Result<(), Error> {
         self.transmit.check().await
+    }
+
+    /// Whose fault an error of sending is: that of the message, of the target, or of neither.
+    pub fn fault(&self, error: &Error) -> Fault {
+        Fault::of(error, self.refuses_message(error))
     }
 
     /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other messages may.

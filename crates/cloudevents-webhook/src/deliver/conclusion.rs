@@ -1,6 +1,7 @@
 //! The meaning of responses.
 
 use super::retry_after;
+use cloudevents_http::is_temporary;
 use http::{HeaderMap, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime};
 #[non_exhaustive]
 pub enum Practice {
     /// The CloudEvents webhook specification, and RFC 9110 where the specification leaves the meaning to HTTP: 408, 425, 429, and 5xx
-    /// except 501, 505 and 506 are tried again. Other statuses mean that the request itself is at fault.
+    /// except 501 and 505 are tried again ([`is_temporary`]). Other statuses mean that the request itself is at fault.
     #[default]
     CloudEvents,
     /// [Knative](https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md): 404, 408, 409, 429 and 5xx are tried again.
@@ -65,7 +66,7 @@ impl Practice {
                 let not_before = retry_after(headers, now);
                 let is_for_now = not_before.is_some() && matches!(code, 401 | 403 | 407 | 413);
                 match code {
-                    _ if is_for_now || self.retries(code) => {
+                    _ if is_for_now || self.retries(status) => {
                         let throttled = matches!(code, 401 | 403 | 407 | 429 | 500..=599);
                         Conclusion::Retry { not_before, throttled }
                     }
@@ -76,9 +77,10 @@ impl Practice {
         }
     }
 
-    fn retries(self, code: u16) -> bool {
+    fn retries(self, status: StatusCode) -> bool {
+        let code = status.as_u16();
         match self {
-            Self::CloudEvents => matches!(code, 408 | 425 | 429 | 500 | 502..=504 | 507..=599),
+            Self::CloudEvents => is_temporary(status),
             Self::Knative => matches!(code, 404 | 408 | 409 | 429 | 500..=599),
             Self::EventGrid => !matches!(code, 400 | 401 | 403 | 413),
             Self::StandardWebhooks => true,

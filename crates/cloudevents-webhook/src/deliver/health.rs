@@ -67,7 +67,8 @@ pub enum Admission {
 /// The health of one target: a circuit breaker, pauses that the target requests, and its end.
 ///
 /// After `threshold` failures in a row the target is paused. When the pause ends, one delivery goes as a probe. If it fails, the next pause
-/// is twice as long. If the target requests another wait, the longer one counts.
+/// is twice as long. A success ends the pause, also that of a delivery that was on its way. If the target requests another wait, the longer
+/// one counts, and no success ends it.
 ///
 /// ```
 /// use cloudevents_webhook::deliver::{Admission, Conclusion, Health, Reason, TargetState};
@@ -95,7 +96,9 @@ pub struct Health {
     threshold: u32,
     first: Duration,
     longest: Duration,
+    /// Failures in a row, and the pauses after them.
     failures: u32,
+    pauses: u32,
     probing: bool,
     /// Until when the target requested a pause, in any state.
     requested: Option<Instant>,
@@ -113,6 +116,7 @@ impl Health {
             first,
             longest,
             failures: 0,
+            pauses: 0,
             probing: false,
             requested: None,
             operator: None,
@@ -141,30 +145,27 @@ impl Health {
 
     /// Records the result of a delivery that was admitted.
     pub fn record(&mut self, conclusion: Conclusion, now: Instant) {
-        self.conclude(conclusion, false, now);
+        self.conclude(conclusion, false, false, now);
     }
 
-    fn conclude(&mut self, conclusion: Conclusion, is_late: bool, now: Instant) {
+    fn conclude(&mut self, conclusion: Conclusion, is_late: bool, waits: bool, now: Instant) {
         self.probing = false;
         match conclusion {
             // The target works, even if it refuses the event.
             Conclusion::Delivered | Conclusion::Refused => {
-                // A response that was on its way does not end a pause that came meanwhile, nor the row of failures that it is for.
-                let is_over =
-                    matches!(&self.state, TargetState::Paused { until: Some(until), .. } if *until <= now);
-                if is_over {
-                    self.state = TargetState::Active;
+                if let TargetState::Paused { until: Some(until), reason } = self.state
+                    && (until <= now || reason == Reason::Failing)
+                {
+                    self.end_pause(now);
                 }
-                if self.state == TargetState::Active || self.failures < self.threshold {
-                    self.failures = 0;
-                }
+                (self.failures, self.pauses) = (0, 0);
             }
             // The decision of an operator holds.
             Conclusion::Gone if self.state == TargetState::Disabled(Reason::Operator) => {}
             Conclusion::Gone => self.state = TargetState::Disabled(Reason::Gone),
             Conclusion::Retry { .. } | Conclusion::Denied => {
                 // Deliveries that were on their way together fail together. That is one outage, whose pause has begun.
-                let is_new = !is_late || self.failures < self.threshold;
+                let is_new = !is_late || self.pauses == 0;
                 self.failures = self.failures.saturating_add(u32::from(is_new));
                 if let Conclusion::Retry { not_before: Some(wait), throttled: true } = conclusion {
                     let until = Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER)));
@@ -172,18 +173,20 @@ impl Health {
                     self.pause(until, Reason::Throttled);
                 }
                 // Also where the target requests a pause: its `Retry-After: 0` does not make it one that works.
-                if is_new && self.failures >= self.threshold {
+                if is_new && self.failures >= self.threshold && !(waits && self.pauses == 0) {
+                    self.pauses = self.pauses.saturating_add(1);
                     self.pause(Some(later(now, self.next_pause())), Reason::Failing);
                 }
             }
         }
     }
 
-    /// Records the result of a delivery that was admitted before a pause: its probe is another one.
+    /// Records the result of a delivery that was admitted before a pause: its probe is another one. The first pause after failures `waits`
+    /// for a delivery that was admitted before this one, and may succeed.
     #[cfg(feature = "reqwest013")]
-    pub(crate) fn record_late(&mut self, conclusion: Conclusion, now: Instant) {
+    pub(crate) fn record_late(&mut self, conclusion: Conclusion, waits: bool, now: Instant) {
         let probing = self.probing;
-        self.conclude(conclusion, true, now);
+        self.conclude(conclusion, true, waits, now);
         self.probing = probing && matches!(self.state, TargetState::Paused { .. });
     }
 
@@ -219,7 +222,7 @@ impl Health {
     /// Makes the target active, from any state.
     pub fn resume(&mut self) {
         self.state = TargetState::Active;
-        self.failures = 0;
+        (self.failures, self.pauses) = (0, 0);
         self.probing = false;
         (self.requested, self.operator) = (None, None);
     }
@@ -228,16 +231,21 @@ impl Health {
     #[cfg(feature = "reqwest013")]
     pub(crate) fn consented(&mut self, now: Instant) {
         if matches!(self.state, TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {
-            let requested = self.requested.filter(|until| *until > now);
-            let operator = self.operator.filter(|until| until.is_none_or(|until| until > now));
-            self.resume();
-            self.requested = requested;
-            if requested.is_some() {
-                self.pause(requested, Reason::Throttled);
-            }
-            if let Some(until) = operator {
-                self.pause(until, Reason::Operator);
-            }
+            self.end_pause(now);
+        }
+    }
+
+    /// Ends a pause, and none that the target or the application requested and that lasts.
+    fn end_pause(&mut self, now: Instant) {
+        let requested = self.requested.filter(|until| *until > now);
+        let operator = self.operator.filter(|until| until.is_none_or(|until| until > now));
+        self.resume();
+        self.requested = requested;
+        if requested.is_some() {
+            self.pause(requested, Reason::Throttled);
+        }
+        if let Some(until) = operator {
+            self.pause(until, Reason::Operator);
         }
     }
 
@@ -266,7 +274,7 @@ impl Health {
     }
 
     fn next_pause(&self) -> Duration {
-        let doubled = self.failures.saturating_sub(self.threshold).min(20);
+        let doubled = self.pauses.saturating_sub(1).min(20);
         self.first.saturating_mul(2_u32.saturating_pow(doubled)).min(self.longest)
     }
 }
@@ -380,7 +388,7 @@ mod tests {
             assert_eq!(health.admit(then), Admission::Send);
             assert!(health.is_probing());
             // The third one lands.
-            health.record_late(late, then);
+            health.record_late(late, false, then);
             let expected = match late {
                 Conclusion::Gone => Admission::Refuse(Reason::Gone),
                 Conclusion::Delivered => Admission::Send,
@@ -398,7 +406,7 @@ mod tests {
             assert_eq!(health.admit(now), Admission::Send);
         }
         for millis in 0..64 {
-            health.record_late(failed(None), now + Duration::from_millis(millis));
+            health.record_late(failed(None), false, now + Duration::from_millis(millis));
         }
         let begun = now + Duration::from_millis(1);
         assert_eq!(health.admit(begun), Admission::Wait(Some(begun + SECOND)));
@@ -408,19 +416,47 @@ mod tests {
         health.record(failed(None), probing);
         assert_eq!(health.admit(probing), Admission::Wait(Some(probing + 2 * SECOND)));
         // What the target requests counts.
-        health.record_late(failed(Some(100)), probing);
+        health.record_late(failed(Some(100)), false, probing);
         assert_eq!(health.admit(probing), Admission::Wait(Some(probing + 100 * SECOND)));
     }
 
+    /// As in `run` and in an outbox.
     #[test]
-    fn what_was_on_its_way_before_a_pause_is_no_sign_that_its_cause_has_ended() {
+    fn a_success_during_a_pause_after_failures_ends_it_and_no_other_pause() {
         let (mut health, now) = (Health::new(2, SECOND, 60 * SECOND), Instant::now());
         for conclusion in [failed(None), failed(None), Conclusion::Delivered] {
             health.record(conclusion, now);
         }
-        assert_eq!(health.admit(now + SECOND), Admission::Send);
-        health.record(failed(None), now + SECOND);
-        assert_eq!(health.admit(now + SECOND), Admission::Wait(Some(now + 3 * SECOND)));
+        assert_eq!(*health.state(), TargetState::Active);
+        health.record(failed(None), now);
+        assert_eq!(health.admit(now), Admission::Send, "it is the first failure of another row");
+        // Behind the longer pause after failures is one that the target requested, or the application.
+        for (reason, conclusion) in [(Reason::Throttled, failed(Some(10))), (Reason::Operator, failed(None))]
+        {
+            let mut health = Health::new(1, 60 * SECOND, 60 * SECOND);
+            let until = Some(now + 10 * SECOND);
+            health.record(conclusion, now);
+            if reason == Reason::Operator {
+                health.pause(until, reason);
+            }
+            assert_eq!(health.admit(now), Admission::Wait(Some(now + 60 * SECOND)));
+            health.record(Conclusion::Delivered, now);
+            assert_eq!(*health.state(), TargetState::Paused { until, reason });
+        }
+    }
+
+    /// Failures may be faster than successes.
+    #[cfg(feature = "reqwest013")]
+    #[test]
+    fn the_first_pause_after_failures_waits_for_an_earlier_delivery() {
+        let (mut health, now) = (Health::new(2, SECOND, 60 * SECOND), Instant::now());
+        for _ in 0..9 {
+            health.record_late(failed(None), true, now);
+            assert_eq!(*health.state(), TargetState::Active);
+        }
+        // It fails, too. Then the pause is the first one, however many failed.
+        health.record_late(failed(None), false, now);
+        assert_eq!(health.admit(now), Admission::Wait(Some(now + SECOND)));
     }
 
     #[test]

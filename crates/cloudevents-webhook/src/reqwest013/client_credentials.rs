@@ -2,12 +2,12 @@
 
 use super::{
     GuardedClient, TokenSource,
-    delivery::beginning,
     guarded::failed,
     kept_token::{Kept, Token},
 };
 use crate::deliver::retry_after;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_http::reqwest013::beginning;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use std::{

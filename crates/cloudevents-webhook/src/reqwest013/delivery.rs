@@ -14,20 +14,19 @@ use crate::{
     handshake::Origin,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_http::MessageHeaders;
+use cloudevents_http::{MessageHeaders, refuses_message, reqwest013::beginning};
 use cloudevents_transport::{
     Outgoing, Receipt, RetrySchedule,
     binding::{OwnWait, Secrets},
 };
 use http::{Method, StatusCode};
-use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     collections::VecDeque,
     fmt,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 /// The bytes that are read of a response, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
@@ -227,23 +226,27 @@ impl Delivery {
             let is_for_now = !retry.has_retries()
                 && status.is_none()
                 && matches!(error.kind(), ErrorKind::Refused | ErrorKind::InvalidUrl);
-            let not_before = match conclusion {
-                Conclusion::Retry { not_before, .. } => not_before,
+            let (not_before, throttled) = match conclusion {
+                Conclusion::Retry { not_before, throttled } => (not_before, throttled),
                 // Perhaps of all deliveries, until another one passes. An outbox finds out by itself.
                 // Without a response to this delivery, nothing that the target accepts shows that it refuses the event.
                 Conclusion::Denied if retry.has_retries() && !(is_proven && status.is_some()) => {
                     denied.get_or_insert_with(Instant::now);
-                    None
+                    (None, false)
                 }
                 _ => return Err(error.with_temporary(is_for_now)),
             };
-            let Some(wait) = retry.wait(attempt, started.elapsed(), not_before, random()) else {
+            let (elapsed, random) = (started.elapsed(), retry.random((&self.prepared.id, attempt)));
+            let wait = |not_before| retry.wait(attempt, elapsed, not_before, random);
+            let Some(longest) = wait(not_before) else {
                 return Err(match not_before {
                     Some(after) if OwnWait::of(&error).is_none() => error.with_retry_after(after),
                     _ => error.with_temporary(true),
                 });
             };
-            self.entry.pass(wait).await.map_err(|why| given_up(why, attempts, retry))?;
+            // A pause that the target requested is kept for the target, so that an operator can end it for all deliveries.
+            let own = if throttled { wait(None) } else { None };
+            self.entry.pass(own.unwrap_or(longest)).await.map_err(|why| given_up(why, attempts, retry))?;
         }
     }
 
@@ -396,8 +399,7 @@ impl Delivery {
             (Conclusion::Refused, StatusCode::BAD_REQUEST) if has_credentials => Conclusion::Denied,
             (conclusion, _) => conclusion,
         };
-        let is_about_event =
-            conclusion == Conclusion::Refused && matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
+        let is_about_event = conclusion == Conclusion::Refused && refuses_message(status);
         let status_of = Status { status, is_about_event };
         // Too large for now is about the event alone (RFC 9110, section 15.5.14).
         let is_for_now = matches!(conclusion, Conclusion::Retry { not_before: Some(_), .. });
@@ -464,7 +466,9 @@ impl<'a> Admitted<'a> {
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if let Some(Admission { target, is_probe: true }) = self.admission.take() {
+        let Some(Admission { target, is_probe, number }) = self.admission.take() else { return };
+        self.entry.ended(number);
+        if is_probe {
             self.entry.update_of(&target, |live| live.health.forget());
         }
     }
@@ -504,30 +508,4 @@ pub(super) fn disabled(reason: Reason, retry: &RetrySchedule) -> Error {
         // A decision of the operator is no refusal of a message that an outbox keeps.
         .with_temporary(reason == Reason::Operator && !retry.has_retries())
         .with_help("resume the target when it takes deliveries again")
-}
-
-/// A number from 0 up to 1.
-fn random() -> f64 {
-    let mut bytes = [0; 4];
-    match SystemRandom::new().fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
-        Err(_) => 0.5,
-    }
-}
-
-/// The beginning of a body, as far as it comes in this time. A failure of the body ends it.
-pub(super) async fn beginning(mut response: reqwest::Response, limit: usize, time: Duration) -> Vec<u8> {
-    let mut read = Vec::new();
-    let mut end = std::pin::pin!(sleep(time));
-    while let Some(chunk) = tokio::select! {
-        chunk = response.chunk() => chunk.ok().flatten(),
-        () = &mut end => None,
-    } {
-        let room = limit.saturating_sub(read.len());
-        read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if read.len() >= limit {
-            break;
-        }
-    }
-    read
 }

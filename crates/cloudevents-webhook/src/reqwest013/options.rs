@@ -60,8 +60,8 @@ pub struct WebhookSenderOptions {
     pub callback: Option<Box<str>>,
     /// How long a callback is good for after it was offered. Default: an hour.
     pub callback_lifetime: Duration,
-    /// Failures in a row after which a target is paused. Default: 10. Has no effect with a schedule without waits: an outbox pauses targets
-    /// by itself.
+    /// Failures in a row after which a target is paused, until a success. While an earlier delivery runs, the pause does not begin, for 30
+    /// seconds at most. Default: 10. Has no effect with a schedule without waits: an outbox pauses targets by itself.
     pub failures: u32,
     /// The first pause after failures, which doubles. Default: 5 seconds.
     pub first_pause: Duration,

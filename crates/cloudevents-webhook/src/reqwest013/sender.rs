@@ -155,7 +155,11 @@ impl WebhookSender {
         let target = entry.target();
         consent(&entry, &target, &self.0.shared).await.map_err(|failure| {
             if !failure.is_local {
-                entry.record(&Admission { target, is_probe: false }, failure.conclusion, Instant::now());
+                entry.record(
+                    &Admission { target, is_probe: false, number: u64::MAX },
+                    failure.conclusion,
+                    Instant::now(),
+                );
             }
             failure.error
         })

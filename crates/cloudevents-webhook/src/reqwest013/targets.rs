@@ -6,9 +6,9 @@ use crate::{
     handshake::Grant,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{Bounds, InFlight};
+use cloudevents_transport::{Bounds, Fault, InFlight};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -24,6 +24,9 @@ pub(super) const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 /// How long messages of a target are held back that is paused until it is resumed: that may be soon, and an outbox gives up those whose
 /// deadline comes before.
 const HELD_BACK: Duration = Duration::from_secs(5);
+
+/// How long the first pause after failures waits for an attempt that was admitted before, as in the engine of `run`.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Changes that a slow observer may be behind.
 const CHANGES: usize = 1024;
@@ -143,6 +146,10 @@ pub(super) struct Live {
     sent: Option<Instant>,
     /// The last delivery that was accepted, unless the sender was refused since.
     accepted: Option<Accepted>,
+    /// When the attempts that run were admitted, by their numbers.
+    running: BTreeMap<u64, Instant>,
+    /// How many attempts were admitted.
+    admitted: u64,
 }
 
 /// A delivery that was accepted.
@@ -152,9 +159,6 @@ struct Accepted {
     begun: Instant,
     at: Instant,
 }
-
-/// How long it shows that a refusal is a delivery's own fault. Later, the target may have come to refuse the sender.
-const FRESH: Duration = Duration::from_secs(60);
 
 impl Entry {
     fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
@@ -182,6 +186,7 @@ impl Entry {
             } else {
                 (fresh.health, fresh.sent) = (live.health.clone(), live.sent);
             }
+            (fresh.running, fresh.admitted) = (std::mem::take(&mut live.running), live.admitted);
             if fresh.target.agreed.is_some() {
                 fresh.health.consented(Instant::now());
             }
@@ -230,10 +235,12 @@ impl Entry {
     /// Records the result of a delivery that was begun at this time.
     pub(super) fn record(&self, admitted: &Admission, conclusion: Conclusion, begun: Instant) {
         let now = Instant::now();
+        let earlier = self.ended(admitted.number);
+        let waits = earlier.is_some_and(|at| now.saturating_duration_since(at) < LONGEST_WAIT);
         self.update_of(&admitted.target, |live| {
             match admitted.is_probe {
                 true => live.health.record(conclusion, now),
-                false => live.health.record_late(conclusion, now),
+                false => live.health.record_late(conclusion, waits, now),
             }
             match (conclusion, live.accepted) {
                 (Conclusion::Delivered, before) => {
@@ -245,6 +252,13 @@ impl Entry {
                 _ => {}
             }
         });
+    }
+
+    /// The attempt of this number runs no more. Returns when the first attempt was admitted that still runs, if that was before this one.
+    pub(super) fn ended(&self, number: u64) -> Option<Instant> {
+        let mut live = self.live();
+        live.running.remove(&number);
+        live.running.range(..number).next().map(|(_, at)| *at)
     }
 
     /// Whether a delivery was accepted just now that was begun after this time, and none refused since.
@@ -432,7 +446,7 @@ fn share(WebhookSenderOptions { per_target, in_flight, .. }: &WebhookSenderOptio
 impl Accepted {
     /// Whether it was begun after this time, and is fresh now.
     fn shows(&self, then: Instant, now: Instant) -> bool {
-        self.begun > then && now.saturating_duration_since(self.at) <= FRESH
+        self.begun > then && now.saturating_duration_since(self.at) <= Fault::FRESH
     }
 }
 
@@ -441,7 +455,16 @@ impl Live {
         // Without retries, the owner of the deliveries knows how they end, and pauses the target.
         let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
         let health = Health::new(failures, options.first_pause, options.longest_pause);
-        Self { target, health, grant: None, refused: None, sent: None, accepted: None }
+        Self {
+            target,
+            health,
+            grant: None,
+            refused: None,
+            sent: None,
+            accepted: None,
+            running: BTreeMap::new(),
+            admitted: 0,
+        }
     }
 
     /// Consent that counts now.
@@ -453,7 +476,11 @@ impl Live {
         let was_probing = self.health.is_probing();
         let admission = self.health.admit(now);
         let is_probe = self.health.is_probing() && !was_probing;
-        (admission, Admission { target: Arc::clone(&self.target), is_probe })
+        self.admitted = self.admitted.saturating_add(1);
+        if admission == deliver::Admission::Send {
+            self.running.insert(self.admitted, now);
+        }
+        (admission, Admission { target: Arc::clone(&self.target), is_probe, number: self.admitted })
     }
 }
 
@@ -463,6 +490,8 @@ pub(super) struct Admission {
     pub(super) target: Arc<Target>,
     /// Whether it shows if a target works again that was paused.
     pub(super) is_probe: bool,
+    /// Attempts are numbered in the order in which they are admitted.
+    pub(super) number: u64,
 }
 
 /// Why a delivery is given up without being sent.

@@ -38,6 +38,10 @@ fn statuses() {
         (415, vec![EventGrid, StandardWebhooks]),
         (422, vec![EventGrid, StandardWebhooks]),
         (501, vec![Knative, EventGrid, StandardWebhooks]),
+        (505, vec![Knative, EventGrid, StandardWebhooks]),
+        // Not in RFC 9110, whose section 15 then takes it for 500.
+        (506, vec![CloudEvents, Knative, EventGrid, StandardWebhooks]),
+        (599, vec![CloudEvents, Knative, EventGrid, StandardWebhooks]),
         (302, vec![EventGrid, StandardWebhooks]),
     ] {
         for practice in [CloudEvents, Knative, EventGrid, StandardWebhooks] {

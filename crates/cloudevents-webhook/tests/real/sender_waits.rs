@@ -83,6 +83,29 @@ async fn without_retries_failures_do_not_pause_the_target() {
     assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
 }
 
+/// Failures may be faster than successes.
+#[tokio::test]
+async fn a_target_does_not_pause_for_failures_while_an_earlier_delivery_runs() {
+    let fails = Respond::status("500 Internal Server Error", "");
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Silence, fails]).await;
+    let mut options = options();
+    (options.failures, options.first_pause, options.timeout) = (2, MINUTE, 1500 * MS);
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(10 * MINUTE);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    let mut changes = webhooks.changes();
+    let _slow = sender.enqueue(&event("1")).await.unwrap();
+    soon(async {
+        while target.deliveries().is_empty() {
+            tokio::time::sleep(MS).await;
+        }
+    })
+    .await;
+    let _failing = sender.enqueue(&event("2")).await.unwrap();
+    let state = soon(changes.next()).await.unwrap().state;
+    assert!(matches!(state, TargetState::Paused { reason: Reason::Failing, .. }), "{state:?}");
+    assert!(target.deliveries().len() > 4, "{:?}", target.deliveries());
+}
+
 /// Of a gateway that limits rates by 403, for example. In the handshake, too.
 #[tokio::test]
 async fn a_refusal_that_names_a_time_is_one_until_then() {
@@ -257,6 +280,26 @@ async fn a_target_that_is_added_again_keeps_its_pause() {
     assert_eq!(webhooks.state("hook"), Some(TargetState::Disabled(Reason::Operator)));
     webhooks.resume("hook").unwrap();
     assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+}
+
+/// And not only for the deliveries that wait for its end.
+#[tokio::test]
+async fn an_operator_ends_a_pause_for_the_delivery_that_brought_it() {
+    for status in ["429 Too Many Requests", "403 Forbidden"] {
+        let target = TestTarget::start(Respond::agree("*"), [busy(status, 3600), accepted()]).await;
+        let mut options = options();
+        options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(120 * MINUTE);
+        let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+        let mut changes = webhooks.changes();
+        let sent = sender.enqueue(&event("1")).await.unwrap();
+        let state = soon(changes.next()).await.unwrap().state;
+        assert!(matches!(state, TargetState::Paused { reason: Reason::Throttled, .. }), "{state:?}");
+        tokio::time::sleep(100 * MS).await;
+        assert_eq!(target.deliveries().len(), 1, "{status}: the pause holds for the delivery");
+        webhooks.resume("hook").unwrap();
+        soon(sent).await.unwrap();
+        assert_eq!(target.deliveries().len(), 2, "{status}");
+    }
 }
 
 /// The status says what is to be done: other deliveries are to learn of it.

@@ -43,7 +43,7 @@ fn play(seed: u64) -> (Vec<String>, Vec<String>) {
         };
         let (stop, stopped) = watch::channel(false);
         let workers: Vec<_> = (0..world.script().workers.len())
-            .map(|worker| tokio::spawn(work(store(worker), stopped.clone())))
+            .map(|worker| tokio::spawn(work(store(worker), seed, stopped.clone())))
             .collect();
         tokio::spawn(operate(store(0)));
         enqueue(&store(0)).await;
@@ -90,7 +90,7 @@ async fn operate(store: MemoryStore) {
 }
 
 /// A worker that stops and starts again.
-async fn work(store: MemoryStore, stopped: watch::Receiver<bool>) {
+async fn work(store: MemoryStore, seed: u64, stopped: watch::Receiver<bool>) {
     let (begin, world, worker) = (Instant::now(), store.world.clone(), store.worker);
     let peer = {
         let store = store.clone();
@@ -104,7 +104,8 @@ async fn work(store: MemoryStore, stopped: watch::Receiver<bool>) {
         async move { Ok::<Sender, Error>(peer) }
     };
     let mut options = OutboxOptions::default();
-    options.retry = RetrySchedule::exponential(SECOND, 600 * SECOND).with_deadline(world.script().deadline);
+    let retry = RetrySchedule::exponential(SECOND, 600 * SECOND).with_seed(seed);
+    options.retry = retry.with_deadline(world.script().deadline);
     if let Some(attempts) = world.script().attempts {
         options.retry = options.retry.with_attempts(attempts);
     }
@@ -159,5 +160,18 @@ fn whatever_happens_pauses_leases_and_order_hold() {
             trace.iter().for_each(|line| println!("{line}"));
         }
         assert!(violations.is_empty(), "CE_SIM_SEED={seed}: {violations:#?}");
+    }
+}
+
+/// So that a seed that fails fails again.
+#[test]
+fn a_seed_repeats_its_schedule() {
+    for seed in 0..20 {
+        // Workers that are stopped at the same time end in any order.
+        let [once, again] = [play(seed), play(seed)].map(|(_, mut trace)| {
+            trace.sort();
+            trace
+        });
+        assert_eq!(once, again, "CE_SIM_SEED={seed}");
     }
 }

@@ -1,10 +1,7 @@
 //! Delays between attempts.
 
-use crate::running::retry::doubled;
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::Duration,
-};
+use crate::{jitter, running::retry::doubled};
+use std::time::Duration;
 
 /// Delays and limits of attempts to connect. The delay doubles with each round, up to the longest, with jitter.
 ///
@@ -58,12 +55,14 @@ impl Backoff {
     ///
     /// Clients that reconnect by themselves without waiting can use this method alone.
     pub fn delay(&self, round: u32) -> Duration {
-        const STEPS: u32 = 1 << 10;
-        let most = doubled(self.first, self.longest, round);
-        // Not a secret: clients that lost the same broker only have to come back at different times.
-        let random = RandomState::new().hash_one(round) >> u64::BITS.saturating_sub(STEPS.trailing_zeros());
-        let half = most.mul_f64(0.5);
-        half.saturating_add(half.mul_f64(random as f64 / f64::from(STEPS)))
+        self.delay_with(round, jitter::random(None, round))
+    }
+
+    /// The [delay](Self::delay) after this round with a random number from 0 up to 1, such as that of
+    /// [`RetrySchedule::random`](crate::RetrySchedule::random).
+    pub fn delay_with(&self, round: u32, random: f64) -> Duration {
+        let half = doubled(self.first, self.longest, round).mul_f64(0.5);
+        half.saturating_add(half.mul_f64(random.clamp(0.0, 1.0)))
     }
 }
 
