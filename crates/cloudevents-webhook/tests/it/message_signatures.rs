@@ -75,7 +75,7 @@ fn full_coverage_with_rsa_pss() {
     let verifier = MessageSignatures::new("example.com", "test-key-rsa-pss", rsa()).identity(Identity::Body);
     let head = test_request(B23_INPUT, B23);
     let verified = verifier.verify(&head, BODY, now()).unwrap();
-    assert_eq!(verified.coverage, Coverage::Attributes);
+    assert_eq!(verified.coverage, Coverage::Body);
     assert_eq!(verifier.verify(&head, b"{}", now()), Err(SignatureError::Digest));
 }
 
