@@ -1,7 +1,7 @@
 //! Messages in flight, their retries, and the totals.
 
 use super::{
-    ContentMode,
+    mode::ContentMode,
     pace::Pace,
     show::{self, Shown},
     undelivered::Undelivered,
