@@ -3,7 +3,7 @@
 use super::{carrier, mode::ContentMode};
 use crate::{
     connect::{self, Sending},
-    console::{Console, Paint},
+    console::Console,
     emit::Emit,
     encoder::Encoder,
     failure::{Failure, Status},
@@ -11,6 +11,7 @@ use crate::{
     http_text,
     plain::plain,
     report::Report,
+    style::Paint,
 };
 #[cfg(feature = "eventbridge")]
 use cloudevents_kit::eventbridge;
