@@ -3,8 +3,8 @@
 use crate::{
     DecodeOptions, Error, FoundAttributes, RepairKind, ResolvedName, SpecVersion, TextBuffer, Timestamp, Uri,
     UriReference, Value,
-    attributes::Core,
     codec::{Assembler, CoreName},
+    core_attribute::Core,
 };
 
 /// Collects the attributes of requested names while a decoder walks a document. Formats implement
