@@ -1,6 +1,6 @@
 //! Rows of catalogs: an event against its definition and its JSON Schema, and finding definitions.
 
-use crate::rows::{Failure, Row, run};
+use crate::row::{Failure, Row, run};
 use cloudevents_catalog::{Catalog, Judge, Outcome};
 use cloudevents_core::{Event, Payload};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! The inputs of the rows: made here, the same on every machine, or read from a folder.
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{
     env,
     error::Error,
@@ -31,6 +32,16 @@ pub(crate) struct Mixed {
 pub(crate) struct HttpMessage {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
+}
+
+impl HttpMessage {
+    pub(crate) fn header_map(&self) -> Result<HeaderMap, Box<dyn Error>> {
+        let mut map = HeaderMap::new();
+        for (name, value) in &self.headers {
+            map.insert(name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?);
+        }
+        Ok(map)
+    }
 }
 
 impl Source {

@@ -1,6 +1,11 @@
 //! Instructions: this program again, under valgrind.
 
-use crate::{inputs::Source, rows, timing::times_within};
+use crate::{
+    inputs::Source,
+    row::{Row, Run},
+    rows,
+    timing::times_within,
+};
 use std::{
     env,
     error::Error,
@@ -31,7 +36,7 @@ impl Side {
         Self::ALL.into_iter().find(|side| side.name() == name)
     }
 
-    fn of(self, row: &rows::Row) -> Option<&rows::Run> {
+    fn of(self, row: &Row) -> Option<&Run> {
         match self {
             Self::Ours => Some(&row.ours),
             Self::Peer => Some(&row.peer),
@@ -59,7 +64,7 @@ pub(crate) fn run(row: &str, side: Side, times: u64, source: &Source) -> Result<
 }
 
 /// Instructions of one operation: those of 2N operations without those of N, so that instructions before them do not count.
-pub(crate) fn of(name: &str, side: Side, row: &rows::Row) -> Result<f64, Box<dyn Error>> {
+pub(crate) fn of(name: &str, side: Side, row: &Row) -> Result<f64, Box<dyn Error>> {
     let Some(run) = side.of(row) else { return Ok(0.0) };
     let times = times_within(run, 3e6).clamp(2, 2000);
     let (twice, once) = (collected(name, side, times * 2)?, collected(name, side, times)?);

@@ -9,6 +9,7 @@ mod inputs;
 mod instructions;
 mod receive;
 mod report;
+mod row;
 mod rows;
 mod select;
 mod table;

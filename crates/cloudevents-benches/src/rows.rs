@@ -4,14 +4,16 @@ use crate::{
     allocations::{self, Heap},
     bindings, catalog, formats,
     inputs::{self, Source},
-    receive, select,
+    receive,
+    row::{Failure, Row, Run, copy, run},
+    select,
 };
 use bytes::Bytes;
 use cloudevents::binding::http::to_event;
 use cloudevents_core::{DecodeOptions, Event, Mode};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use serde::de::IgnoredAny;
-use std::{error::Error, hint::black_box, rc::Rc};
+use std::{hint::black_box, rc::Rc};
 
 /// The names of the rows, in order.
 pub(crate) const NAMES: &[&str] = &[
@@ -71,33 +73,7 @@ pub(crate) const NAMES: &[&str] = &[
     "catalog-1540 match",
 ];
 
-/// Runs an operation this many times. The operation's result is dropped each time.
-pub(crate) type Run = Box<dyn Fn(u64)>;
-
-/// One operation, with the operations that it is compared with.
-pub(crate) struct Row {
-    /// The divisor of costs: the number of events where costs are reported per event, else 1.
-    pub(crate) per: u64,
-    pub(crate) ours: Run,
-    pub(crate) peer: Run,
-    /// Work that the peer's operation needs, and that does not count: its cost is subtracted.
-    pub(crate) peer_extra: Option<Run>,
-    /// Plain work to compare with, by name.
-    pub(crate) floors: Vec<(&'static str, Run)>,
-    /// A property that must hold besides the numbers; `Err` describes the violation.
-    pub(crate) promise: Result<&'static str, String>,
-}
-
 type Peer = cloudevents::Event;
-pub(crate) type Failure = Box<dyn Error>;
-
-pub(crate) fn run<T>(operation: impl Fn() -> T + 'static) -> Run {
-    Box::new(move |times| {
-        for _ in 0..times {
-            black_box(operation());
-        }
-    })
-}
 
 /// The row of this name.
 pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
@@ -130,12 +106,6 @@ pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
 pub(crate) fn of_size(bytes: usize) -> Result<(Row, Row), Failure> {
     let document = inputs::document_of(bytes);
     Ok((decode(&document)?, encode(&document)?))
-}
-
-/// A copy into a new buffer of the right size.
-pub(crate) fn copy(bytes: &[u8]) -> (&'static str, Run) {
-    let bytes = bytes.to_vec();
-    ("copy", run(move || black_box(&bytes).clone()))
 }
 
 /// Reading all of a JSON text with `serde_json` and keeping nothing.
@@ -253,17 +223,9 @@ fn encode_batch(document: &Bytes) -> Result<Row, Failure> {
     })
 }
 
-pub(crate) fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.insert(name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?);
-    }
-    Ok(map)
-}
-
 fn decode_http(source: &Source) -> Result<Row, Failure> {
     let message = source.http()?;
-    let headers = Rc::new(header_map(&message.headers)?);
+    let headers = Rc::new(message.header_map()?);
     let body = message.body;
     let decoding = DecodeOptions::strict();
     let event = cloudevents_http::decode(&*headers, body.clone(), &decoding)?.value;
@@ -292,7 +254,7 @@ fn decode_http(source: &Source) -> Result<Row, Failure> {
 
 fn encode_http(source: &Source) -> Result<Row, Failure> {
     let message = source.http()?;
-    let headers = header_map(&message.headers)?;
+    let headers = message.header_map()?;
     let peer = Rc::new(to_event(&headers, message.body.to_vec())?);
     to_request(Peer::clone(&peer))?;
     let event = cloudevents_http::decode(&headers, message.body, &DecodeOptions::strict())?.value;
@@ -378,7 +340,7 @@ pub(crate) fn held(source: &Source) -> Result<Vec<Held>, Failure> {
         });
     }
     let message = source.http()?;
-    let (headers, body) = (header_map(&message.headers)?, message.body);
+    let (headers, body) = (message.header_map()?, message.body);
     all.push(Held {
         name: "http-binary",
         input: body.len(),

@@ -3,7 +3,7 @@
 use crate::{
     allocations,
     inputs::Source,
-    rows::{Failure, Row, run},
+    row::{Failure, Row, run},
 };
 use cloudevents_core::{DecodeOptions, Document, Event, FormatId, Formats, Message};
 use cloudevents_sql::Expression;

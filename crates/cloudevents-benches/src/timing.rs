@@ -1,6 +1,6 @@
 //! Time: rounds in which the compared operations take turns, and medians.
 
-use crate::rows::Run;
+use crate::row::Run;
 use std::time::Duration;
 
 /// How long to measure.

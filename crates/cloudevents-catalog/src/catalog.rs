@@ -1,12 +1,11 @@
 //! Catalogs: definitions of messages, found by the type of an event.
 
-use crate::finding::Level;
 use crate::matching::{Failure, Steps, is_expansion, solve};
 use crate::raw::RawRule;
-use crate::read::{self, Attribute, Found};
+use crate::read::{Attribute, Found};
 use crate::schema::Payload;
 use crate::verdict::{Breach, Fault, Judge, NotJudged, Verdict};
-use crate::{Leniency, LoadError, LoadOptions, Report, Template};
+use crate::{Leniency, Template};
 use cloudevents_core::Event;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -51,59 +50,6 @@ pub struct Message {
 }
 
 impl Catalog {
-    /// Reads a JSON document, strictly: a mistake is an error.
-    pub fn parse(document: impl AsRef<[u8]>) -> Result<Self, LoadError> {
-        let report = Self::read(document, &LoadOptions::strict())?;
-        match report.findings.iter().find(|finding| finding.level == Level::Mistake) {
-            None => Ok(report.catalog),
-            Some(finding) => Err(LoadError::new(finding.to_string())),
-        }
-    }
-
-    /// Reads a JSON document, and reports everything that is found in it.
-    ///
-    /// Errors: the document is not JSON, has a duplicate member, is not an object, or exceeds a limit.
-    pub fn read(document: impl AsRef<[u8]>, options: &LoadOptions) -> Result<Report, LoadError> {
-        let text = document.as_ref();
-        if text.len() > options.limits.bytes {
-            return Err(LoadError::new(format!("the document has more than {} bytes", options.limits.bytes)));
-        }
-        let document = read::parse(text, &mut { options.limits.values })?;
-        read::document(document, options)
-    }
-
-    /// Reads several documents as one catalog, such as the documents of a folder ([`open`](Self::open)). Groups may be in several
-    /// documents.
-    ///
-    /// Errors are those of [`read`](Self::read). It is also an error if two documents have the same message or schema, and differ.
-    /// `Limits::bytes` and `Limits::values` are for all documents together.
-    ///
-    /// ```
-    /// use cloudevents_catalog::{Catalog, LoadOptions};
-    ///
-    /// let documents = [
-    ///     r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {}}}}}"#,
-    ///     r#"{"messagegroups": {"shop": {"messages": {"com.example.return": {}}}}}"#,
-    /// ];
-    /// let report = Catalog::read_all(documents, &LoadOptions::strict())?;
-    /// assert_eq!(report.catalog.messages().count(), 2);
-    /// # Ok::<(), cloudevents_catalog::LoadError>(())
-    /// ```
-    pub fn read_all(
-        documents: impl IntoIterator<Item = impl AsRef<[u8]>>,
-        options: &LoadOptions,
-    ) -> Result<Report, LoadError> {
-        let (mut left, mut values_left) = (options.limits.bytes, options.limits.values);
-        let values = documents.into_iter().map(|document| {
-            let text = document.as_ref();
-            left = left.checked_sub(text.len()).ok_or_else(|| {
-                LoadError::new(format!("the documents have more than {} bytes", options.limits.bytes))
-            })?;
-            read::parse(text, &mut values_left)
-        });
-        read::documents(values, options)
-    }
-
     pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
         let (mut by_type, mut templates): (HashMap<String, Vec<usize>>, _) = (HashMap::new(), Vec::new());
         for (index, message) in messages.iter().enumerate().filter(|(_, message)| message.is_event) {

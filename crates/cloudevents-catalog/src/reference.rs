@@ -1,5 +1,10 @@
 //! References: XIDs, JSON Pointers and URIs.
 
+/// The longest id, and the longest name of an attribute, in bytes: the parts of an entity have these in their paths.
+///
+/// Ids have 128 characters at most (core/spec.md, "`<SINGULAR>id`").
+pub(crate) const NAME: usize = 256;
+
 /// The target of a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reference<'a> {

@@ -1,6 +1,6 @@
 //! Standard error that a thread writes, for commands that run without end. If nothing reads standard error, the command continues.
 
-use crate::{console::Paint, global::ErrorFormat, plain::count, report::Report};
+use crate::{global::ErrorFormat, plain::count, report::Report, style::Paint};
 use std::{
     collections::VecDeque,
     io::{self, Write},

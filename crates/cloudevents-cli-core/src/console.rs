@@ -4,10 +4,10 @@ use crate::{
     aside::{Aside, WAITING},
     failure::Status,
     global::{ColorChoice, ErrorFormat, Global, Output},
-    logs,
     report::Report,
+    style::Paint,
+    timestamp,
 };
-use anstyle::Style;
 use std::{
     cell::Cell,
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
@@ -212,7 +212,7 @@ impl Drop for Console {
 }
 
 fn note(text: &str) -> serde_json::Value {
-    serde_json::json!({"severity": "note", "message": text, "timestamp": logs::now()})
+    serde_json::json!({"severity": "note", "message": text, "timestamp": timestamp::now()})
 }
 
 /// Writes a text to standard error: at once, or by a thread.
@@ -293,39 +293,4 @@ fn columns(actual: impl FnOnce() -> Option<(terminal_size::Width, terminal_size:
     let requested = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let found = || actual().map(|(width, _)| usize::from(width.0));
     requested.or_else(found).unwrap_or(80).max(40)
-}
-
-/// Whether text is styled.
-#[derive(Clone, Copy, Debug)]
-pub struct Paint(pub bool);
-
-impl Paint {
-    /// Returns the text in this style, or unchanged without styles.
-    pub fn text(self, style: Style, text: &str) -> String {
-        if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
-    }
-}
-
-/// The styles, by purpose.
-pub mod style {
-    use anstyle::{AnsiColor, Style};
-
-    /// Errors and failures.
-    pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-    /// Warnings.
-    pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-    /// Notes.
-    pub const NOTE: Style = AnsiColor::Cyan.on_default().bold();
-    /// Success.
-    pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-    /// Headings.
-    pub const STRONG: Style = Style::new().bold();
-    /// Text that a reader can skip.
-    pub const FAINT: Style = Style::new().dimmed();
-    /// Names of attributes, headers and members.
-    pub const NAME: Style = AnsiColor::Blue.on_default().bold();
-    pub(crate) const STRING: Style = AnsiColor::Green.on_default();
-    pub(crate) const SCALAR: Style = AnsiColor::Cyan.on_default();
-    /// Values that changed on the way.
-    pub const CHANGED: Style = AnsiColor::Yellow.on_default().bold();
 }

@@ -1,6 +1,6 @@
 //! Events on standard output.
 
-use crate::{console::Console, console::Paint, failure::Failure, global::Output, json_view, show, yaml};
+use crate::{console::Console, failure::Failure, global::Output, json_view, show, style::Paint, yaml};
 use cloudevents_kit::{Event, json};
 use std::io::{BufWriter, StdoutLock, Write};
 

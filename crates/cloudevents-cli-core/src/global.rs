@@ -1,7 +1,8 @@
 //! The options of every command.
 
-use crate::logs::Levels;
 use clap::{Args, ValueEnum};
+use std::str::FromStr;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Options of every command.
 #[derive(Args, Debug, Default)]
@@ -56,4 +57,46 @@ pub enum ErrorFormat {
     Text,
     // One JSON object per line.
     Json,
+}
+
+/// The value of `--log`: a level of the library, and levels by target.
+#[derive(Clone, Debug, Default)]
+pub struct Levels {
+    pub(crate) library: Option<LevelFilter>,
+    pub(crate) named: Vec<(String, LevelFilter)>,
+}
+
+impl FromStr for Levels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut levels = Self::default();
+        for part in text.split(',') {
+            match part.split_once('=') {
+                None => levels.library = Some(level(part)?),
+                Some((target, named)) => levels.named.push((target.to_owned(), level(named)?)),
+            }
+        }
+        Ok(levels)
+    }
+}
+
+fn level(text: &str) -> Result<LevelFilter, String> {
+    // It also reads numbers, and takes nothing for `error`.
+    let is_word = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
+    text.parse().ok().filter(|_| is_word).ok_or_else(|| {
+        "expected off, error, warn, info, debug or trace; for others than the library TARGET=LEVEL".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_level_is_refused() {
+        for wrong in ["", "loud", "1", "warn,", "lapin", "lapin=", "lapin=loud"] {
+            assert!(wrong.parse::<Levels>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! JSON text indented, coloured, or as YAML. Digits, escapes and duplicate members do not change.
 
 use crate::{
-    console::{Paint, style},
     plain::is_active,
+    style::{self, Paint},
 };
 use cloudevents_kit::json::codec;
 use std::{

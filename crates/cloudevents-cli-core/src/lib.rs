@@ -27,6 +27,8 @@ pub mod rules;
 pub mod selection;
 pub mod show;
 pub mod source;
+pub mod style;
+pub mod timestamp;
 pub mod trigger;
 pub mod wire;
 pub mod yaml;

@@ -6,15 +6,11 @@ use crate::{
     plain::plain,
     report::Report,
 };
-use std::{env, io, str::FromStr};
+use std::{env, io};
 use tracing_subscriber::{
     Layer, Registry,
     filter::{LevelFilter, Targets},
-    fmt::{
-        format::Writer,
-        layer,
-        time::{FormatTime, SystemTime},
-    },
+    fmt::layer,
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
@@ -47,36 +43,6 @@ pub const OF_NONE: Said = (LevelFilter::OFF, &[]);
 
 /// Targets that a command leaves out at this level and below.
 pub type Said = (LevelFilter, &'static [&'static str]);
-
-/// The value of `--log`: a level of the library, and levels by target.
-#[derive(Clone, Debug, Default)]
-pub struct Levels {
-    library: Option<LevelFilter>,
-    named: Vec<(String, LevelFilter)>,
-}
-
-impl FromStr for Levels {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut levels = Self::default();
-        for part in text.split(',') {
-            match part.split_once('=') {
-                None => levels.library = Some(level(part)?),
-                Some((target, named)) => levels.named.push((target.to_owned(), level(named)?)),
-            }
-        }
-        Ok(levels)
-    }
-}
-
-fn level(text: &str) -> Result<LevelFilter, String> {
-    // It also reads numbers, and takes nothing for `error`.
-    let is_word = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
-    text.parse().ok().filter(|_| is_word).ok_or_else(|| {
-        "expected off, error, warn, info, debug or trace; for others than the library TARGET=LEVEL".to_owned()
-    })
-}
 
 /// From now on, logs go to standard error: one line each, as JSON where reports are.
 ///
@@ -140,14 +106,6 @@ fn of(
         .with_targets(named)
 }
 
-/// Returns the time, as lines of the log have it: UTC, RFC 3339, with microseconds.
-pub fn now() -> String {
-    let mut time = String::new();
-    // Writing to a text does not fail.
-    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
-    time
-}
-
 /// Writes one line, which comes as a whole.
 struct Line {
     notes: Notes,
@@ -208,13 +166,6 @@ mod tests {
         };
         for target in OF_A_GATE.1 {
             assert!(!shows(LevelFilter::INFO, target) && shows(LevelFilter::DEBUG, target), "{target}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_level_is_refused() {
-        for wrong in ["", "loud", "1", "warn,", "lapin", "lapin=", "lapin=loud"] {
-            assert!(wrong.parse::<Levels>().is_err(), "{wrong}");
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{
     clause,
-    console::{Paint, style},
-    logs,
     plain::{plain, plain_columns, shortened},
     source::Place,
+    style::{self, Paint},
+    timestamp,
 };
 use cloudevents_kit::{Error, Loss, Repair};
 use serde_json::{Map, Value, json};
@@ -295,7 +295,7 @@ impl Report {
             Severity::Note => "note",
         };
         line.insert("severity".into(), severity.into());
-        line.insert("timestamp".into(), logs::now().into());
+        line.insert("timestamp".into(), timestamp::now().into());
         format!("{}\n", Value::Object(line))
     }
 

@@ -1,9 +1,9 @@
 //! The readable layout of an event.
 
 use crate::{
-    console::{Paint, style},
     json_view,
     plain::{plain, size},
+    style::{self, Paint},
 };
 use cloudevents_kit::{AttributeType, Data, Event, attributes::MediaType};
 use std::borrow::Cow;

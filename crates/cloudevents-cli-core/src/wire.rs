@@ -1,10 +1,10 @@
 //! Wire messages as JSON of the testee protocol, encoded and decoded by this toolkit's testee.
 
 use crate::{
-    console::{Paint, style},
     failure::{Failure, Status},
     plain::plain,
     report::Report,
+    style::{self, Paint},
 };
 use cloudevents_testkit::testee;
 use serde_json::{Map, Value, json};

@@ -5,8 +5,8 @@ use crate::{
     console::Console,
     failure::Status,
     global::{ErrorFormat, Global},
-    logs,
     settings::defaults,
+    timestamp,
 };
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::io::Write;
@@ -57,7 +57,7 @@ fn refused(error: &clap::Error) -> Status {
     if wants_json() {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        let line = serde_json::json!({"severity": "error", "kind": "usage", "message": message, "timestamp": logs::now()});
+        let line = serde_json::json!({"severity": "error", "kind": "usage", "message": message, "timestamp": timestamp::now()});
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     } else {
         let _ = error.print();

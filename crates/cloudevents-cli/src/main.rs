@@ -8,7 +8,8 @@ mod settings;
 
 use cloudevents_cli_core::{
     built, catalog, clause, console, contract, emit, encoder, failure, global, held, http_text, input,
-    json_view, lenient, logs, plain, progress, report, rules, selection, show, source, wire, yaml,
+    json_view, lenient, logs, plain, progress, report, rules, selection, show, source, style, timestamp,
+    wire, yaml,
 };
 use console::Console;
 use failure::Status;

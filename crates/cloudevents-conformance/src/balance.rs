@@ -6,8 +6,7 @@ use cloudevents_vectors::{Case, Expected, Validity};
 use serde_json::Value;
 
 use crate::report::Problem;
-use crate::run::CaseReport;
-use crate::verdict::Finding;
+use crate::verdict::{CaseReport, Finding};
 
 /// Counts, for each operation, the answers to input that must be accepted and to input that must be refused.
 ///

@@ -35,11 +35,11 @@ pub use pattern::{InvalidPattern, Pattern};
 pub use provenance::Provenance;
 pub use report::{
     AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Score, Share,
-    Summary, Tally, TerminalReport, badge, html, markdown, site,
+    Start, Summary, Tally, TerminalReport, badge, html, markdown, site,
 };
-pub use run::{CaseReport, RunError, Start, run};
+pub use run::{RunError, run};
 pub use selection::Selection;
 pub use smoke::{SmokeCheck, smoke};
 pub use suite::Suite;
 pub use testee::{Breakdown, BreakdownKind, ChildTestee, InProcess, Testee};
-pub use verdict::{Attempt, Failure, Finding, Verdict};
+pub use verdict::{Attempt, CaseReport, Failure, Finding, Verdict};

@@ -4,72 +4,23 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cloudevents_vectors::{Carrier, Case, Expected, Outcome, Requirement, Revision, load_packs};
+use cloudevents_vectors::{Carrier, Case, Expected, Outcome, Revision, load_packs};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
 use crate::balance::Balance;
-use crate::capabilities::{Capabilities, Implementation, Lack, is_format};
+use crate::capabilities::{Capabilities, Lack, is_format};
 use crate::compare::{How, differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
 use crate::draw::Draw;
 use crate::provenance::{Provenance, now};
-use crate::report::{Problem, Reporter, Summary, cut};
+use crate::report::{Problem, Reporter, Start, Summary, cut};
 use crate::selection::allows;
 use crate::testee::{Breakdown, Testee};
-use crate::verdict::{Attempt, Failure, Finding, Verdict};
+use crate::verdict::{Attempt, CaseReport, Failure, Finding, Verdict};
 use crate::{KnownFailing, Selection, Suite};
-
-/// The facts at the start of a run.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Start<'a> {
-    /// The implementation under test.
-    pub implementation: &'a Implementation,
-    /// The capabilities that it claims.
-    pub capabilities: &'a Capabilities,
-    /// The revisions it is judged by.
-    pub revisions: &'a [Revision],
-    /// The number of selected cases.
-    pub cases: usize,
-    /// The conditions of the result.
-    pub provenance: &'a Provenance,
-}
-
-/// The result of one case.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct CaseReport<'a> {
-    /// The case.
-    pub case: &'a Case,
-    /// The clauses that the case cites.
-    ///
-    /// Clauses that the suite does not contain are left out. So are clauses that are in no revision by which the testee is judged.
-    pub clauses: Vec<&'a Requirement>,
-    /// The outcomes of the case that are allowed.
-    ///
-    /// An outcome of a revision by which the testee is not judged is not allowed. If times have to keep their text, an outcome that loses
-    /// it is not allowed either.
-    pub allowed: Vec<&'a Outcome>,
-    /// The result of comparing the answer.
-    pub finding: Finding,
-    /// The consequence of the finding for the run.
-    pub verdict: Verdict,
-    /// Whether the profile of the run judges the case.
-    pub judged: bool,
-    /// Why the case is known to fail, if it is listed.
-    pub known_failing: Option<&'a str>,
-    /// The request as it was sent; `None` if none was.
-    pub sent: Option<String>,
-    /// The raw answer; `None` if none came.
-    pub received: Option<String>,
-    /// The end of the testee's standard error during this case.
-    pub diagnostics: String,
-    /// How long the testee took.
-    pub elapsed: Duration,
-}
 
 /// Runs the selected cases of a suite against a testee and reports each, in the order of the suite.
 ///

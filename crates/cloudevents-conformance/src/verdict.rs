@@ -1,9 +1,45 @@
 //! The result of a case.
 
 use std::fmt;
+use std::time::Duration;
+
+use cloudevents_vectors::{Case, Outcome, Requirement};
 
 use crate::Difference;
 use crate::testee::Breakdown;
+
+/// The result of one case.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CaseReport<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// The clauses that the case cites.
+    ///
+    /// Clauses that the suite does not contain are left out. So are clauses that are in no revision by which the testee is judged.
+    pub clauses: Vec<&'a Requirement>,
+    /// The outcomes of the case that are allowed.
+    ///
+    /// An outcome of a revision by which the testee is not judged is not allowed. If times have to keep their text, an outcome that loses
+    /// it is not allowed either.
+    pub allowed: Vec<&'a Outcome>,
+    /// The result of comparing the answer.
+    pub finding: Finding,
+    /// The consequence of the finding for the run.
+    pub verdict: Verdict,
+    /// Whether the profile of the run judges the case.
+    pub judged: bool,
+    /// Why the case is known to fail, if it is listed.
+    pub known_failing: Option<&'a str>,
+    /// The request as it was sent; `None` if none was.
+    pub sent: Option<String>,
+    /// The raw answer; `None` if none came.
+    pub received: Option<String>,
+    /// The end of the testee's standard error during this case.
+    pub diagnostics: String,
+    /// How long the testee took.
+    pub elapsed: Duration,
+}
 
 /// The harness's finding for a case.
 #[derive(Clone, Debug, PartialEq, Eq)]

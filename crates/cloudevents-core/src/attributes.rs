@@ -1,44 +1,9 @@
 //! The attribute store: spans of two text buffers.
 
-use crate::{Name, TextBuffer, Timestamp, Uri, UriReference, Value, codec::CoreName};
+use crate::{Error, ErrorKind, TextBuffer, Timestamp, Uri, UriReference, Value};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::ops::Range;
-
-/// The core attributes of a specversion 1.0 event, except `specversion`, in the order they are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Core {
-    Id,
-    Source,
-    Type,
-    DataContentType,
-    /// `schemaurl` in 0.3.
-    DataSchema,
-    Subject,
-    Time,
-}
-
-pub(crate) const CORE: [Core; 7] =
-    [Core::Id, Core::Source, Core::Type, Core::DataContentType, Core::DataSchema, Core::Subject, Core::Time];
-
-impl Core {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Source => "source",
-            Self::Type => "type",
-            Self::DataContentType => "datacontenttype",
-            Self::DataSchema => "dataschema",
-            Self::Subject => "subject",
-            Self::Time => "time",
-        }
-    }
-
-    #[inline]
-    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
-        CoreName::of(name)?.core()
-    }
-}
 
 /// A piece of one of the two buffers. The upper 32 bits are the offset, whose top bit selects the buffer; the lower 32 bits are the
 /// length. Length 0 means absent.
@@ -139,6 +104,26 @@ impl Extension {
             ExtensionKind::Timestamp => Value::Timestamp(Timestamp::known(written())),
         }
     }
+
+    pub(crate) fn is_text(self) -> bool {
+        matches!(
+            self.kind,
+            ExtensionKind::String
+                | ExtensionKind::Uri
+                | ExtensionKind::UriReference
+                | ExtensionKind::Timestamp
+        )
+    }
+
+    /// An upper bound of the length of the value's canonical string, in bytes.
+    #[inline]
+    pub(crate) fn canonical_length(self) -> usize {
+        match self.kind {
+            ExtensionKind::Boolean | ExtensionKind::Integer => "-2147483648".len(),
+            ExtensionKind::Binary => (self.value.length() as usize).div_ceil(3).saturating_mul(4),
+            _ => self.value.length() as usize,
+        }
+    }
 }
 
 /// The extensions of an event, by name. Up to four are stored inline; more are shared, so that a clone never copies them.
@@ -179,50 +164,33 @@ impl Extensions {
     }
 }
 
-/// An iterator over the attributes of an event, except `specversion`: id, source, type, datacontenttype, dataschema, subject and time
-/// if they are set, then the extensions by name.
-///
-/// ```
-/// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").extension("b", 2).extension("a", 1).build()?;
-/// let written: Vec<_> = event.attributes().map(|(name, value)| format!("{name}={value}")).collect();
-/// assert_eq!(written, ["id=1", "source=/s", "type=t", "a=1", "b=2"]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Attributes<'a> {
-    pub(crate) event: &'a crate::Event,
-    /// The position in [`CORE`] to continue from, and the number of core attributes left.
-    pub(crate) core: usize,
-    pub(crate) core_left: usize,
-    pub(crate) extensions: core::slice::Iter<'a, Extension>,
-}
-
-impl<'a> Iterator for Attributes<'a> {
-    type Item = (Name<'a>, Value<'a>);
-
-    #[inline(always)] // Encoders have a loop over extensions.
-    fn next(&mut self) -> Option<Self::Item> {
-        while let Some(&core) = CORE.get(self.core) {
-            self.core = self.core.wrapping_add(1);
-            if let Some(found) = self.event.core_attribute(core) {
-                self.core_left = self.core_left.wrapping_sub(1);
-                return Some(found);
-            }
-        }
-        self.extensions.next().map(|extension| self.event.extension_attribute(*extension))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.core_left.wrapping_add(self.extensions.len());
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Attributes<'_> {}
-
 /// Both buffers of an event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffers {
     pub(crate) text: TextBuffer,
     pub(crate) side: TextBuffer,
+}
+
+/// The span of the text appended to the side buffer since it had the length `start`.
+#[inline]
+pub(crate) fn side_span(start: usize, length: usize) -> Result<Span, Error> {
+    let span = text_span(start..start.wrapping_add(length))?;
+    Ok(Span::new(span.offset() | SIDE, span.length()))
+}
+
+/// The span of a range of the text buffer.
+#[inline]
+pub(crate) fn text_span(range: Range<usize>) -> Result<Span, Error> {
+    // The end is in range, so the start is, too.
+    match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
+        (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
+            Ok(Span::new(offset, length))
+        }
+        _ => Err(beyond_reach()),
+    }
+}
+
+#[cold]
+fn beyond_reach() -> Error {
+    Error::new(ErrorKind::TooLarge).with_detail("documents and attributes together are limited to 2 GiB")
 }

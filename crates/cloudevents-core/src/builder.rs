@@ -2,10 +2,11 @@
 
 use crate::{
     Error, Event, IntoPayload, MediaType, Name, Payload, SpecVersion, ToText, ToTimestamp, ToValue, Value,
-    attributes::{Core, Span},
-    event::{Body, checked},
+    attributes::Span,
+    core_attribute::Core,
+    event::Body,
     name::is_name,
-    parts::{Parts, missing, reserved},
+    parts::{Parts, checked, missing, reserved},
     v03,
 };
 use alloc::{boxed::Box, vec::Vec};

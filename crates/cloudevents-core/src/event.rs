@@ -1,16 +1,19 @@
 //! The event.
 
+mod attributes;
 mod body;
 mod change;
+mod freeze;
 
+pub use attributes::Attributes;
 pub(crate) use body::Body;
-pub(crate) use change::checked;
 
 use crate::{
     Data, Error, ErrorKind, EventBuilder, EventKey, FromValue, JsonText, MediaType, Name, SpecVersion,
     Timestamp, Uri, UriReference, Value,
-    attributes::{Attributes, Buffers, CORE, Core, Extension, Extensions, Span},
+    attributes::{Buffers, Extension, Extensions, Span},
     codec::is_utf8,
+    core_attribute::{CORE, Core},
     parts::reserved,
     payload::{Content, Kind},
     v03,
@@ -332,24 +335,6 @@ impl Event {
         match body.kind {
             Kind::Body | Kind::Characters => body.read(self.datacontenttype()),
             kind => kind,
-        }
-    }
-}
-
-impl Extension {
-    pub(crate) fn is_text(self) -> bool {
-        use crate::attributes::ExtensionKind as Is;
-        matches!(self.kind, Is::String | Is::Uri | Is::UriReference | Is::Timestamp)
-    }
-
-    /// An upper bound of the length of the value's canonical string, in bytes.
-    #[inline]
-    pub(crate) fn canonical_length(self) -> usize {
-        use crate::attributes::ExtensionKind as Is;
-        match self.kind {
-            Is::Boolean | Is::Integer => "-2147483648".len(),
-            Is::Binary => (self.value.length() as usize).div_ceil(3).saturating_mul(4),
-            _ => self.value.length() as usize,
         }
     }
 }

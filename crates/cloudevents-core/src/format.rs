@@ -1,7 +1,5 @@
 //! Event formats, and sets of them.
 
-#[cfg(doc)]
-use crate::Document;
 use crate::{
     Batch, DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, Losses, MediaType, ResolvedName,
 };
@@ -21,8 +19,8 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// The id of the format: `json`.
     fn id(&self) -> FormatId;
 
-    /// Returns the format as a `'static` reference, so that [documents](Document) can remember it at no cost. A format without settings
-    /// returns a constant. The default returns `None`.
+    /// Returns the format as a `'static` reference, so that [documents](crate::Document) can remember it at no cost. A format without
+    /// settings returns a constant. The default returns `None`.
     #[doc(hidden)]
     fn as_static(&self) -> Option<&'static dyn Format> {
         None

@@ -1,6 +1,6 @@
 //! The key that identifies an event.
 
-use crate::{Error, attributes::Core, parts::check_core};
+use crate::{Error, core_attribute::Core, parts::check_core};
 use alloc::{boxed::Box, string::String};
 use core::{borrow::Borrow, fmt, str::FromStr};
 

@@ -1,8 +1,10 @@
 //! Looking up attributes by resolved names.
 
 use crate::{
-    DecodeOptions, Error, Event, Message, Name, SpecVersion, Value,
-    codec::{CoreName, Picker},
+    Error, Event, Name, SpecVersion, Timestamp, Uri, UriReference, Value,
+    core_attribute::{Core, CoreName},
+    parts::Parts,
+    side::NearSide,
 };
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
@@ -90,7 +92,7 @@ pub struct FoundAttributes<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Values<'a> {
     Event(&'a Event),
-    Picked(&'a Picker<'a, 'a>),
+    Picked(&'a Parts<NearSide>, Option<SpecVersion>),
 }
 
 impl<'a> FoundAttributes<'a> {
@@ -99,8 +101,13 @@ impl<'a> FoundAttributes<'a> {
         Self { names, values: Values::Event(event) }
     }
 
-    pub(crate) fn picked(names: &'a [ResolvedName], picker: &'a Picker<'a, 'a>) -> Self {
-        Self { names, values: Values::Picked(picker) }
+    /// The attributes of a document that were read into these parts, and the version, if that was read.
+    pub(crate) fn picked(
+        names: &'a [ResolvedName],
+        parts: &'a Parts<NearSide>,
+        version: Option<SpecVersion>,
+    ) -> Self {
+        Self { names, values: Values::Picked(parts, version) }
     }
 
     /// The value of the attribute with the name at this position. `None` if the event has no such attribute or the position is out of
@@ -110,7 +117,7 @@ impl<'a> FoundAttributes<'a> {
         let name = self.names.get(position)?;
         match self.values {
             Values::Event(event) => event.attribute_of(name),
-            Values::Picked(picker) => picker.value(name),
+            Values::Picked(parts, version) => value_in(parts, version, name),
         }
     }
 
@@ -149,42 +156,32 @@ impl Event {
     }
 }
 
-impl Message {
-    /// Reads the attributes of resolved names, typed as [`Event::attribute`] returns them, without decoding the rest.
-    ///
-    /// A document is read in one pass, which stops once all names have been found. The rest is not checked. Attributes of up to 512 bytes
-    /// in total need no allocation. A batch is an error of kind [`Batched`](crate::ErrorKind::Batched).
-    ///
-    /// ```
-    /// use cloudevents_core::{DecodeOptions, Event, Message, ResolvedName, Value};
-    ///
-    /// let names = ResolvedName::all(["type", "subject"])?;
-    /// let message = Message::from(Event::builder().id("1").source("/s").ty("order.placed").build()?);
-    /// let is_order = message.look_up(&names, &DecodeOptions::strict(), |found| {
-    ///     let [ty, subject] = found.array();
-    ///     subject.is_none() && ty.and_then(Value::as_str).is_some_and(|ty| ty.starts_with("order."))
-    /// })?;
-    /// assert!(is_order);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn look_up<R>(
-        &self,
-        names: &[ResolvedName],
-        with: &DecodeOptions,
-        read: impl FnOnce(FoundAttributes<'_>) -> R,
-    ) -> Result<R, Error> {
-        let document = match self {
-            Self::Binary(event) => return Ok(read(FoundAttributes::in_event(names, event))),
-            Self::Structured(document) => document,
-            Self::Batched(_) => return Err(Error::new(crate::ErrorKind::Batched)),
-        };
-        let (mut read, mut result) = (Some(read), None);
-        document.reader(with)?.look_up(document.body(), names, with, &mut |found| {
-            result = read.take().map(|read| read(found));
-        })?;
-        // `Format::look_up` calls the function once if it succeeds.
-        result.ok_or_else(|| {
-            Error::new(crate::ErrorKind::Unsupported).with_detail("the format reads no single attributes")
-        })
+/// The attribute of a resolved name among the attributes that were read into these parts.
+fn value_in<'a>(
+    parts: &'a Parts<NearSide>,
+    version: Option<SpecVersion>,
+    name: &ResolvedName,
+) -> Option<Value<'a>> {
+    let is_v03 = version == Some(SpecVersion::V03);
+    let core = match (name.core(), is_v03) {
+        (Some(CoreName::SpecVersion), _) => {
+            return version.map(|version| Value::String(version.as_str()));
+        }
+        (Some(CoreName::DataSchema), true) => None,
+        (None, true) if name.as_str() == "schemaurl" => Some(Core::DataSchema),
+        (core, _) => core.and_then(CoreName::core),
+    };
+    let Some(core) = core else { return parts.extension(name.as_str().as_bytes()) };
+    let span = parts.core(core);
+    if span.is_absent() {
+        return None;
     }
+    let text = parts.str(span);
+    Some(match core {
+        Core::Id | Core::Type | Core::DataContentType | Core::Subject => Value::String(text),
+        Core::Source => Value::UriReference(UriReference::known(text)),
+        Core::DataSchema if is_v03 => Value::UriReference(UriReference::known(text)),
+        Core::DataSchema => Value::Uri(Uri::known(text)),
+        Core::Time => Value::Timestamp(Timestamp::known(text)),
+    })
 }

@@ -1,8 +1,8 @@
 //! Messages: events in transit, decoded only as far as decoding is cheap.
 
 use crate::{
-    Batch, DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, Losses,
-    codec::binary_mode_meaning_losses,
+    Batch, DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, FoundAttributes,
+    Losses, ResolvedName, codec::binary_mode_meaning_losses,
 };
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
@@ -75,6 +75,44 @@ impl Message {
             Self::Structured(document) => document.reader(with)?.peek(document.body(), name, with),
             Self::Batched(_) => Err(one_expected()),
         }
+    }
+
+    /// Reads the attributes of resolved names, typed as [`Event::attribute`] returns them, without decoding the rest.
+    ///
+    /// A document is read in one pass, which stops once all names have been found. The rest is not checked. Attributes of up to 512 bytes
+    /// in total need no allocation. A batch is an error of kind [`Batched`](crate::ErrorKind::Batched).
+    ///
+    /// ```
+    /// use cloudevents_core::{DecodeOptions, Event, Message, ResolvedName, Value};
+    ///
+    /// let names = ResolvedName::all(["type", "subject"])?;
+    /// let message = Message::from(Event::builder().id("1").source("/s").ty("order.placed").build()?);
+    /// let is_order = message.look_up(&names, &DecodeOptions::strict(), |found| {
+    ///     let [ty, subject] = found.array();
+    ///     subject.is_none() && ty.and_then(Value::as_str).is_some_and(|ty| ty.starts_with("order."))
+    /// })?;
+    /// assert!(is_order);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn look_up<R>(
+        &self,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: impl FnOnce(FoundAttributes<'_>) -> R,
+    ) -> Result<R, Error> {
+        let document = match self {
+            Self::Binary(event) => return Ok(read(FoundAttributes::in_event(names, event))),
+            Self::Structured(document) => document,
+            Self::Batched(_) => return Err(Error::new(ErrorKind::Batched)),
+        };
+        let (mut read, mut result) = (Some(read), None);
+        document.reader(with)?.look_up(document.body(), names, with, &mut |found| {
+            result = read.take().map(|read| read(found));
+        })?;
+        // `Format::look_up` calls the function once if it succeeds.
+        result.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported).with_detail("the format reads no single attributes")
+        })
     }
 
     /// Decodes the event. A batch is an error of kind [`Batched`](ErrorKind::Batched).

@@ -1,16 +1,14 @@
 //! An event under construction: shared by the builder, the setters and the decoders.
 
 use crate::{
-    Error, ErrorKind, Event, MediaType, SpecVersion, TextBuffer, Timestamp, Uri, UriReference, Value,
-    attributes::{Core, Extension, ExtensionKind, Extensions, SIDE, Span},
-    event::Body,
+    Error, ErrorKind, MediaType, TextBuffer, Timestamp, Uri, UriReference, Value,
+    attributes::{Extension, ExtensionKind, SIDE, Span, side_span, text_span},
+    core_attribute::Core,
     side::Side,
     text,
     uri::is_plain_reference,
 };
 use alloc::vec::Vec;
-use bytes::Bytes;
-use core::mem::take;
 use smallvec::SmallVec;
 
 #[derive(Clone, Debug, Default)]
@@ -137,20 +135,6 @@ impl<S: Side> Parts<S> {
         };
         Ok((kind, self.push(value.as_str().unwrap_or_default())?))
     }
-
-    /// Freezes the parts into an event, and leaves them empty. The payload keeps its kind.
-    #[inline]
-    pub(crate) fn freeze(&mut self, specversion: SpecVersion, body: Option<Body>) -> Event {
-        let binary = if self.binary.is_empty() { Bytes::new() } else { take(&mut self.binary).into() };
-        Event {
-            buffers: crate::attributes::Buffers { text: take(&mut self.text), side: self.side.freeze() },
-            core: self.core,
-            extensions: Extensions::new(&self.extensions, binary),
-            type_url: self.type_url,
-            body,
-            specversion,
-        }
-    }
 }
 
 impl Parts {
@@ -197,21 +181,14 @@ impl Parts {
         let names = self.extensions.iter().map(|extension| extension.name());
         self.core.iter().copied().chain([self.type_url]).chain(names).chain(values)
     }
+}
 
-    /// Turns an event into parts. Its document is shared; its side buffer is copied.
-    pub(crate) fn thaw(mut event: Event) -> (Self, SpecVersion, Option<Body>) {
-        // The kind of the payload is decided before the content type may change.
-        let body = event.body.take().map(|body| body.settled(event.datacontenttype()));
-        let parts = Self {
-            side: event.buffers.side.as_str().into(),
-            text: event.buffers.text,
-            core: event.core,
-            extensions: event.extensions.list().into(),
-            binary: event.extensions.binary().into(),
-            type_url: event.type_url,
-        };
-        (parts, event.specversion, body)
+/// Checks the characters of a String; the other types are valid by construction.
+pub(crate) fn checked(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
+    if let Some(Value::String(text)) = value {
+        text::check(text)?;
     }
+    Ok(value)
 }
 
 /// Copies a piece of the side buffer to another buffer. A piece of the document stays where it is.
@@ -223,25 +200,6 @@ fn moved(span: Span, from: &[u8], to: &mut Vec<u8>) -> Span {
     let start = to.len() as u32;
     to.extend_from_slice(from.get(span.range()).unwrap_or_default());
     Span::new(start | SIDE, span.length())
-}
-
-/// The span of the text appended to the side buffer since it had the length `start`.
-#[inline]
-pub(crate) fn side_span(start: usize, length: usize) -> Result<Span, Error> {
-    let span = text_span(start..start.wrapping_add(length))?;
-    Ok(Span::new(span.offset() | SIDE, span.length()))
-}
-
-/// The span of a range of the text buffer.
-#[inline]
-pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
-    // The end is in range, so the start is, too.
-    match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
-        (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
-            Ok(Span::new(offset, length))
-        }
-        _ => Err(beyond_reach()),
-    }
 }
 
 #[inline]
@@ -324,11 +282,6 @@ pub(crate) fn missing(name: &'static str) -> Error {
         _ => "CE-specversion-a",
     };
     Error::new(ErrorKind::MissingAttribute).with_attribute(name).with_clause(clause)
-}
-
-#[cold]
-fn beyond_reach() -> Error {
-    Error::new(ErrorKind::TooLarge).with_detail("documents and attributes together are limited to 2 GiB")
 }
 
 /// The error for an extension with the name of a core attribute.

@@ -2,9 +2,8 @@
 
 use crate::{
     Error, TextBuffer,
-    attributes::{SIDE, Span},
+    attributes::{SIDE, Span, side_span},
     codec::Piece,
-    parts::side_span,
     text,
 };
 use alloc::vec::Vec;

@@ -1,9 +1,10 @@
-//! The differences of specversion 0.3: `schemaurl`, `datacontentencoding`, and the conversion to 1.0.
+//! The differences of specversion 0.3: `schemaurl` and `datacontentencoding`.
 
 use crate::{
-    BuildError, Error, ErrorKind, Event, SpecVersion, Timestamp, Uri, UriReference, Value,
-    attributes::Core,
-    parts::{self, Parts, empty, reserved},
+    Error, ErrorKind, SpecVersion, Timestamp, Uri, UriReference, Value,
+    attributes::{Extension, ExtensionKind},
+    core_attribute::Core,
+    parts::{self, Parts, empty},
     side::Side,
     text,
 };
@@ -74,7 +75,7 @@ pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<(bool, Vec<Invalid>)
     parts.set_core(Core::DataSchema, Default::default());
     if let Ok(at) = parts.find(b"schemaurl") {
         let extension = parts.extensions.remove(at);
-        if extension.kind != crate::attributes::ExtensionKind::Unset {
+        if extension.kind != ExtensionKind::Unset {
             let text = text_of(parts, extension, "schemaurl");
             match text.and_then(|text| check_core(SpecVersion::V03, Core::DataSchema, &text)) {
                 Ok(()) => parts.set_core(Core::DataSchema, extension.value),
@@ -85,13 +86,13 @@ pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<(bool, Vec<Invalid>)
     if !dataschema.is_absent() {
         let text = alloc::string::String::from(parts.str(dataschema));
         match text::check(&text) {
-            Ok(()) => parts.put("dataschema", crate::Value::String(&text))?,
+            Ok(()) => parts.put("dataschema", Value::String(&text))?,
             Err(error) => invalid.push(("dataschema", error)),
         }
     }
     let Ok(at) = parts.find(b"datacontentencoding") else { return Ok((false, invalid)) };
     let extension = parts.extensions.remove(at);
-    if extension.kind == crate::attributes::ExtensionKind::Unset {
+    if extension.kind == ExtensionKind::Unset {
         return Ok((false, invalid));
     }
     let encoding = text_of(parts, extension, "datacontentencoding")?;
@@ -108,39 +109,14 @@ pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<(bool, Vec<Invalid>)
 
 fn text_of(
     parts: &Parts<impl Side>,
-    extension: crate::attributes::Extension,
+    extension: Extension,
     name: &str,
 ) -> Result<alloc::string::String, Error> {
-    use crate::attributes::ExtensionKind as Is;
+    use ExtensionKind as Is;
     match extension.kind {
         Is::String | Is::Uri | Is::UriReference => Ok(parts.str(extension.value).into()),
         other => Err(Error::new(ErrorKind::InvalidType)
             .with_attribute(name)
             .with_detail(alloc::format!("text is expected, and this is of the type {other:?}"))),
     }
-}
-
-pub(crate) fn upgrade(event: Event) -> Result<Event, BuildError> {
-    if event.specversion == SpecVersion::V1 {
-        return Ok(event);
-    }
-    let mut mistakes = Vec::new();
-    if let Some(Err(error)) = event.schemaurl().map(|reference| Uri::parse(reference.as_str())) {
-        mistakes.push(
-            error
-                .with_attribute("schemaurl")
-                .with_help("1.0 has dataschema instead, which is an absolute URI"),
-        );
-    }
-    if event.attribute("dataschema").is_some() {
-        mistakes.push(
-            reserved("dataschema").with_help("rename the extension: 1.0 has a core attribute of this name"),
-        );
-    }
-    let mut mistakes = mistakes.into_iter();
-    if let Some(first) = mistakes.next() {
-        return Err(BuildError::new(first, mistakes));
-    }
-    let (mut parts, _, body) = Parts::thaw(event);
-    Ok(parts.freeze(SpecVersion::V1, body))
 }

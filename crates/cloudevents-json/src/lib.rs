@@ -13,9 +13,9 @@ mod lines;
 mod problems;
 pub mod serde;
 mod stream;
+mod typed;
 mod value;
 
-pub use data::{JsonBuilderExt, JsonEventExt, from_data};
 pub use format::{
     Json, assume, decode, decode_batch, encode, encode_batch, encode_lossy, find, for_peer, is_event,
     recognize, with_json,
@@ -23,3 +23,4 @@ pub use format::{
 pub use lines::{LineReader, LineWriter};
 pub use problems::problems;
 pub use stream::{BatchReader, BatchSplitter, BatchWriter};
+pub use typed::{JsonBuilderExt, JsonEventExt, from_data};

@@ -1,7 +1,7 @@
 //! AMQP 1.0.
 
 use super::Binding;
-use crate::rows::{Run, run};
+use crate::row::{Run, run};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, decode, encode};
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Losses, Mode};

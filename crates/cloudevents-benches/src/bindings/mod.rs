@@ -11,7 +11,7 @@ mod websockets;
 use crate::{
     allocations,
     inputs::Source,
-    rows::{Failure, Row, header_map, run},
+    row::{Failure, Row, Run, run},
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Losses, Mode};
@@ -37,12 +37,12 @@ trait Binding: 'static {
     }
 
     /// Plain work that decoding is compared with.
-    fn decode_floors(_: &Self::Message) -> Vec<(&'static str, crate::rows::Run)> {
+    fn decode_floors(_: &Self::Message) -> Vec<(&'static str, Run)> {
         Vec::new()
     }
 
     /// Plain work that encoding is compared with.
-    fn encode_floors(_: Self::Message) -> Vec<(&'static str, crate::rows::Run)> {
+    fn encode_floors(_: Self::Message) -> Vec<(&'static str, Run)> {
         Vec::new()
     }
 }
@@ -118,7 +118,7 @@ fn encode<B: Binding>(source: &Source) -> Result<Row, Failure> {
 /// The event of the rows of HTTP, and its message.
 fn example<B: Binding>(source: &Source) -> Result<(Event, B::Message), Failure> {
     let request = source.http()?;
-    let headers = header_map(&request.headers)?;
+    let headers = request.header_map()?;
     let event = cloudevents_http::decode(&headers, request.body, &DecodeOptions::strict())?.value;
     let (message, _) = B::encode(&event)?;
     if B::decode(&message, &DecodeOptions::strict())?.value != event {

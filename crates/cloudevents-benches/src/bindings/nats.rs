@@ -1,7 +1,7 @@
 //! NATS.
 
 use super::Binding;
-use crate::rows::{Run, run};
+use crate::row::{Run, run};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Losses, Mode};
 use cloudevents_nats::{NatsMessage, decode, encode};

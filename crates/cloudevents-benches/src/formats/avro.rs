@@ -1,7 +1,7 @@
 //! apache-avro, its reader and its writer kept.
 
 use super::{Input, Side, Sides};
-use crate::rows::{Failure, run};
+use crate::row::{Failure, run};
 use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use std::hint::black_box;
 

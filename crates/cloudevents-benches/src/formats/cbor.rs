@@ -1,7 +1,7 @@
 //! minicbor: a pull parser that keeps slices, and its encoder.
 
 use super::{Input, Side, Sides};
-use crate::rows::{Failure, run};
+use crate::row::{Failure, run};
 use minicbor::{Decoder, Encoder, data::Type};
 use std::hint::black_box;
 

@@ -8,7 +8,7 @@ mod xml;
 use crate::{
     allocations,
     inputs::Source,
-    rows::{Failure, Row, Run, copy, run},
+    row::{Failure, Row, Run, copy, run},
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Format, Payload};

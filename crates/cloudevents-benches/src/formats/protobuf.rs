@@ -5,7 +5,7 @@
 mod schema;
 
 use super::{Input, Side, Sides};
-use crate::rows::{Failure, run};
+use crate::row::{Failure, run};
 use prost::Message;
 use schema::{CloudEvent, CloudEventBatch};
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 //! escaping.
 
 use super::{Input, Side, Sides};
-use crate::rows::{Failure, run};
+use crate::row::{Failure, run};
 use quick_xml::{
     Reader, Writer,
     escape::resolve_predefined_entity,

@@ -3,7 +3,7 @@
 use super::{HANDLERS, cases, router};
 use crate::{
     inputs::Source,
-    rows::{Failure, Row, Run},
+    row::{Failure, Row, Run},
 };
 use axum::serve::Listener;
 use std::{

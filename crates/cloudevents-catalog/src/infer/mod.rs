@@ -3,6 +3,7 @@
 mod segments;
 mod shape;
 
+use crate::reference::NAME;
 use cloudevents_core::{AttributeType, Event};
 use segments::Segments;
 use serde_json::{Map, Value, json};
@@ -78,7 +79,7 @@ impl Inference {
     pub fn add(&mut self, event: &Event) {
         if let Some(observed) = self.types.get_mut(event.ty()) {
             observed.add(event, &mut self.places);
-        } else if self.types.len() < TYPES && event.ty().len() <= crate::read::NAME {
+        } else if self.types.len() < TYPES && event.ty().len() <= NAME {
             let payload = Some(Shape::default());
             let content_type = event.content_type().map(|media_type| media_type.as_str().to_owned());
             let mut observed = Observed { payload, content_type, ..Observed::default() };
@@ -116,7 +117,7 @@ impl Observed {
         for (name, value) in event.attributes() {
             let (name, ty) = (name.as_str(), value.attribute_type());
             let text = value.to_canonical();
-            let is_full = self.attributes.len() >= ATTRIBUTES || name.len() > crate::read::NAME;
+            let is_full = self.attributes.len() >= ATTRIBUTES || name.len() > NAME;
             match self.attributes.get_mut(name) {
                 Some(values) => values.add(ty, &text),
                 None if is_full => {}

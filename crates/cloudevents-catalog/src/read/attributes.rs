@@ -1,6 +1,6 @@
 //! The rule for one attribute: its type, its value, and whether it is required.
 
-use super::{Members, text};
+use super::entities::{Members, text};
 use crate::finding::{Notes, Rule};
 use crate::verdict::{Breach, Fault};
 use crate::{Leniency, Template};

@@ -1,6 +1,6 @@
 //! Several documents as one.
 
-use super::Members;
+use super::entities::Members;
 use crate::LoadError;
 use cloudevents_json::codec::below;
 use serde_json::Value;

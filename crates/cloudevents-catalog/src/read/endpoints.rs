@@ -1,7 +1,10 @@
 //! Endpoints: their usages, and the groups of messages that they have.
 
-use super::{ENDPOINT_NAMES, Members, collection, ids, is_known_protocol, names, protocols, renamed};
+use super::entities::{Members, collection, ids, renamed};
+use super::envelopes::{is_known_protocol, names};
+use super::protocols;
 use crate::Leniency;
+use crate::earlier_names::ENDPOINT_NAMES;
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
 use cloudevents_json::codec::{below, kind};

@@ -1,15 +1,14 @@
 //! Definitions of messages: with their bases merged, ready to judge events.
 
-use super::attributes::is_same_media_type;
-use super::schemas::compile;
-use super::{
-    Attribute, Found, MESSAGE_NAMES, Members, Schemas, collection, cross_reference, default_version, ids,
-    is_cloudevent, merge, names, renamed, text,
-};
+use super::attributes::{Attribute, is_same_media_type};
+use super::entities::{Members, collection, cross_reference, default_version, ids, merge, renamed, text};
+use super::envelopes::{is_cloudevent, names};
+use super::schemas::{Found, Schemas, compile};
 use crate::catalog::Message;
+use crate::earlier_names::MESSAGE_NAMES;
 use crate::finding::{Notes, Rule, short};
 use crate::raw::RawRule;
-use crate::reference::{self, Reference, is_absolute};
+use crate::reference::{self, NAME, Reference, is_absolute};
 use crate::schema::{Family, Format, MESSAGE, Schema};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
@@ -343,9 +342,9 @@ fn message(
             notes.mistake(Rule::MemberType, place, format!("there are more than {ATTRIBUTES} attributes"));
         }
         for (name, rule) in metadata.iter().take(ATTRIBUTES) {
-            if name.len() > super::NAME {
+            if name.len() > NAME {
                 let place = format!("{place}/envelopemetadata");
-                let words = format!("the name of an attribute has more than {} bytes", super::NAME);
+                let words = format!("the name of an attribute has more than {NAME} bytes");
                 notes.mistake(Rule::MemberType, place, words);
                 continue;
             }

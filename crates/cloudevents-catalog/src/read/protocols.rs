@@ -1,6 +1,6 @@
 //! The options and addresses of endpoints, by protocol (endpoint/spec.md, "Protocol Options").
 
-use super::Members;
+use super::entities::Members;
 use crate::Template;
 use crate::finding::{Notes, Rule};
 use crate::reference::is_absolute;

@@ -1,6 +1,7 @@
 //! Groups of schemas, their versions, and references to them.
 
-use super::{Members, SCHEMA_NAMES, collection, cross_reference, default_version, ids, renamed, text};
+use super::entities::{Members, collection, cross_reference, default_version, ids, renamed, text};
+use crate::earlier_names::SCHEMA_NAMES;
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
 use crate::schema::{Family, Format, Parts, Schema, SchemaFault, parse};

@@ -2,7 +2,7 @@
 
 use crate::Leniency;
 use crate::finding::{Notes, Rule};
-use crate::read::NAME;
+use crate::reference::NAME;
 
 /// The format of a schema. Names and versions compare without case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::{
     built::Built,
-    console::{Console, Paint},
+    console::Console,
     emit::Emit,
     encoder::Encoder,
     failure::{Failure, Status},
@@ -12,6 +12,7 @@ use crate::{
     json_view,
     plain::plain,
     source::Place,
+    style::Paint,
     wire,
 };
 use clap::Args;

@@ -2,13 +2,13 @@
 
 use crate::{
     advice,
-    console::{Console, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     global::Output,
     input::{self, Reading},
     plain::{plain, size},
-    show,
+    show, style,
 };
 use clap::Args;
 use cloudevents_kit::Data;

@@ -1,7 +1,7 @@
 //! `ce sql`: evaluates CESQL expressions.
 
 use crate::{
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     global::Output,
@@ -9,6 +9,7 @@ use crate::{
     plain::plain,
     report::Report,
     source::{Place, Source},
+    style::{self, Paint},
 };
 use clap::Args;
 use cloudevents_kit::sql::{Expression, ParseError, Value as SqlValue};

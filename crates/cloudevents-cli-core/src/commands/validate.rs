@@ -3,7 +3,7 @@
 use crate::{
     advice,
     catalog::LenientCatalog,
-    console::{Console, Paint, style},
+    console::Console,
     contract,
     emit::Emit,
     encoder::put_text,
@@ -13,6 +13,7 @@ use crate::{
     plain::{count, plain, thousands},
     progress::Progress,
     report::Report,
+    style::{self, Paint},
 };
 use clap::Args;
 use cloudevents_catalog::{Catalog, Judge, NotJudged, Verdict};

@@ -1,137 +1,16 @@
 //! Documents in memory.
 
-use super::{Form, Located, Systems, cannot_tell, foreign, part::Parts, yaml_documents::yaml_documents};
+use super::{decoding::Decoding, foreign, located::Located};
 use crate::{
-    failure::{Failure, Status},
-    lenient::suggestion,
     report::Report,
     source::{Place, Source},
-    yaml,
 };
 use bytes::Bytes;
 use cloudevents_kit::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, json,
-    model::{Item, TextBuffer, codec::scan::Scanner},
+    Error, ErrorKind, Format, json,
+    model::{TextBuffer, codec::scan::Scanner},
 };
 use std::sync::Arc;
-
-/// How events are decoded.
-#[derive(Clone, Debug)]
-pub(super) struct Decoding {
-    pub(super) options: DecodeOptions,
-    /// Whether an error has every problem of its event in [`Error::others`].
-    pub(super) every: bool,
-    /// Whether an error says which repairs would read the event.
-    pub(super) suggests: bool,
-    /// The adapters that read documents that are no events.
-    pub(super) foreign: Option<Systems>,
-}
-
-impl Decoding {
-    /// Decodes a JSON document with one event.
-    pub(super) fn json(&self, document: Bytes) -> Result<Decoded<Event>, Error> {
-        self.single(&json::Json::new(), document)
-    }
-
-    /// Decodes a document with one event.
-    pub(super) fn single(&self, format: &dyn Format, document: Bytes) -> Result<Decoded<Event>, Error> {
-        let decoded = self.as_event(format, document.clone());
-        decoded.map_err(|error| match format.id() == FormatId::JSON {
-            true => foreign::named(&document).unwrap_or(error),
-            false => error,
-        })
-    }
-
-    fn as_event(&self, format: &dyn Format, document: Bytes) -> Result<Decoded<Event>, Error> {
-        if self.suggests {
-            let decoded = format.decode(document.clone(), &self.options);
-            return decoded.map_err(|error| self.suggest(error, format, &document));
-        }
-        if !self.every {
-            return format.decode(document, &self.options);
-        }
-        let decoded = format.decode(document.clone(), &self.options);
-        decoded.map_err(|error| {
-            let others = self.others(&error, format, document, 0);
-            error.with_others(others)
-        })
-    }
-
-    fn suggest(&self, error: Error, format: &dyn Format, document: &Bytes) -> Error {
-        let reads =
-            |with: &DecodeOptions| format.decode(document.clone(), with).ok().map(|decoded| decoded.value);
-        match (suggestion(&self.options, reads), error.help().map(str::to_owned)) {
-            (Some(repairs), Some(help)) => error.with_help(format!("{help}; {repairs}")),
-            (Some(repairs), None) => error.with_help(repairs),
-            (None, _) => error,
-        }
-    }
-
-    /// Decodes a batch. Returns each event with its offset in the document, which its errors refer to.
-    pub(super) fn items(&self, format: &dyn Format, document: &Bytes) -> Result<Vec<(usize, Item)>, Error> {
-        let items = format.decode_items(document.clone(), &self.options)?;
-        // The event's part of the document shares its memory.
-        let begin = |item: &Item| item.raw.as_ptr().addr().saturating_sub(document.as_ptr().addr());
-        Ok(items.into_iter().map(|item| (begin(&item).min(document.len()), item)).collect())
-    }
-
-    /// Returns the problems of a document besides the error of decoding it, if they were requested. The document begins at `begin`.
-    pub(super) fn others(
-        &self,
-        error: &Error,
-        format: &dyn Format,
-        document: Bytes,
-        begin: usize,
-    ) -> Vec<Error> {
-        if !self.every {
-            return Vec::new();
-        }
-        let mut all = if format.id() == FormatId::JSON {
-            json::problems(document, &self.options)
-        } else {
-            let lenient = self.options.clone().with_leniency(Leniency::all());
-            let repairs =
-                format.decode(document, &lenient).map(|decoded| decoded.repairs).unwrap_or_default();
-            repairs.iter().filter_map(|repair| repair.cause().cloned()).collect()
-        };
-        let same = |other: &Error| other.kind() == error.kind() && other.attribute() == error.attribute();
-        if let Some(at) = all.iter().position(same) {
-            all.remove(at);
-        }
-        let moved = all.into_iter().map(|other| match other.offset().map(usize::try_from) {
-            Some(Ok(at)) if begin > 0 => other.with_offset(begin.saturating_add(at)),
-            _ => other,
-        });
-        moved.collect()
-    }
-}
-
-/// Returns the events of a source whose form is known, or of text whose form is detected.
-pub(super) fn documents(
-    source: &Arc<Source>,
-    form: Option<&Form>,
-    by_name: Option<&Form>,
-    decoding: &Decoding,
-) -> Result<Parts, Failure> {
-    let require = |id: &FormatId| {
-        let found = decoding.options.formats.require(id);
-        found.map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))
-    };
-    let text = &source.text;
-    let begin = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start().first();
-    Ok(Parts::Ready(match (form, begin, by_name) {
-        (Some(Form::Single(id)), ..) => vec![single(require(id)?, source, text.clone(), 0, decoding)],
-        (Some(Form::Batch(id)), ..) => batch(require(id)?, source, text.clone(), 0, decoding),
-        (Some(Form::Yaml), ..) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
-        (_, None | Some(b'{' | b'['), _) => {
-            let documents = JsonDocuments::new(Arc::clone(source), decoding.clone());
-            return Ok(Parts::Documents(Box::new(documents)));
-        }
-        _ if yaml::is_likely(text) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
-        (.., Some(by_name)) => return documents(source, Some(by_name), None, decoding),
-        _ => return Err(cannot_tell(&source.name)),
-    }))
-}
 
 /// JSON documents one after another, usually one, decoded some at a time.
 pub(super) struct JsonDocuments {
@@ -178,7 +57,7 @@ impl JsonDocuments {
     }
 }
 
-fn single(
+pub(super) fn single(
     format: &dyn Format,
     source: &Arc<Source>,
     document: Bytes,
@@ -273,7 +152,10 @@ pub(crate) fn no_events(name: &str) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Reading, part::Part};
+    use crate::input::{
+        Reading,
+        part::{Part, Parts},
+    };
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
 
@@ -281,7 +163,7 @@ mod tests {
     fn documents_one_after_another() {
         let text = format!(" {EVENT}\n[{EVENT}, {EVENT}]\n{EVENT} x");
         let source = Arc::new(Source::new("f", text, 1));
-        let mut parts = documents(&source, None, None, &Reading::default().decoding().unwrap()).unwrap();
+        let mut parts = Parts::of(&source, None, None, &Reading::default().decoding().unwrap()).unwrap();
         let Some(Part::Ready(all)) = parts.next().unwrap() else { panic!("no documents") };
         let all = all.as_slice();
         let found: Vec<_> = all

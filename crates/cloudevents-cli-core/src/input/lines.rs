@@ -1,6 +1,10 @@
 //! JSON Lines, read in chunks of many lines.
 
-use super::{Located, documents::Decoding, part::SOME, reader::CHUNK};
+use super::{
+    decoding::Decoding,
+    located::Located,
+    reader::{CHUNK, SOME},
+};
 use crate::source::{Place, Source, Start};
 use bytes::{Bytes, BytesMut};
 use std::{

@@ -1,5 +1,6 @@
 //! Reads events from files and standard input, detects their format, and locates them to the byte.
 
+mod decoding;
 mod detect;
 mod documents;
 mod folder;
@@ -7,6 +8,7 @@ mod foreign;
 mod form;
 mod identity;
 mod lines;
+mod located;
 mod part;
 mod pieces;
 mod reader;
@@ -22,20 +24,19 @@ pub(crate) use reader::{beginning, cannot_read, decompressed};
 pub use foreign::{AnyName, Systems, named, system_names};
 pub use form::format_names;
 pub use identity::check_written;
+pub use located::Located;
 pub use reader::{LARGEST, SMALL, files, read, read_line, reader, text};
 
 use crate::{
-    console::Console,
     failure::{Failure, Status},
     lenient::Lenient,
-    report::Report,
-    source::{Place, Source},
+    source::Source,
     yaml,
 };
 use clap::Args;
-use cloudevents_kit::{Decoded, Error, Event};
+use decoding::{Decoding, MOST};
 use detect::{Content, is_lines};
-use documents::{Decoding, JsonDocuments};
+use documents::JsonDocuments;
 use foreign::read_names;
 use lines::Lines;
 use part::{Part, Parts};
@@ -108,34 +109,8 @@ impl Reading {
     }
 }
 
-/// The most events that are in memory at once: the help states it. The problems of an event take a multiple of the event's memory.
-const MOST: usize = 200_000;
-
 /// A larger JSON batch is read element by element.
 const SMALL_BATCH: usize = 8 << 20;
-
-/// An event or its error, and its place.
-#[derive(Debug)]
-pub struct Located {
-    /// The event with its repairs, or why it is none.
-    pub event: Result<Decoded<Event>, Error>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-impl Located {
-    /// Returns a report of the error with the place.
-    pub fn report(&self, error: &Error) -> Report {
-        Report::of(error).at(&self.place)
-    }
-
-    /// Reports repairs.
-    pub fn tell_repairs(&self, console: &Console) {
-        for repair in self.event.iter().flat_map(|decoded| &decoded.repairs) {
-            console.report(&Report::repair(repair).at(&self.place));
-        }
-    }
-}
 
 /// The events of one file, or of standard input.
 pub struct Events {
@@ -227,7 +202,7 @@ fn detected(
         None => detect::document(&source.text, content, by_name.as_ref(), &decoding.options),
         form => form,
     };
-    documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)
+    Parts::of(&source, form.as_ref(), by_name.as_ref(), decoding)
 }
 
 /// Documents of other systems: lines, however many there are, or one after another in memory.
@@ -252,13 +227,6 @@ fn foreign_parts(name: &str, reader: Box<dyn BufRead + Send>, decoding: &Decodin
 fn too_much(name: &str, most: usize) -> Failure {
     Failure::new(Status::Usage, format!("`{name}` has more than {} MiB", most >> 20))
         .help("lines of JSON and JSON arrays are read piece by piece, whatever their size")
-}
-
-/// The error for input whose form cannot be detected.
-#[cold]
-fn cannot_tell(name: &str) -> Failure {
-    Failure::new(Status::Usage, format!("cannot detect the format of `{name}`"))
-        .help("name it with --from, for example --from protobuf")
 }
 
 impl Events {

@@ -1,12 +1,22 @@
 //! Parts of an input: the unit of reading, and of the work of threads.
 
 use super::{
-    Located,
-    documents::{Decoding, JsonDocuments, foreign_events},
+    decoding::Decoding,
+    documents::{JsonDocuments, batch, foreign_events, single},
+    form::Form,
     lines::{Chunk, Lines},
+    located::Located,
     stream::{Elements, Group},
+    yaml_documents::yaml_documents,
 };
-use std::io;
+use crate::{
+    failure::{Failure, Status},
+    report::Report,
+    source::Source,
+    yaml,
+};
+use cloudevents_kit::FormatId;
+use std::{io, sync::Arc};
 
 /// The parts of an input.
 pub(super) enum Parts {
@@ -20,6 +30,33 @@ pub(super) enum Parts {
 }
 
 impl Parts {
+    /// Returns the events of a source whose form is known, or of text whose form is detected.
+    pub(super) fn of(
+        source: &Arc<Source>,
+        form: Option<&Form>,
+        by_name: Option<&Form>,
+        decoding: &Decoding,
+    ) -> Result<Self, Failure> {
+        let require = |id: &FormatId| {
+            let found = decoding.options.formats.require(id);
+            found.map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))
+        };
+        let text = &source.text;
+        let begin = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start().first();
+        Ok(Self::Ready(match (form, begin, by_name) {
+            (Some(Form::Single(id)), ..) => vec![single(require(id)?, source, text.clone(), 0, decoding)],
+            (Some(Form::Batch(id)), ..) => batch(require(id)?, source, text.clone(), 0, decoding),
+            (Some(Form::Yaml), ..) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
+            (_, None | Some(b'{' | b'['), _) => {
+                let documents = JsonDocuments::new(Arc::clone(source), decoding.clone());
+                return Ok(Self::Documents(Box::new(documents)));
+            }
+            _ if yaml::is_likely(text) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
+            (.., Some(by_name)) => return Self::of(source, Some(by_name), None, decoding),
+            _ => return Err(cannot_tell(&source.name)),
+        }))
+    }
+
     /// Reads the next part, which may have no event. `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Part>> {
         Ok(match self {
@@ -44,9 +81,6 @@ impl Parts {
         })
     }
 }
-
-/// The most lines or elements of a part. The problems of a line take more memory than an event, even if the line is short.
-pub(super) const SOME: usize = 4096;
 
 /// The bytes that an event in memory, or its problems, counts as.
 const EVENT: usize = 256;
@@ -92,6 +126,13 @@ impl Part {
             Self::Group(elements) => elements.len(),
         }
     }
+}
+
+/// The error for input whose form cannot be detected.
+#[cold]
+fn cannot_tell(name: &str) -> Failure {
+    Failure::new(Status::Usage, format!("cannot detect the format of `{name}`"))
+        .help("name it with --from, for example --from protobuf")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Work on events by several threads, with results in the order of the input.
 
-use super::{Events, Located, documents::Decoding, part::Part, reader::CHUNK};
+use super::{Events, decoding::Decoding, located::Located, part::Part, reader::CHUNK};
 use crate::failure::{Failure, Status};
 use std::{
     sync::{

@@ -16,6 +16,9 @@ pub const LARGEST: usize = 256 << 20;
 /// The bytes that are read from a file at once.
 pub(super) const CHUNK: usize = 256 << 10;
 
+/// The most lines or elements of a part. The problems of a line take more memory than an event, even if the line is short.
+pub(super) const SOME: usize = 4096;
+
 /// Returns the files to read: `-`, standard input, if there are none.
 pub fn files(files: &[PathBuf]) -> Vec<PathBuf> {
     if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() }

@@ -1,10 +1,10 @@
 //! Large JSON batches, read element by element.
 
 use super::{
-    Located,
-    documents::{Decoding, JsonDocuments},
-    part::SOME,
-    reader::CHUNK,
+    decoding::Decoding,
+    documents::JsonDocuments,
+    located::Located,
+    reader::{CHUNK, LARGEST, SOME, fill},
 };
 use crate::source::{Place, Source, Start};
 use bytes::Bytes;
@@ -175,7 +175,7 @@ impl Elements {
         }
         let splitter = std::mem::replace(&mut self.splitter, splitter(&self.decoding));
         let mut text = splitter.into_rest().to_vec();
-        if !super::reader::fill(&mut *self.reader, super::LARGEST, &mut text)? {
+        if !fill(&mut *self.reader, LARGEST, &mut text)? {
             return Err(io::Error::other("what follows the array has 256 MiB or more"));
         }
         let source = Source::part(self.name.as_str(), text, self.lines.start(self.base));

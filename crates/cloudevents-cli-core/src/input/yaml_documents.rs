@@ -1,6 +1,9 @@
 //! Events in YAML: documents with the content of JSON documents.
 
-use super::{Located, MOST, documents::Decoding};
+use super::{
+    decoding::{Decoding, MOST},
+    located::Located,
+};
 use crate::{
     plain::thousands,
     source::{Place, Source},

@@ -2,11 +2,12 @@
 
 use crate::{
     connect::{self, Certificates, address::UrlOptions},
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     plain::{count, plain, thousands},
     report::Report,
+    style::{self, Paint},
 };
 use clap::Args;
 use cloudevents_kit::transport::{Fact, Place, Places, Side};

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{CRASH, Mutant, MutantProfile};
 use crate::report::{Reporter, Summary};
-use crate::run::{CaseReport, RunError, run};
+use crate::run::{RunError, run};
 use crate::testee::{Breakdown, BreakdownKind, Testee};
+use crate::verdict::CaseReport;
 use crate::{KnownFailing, Selection, Suite};
 use cloudevents_vectors::Level;
 

@@ -6,8 +6,7 @@ use std::io::{self, Write};
 
 use super::terminal::written;
 use super::{Reporter, Summary, cut};
-use crate::run::CaseReport;
-use crate::verdict::{Failure, Finding, Verdict};
+use crate::verdict::{CaseReport, Failure, Finding, Verdict};
 
 /// A report in the XML format of JUnit, as the test views of CI systems read it. It is written at the end of the run.
 ///

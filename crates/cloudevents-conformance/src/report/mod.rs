@@ -14,7 +14,11 @@ mod terminal;
 use std::borrow::Cow;
 use std::io;
 
-use crate::run::{CaseReport, Start};
+use cloudevents_vectors::Revision;
+
+use crate::capabilities::{Capabilities, Implementation};
+use crate::provenance::Provenance;
+use crate::verdict::CaseReport;
 
 pub use badge::badge;
 pub use junit::JunitReport;
@@ -33,6 +37,22 @@ const ANSWER: usize = 64 << 10;
 pub(crate) fn cut(answer: &str) -> Cow<'_, str> {
     let Some((end, _)) = answer.char_indices().nth(ANSWER) else { return answer.into() };
     format!("{}... ({} bytes)", answer.get(..end).unwrap_or_default(), answer.len()).into()
+}
+
+/// The facts at the start of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Start<'a> {
+    /// The implementation under test.
+    pub implementation: &'a Implementation,
+    /// The capabilities that it claims.
+    pub capabilities: &'a Capabilities,
+    /// The revisions it is judged by.
+    pub revisions: &'a [Revision],
+    /// The number of selected cases.
+    pub cases: usize,
+    /// The conditions of the result.
+    pub provenance: &'a Provenance,
 }
 
 /// Receives the results of a run while it lasts.

@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{AreaTally, Reporter, Summary, Tally, cut, terminal::written};
-use crate::run::{CaseReport, Start};
-use crate::verdict::Finding;
+use super::{AreaTally, Reporter, Start, Summary, Tally, cut, terminal::written};
+use crate::verdict::{CaseReport, Finding};
 
 /// A report for programs: one JSON object a line.
 ///

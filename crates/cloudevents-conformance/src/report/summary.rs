@@ -7,9 +7,8 @@ use cloudevents_vectors::Validity;
 
 use crate::capabilities::Capabilities;
 use crate::provenance::{Provenance, now};
-use crate::run::CaseReport;
 use crate::testee::Breakdown;
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{CaseReport, Finding, Verdict};
 
 /// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use cloudevents_vectors::{Expected, Outcome};
 use serde_json::{Value, json};
 
-use super::{Reporter, Summary};
+use super::{Reporter, Start, Summary};
 use crate::compare::MOST;
-use crate::run::{CaseReport, Start};
 use crate::testee::Breakdown;
-use crate::verdict::{Failure, Finding, Verdict};
+use crate::verdict::{CaseReport, Failure, Finding, Verdict};
 
 /// How much of a request or an answer is shown.
 const SHOWN: usize = 2000;

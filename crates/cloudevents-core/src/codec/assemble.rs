@@ -4,16 +4,17 @@ mod given;
 mod odd;
 mod rules;
 
-pub use given::{AttributeName, Completed, CoreName, Given, TextWriter};
+pub use given::{AttributeName, Completed, Given, TextWriter};
 
 use crate::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, MediaType, Payload, Repair, RepairKind, SpecVersion,
     TextBuffer,
-    attributes::{Core, ExtensionKind, Span},
+    attributes::{ExtensionKind, Span, side_span, text_span},
     codec::Piece,
+    core_attribute::{Core, CoreName},
     event::Body,
     name::is_name,
-    parts::{Parts, is_plain_core, missing, side_span, text_span, wanted_type},
+    parts::{Parts, is_plain_core, missing, wanted_type},
     side::{NearSide, Side},
     timestamp::UtcText,
     v03,

@@ -1,7 +1,7 @@
 //! Detecting the content mode of a message.
 
 use super::is_utf8;
-use crate::{Error, ErrorKind, Event, FormatId, MediaType, attributes::Core};
+use crate::{Error, ErrorKind, Event, FormatId, MediaType, core_attribute::Core};
 
 const TREE: &[u8] = b"application/cloudevents";
 

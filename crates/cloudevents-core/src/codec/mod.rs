@@ -37,8 +37,9 @@ mod room;
 pub mod scan;
 
 pub use crate::batch::{check_count, mixed_specversions};
+pub use crate::core_attribute::CoreName;
 pub use crate::value::{decode_base64, parse_integer};
-pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWriter};
+pub use assemble::{Assembler, AttributeName, Completed, Given, TextWriter};
 pub use cbor::is_cbor_item;
 pub use charset::{is_encoded, is_utf8, takes_utf8};
 pub use detect::{Detected, check_binary_mode, detect};

@@ -2,8 +2,9 @@
 
 use crate::{
     AttributeType, Event, EventBuilder, IntoPayload, MediaType, Payload, TextBuffer,
-    attributes::{CORE, Extension, ExtensionKind},
+    attributes::{Extension, ExtensionKind},
     codec::CoreName,
+    core_attribute::CORE,
 };
 use bytes::Bytes;
 

@@ -1,11 +1,6 @@
 //! Reading some attributes of a document only.
 
-use crate::{
-    DecodeOptions, Error, FoundAttributes, RepairKind, ResolvedName, SpecVersion, TextBuffer, Timestamp, Uri,
-    UriReference, Value,
-    attributes::Core,
-    codec::{Assembler, CoreName},
-};
+use crate::{DecodeOptions, Error, FoundAttributes, RepairKind, ResolvedName, TextBuffer, codec::Assembler};
 
 /// Collects the attributes of requested names while a decoder walks a document. Formats implement
 /// [`Format::look_up`](crate::Format::look_up) with it.
@@ -93,33 +88,7 @@ impl<'d, 'n> Picker<'d, 'n> {
     pub fn finish(mut self, read: &mut dyn FnMut(FoundAttributes<'_>)) -> Result<(), Error> {
         self.assembler.refuse_in_vain()?;
         self.assembler.settle_version()?;
-        read(FoundAttributes::picked(self.names, &self));
+        read(FoundAttributes::picked(self.names, &self.assembler.parts, self.assembler.specversion));
         Ok(())
-    }
-
-    pub(crate) fn value(&self, name: &ResolvedName) -> Option<Value<'_>> {
-        let (parts, version) = (&self.assembler.parts, self.assembler.specversion);
-        let is_v03 = version == Some(SpecVersion::V03);
-        let core = match (name.core(), is_v03) {
-            (Some(CoreName::SpecVersion), _) => {
-                return version.map(|version| Value::String(version.as_str()));
-            }
-            (Some(CoreName::DataSchema), true) => None,
-            (None, true) if name.as_str() == "schemaurl" => Some(Core::DataSchema),
-            (core, _) => core.and_then(CoreName::core),
-        };
-        let Some(core) = core else { return parts.extension(name.as_str().as_bytes()) };
-        let span = parts.core(core);
-        if span.is_absent() {
-            return None;
-        }
-        let text = parts.str(span);
-        Some(match core {
-            Core::Id | Core::Type | Core::DataContentType | Core::Subject => Value::String(text),
-            Core::Source => Value::UriReference(UriReference::known(text)),
-            Core::DataSchema if is_v03 => Value::UriReference(UriReference::known(text)),
-            Core::DataSchema => Value::Uri(Uri::known(text)),
-            Core::Time => Value::Timestamp(Timestamp::known(text)),
-        })
     }
 }

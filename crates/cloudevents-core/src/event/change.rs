@@ -3,12 +3,13 @@
 use super::{Body, Event};
 use crate::{
     BuildError, Error, IntoPayload, Name, Payload, SpecVersion, TextBuffer, ToText, ToTimestamp, ToValue,
-    Value,
-    attributes::{Buffers, Core, Extension, Extensions, Span},
+    Uri,
+    attributes::{Buffers, Extension, Extensions, Span},
+    core_attribute::Core,
     name::is_name,
-    parts::{Parts, check_core, reserved},
+    parts::{Parts, check_core, checked, reserved},
     payload::Content,
-    text, v03,
+    v03,
 };
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
@@ -171,7 +172,29 @@ impl Event {
     /// The error names every attribute that prevents the conversion: a `schemaurl` that is not an absolute URI, or an extension with
     /// the name of a 1.0 attribute.
     pub fn upgrade(self) -> Result<Self, BuildError> {
-        v03::upgrade(self)
+        if self.specversion == SpecVersion::V1 {
+            return Ok(self);
+        }
+        let mut mistakes = Vec::new();
+        if let Some(Err(error)) = self.schemaurl().map(|reference| Uri::parse(reference.as_str())) {
+            mistakes.push(
+                error
+                    .with_attribute("schemaurl")
+                    .with_help("1.0 has dataschema instead, which is an absolute URI"),
+            );
+        }
+        if self.attribute("dataschema").is_some() {
+            mistakes.push(
+                reserved("dataschema")
+                    .with_help("rename the extension: 1.0 has a core attribute of this name"),
+            );
+        }
+        let mut mistakes = mistakes.into_iter();
+        if let Some(first) = mistakes.next() {
+            return Err(BuildError::new(first, mistakes));
+        }
+        let (mut parts, _, body) = Parts::thaw(self);
+        Ok(parts.freeze(SpecVersion::V1, body))
     }
 
     fn put_payload(&mut self, datacontenttype: Option<&str>, payload: Payload) -> Result<(), Error> {
@@ -214,14 +237,6 @@ impl Event {
         *self = parts.freeze(specversion, body);
         Ok(())
     }
-}
-
-/// Checks the characters of a String; the other types are valid by construction.
-pub(crate) fn checked(value: Option<Value<'_>>) -> Result<Option<Value<'_>>, Error> {
-    if let Some(Value::String(text)) = value {
-        text::check(text)?;
-    }
-    Ok(value)
 }
 
 /// Checks that a name is valid, and not the name of a core attribute.

@@ -1,11 +1,13 @@
 //! Connections, sessions and links.
 
 use super::{
-    broker::Shared,
-    cbs::{self, Tokens},
+    cbs::{self, CBS},
     give,
-    locks::{self, MANAGEMENT},
-    sasl, take,
+    management::{self, MANAGEMENT},
+    sasl,
+    shared::Shared,
+    take,
+    tokens::Tokens,
 };
 use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
@@ -32,9 +34,6 @@ const TOPICS: [&str; 4] = ["topic", "temporary-topic", "shared", "global"];
 
 /// The property of a link with the time for which its receiver may hold a message, in milliseconds.
 const HOLD: &str = "rabbitmq:consumer-timeout";
-
-/// The node for tokens.
-pub(super) const CBS: &str = "$cbs";
 
 pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
@@ -137,7 +136,7 @@ async fn serve_link(
             let served = async {
                 match address.as_str() {
                     CBS => cbs::serve(&shared, &tokens, &mut link).await,
-                    node if node.ends_with(MANAGEMENT) => locks::serve(&shared, &mut link).await,
+                    node if node.ends_with(MANAGEMENT) => management::serve(&shared, &mut link).await,
                     _ => return take::serve(&shared, &address, &mut link).await,
                 }
                 None

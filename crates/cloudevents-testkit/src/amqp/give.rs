@@ -1,9 +1,9 @@
 //! Sends messages to receivers.
 
 use super::{
-    broker::Shared,
     locks::Lock,
     queue::{Held, Queue},
+    shared::Shared,
 };
 use fe2o3_amqp::{Sender, link::SendError};
 use fe2o3_amqp_types::{

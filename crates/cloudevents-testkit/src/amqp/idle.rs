@@ -1,6 +1,6 @@
 //! The idle timer of Azure Service Bus: a receiver's link without activity ends.
 
-use super::broker::lock;
+use super::mutex::lock;
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 use tokio::time::{Instant, sleep_until};
 

@@ -38,10 +38,16 @@ mod connection;
 mod give;
 mod idle;
 mod locks;
+mod management;
+mod mutex;
+mod options;
 mod queue;
 mod sasl;
+mod shared;
 mod take;
+mod tokens;
 
-pub use broker::{Broker, BrokerOptions};
-pub use cbs::PutToken;
+pub use broker::Broker;
+pub use options::BrokerOptions;
 pub use queue::{Answer, DeadLetter, Queue};
+pub use tokens::PutToken;

@@ -1,6 +1,6 @@
 //! Queues, and how tests inspect them.
 
-use super::broker::lock;
+use super::mutex::lock;
 use bytes::Bytes;
 use fe2o3_amqp_types::{
     definitions::{self, ErrorCondition},

@@ -1,6 +1,6 @@
 //! Authentication by SASL.
 
-use super::broker::BrokerOptions;
+use super::options::BrokerOptions;
 use fe2o3_amqp::acceptor::{SaslAcceptor, sasl_acceptor::SaslServerFrame};
 use fe2o3_amqp_types::{
     primitives::{Array, Symbol},

@@ -1,8 +1,8 @@
 //! Takes messages from senders.
 
 use super::{
-    broker::Shared,
     queue::{Answer, Queue},
+    shared::Shared,
 };
 use fe2o3_amqp::{
     Receiver,

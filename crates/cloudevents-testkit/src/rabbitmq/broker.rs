@@ -2,79 +2,13 @@
 
 use super::{
     connection,
+    options::BrokerOptions,
     queue::Queue,
     routing::{Binding, Exchange},
-    state::State,
+    shared::Shared,
 };
 use crate::serving::Serving;
-use std::{
-    fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
-use tokio::sync::Notify;
-
-/// How a [`Broker`] behaves.
-///
-/// ```
-/// use cloudevents_testkit::rabbitmq::{Broker, BrokerOptions};
-///
-/// let mut options = BrokerOptions::default();
-/// options.users.push(("alice".into(), "secret".into()));
-/// options.max_message_size = Some(1024);
-/// let broker = Broker::with_options(options)?;
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct BrokerOptions {
-    /// Users and passwords. Default: none, which lets anyone in.
-    pub users: Vec<(String, String)>,
-    /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
-    pub external: bool,
-    /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: 134,217,728 (128 MiB), as in
-    /// RabbitMQ 3. RabbitMQ 4 has 16 MiB.
-    pub max_message_size: Option<u64>,
-    /// The maximum size of a frame in bytes, which a client may lower to 4,096. Default: 131,072, as in RabbitMQ.
-    pub frame_max: u32,
-    /// Whether messages are confirmed together, one confirmation for all that arrived at once. Default: yes, as RabbitMQ does when it
-    /// is busy.
-    pub confirms_together: bool,
-    /// Changes to the properties of messages that clients publish. Default: none.
-    pub interceptor: Interceptor,
-}
-
-/// The change that a [`Broker`] makes to the properties of each published message, before it routes or returns the message.
-///
-/// ```
-/// use cloudevents_testkit::rabbitmq::Interceptor;
-///
-/// assert_eq!(Interceptor::default(), Interceptor::None);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Interceptor {
-    /// Nothing.
-    #[default]
-    None,
-    /// Sets the property `timestamp` and the headers `timestamp_in_ms` and `x-routed-by`, as RabbitMQ's `set_header_timestamp` and
-    /// `set_header_routing_node` do.
-    Stamp,
-    /// Removes all headers, as no known broker does.
-    Strip,
-}
-
-impl Default for BrokerOptions {
-    fn default() -> Self {
-        Self {
-            users: Vec::new(),
-            external: false,
-            max_message_size: Some(128 << 20),
-            frame_max: 131_072,
-            confirms_together: true,
-            interceptor: Interceptor::None,
-        }
-    }
-}
+use std::{fmt, io, sync::Arc};
 
 /// A broker of AMQP 0.9.1 on a port of 127.0.0.1: see the [module](super). Dropping it stops it.
 ///
@@ -82,14 +16,6 @@ impl Default for BrokerOptions {
 pub struct Broker {
     shared: Arc<Shared>,
     serving: Serving,
-}
-
-/// State that outlives a restart.
-pub(super) struct Shared {
-    pub(super) options: BrokerOptions,
-    state: Mutex<State>,
-    /// Something of the state changed.
-    pub(super) changed: Notify,
 }
 
 impl Broker {
@@ -100,7 +26,7 @@ impl Broker {
 
     /// Starts a broker with these options on a free port.
     pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
-        let shared = Arc::new(Shared { options, state: Mutex::default(), changed: Notify::new() });
+        let shared = Arc::new(Shared::new(options));
         let mut broker = Self { shared, serving: Serving::new("rabbitmq-broker") };
         broker.restart()?;
         Ok(broker)
@@ -186,49 +112,5 @@ impl Broker {
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broker").field("serving", &self.serving).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// Looks at the state.
-    pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
-        look(&mut self.lock())
-    }
-
-    /// Changes the state, gives messages to consumers, and wakes all that wait for a change.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        state.expire();
-        let changed = change(&mut state);
-        state.dispatch();
-        drop(state);
-        self.changed.notify_waiters();
-        changed
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Moves messages on when they expire.
-    async fn expire(&self) {
-        loop {
-            let changed = self.changed.notified();
-            let (moved, due) = self.with(State::expire);
-            if moved {
-                self.with(State::dispatch);
-                self.changed.notify_waiters();
-                continue;
-            }
-            match due {
-                None => changed.await,
-                Some(due) => {
-                    tokio::select! {
-                        () = changed => {}
-                        () = tokio::time::sleep_until(due.into()) => {}
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,30 +1,24 @@
 //! Channels: the requests of clients, and their answers and messages.
 
 use super::{
-    broker::Shared,
-    connection::write,
-    consumers::{Delivery, Out, Settled},
+    consumers::{Delivery, Out, Settled, TIMEOUT},
     fault::{
         Fault, access_refused, command_invalid, not_allowed, not_found, not_implemented, precondition,
         unexpected_frame,
     },
+    frames::{content, send},
     publishing::Publisher,
-    queue::{Message, Properties},
     routing::Binding,
+    shared::Shared,
     state::ChannelKey,
+    topology::REPLIES,
 };
 use amq_protocol::{
-    frame::{AMQPContentHeader, AMQPFrame},
-    protocol::{AMQPClass, BasicProperties, basic, channel, confirm, exchange, queue},
-    types::{AMQPValue, ChannelId, ShortString},
+    frame::AMQPFrame,
+    protocol::{AMQPClass, basic, channel, confirm, exchange, queue},
+    types::{AMQPValue, ShortString},
 };
 use std::{collections::BTreeMap, sync::Arc};
-
-/// The queue of answers without a queue.
-pub(super) const REPLIES: &str = "amq.rabbitmq.reply-to";
-
-/// How long a consumer may hold a message: an argument of quorum queues.
-pub(super) const TIMEOUT: &str = "x-consumer-timeout";
 
 pub(super) struct Channel {
     key: ChannelKey,
@@ -384,49 +378,6 @@ impl Drop for Channel {
     fn drop(&mut self) {
         self.shared.change(|state| state.leave(self.key));
     }
-}
-
-pub(super) fn send(channel: ChannelId, method: AMQPClass, out: &mut Vec<u8>) {
-    write(&AMQPFrame::Method(channel, method), out);
-}
-
-/// Writes the header and the body of a message, in frames with at most so many bytes of the body, and how often it came back.
-pub(super) fn content(
-    channel: ChannelId,
-    frame: usize,
-    message: &Message,
-    count: Option<u32>,
-    out: &mut Vec<u8>,
-) {
-    let size = u64::try_from(message.body.len()).unwrap_or(u64::MAX);
-    match &message.properties {
-        Properties::Read(properties) => {
-            let properties = match count {
-                None => (**properties).clone(),
-                Some(count) => with_count(properties, count),
-            };
-            let header = AMQPContentHeader { class_id: 60, body_size: size, properties };
-            write(&AMQPFrame::Header(channel, header), out);
-        }
-        Properties::Raw(raw) => {
-            out.push(2);
-            out.extend(channel.to_be_bytes());
-            out.extend(u32::try_from(raw.len().saturating_add(12)).unwrap_or(u32::MAX).to_be_bytes());
-            out.extend([0, 60, 0, 0]);
-            out.extend(size.to_be_bytes());
-            out.extend_from_slice(raw);
-            out.push(0xce);
-        }
-    }
-    for chunk in message.body.chunks(frame.max(1)) {
-        write(&AMQPFrame::Body(channel, chunk.into()), out);
-    }
-}
-
-fn with_count(properties: &BasicProperties, count: u32) -> BasicProperties {
-    let mut headers = properties.headers().clone().unwrap_or_default();
-    headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(i64::from(count)));
-    properties.clone().with_headers(headers)
 }
 
 fn no_replies() -> Fault {

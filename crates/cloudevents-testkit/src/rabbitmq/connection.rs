@@ -1,12 +1,13 @@
 //! Connections.
 
 use super::{
-    broker::Shared,
     channel::Channel,
     fault::{Fault, channel_error, command_invalid, frame_error, not_allowed, not_implemented},
+    frames::write,
+    shared::Shared,
 };
 use amq_protocol::{
-    frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
+    frame::{AMQPFrame, parse_frame},
     protocol::{AMQPClass, channel, connection},
     types::{AMQPValue, ChannelId, FieldTable},
 };
@@ -335,14 +336,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.end();
         self.shared.change(|state| state.connections = state.connections.saturating_sub(1));
-    }
-}
-
-/// Appends a frame.
-pub(super) fn write(frame: &AMQPFrame, out: &mut Vec<u8>) {
-    let begun = std::mem::take(out);
-    if let Ok(written) = gen_frame(frame)(WriteContext::from(begun)) {
-        *out = written.into_inner().0;
     }
 }
 

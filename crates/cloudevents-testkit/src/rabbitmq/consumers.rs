@@ -1,9 +1,8 @@
 //! Who gets the messages of a queue: consumers in turns, each up to its prefetch.
 
 use super::{
-    channel::TIMEOUT,
     fault::{Fault, access_refused, not_implemented, precondition},
-    queue::Message,
+    message::Message,
     state::{ChannelKey, QueueState, State, Stored},
 };
 use amq_protocol::{protocol::basic, types::ShortString};
@@ -11,6 +10,9 @@ use std::{
     collections::{BTreeMap, HashMap},
     time::Instant,
 };
+
+/// How long a consumer may hold a message: an argument of quorum queues.
+pub(super) const TIMEOUT: &str = "x-consumer-timeout";
 
 /// A consumer of a queue.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Dead-lettered messages: the header `x-death`, and the cycles that it shows.
 
-use super::queue::{Message, Properties};
+use super::message::{Message, Properties};
 use amq_protocol::{
     protocol::BasicProperties,
     types::{AMQPValue, FieldArray, FieldTable},

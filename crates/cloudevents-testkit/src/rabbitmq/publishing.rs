@@ -2,12 +2,14 @@
 
 use super::{
     arguments::expiration,
-    broker::{Interceptor, Shared},
-    channel::{REPLIES, content, send},
     death::{list, without},
     fault::{Fault, access_refused, not_found, not_implemented, precondition, unexpected_frame},
-    queue::{Answer, Message, Properties},
+    frames::{content, send},
+    message::{Answer, Message, Properties},
+    options::Interceptor,
+    shared::Shared,
     state::State,
+    topology::REPLIES,
 };
 use amq_protocol::{
     frame::AMQPContentHeader,

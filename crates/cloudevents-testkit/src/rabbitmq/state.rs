@@ -5,7 +5,7 @@ use super::{
     consumers::{Consumer, Outbox},
     death::{self, Reason},
     fault::{Fault, not_found},
-    queue::{Answer, Message},
+    message::{Answer, Message},
     routing::Exchange,
 };
 use amq_protocol::types::{ChannelId, FieldTable};

@@ -12,6 +12,9 @@ use amq_protocol::{
 };
 use std::time::Instant;
 
+/// The queue of answers without a queue.
+pub(super) const REPLIES: &str = "amq.rabbitmq.reply-to";
+
 impl State {
     /// Declares a durable queue without arguments, if there is none of this name.
     pub(super) fn ensure_queue(&mut self, name: &str) {

@@ -157,6 +157,7 @@ const SIBLINGS: &[Sibling] = &[
             ("problems", "tools for people report every problem of a document, and people write JSON"),
             ("serde", "events inside of other structures, which is what serde is for"),
             ("stream", "a JSON batch can be read while it comes in"),
+            ("typed", "typed payloads, by a library that every codec of JSON has"),
         ],
     },
     Sibling {

@@ -2,11 +2,12 @@
 
 use crate::{
     catalog::{Deviations, Loaded},
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     input,
     plain::{count, plain},
+    style::{self, Paint},
 };
 use clap::Args;
 use cloudevents_catalog::{Level, LoadOptions};

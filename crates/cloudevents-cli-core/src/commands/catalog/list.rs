@@ -2,11 +2,12 @@
 
 use crate::{
     catalog::{Deviations, Loaded},
-    console::{Console, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     plain::{count, plain},
     report::Report,
+    style,
 };
 use clap::Args;
 use cloudevents_catalog::Message;

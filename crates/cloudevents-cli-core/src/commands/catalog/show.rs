@@ -2,11 +2,12 @@
 
 use crate::{
     catalog::{Deviations, Loaded},
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     json_view,
     plain::plain,
+    style::{self, Paint},
 };
 use clap::Args;
 use cloudevents_catalog::Message;

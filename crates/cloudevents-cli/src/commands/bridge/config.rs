@@ -1,6 +1,6 @@
 //! The settings of a bridge: a file, and flags that take precedence.
 
-use super::Bridge;
+use super::options::Bridge;
 use crate::{
     catalog::{self, LenientCatalog},
     connect::{Certificates, address},

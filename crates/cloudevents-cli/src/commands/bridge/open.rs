@@ -4,6 +4,7 @@ use super::{
     config::{Config, ModeName, NotEvents},
     contract::Contract,
     opening::Unopened,
+    options,
 };
 use crate::{
     commands::{
@@ -54,7 +55,7 @@ pub(super) struct Settings {
 }
 
 /// Reads the settings and the catalog, and checks them. Commands for secrets and registries may take a while.
-pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Settings, Failure> {
+pub(super) fn settings(command: &options::Bridge, console: &Console) -> Result<Settings, Failure> {
     let config = Config::of(command)?;
     let urls = || [&config.from, &config.to].into_iter().chain(&config.dead_letter);
     for url in urls() {

@@ -3,6 +3,7 @@
 use super::{
     config::Config,
     open::{self, Settings},
+    options::Bridge,
 };
 use crate::{commands::hangup::Hangup, connect, console::Console, failure::Failure, report::Report};
 use std::{future::pending, sync::Arc};
@@ -15,7 +16,7 @@ pub(super) struct Reread(watch::Receiver<Option<Arc<Settings>>>);
 
 impl Reread {
     /// Starts watching for the signal, if there is a file to read again: otherwise it ends the program as usual.
-    pub(super) fn watch(command: &super::Bridge, console: &Console) -> Self {
+    pub(super) fn watch(command: &Bridge, console: &Console) -> Self {
         let (newest, seen) = watch::channel(None);
         if command.config.is_some()
             && let Some(mut hangup) = Hangup::watch()

@@ -1,10 +1,11 @@
 //! `ce conformance coverage`: which clauses of the specification have a case.
 
 use crate::{
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status, unread},
     plain::count,
+    style::{self, Paint},
 };
 use clap::Args;
 use cloudevents_conformance::vectors::{Coverage as Covered, Tally, load_documents, load_requirements};

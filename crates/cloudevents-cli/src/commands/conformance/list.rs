@@ -2,11 +2,12 @@
 
 use super::{select::Select, suite};
 use crate::{
-    console::{Console, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     plain::count,
     report::Report,
+    style,
 };
 use clap::Args;
 use cloudevents_conformance::vectors::Revision;

@@ -2,11 +2,12 @@
 
 use super::suite;
 use crate::{
-    console::{Console, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status, unread},
     input,
     plain::count,
+    style,
 };
 use clap::Args;
 use cloudevents_conformance::{Caught, InProcess, KnownFailing, Pattern, self_test, vectors::Case};

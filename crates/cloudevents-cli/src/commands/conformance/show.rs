@@ -3,12 +3,13 @@
 use super::suite;
 use crate::{
     clause,
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     json_view,
     plain::plain,
     report::wrapped,
+    style::{self, Paint},
     wire,
 };
 use clap::Args;

@@ -5,10 +5,10 @@ use super::{
     printing::{Arrived, Content, line, time},
 };
 use crate::{
-    console::{Paint, style},
     plain::{plain, shortened},
     report::Report,
     show,
+    style::{self, Paint},
 };
 use serde_json::{Value, json};
 

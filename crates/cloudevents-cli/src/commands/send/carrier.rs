@@ -1,6 +1,6 @@
 //! The parts of a message that the protocol of a URL carries, and where it puts the message. A shown message is the sent message.
 
-use super::{ContentMode, Send};
+use super::mode::ContentMode;
 use crate::{connect, failure::Failure, report::Report};
 use cloudevents_kit::{
     Error, Message, Peer,
@@ -56,28 +56,31 @@ fn has_no_headers(endpoint: &Endpoint) -> bool {
 }
 
 /// The mode in which events are sent: the given one, or the one that the protocol has.
-pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
+pub(super) fn mode(
+    given: Option<ContentMode>,
+    peer: Option<Peer>,
+    endpoint: Option<&Endpoint>,
+) -> ContentMode {
     let documents = endpoint.is_some_and(|endpoint| {
-        let peer = endpoint.option("peer").and_then(|name| name.parse().ok()).or(command.peer);
+        let peer = endpoint.option("peer").and_then(|name| name.parse().ok()).or(peer);
         let family = connect::binding(endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()));
         matches!(binding(endpoint), Some("mqtt3" | "websockets"))
             || family.is_some_and(|family| family.is_structured)
             || has_no_headers(endpoint)
             || peer.is_some_and(Peer::takes_documents_only)
     });
-    command.mode.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
+    given.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
 }
 
-/// The messages in flight, where an outcome takes a round trip to the broker. One at a time is the default where more would not keep their
-/// order, or would mix what is shown or delay what is reported.
-pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
-    let alone = command.retry.is_some() || command.rate.is_some() || command.verbose;
+/// The messages in flight by default, where an outcome takes a round trip to the broker. `is_alone` is whether more than one would not keep
+/// their order, or would mix what is shown or delay what is reported.
+pub(super) fn parallel(endpoint: Option<&Endpoint>, is_alone: bool) -> usize {
     let many = match endpoint.and_then(binding) {
         None | Some("http") => 1,
         Some("kafka") => BATCHES,
         Some(_) => PIPELINE,
     };
-    command.parallel.unwrap_or(if alone { 1 } else { many })
+    if is_alone { 1 } else { many }
 }
 
 /// The messages in flight by default. With fewer, a sender waits longer for a broker that confirms in bursts.
@@ -90,9 +93,9 @@ const BATCHES: usize = 32_768;
 pub(super) const BYTES: usize = 32 << 20;
 
 /// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
-pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> {
-    let (binding, format) = (binding(endpoint), command.format.as_deref());
-    if command.mode == Some(ContentMode::Binary) {
+fn check(mode: Option<ContentMode>, format: Option<&str>, endpoint: &Endpoint) -> Result<(), Failure> {
+    let binding = binding(endpoint);
+    if mode == Some(ContentMode::Binary) {
         let (protocol, help) = match binding {
             Some("mqtt3") => {
                 ("MQTT 3.1.1", "leave --mode out, or use MQTT 5: without `version=3.1.1` in the URL")
@@ -206,8 +209,12 @@ pub(super) fn may_lose(endpoint: &Endpoint) -> Option<Report> {
 }
 
 /// Checks the URL, if it is one, before anything is read.
-pub(super) fn endpoint(command: &Send) -> Result<Option<Endpoint>, Failure> {
-    let endpoint = connect::endpoint(&command.url)?;
-    endpoint.as_ref().map_or(Ok(()), |endpoint| check(command, endpoint))?;
+pub(super) fn endpoint(
+    url: &str,
+    mode: Option<ContentMode>,
+    format: Option<&str>,
+) -> Result<Option<Endpoint>, Failure> {
+    let endpoint = connect::endpoint(url)?;
+    endpoint.as_ref().map_or(Ok(()), |endpoint| check(mode, format, endpoint))?;
     Ok(endpoint)
 }

@@ -1,8 +1,8 @@
 //! Messages in flight, their retries, and the totals.
 
 use super::{
-    ContentMode,
     kept::Kept,
+    mode::ContentMode,
     pace::Pace,
     show::{self, Shown},
     undelivered::Undelivered,

@@ -3,6 +3,7 @@
 mod carrier;
 mod kept;
 mod line;
+mod mode;
 mod pace;
 mod ready;
 mod show;
@@ -24,13 +25,14 @@ use crate::{
     rules::{self, RuleOptions},
     source::Place,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use cloudevents_kit::{
     Event, Format, Formats, Peer,
     adapters::AttributeRules,
     transport::{Bounds, LossPolicy, Side},
 };
 use line::{Attempts, Line, Retries, message};
+use mode::ContentMode;
 use pace::{Pace, rate};
 use serde_json::json;
 use signing::Signing;
@@ -152,26 +154,6 @@ pub(crate) struct Send {
     contract: Contract,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ContentMode {
-    /// Attributes in headers, the payload in the body.
-    Binary,
-    /// Each event as a document.
-    Structured,
-    /// All events of a file as one document.
-    Batched,
-}
-
-impl ContentMode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Binary => "binary",
-            Self::Structured => "structured",
-            Self::Batched => "batched",
-        }
-    }
-}
-
 fn parallel(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -191,17 +173,18 @@ impl Send {
 
 pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> {
     command.connecting.certificates.check([&command.url])?;
-    let endpoint = carrier::endpoint(command)?;
-    let mode = carrier::mode(command, endpoint.as_ref());
+    let endpoint = carrier::endpoint(&command.url, command.mode, command.format.as_deref())?;
+    let mode = carrier::mode(command.mode, command.peer, endpoint.as_ref());
     check(command, mode)?;
     let formats = cloudevents_kit::formats();
     let terms = command.contract.open(console)?;
+    let is_alone = command.retry.is_some() || command.rate.is_some() || command.verbose;
     let input = Input { command, rules: command.rules.rules()?, terms: terms.as_ref(), console };
     let mut sending = Sending {
         headers: command.header.clone(),
         authorization: command.authorization_env.clone(),
         timeout: Duration::from_secs(command.timeout),
-        parallel: carrier::parallel(command, endpoint.as_ref()),
+        parallel: command.parallel.unwrap_or_else(|| carrier::parallel(endpoint.as_ref(), is_alone)),
         batches: mode == ContentMode::Batched,
         documents: Some(mode == ContentMode::Structured),
         losses: LossPolicy::Refuse,
@@ -257,7 +240,8 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         console,
         progress: RefCell::new(Progress::new(console, None, "events")),
         shown: if command.verbose && !is_http {
-            Some(RefCell::new(show::Shown::new(command)?))
+            let format = command.format.as_deref();
+            Some(RefCell::new(show::Shown::new(&command.url, mode, format, command.peer)?))
         } else {
             None
         },
@@ -379,7 +363,7 @@ fn dry_run(
     formats: &Formats,
 ) -> Result<Status, Failure> {
     let Input { command, terms, console, .. } = *input;
-    let mut shown = show::DryRun::new(command, sending, console)?;
+    let mut shown = show::DryRun::new(&command.url, mode, command.format.as_deref(), sending, console)?;
     let format = format(command, formats)?;
     let mut print = |events: &[Event], place: &Place| {
         let message = message(mode, format, events, place, console).map_err(connect::failed)?;

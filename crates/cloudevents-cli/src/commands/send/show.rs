@@ -1,9 +1,9 @@
 //! The messages on the wire, and the responses.
 
-use super::{ContentMode, Send, carrier};
+use super::{carrier, mode::ContentMode};
 use crate::{
     connect::{self, Sending},
-    console::{Console, Paint},
+    console::Console,
     emit::Emit,
     encoder::Encoder,
     failure::{Failure, Status},
@@ -11,6 +11,7 @@ use crate::{
     http_text,
     plain::plain,
     report::Report,
+    style::Paint,
 };
 #[cfg(feature = "eventbridge")]
 use cloudevents_kit::eventbridge;
@@ -62,22 +63,25 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn new(command: &Send) -> Result<Self, Failure> {
-        let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
+    pub(super) fn new(
+        url: &str,
+        mode: ContentMode,
+        format: Option<&str>,
+        peer: Option<Peer>,
+    ) -> Result<Self, Failure> {
+        let endpoint = Endpoint::parse(url).map_err(connect::failed)?;
         let Some(via) = carrier::binding(&endpoint) else {
             return Err(connect::unknown(&endpoint, Side::Send));
         };
-        // Documents are the only messages of some bindings.
-        let mode = carrier::mode(command, Some(&endpoint));
         let mode = (mode != ContentMode::Binary && via != "websockets").then(|| mode.name());
-        let mut options = carrier::dialect(&endpoint, command.peer);
+        let mut options = carrier::dialect(&endpoint, peer);
         let format = if via == "websockets" {
             let format = carrier::subformat(&endpoint).unwrap_or_default();
             let subprotocol = format!("cloudevents.{}", if format == "protobuf" { "proto" } else { format });
             options.insert("subprotocol".into(), subprotocol.into());
             None
         } else {
-            command.format.as_deref()
+            format
         };
         let encoder = Encoder::new(via, mode, format).with_options(options);
         Ok(Self { encoder, endpoint, line: Vec::new() })
@@ -203,13 +207,19 @@ pub(super) fn receipt(receipt: &Receipt) -> String {
 }
 
 impl<'a> DryRun<'a> {
-    pub(super) fn new(command: &Send, sending: &Sending, console: &'a Console) -> Result<Self, Failure> {
-        let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
+    pub(super) fn new(
+        url: &str,
+        mode: ContentMode,
+        format: Option<&str>,
+        sending: &Sending,
+        console: &'a Console,
+    ) -> Result<Self, Failure> {
+        let endpoint = Endpoint::parse(url).map_err(connect::failed)?;
         let how = match carrier::binding(&endpoint) {
-            Some("http") => How::Http(connect::http::headers(&endpoint, sending)?, command.peer),
+            Some("http") => How::Http(connect::http::headers(&endpoint, sending)?, sending.peer),
             _ => {
                 connect::check_broker(&endpoint, sending)?;
-                How::Other(Box::new(Shown::new(command)?))
+                How::Other(Box::new(Shown::new(url, mode, format, sending.peer)?))
             }
         };
         Ok(Self { endpoint, emit: Emit::new(console), how, console, first: true })

@@ -1,6 +1,6 @@
 //! Signatures of HTTP requests.
 
-use super::ContentMode;
+use super::mode::ContentMode;
 use crate::{commands::webhook::keys, failure::Failure};
 use clap::{Args, ValueEnum};
 use cloudevents_kit::{

@@ -1,6 +1,6 @@
 //! Marks the changes between two texts.
 
-use crate::console::{Paint, style};
+use crate::style::{self, Paint};
 
 /// Returns `shown` with the characters coloured that `original` does not have in this order.
 pub(super) fn changed(original: &str, shown: &str, paint: Paint) -> String {

@@ -2,11 +2,12 @@
 
 use super::{compare::Compared, legs::Leg, samples::Sample, walk::Walked, wire};
 use crate::{
-    console::{Console, Paint, style},
+    console::Console,
     failure::Failure,
     global::Output,
     plain::{count, shortened, thousands},
     report::wrapped,
+    style::{self, Paint},
 };
 use cloudevents_kit::transport::Received;
 use serde_json::json;

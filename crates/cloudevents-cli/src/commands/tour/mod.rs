@@ -13,11 +13,12 @@ mod wire;
 
 use crate::{
     connect,
-    console::{Console, style},
+    console::Console,
     failure::{Failure, Status},
     global::Output,
     plain::count,
     report::wrapped,
+    style,
 };
 use bindings::BINDINGS;
 use clap::Args;

@@ -2,10 +2,10 @@
 
 use super::{changed::changed, compare::Compared, guide::Guide, route::Route, samples, walk::Walked};
 use crate::{
-    console::{Paint, style},
     failure::Failure,
     plain::{plain, thousands},
     report::wrapped,
+    style::{self, Paint},
 };
 use cloudevents_kit::{
     self as kit, Event, Format, FormatId, Message, model::codec::scan::Scanner, transport::Received,

@@ -1,8 +1,8 @@
 //! A message as it was on the wire.
 
 use crate::{
-    console::{Paint, style},
     plain::{plain, shortened, size},
+    style::{self, Paint},
 };
 use cloudevents_kit::transport::Received;
 

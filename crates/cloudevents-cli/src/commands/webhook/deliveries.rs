@@ -3,10 +3,11 @@
 use super::selection::{self, Place, Selection, open, place, shown};
 use crate::{
     connect,
-    console::{Console, Paint, style},
+    console::Console,
     emit::Emit,
     failure::{Failure, Status},
     plain::{plain, thousands},
+    style::{self, Paint},
 };
 use clap::{Args, ValueEnum};
 use cloudevents_kit::outbox::{Attempt, Outbox, Record, State, Store, rusqlite041::SqliteStore};

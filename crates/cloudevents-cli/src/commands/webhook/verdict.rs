@@ -1,7 +1,7 @@
 //! The findings of a check, rule by rule.
 
-use crate::console::{Paint, style};
 use crate::plain::plain;
+use crate::style::{self, Paint};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
 //! Values of core attributes that are not valid, and that a repair reads.
 
-use crate::{Leniency, RepairKind, attributes::Core, parts::check_core};
+use crate::{Leniency, RepairKind, core_attribute::Core, parts::check_core};
 use alloc::{
     format,
     string::{String, ToString},

@@ -2,13 +2,14 @@
 
 use super::{
     Assembler,
-    given::{Completed, CoreName, Given, NO_NAME},
+    given::{Completed, Given, NO_NAME},
     odd,
 };
 use crate::{
     Error, ErrorKind, MediaType, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
-    attributes::{Core, ExtensionKind, Span},
+    attributes::{ExtensionKind, Span},
     codec::Piece,
+    core_attribute::{Core, CoreName},
     name::is_name,
     parts::{self, check_core, is_plain_core, missing, wrong_type},
     repair,
