@@ -93,8 +93,8 @@ impl<S: Store> Outbox<S> {
     /// A message that is settled after another receiver or worker has it changes nothing. That is an error of kind
     /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone.
     ///
-    /// Errors: [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for the name of a target that no message can have, and outside a tokio runtime; and
-    /// errors of the store.
+    /// Errors: [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for the name of a target that no message can have, and outside a
+    /// tokio runtime; and errors of the store.
     ///
     /// [`Outgoing::to`]: cloudevents_transport::Outgoing::to
     ///
