@@ -6,6 +6,8 @@
 mod adapter;
 mod choice;
 mod known;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod mapping;
 #[cfg(feature = "transport")]
 mod messages;

@@ -72,12 +72,7 @@ impl Entry {
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a target that is empty, contains U+0000 or is longer than 1,024
     /// bytes, and for messages [as received](Outgoing::as_received).
     pub fn encode(&self, now: SystemTime) -> Result<NewMessage, Error> {
-        let unusable =
-            self.target.is_empty() || self.target.len() > LONGEST_TARGET || self.target.contains('\0');
-        if unusable {
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail("the name of a target has 1 to 1,024 bytes, and no U+0000"));
-        }
+        check_target(&self.target)?;
         let body = envelope::write(&self.outgoing)?;
         let [source, id, ty] = identity(&self.outgoing);
         let expires = self.outgoing.expiry().map(|after| later(now, after));
@@ -93,6 +88,15 @@ impl Entry {
             body,
         })
     }
+}
+
+/// Refuses the name of a target that no message can have.
+pub(crate) fn check_target(target: &str) -> Result<(), Error> {
+    if target.is_empty() || target.len() > LONGEST_TARGET || target.contains('\0') {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("the name of a target has 1 to 1,024 bytes, and no U+0000"));
+    }
+    Ok(())
 }
 
 /// Source, id and type of the event, as far as they are known.

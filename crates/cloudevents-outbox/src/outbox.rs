@@ -184,6 +184,20 @@ impl<S: Store> Outbox<S> {
     }
 }
 
+/// What a receiver needs of an outbox.
+pub(crate) struct Parts<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) clock: Clock,
+    /// Changes when a message was enqueued.
+    pub(crate) wake: watch::Receiver<()>,
+}
+
+impl<S> Outbox<S> {
+    pub(crate) fn parts(&self) -> Parts<S> {
+        Parts { store: Arc::clone(&self.store), clock: self.clock.clone(), wake: self.wake.subscribe() }
+    }
+}
+
 impl<S> Clone for Outbox<S> {
     fn clone(&self) -> Self {
         Self {

@@ -177,7 +177,8 @@ pub struct Attempt {
     pub at: SystemTime,
     /// How long it took.
     pub latency: Duration,
-    /// `delivered`, or the [code](cloudevents_core::ErrorKind::code) of the error.
+    /// `delivered`, or the [code](cloudevents_core::ErrorKind::code) of the error. Of a [receiver](crate::Outbox::receiver): `delivered`,
+    /// `retry` or `rejected`.
     pub status: Box<str>,
     /// The text of the receipt or the error: at most 1,024 bytes.
     pub detail: Box<str>,

@@ -83,6 +83,7 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// A request for messages that are due.
+///
 /// A store looks at targets in the order of their names, as bytes, after the target that `after` names. It takes the messages of each
 /// target that have been due longest. It skips targets that are disabled or [paused](Health::pause_end).
 ///
@@ -114,6 +115,8 @@ pub struct Claim {
     pub rooms: Vec<(Arc<str>, usize)>,
     /// The target after which to begin. If `None`, the claim begins with the first target.
     pub after: Option<Arc<str>>,
+    /// The only target to claim from. Of its messages in order, the claim takes the first one alone. `after` does not count then.
+    pub only: Option<Arc<str>>,
 }
 
 impl Claim {
@@ -129,6 +132,7 @@ impl Claim {
             together: limit,
             rooms: Vec::new(),
             after: None,
+            only: None,
         }
     }
 
@@ -149,7 +153,8 @@ impl Claim {
         let known = self.known_room(target);
         let is_single = known.is_none() && claimed >= self.together;
         let room = known.unwrap_or(if is_single { self.per_target.min(1) } else { self.per_target });
-        Share { room: room.min(left), left, is_single, outage: health.is_outage().then_some(health.pauses) }
+        let outage = health.is_outage().then_some(health.pauses);
+        Share { room: room.min(left), left, is_single, is_only: self.only.is_some(), outage }
     }
 }
 
@@ -188,6 +193,8 @@ pub(crate) struct Share {
     left: usize,
     /// Whether one message is enough, unless the first one in order was claimed before.
     is_single: bool,
+    /// Whether the claim takes one message in order.
+    is_only: bool,
     /// The number of pauses, in an outage.
     outage: Option<u32>,
 }
@@ -198,6 +205,7 @@ impl Share {
     pub(crate) fn in_order(&self) -> usize {
         let number = match self.outage {
             _ if self.room == 0 => 0,
+            _ if self.is_only => 1,
             Some(pauses) => most_refused(pauses),
             None => self.room.div_ceil(2).max(IN_ORDER),
         };
@@ -364,6 +372,8 @@ impl Settlement {
 pub struct Settled {
     /// The number of settlements with a valid lease.
     pub valid: usize,
+    /// The tickets of the other settlements.
+    pub lost: Vec<Ticket>,
     /// The targets of the settlements that are disabled, or requested a pause that has not ended. Another worker may have recorded that.
     /// This worker must not send the messages that it still holds for them.
     pub stopped: Vec<Arc<str>>,

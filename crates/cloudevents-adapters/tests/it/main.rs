@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod lambda;
 mod memory;
 mod messages;
 mod published;

@@ -1,4 +1,4 @@
-//! `ce create`: creates the topic, the stream or the queue of a URL.
+//! `ce create`: creates the topic, the stream or the queue of a URL, or the tables of an outbox.
 
 use crate::{
     connect::{self, Certificates, address::UrlOptions},
@@ -10,7 +10,7 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::transport::Side;
 
-/// Create the topic, the stream or the queue that a URL names.
+/// Create the topic, the stream or the queue that a URL names, or the tables of an outbox.
 ///
 /// Other commands create nothing, except for a queue of RabbitMQ with the option `declare`, and for consumers.
 #[derive(Args, Debug)]
@@ -21,6 +21,7 @@ Examples:
   ce create 'nats+jetstream://localhost:4222/orders.*' -o stream=ORDERS \\
       --set max_age=168h --set storage=file
   ce create rabbitmq://localhost:5672/ -o queue=orders --set max-length=100000
+  ce create 'postgres://shop:s3cret@localhost/shop?outbox=billing'
 
 Settings:
   Kafka topic           partitions, replication, and settings of topics: retention.ms
@@ -29,6 +30,7 @@ Settings:
                         Ages are written 30m or 168h. The option `stream` names the stream
   RabbitMQ queue        arguments: max-length, message-ttl, delivery-limit, and others.
                         A quorum queue, unless the option `declare` is `classic`
+  Tables of an outbox   none. They are for all targets
 
 A consumer of JetStream is created by `ce listen` and `ce bridge`, by the option `consumer`.
 

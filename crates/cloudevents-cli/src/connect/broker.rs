@@ -118,6 +118,10 @@ async fn created(
         "nats" => Some(cloudevents_kit::nats::async_nats051::create(endpoint, settings).await),
         #[cfg(feature = "rabbitmq")]
         "rabbitmq" => Some(cloudevents_kit::rabbitmq::lapin4::create(endpoint, settings).await),
+        #[cfg(feature = "pgmq")]
+        "pgmq" if endpoint.option("outbox").is_some() => {
+            Some(cloudevents_kit::pgmq::tokio_postgres07::create(endpoint, settings).await)
+        }
         _ => None,
     }
 }

@@ -35,6 +35,11 @@ static LONGEST_DUE: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Claimed, Error> {
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
     let mut bytes = Bytes::of(claim);
+    if let Some(only) = &claim.only {
+        of_target(connection, claim, only, &mut bytes, &mut claimed)?;
+        claimed.next = None;
+        return Ok(claimed);
+    }
     for _ in 0..TARGETS {
         if claimed.messages.len() >= claim.limit {
             claimed.has_more = true;

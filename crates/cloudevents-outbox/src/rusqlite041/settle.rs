@@ -48,6 +48,8 @@ pub(super) fn settle(
         if is_valid {
             settled.valid = settled.valid.saturating_add(1);
             log(connection, settlement).map_err(failed)?;
+        } else {
+            settled.lost.push(settlement.ticket);
         }
         if let Some(health) = &settlement.health {
             write_request(connection, &settlement.target, health, now).map_err(failed)?;

@@ -55,8 +55,8 @@ LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) AS size FROM ce_outbox o
      WHERE o.state = 0 AND o.ordered AND o.target >= t.target AND o.target <= t.target
          AND o.number >= coalesce(($11::bigint[])[t.mark], -1)
-     ORDER BY o.target, o.number LIMIT CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN 1 << least(h.pauses - 1, 5)::int
-                                  ELSE greatest((coalesce(r.room, $5) + 1) / 2, {IN_ORDER}) END)
+     ORDER BY o.target, o.number LIMIT least($12, CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN 1 << least(h.pauses - 1, 5)::int
+                                  ELSE greatest((coalesce(r.room, $5) + 1) / 2, {IN_ORDER}) END))
     UNION ALL
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
      WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
@@ -144,14 +144,21 @@ async fn choose(
     found: &mut Vec<Found>,
 ) -> Result<Vec<Group>, Error> {
     let (mut all, mut number, mut bytes, mut looked) = (Vec::new(), 0_usize, Bytes::of(claim), 0_usize);
+    let only = claim.only.as_deref();
+    if let Some(only) = only {
+        claimed.next = Some(before(only).into());
+    }
     while looked < TARGETS {
-        let most = claim.limit.clamp(32, TARGETS).min(TARGETS.saturating_sub(looked));
+        let most = match only {
+            Some(_) => 1,
+            None => claim.limit.clamp(32, TARGETS).min(TARGETS.saturating_sub(looked)),
+        };
         let after = claimed.next.as_deref().unwrap_or("");
         let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).after(after);
         let groups = candidates(client, claim, after, most, &marks).await?;
-        let is_last = groups.len() < most;
+        let is_last = only.is_some() || groups.len() < most;
         looked = looked.saturating_add(groups.len());
-        for group in groups {
+        for group in groups.into_iter().filter(|group| only.is_none_or(|only| *group.target == *only)) {
             if number >= claim.limit {
                 claimed.has_more = true;
                 return Ok(all);
@@ -178,6 +185,16 @@ async fn choose(
         }
     }
     Ok(all)
+}
+
+/// Below this target in UTF-8, and above each other one that is below it.
+fn before(target: &str) -> String {
+    let mut characters = target.chars();
+    let last = characters.next_back().map_or(0, u32::from);
+    // Surrogates are no characters, and U+0000 is in no target.
+    let lower = (1..last).rev().find_map(char::from_u32);
+    let begin = characters.as_str();
+    lower.map_or_else(|| begin.to_owned(), |lower| format!("{begin}{lower}{}", *LAST))
 }
 
 /// Selects from the due messages of a target, after so many messages of the claim. Returns indexes of candidates in the group.
@@ -211,6 +228,7 @@ async fn candidates(
 ) -> Result<Vec<Group>, Error> {
     let marked: Vec<&str> = marks.iter().map(|(target, _)| &**target).collect();
     let of = |of: fn(&Mark) -> i64| -> Vec<i64> { marks.iter().map(|(_, mark)| of(mark)).collect() };
+    let most_in_order = if claim.only.is_some() { 1 } else { i64::MAX };
     let (targets, rooms): (Vec<&str>, Vec<i64>) =
         claim.rooms.iter().map(|(target, room)| (&**target, limit(*room))).unzip();
     let found = client
@@ -228,6 +246,7 @@ async fn candidates(
                 (&of(|mark| mark.due), Type::INT8_ARRAY),
                 (&of(|mark| mark.number), Type::INT8_ARRAY),
                 (&of(|mark| mark.in_order), Type::INT8_ARRAY),
+                (&most_in_order, Type::INT8),
             ],
         )
         .await
@@ -343,4 +362,25 @@ fn message(row: &Row, chosen: &Group) -> Result<ClaimedMessage, tokio_postgres::
         health: chosen.health.clone(),
         body: row.try_get("body")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_target_is_between() {
+        let longest = format!("a{}", "\u{10ffff}".repeat(255));
+        for (target, below) in [
+            ("billing", "billinf"),
+            ("b", "a"),
+            ("\u{e000}", "\u{d7ff}"),
+            ("a\u{1}", "a"),
+            ("b", longest.as_str()),
+        ] {
+            assert!(before(target).as_str() < target, "{target:?}");
+            assert!(before(target).as_str() >= below, "{target:?} {below:?}");
+        }
+        assert_eq!(before("a\u{1}"), "a");
+    }
 }

@@ -44,7 +44,8 @@ pub(crate) fn not_connected(error: tokio_postgres::Error) -> Error {
     if error.as_db_error().is_some() {
         return failed(error);
     }
-    Error::new(ErrorKind::Unreachable).with_detail(format!("Postgres: {error}")).with_source(error)
+    let reason = std::error::Error::source(&error).map(|reason| format!(": {reason}")).unwrap_or_default();
+    Error::new(ErrorKind::Unreachable).with_detail(format!("Postgres: {error}{reason}")).with_source(error)
 }
 
 fn source_is_io(error: &tokio_postgres::Error) -> bool {

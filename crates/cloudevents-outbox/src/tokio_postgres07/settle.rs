@@ -120,7 +120,9 @@ pub(super) async fn settle(
         write_health(client, target, change, now).await?;
     }
     let stopped = stopped(client, settlements, now).await?;
-    Ok(Settled { valid: valid.len(), stopped })
+    let lost = settlements.iter().map(|settlement| settlement.ticket);
+    let lost = lost.filter(|ticket| !valid.contains(ticket)).collect();
+    Ok(Settled { valid: valid.len(), lost, stopped })
 }
 
 /// The changes that settlements make to a target.

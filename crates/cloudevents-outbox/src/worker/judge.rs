@@ -139,7 +139,7 @@ pub(super) fn attempt(result: &Result<Receipt, Failed>, at: SystemTime, latency:
 }
 
 /// Ends texts after 1,024 bytes, between characters, and shows them in one line: they may be a peer's.
-pub(super) fn first_kib(text: String) -> Box<str> {
+pub(crate) fn first_kib(text: String) -> Box<str> {
     let mut text = one_line(&text).into_owned();
     let end = (0..=KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or(0));

@@ -13,6 +13,7 @@ pub use clock::Clock;
 pub use options::{OutboxMetrics, OutboxOptions};
 pub use run::Run;
 
+pub(crate) use judge::first_kib;
 pub(crate) use options::Tally;
 
 use crate::{

@@ -18,6 +18,7 @@ mod once;
 mod order;
 mod outages;
 mod pauses;
+mod receiver;
 mod refusals;
 mod roundtrip;
 mod simulation;

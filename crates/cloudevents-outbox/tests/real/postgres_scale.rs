@@ -100,6 +100,54 @@ async fn claims_read_what_they_take_whatever_the_planner_knows() {
     }
 }
 
+/// A receiver claims from one target: it reads no message of another, however many there are.
+#[tokio::test]
+async fn a_claim_of_one_target_reads_no_other() {
+    if !there_is_one() {
+        return;
+    }
+    for ordered in [true, false] {
+        let schema = schema().await;
+        let client = client(&schema).await;
+        client.batch_execute("SET application_name = ''").await.unwrap();
+        let open = async || PostgresStore::connect(config(&schema), NoTls).await.unwrap();
+        drop(open().await);
+        client.batch_execute("ALTER TABLE ce_outbox SET (autovacuum_enabled = off)").await.unwrap();
+        insert(&client, 20_000, &format!("'m', {ordered}, 1, 1")).await;
+        insert(&client, 5_000, &format!("'m', {ordered}, 0, NULL")).await;
+        // Others, before and after it.
+        for begin in ["a", "l", "m ", "z"] {
+            insert(&client, 5_000, &format!("'{begin}' || row, {ordered}, 0, NULL")).await;
+        }
+        let before = read(&client, &schema).await;
+        let store = open().await;
+        let mut taken = 0;
+        while taken < 96 {
+            let mut claim = Claim::new(at(100), 32, MINUTE);
+            claim.only = Some("m".into());
+            let claimed = store.claim(claim).await.unwrap();
+            assert_eq!((claimed.messages.len(), claimed.next), (if ordered { 1 } else { 32 }, None));
+            taken += claimed.messages.len();
+            let settlement = |message: &ClaimedMessage| Settlement {
+                ticket: message.ticket,
+                target: Arc::clone(&message.target),
+                step: Step::Delivered,
+                attempt: None,
+                health: None,
+            };
+            let settlements = claimed.messages.iter().map(settlement).collect();
+            store.settle(settlements, at(100)).await.unwrap();
+        }
+        drop(store);
+        let read = read(&client, &schema).await - before;
+        println!("in order: {ordered}: {read} entries for {taken} messages");
+        // Each claim passes the entries of the messages that were delivered before it.
+        let most = if ordered { 96 * 200 } else { 3000 };
+        assert!((96..most).contains(&read), "{read}, in order: {ordered}");
+        client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
+    }
+}
+
 /// As `pg_dump` does: what is delivered meanwhile stays in the indexes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_holds_a_snapshot_does_not_slow_claims() {

@@ -22,6 +22,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     what_is_settled_again_or_renewed_afterwards_stays(open().await).await;
     targets_take_turns(open().await).await;
     a_claim_covers_any_number_of_targets(open().await).await;
+    a_claim_may_be_of_one_target(open().await).await;
     claims_are_bounded_by_bytes(open().await).await;
     large_messages_leave_room_for_small_ones(open().await).await;
     targets_get_one_message_each_where_many_have_delivered_nothing(open().await).await;
@@ -150,7 +151,8 @@ async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {
     assert_eq!((second[0].ticket.number, second[0].attempt), (first[0].ticket.number, 1));
     // The first worker comes too late.
     let late = settlement(&first[0], Step::Delivered);
-    assert_eq!(store.settle(vec![late.clone()], at(61)).await.unwrap().valid, 0);
+    let settled = store.settle(vec![late.clone()], at(61)).await.unwrap();
+    assert_eq!((settled.valid, settled.lost), (0, vec![first[0].ticket]));
     let both = vec![first[0].ticket, second[0].ticket];
     assert_eq!(store.renew(both, at(120)).await.unwrap(), [second[0].ticket]);
     assert_eq!(store.counts().await.unwrap().pending, 1);
@@ -245,6 +247,33 @@ async fn a_claim_covers_any_number_of_targets(store: impl Store) {
         }
     }
     assert!((2..=5).contains(&passed), "{passed} calls");
+}
+
+async fn a_claim_may_be_of_one_target(store: impl Store) {
+    let targets = ["a", "b", "b ", "ba", "\u{e000}", "\u{d7ff}", "x\u{1}", "x"];
+    for (target, begin) in targets.iter().zip(b'a'..) {
+        let id = |number| format!("{}{number}", char::from(begin));
+        let messages = (0..4).map(|number| message_in_order(target, id(number), at(0)));
+        store.enqueue(messages.chain([message(target, id(9), at(0))]).collect()).await.unwrap();
+    }
+    let only = async |target: &str, now: SystemTime| {
+        let mut claim = Claim::new(now, 10, MINUTE);
+        claim.only = Some(target.into());
+        store.claim(claim).await.unwrap()
+    };
+    for (target, begin) in targets.iter().zip(b'a'..) {
+        let id = |number| format!("{}{number}", char::from(begin));
+        let claimed = only(target, at(1)).await;
+        // The first one in order alone, and all others.
+        assert_eq!(ids(&claimed.messages), [id(0), id(9)]);
+        assert_eq!((claimed.next, &*claimed.messages[0].target), (None, *target));
+        assert!(only(target, at(2)).await.messages.is_empty(), "the second one waits for the first one");
+        settle(&store, &claimed.messages[0], Step::Delivered, at(3)).await;
+        assert_eq!(ids(&only(target, at(3)).await.messages), [id(1)]);
+    }
+    for target in ["", "0", "bb", "zz", "y"] {
+        assert!(only(target, at(4)).await.messages.is_empty(), "{target:?}");
+    }
 }
 
 async fn claims_are_bounded_by_bytes(store: impl Store) {

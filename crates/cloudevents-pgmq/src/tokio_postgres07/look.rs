@@ -4,6 +4,7 @@ use super::{
     connection::{Wire, runtime},
     failure,
     options::{PgmqConnection, Target, is_queue},
+    outbox::named,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Place, Places, Side, binding::any_host};
@@ -29,7 +30,11 @@ const LOCKS: &str = "SELECT set_config('lock_timeout', '2s', false)";
 const METRICS: &str = "SELECT queue_length, queue_visible_length, oldest_msg_age_sec::bigint, newest_msg_age_sec::bigint, \
      total_messages FROM pgmq.metrics($1)";
 
-/// Lists the queue of the URL; without one, all queues of the database.
+/// The messages of a target of an outbox. Pending and dead ones are found by their indexes.
+const OUTBOX: &str = "SELECT count(*), (extract(epoch FROM clock_timestamp()) - min(enqueued) / 1000.0)::bigint, \
+     (SELECT count(*) FROM ce_outbox WHERE state = 2 AND target = $1) FROM ce_outbox WHERE state = 0 AND target = $1";
+
+/// Lists the queue of the URL, or the target of an outbox; without one, all queues of the database.
 pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     let connection = PgmqConnection { connect_timeout: REQUEST, ..PgmqConnection::default() };
     let target = Target::of_database(&endpoint, connection, ANSWER, Side::Both)?;
@@ -37,6 +42,7 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
     if wanted.is_some_and(|queue| !is_queue(queue)) {
         return Err(endpoint.invalid("the option `queue` is not the name of a queue"));
     }
+    let target_of_outbox = named(&endpoint)?;
     runtime()?;
     let limit = target.options.connect_timeout;
     let begin = |host| {
@@ -44,6 +50,9 @@ pub(super) async fn look(endpoint: Endpoint) -> Result<Places, Error> {
         async move { Wire::begin(target, &host).await }
     };
     let wire = any_host(&target.hosts, limit, begin).await?;
+    if let Some(name) = target_of_outbox {
+        return Ok([outbox_of(&wire, name, limit).await?].into_iter().collect());
+    }
     if let Some(queue) = wanted {
         return Ok([queue_of(&wire, queue, limit).await?].into_iter().collect());
     }
@@ -81,6 +90,15 @@ async fn queue_of(wire: &Wire, name: &str, limit: Duration) -> Result<Place, Err
         .with_known("oldest_age_seconds", number(row, 2)?)
         .with_known("newest_age_seconds", number(row, 3)?)
         .with_known("sent", number(row, 4)?))
+}
+
+async fn outbox_of(wire: &Wire, name: &str, limit: Duration) -> Result<Place, Error> {
+    let rows = wire.query(OUTBOX, &[(&name, Type::TEXT)], 1, limit).await?;
+    let row = rows.first().ok_or_else(|| failure::garbled("no row"))?;
+    Ok(Place::new("outbox", name)
+        .with_known("pending", number(row, 0)?)
+        .with_known("oldest_age_seconds", number(row, 1)?)
+        .with_known("dead", number(row, 2)?))
 }
 
 /// Ages are absent of an empty queue, and may be less than none where clocks differ.

@@ -21,12 +21,15 @@
 
 mod binding;
 mod connection;
+mod create;
 mod failure;
 mod look;
 mod message;
 mod options;
+mod outbox;
 mod received;
 mod receiver;
+mod secured;
 mod sender;
 mod settling;
 mod source;
@@ -35,6 +38,7 @@ mod urls;
 
 pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;
+pub use create::create;
 pub use options::{Login, PgmqConnection};
 pub use received::ReceivedMessage;
 pub use receiver::{PgmqReceiverOptions, receiver};

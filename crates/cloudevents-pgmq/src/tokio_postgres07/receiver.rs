@@ -3,6 +3,7 @@
 use super::{
     connection::runtime,
     options::{PgmqConnection, Target, is_queue},
+    outbox,
     sender::PgmqSender,
     source::Consuming,
 };
@@ -97,6 +98,8 @@ impl From<DecodeOptions> for PgmqReceiverOptions {
 /// rejected message is archived (`reject=broker`), sent to another queue (`dead-letter`) first and then deleted, or dropped
 /// (`reject=drop`). The attempt is how often the message was read, also where it was released.
 ///
+/// With `outbox=target` in place of `queue`, it receives the messages of a target from [an outbox](cloudevents_outbox::Outbox::receiver).
+///
 /// If the lock of a message has ended and another receiver has read it, settling it changes nothing. It is an error of kind
 /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone. The receiver has one connection, which no statement
 /// holds for long.
@@ -119,6 +122,9 @@ fn open(endpoint: Endpoint, options: PgmqReceiverOptions) -> BoxFuture<'static, 
 }
 
 async fn connect(endpoint: &Endpoint, mut options: PgmqReceiverOptions) -> Result<Receiver, Error> {
+    if let Some(target) = outbox::named(endpoint)? {
+        return outbox::receiver(endpoint, target, options).await;
+    }
     let most = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
     let target =
         Target::new(endpoint, options.connection, options.queue_name.as_deref(), most, Side::Receive)?;

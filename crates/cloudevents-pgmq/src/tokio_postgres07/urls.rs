@@ -9,6 +9,7 @@ pub(super) static URLS: Urls = Urls {
         schemes: &[Scheme::plain("postgres", 5432), Scheme::plain("postgresql", 5432)],
         options: &[
             UrlOption::both("queue", "the name of the queue"),
+            UrlOption::receiving("outbox", "a target of an outbox, in place of a queue"),
             UrlOption::sending("mode", "structured: the only one"),
             UrlOption::sending("format", "json: the only one"),
             UrlOption::sending("timeout", "how long the server may take to confirm a message"),
@@ -18,7 +19,10 @@ pub(super) static URLS: Urls = Urls {
             UrlOption::receiving("groups", "true: messages of a group keep their order"),
             UrlOption::receiving("archive", "true: accepted messages are archived, and not deleted"),
             UrlOption::receiving("dead-letter", "the queue for rejected messages"),
-            UrlOption::receiving("reject", "broker: rejected messages are archived; drop: they are dropped"),
+            UrlOption::receiving(
+                "reject",
+                "broker: rejected messages are archived, or dead in the outbox; drop: they are dropped",
+            ),
             UrlOption::receiving("prefetch", "the messages that may wait for the program"),
             UrlOption::both("sslmode", "disable (default), verify-full"),
             UrlOption::CONNECT_TIMEOUT,

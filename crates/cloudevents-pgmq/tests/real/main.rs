@@ -19,5 +19,6 @@ mod contract;
 mod groups;
 mod look;
 mod outages;
+mod outbox;
 mod taking_over;
 mod tools;

@@ -115,6 +115,8 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
     (
         "cloudevents-pgmq/src/tokio_postgres07",
         &[
+            ("outbox", "a database has outboxes of programs, too"),
+            ("secured", "the client opens the connections of an outbox itself"),
             ("settling", "pgmq has no receipts: what is settled is found by id and count of readings"),
             ("stream", "the client has no TLS, and makes room for whatever a peer claims to send"),
         ],

@@ -1,0 +1,330 @@
+//! The messages of a target, as requests to the store.
+//!
+//! A message that was claimed is leased. The store has one message in order of a target leased at a time, so the next one is claimed when
+//! the settlement of the one before is recorded.
+
+use super::ReceivedMessage;
+use crate::{
+    Attempt, Claim, ClaimedMessage, Clock, EXPIRED, Retention, Step, Store, Ticket,
+    millis::{later, since},
+    worker::first_kib,
+};
+use cloudevents_core::{Decoded, Error, ErrorKind};
+use cloudevents_transport::{
+    By, Content, Extends, Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    binding::{
+        self,
+        batches::{Batch, Batches, Limits, all_failed},
+        connect::Connect,
+        queue::{
+            Arrived,
+            polled::{Most, Polled, Requests},
+        },
+    },
+};
+use futures_util::future::join_all;
+use std::{
+    collections::HashSet,
+    future::pending,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep},
+};
+
+/// The most messages of a claim.
+const MOST: usize = 256;
+
+/// How long one receive looks for messages, again and again.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// The pause between two looks for old messages, and the most messages of a look.
+const TIDY: Duration = Duration::from_secs(60);
+const TIDIED: usize = 500;
+
+/// The pause before the next look at a message that a later release has written.
+const LEFT: Duration = Duration::from_secs(5);
+
+/// Makes connections, which are nothing but a claim that has succeeded.
+pub(super) struct Consuming<S> {
+    pub(super) store: Arc<S>,
+    pub(super) clock: Clock,
+    pub(super) wake: watch::Receiver<()>,
+    pub(super) target: Arc<str>,
+    pub(super) lease: Duration,
+    pub(super) poll: Duration,
+    pub(super) bytes: usize,
+    pub(super) retention: Option<Retention>,
+}
+
+impl<S: Store> Connect for Consuming<S> {
+    type Connection = Polled<Line<S>>;
+
+    async fn connect(&self, _: &Host) -> Result<Polled<Line<S>>, Error> {
+        let settling = Settling { store: Arc::clone(&self.store), clock: self.clock.clone() };
+        let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
+        Polled::open(Line {
+            settling: Batches::start(settling, limits),
+            store: Arc::clone(&self.store),
+            clock: self.clock.clone(),
+            wake: self.wake.clone(),
+            target: Arc::clone(&self.target),
+            lease: self.lease,
+            poll: self.poll,
+            bytes: self.bytes,
+            retention: self.retention,
+            tidied: Mutex::default(),
+            settled: Notify::new(),
+            stopping: AtomicBool::new(false),
+            hurry: Notify::new(),
+        })
+        .await
+    }
+}
+
+/// The messages of a target.
+pub(super) struct Line<S: Store> {
+    settling: Batches<Settling<S>>,
+    store: Arc<S>,
+    clock: Clock,
+    wake: watch::Receiver<()>,
+    target: Arc<str>,
+    lease: Duration,
+    poll: Duration,
+    bytes: usize,
+    retention: Option<Retention>,
+    /// When old messages were last looked for.
+    tidied: Mutex<Option<Instant>>,
+    /// Notified when a message in order was settled: the next one may be due.
+    settled: Notify,
+    /// Whether the receiver stops, which `hurry` is notified of.
+    stopping: AtomicBool,
+    hurry: Notify,
+}
+
+/// A message that is leased.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tag {
+    ticket: Ticket,
+    ordered: bool,
+    at: SystemTime,
+}
+
+impl<S: Store> Line<S> {
+    /// Takes the messages that are due now.
+    async fn take(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
+        loop {
+            let now = self.clock.now();
+            let mut claim = Claim::new(now, most.clamp(1, MOST), self.lease);
+            claim.bytes = self.bytes;
+            claim.only = Some(Arc::clone(&self.target));
+            let (mut arrived, mut ended) = (Vec::new(), Vec::new());
+            for message in self.store.claim(claim).await?.messages {
+                let tag = Tag { ticket: message.ticket, ordered: message.ordered, at: now };
+                match received(message, now) {
+                    Ok((received, attempt)) => arrived.push(Arrived { received, tag, attempt }),
+                    Err(step) => ended.push(self.settlement(tag, step, None)),
+                }
+            }
+            let are_over = !ended.is_empty();
+            if are_over && let Err(error) = self.store.settle(ended, now).await {
+                tracing::warn!(%error, "messages that cannot be sent come again");
+                return Ok(arrived);
+            }
+            // Behind them, others may be due.
+            if !are_over || !arrived.is_empty() {
+                return Ok(arrived);
+            }
+        }
+    }
+
+    /// Makes dead letters of messages that have expired while the target was disabled, and deletes old ones, once a minute.
+    async fn tidy(&self) {
+        {
+            let mut tidied = self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
+            if tidied.is_some_and(|tidied| tidied.elapsed() < TIDY) {
+                return;
+            }
+            *tidied = Some(Instant::now());
+        }
+        let now = self.clock.now();
+        let tidying = async {
+            self.store.give_up(Vec::new(), None, now, TIDIED).await?;
+            match self.retention {
+                Some(retention) => self.store.prune(retention, now, TIDIED).await,
+                None => Ok(0),
+            }
+        };
+        if let Err(error) = tidying.await {
+            tracing::warn!(%error, "old messages are not deleted");
+        }
+    }
+
+    fn settlement(&self, tag: Tag, step: Step, attempt: Option<Attempt>) -> crate::Settlement {
+        crate::Settlement {
+            ticket: tag.ticket,
+            target: Arc::clone(&self.target),
+            step,
+            attempt,
+            health: None,
+        }
+    }
+}
+
+impl<S: Store> Requests for Line<S> {
+    type Tag = Tag;
+
+    const SETTLES_EACH: bool = true;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        let mut capabilities = ReceiverCapabilities::queue();
+        capabilities.delays = By::Broker;
+        capabilities.extends = Extends::Every(self.lease);
+        capabilities
+    }
+
+    fn most(&self) -> Most {
+        Most { receive: MOST, settle: MOST, wait: WAIT }
+    }
+
+    async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
+        let end = binding::later(Instant::now(), wait);
+        let mut wake = self.wake.clone();
+        // The first request only shows that the store answers.
+        if !wait.is_zero() {
+            self.tidy().await;
+        }
+        loop {
+            wake.borrow_and_update();
+            let arrived = self.take(most).await?;
+            if !arrived.is_empty() || Instant::now() >= end || self.stopping.load(Ordering::Acquire) {
+                return Ok(arrived);
+            }
+            tokio::select! {
+                () = sleep(self.poll) => {}
+                () = woken(&mut wake) => {}
+                () = self.settled.notified() => {}
+                () = self.hurry.notified() => return Ok(Vec::new()),
+            }
+        }
+    }
+
+    async fn settle(&self, tags: &[Tag], how: &Settlement) -> Result<(), Error> {
+        let now = self.clock.now();
+        let (step, logged) = match how {
+            Settlement::Accept => (Step::Delivered, Some(("delivered", ""))),
+            Settlement::Retry { after } => {
+                (Step::Retry { due: later(now, *after), counts: true }, Some(("retry", "")))
+            }
+            Settlement::Reject { reason, .. } => {
+                (Step::Dead(first_kib(reason.to_string())), Some(("rejected", &**reason)))
+            }
+            Settlement::Release => (Step::Release, None),
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
+        };
+        let settled = tags.iter().map(|tag| {
+            let attempt = logged.map(|(status, detail)| Attempt {
+                at: tag.at,
+                latency: since(now, tag.at),
+                status: status.into(),
+                detail: first_kib(detail.to_owned()),
+            });
+            let (resolver, outcome) = Outcome::channel();
+            self.settling.add(self.settlement(*tag, step.clone(), attempt), resolver, None);
+            outcome
+        });
+        let settled = join_all(settled.collect::<Vec<_>>()).await;
+        if tags.iter().any(|tag| tag.ordered) {
+            self.settled.notify_one();
+        }
+        settled.into_iter().collect()
+    }
+
+    async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {
+        let until = later(self.clock.now(), self.lease);
+        let tickets = tags.iter().map(|tag| tag.ticket).collect();
+        let kept: HashSet<Ticket> = self.store.renew(tickets, until).await?.into_iter().collect();
+        let lost = tags.iter().filter(|tag| !kept.contains(&tag.ticket)).count();
+        if lost > 0 {
+            // Or they are being settled at this moment.
+            tracing::debug!(to = %self.target, messages = lost, "leases are not renewed");
+        }
+        Ok(())
+    }
+
+    async fn hurry(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.hurry.notify_one();
+    }
+}
+
+/// Records settlements, several in one transaction.
+pub(super) struct Settling<S> {
+    store: Arc<S>,
+    clock: Clock,
+}
+
+impl<S: Store> Batch for Settling<S> {
+    type Entry = crate::Settlement;
+    type Answer = ();
+
+    fn size(_: &crate::Settlement) -> usize {
+        0
+    }
+
+    async fn ask(&self, settlements: Vec<crate::Settlement>) -> Vec<Result<(), Error>> {
+        let tickets: Vec<Ticket> = settlements.iter().map(|settlement| settlement.ticket).collect();
+        match self.store.settle(settlements, self.clock.now()).await {
+            Ok(settled) => {
+                let is_lost = |ticket: &Ticket| settled.lost.contains(ticket);
+                tickets.iter().map(|ticket| if is_lost(ticket) { Err(lost()) } else { Ok(()) }).collect()
+            }
+            Err(error) => all_failed(tickets.len(), &error),
+        }
+    }
+}
+
+#[cold]
+fn lost() -> Error {
+    Error::new(ErrorKind::Disconnected)
+        .with_detail("the lease of the message has ended, and another receiver or worker has it")
+        .with_help("use a longer lease")
+}
+
+/// The message, and the number of the attempt. Otherwise its next step: it is dead, or left to a later release.
+fn received(message: ClaimedMessage, now: SystemTime) -> Result<(Received, u32), Step> {
+    if message.expires.is_some_and(|expires| expires <= now) {
+        return Err(Step::Dead(EXPIRED.into()));
+    }
+    let outgoing = message.outgoing(now).map_err(|error| match error.is_temporary() {
+        true => Step::Retry { due: later(now, LEFT), counts: false },
+        false => Step::Dead(first_kib(error.to_string())),
+    })?;
+    let decoded = match outgoing.content() {
+        Content::Message(message) => Ok(Decoded::clean(message.clone())),
+        _ => Err(Error::new(ErrorKind::NotACloudEvent)),
+    };
+    let native = ReceivedMessage {
+        outgoing,
+        target: message.target,
+        number: message.ticket.number,
+        ordered: message.ordered,
+        started: message.started,
+        attempt: message.attempt,
+        size: message.body.len(),
+        shown: OnceLock::new(),
+    };
+    Ok((Received::new(decoded, native), message.attempt))
+}
+
+/// Returns when a message was enqueued here. Never, if the outbox is gone.
+async fn woken(wake: &mut watch::Receiver<()>) {
+    if wake.changed().await.is_err() {
+        pending::<()>().await;
+    }
+}
