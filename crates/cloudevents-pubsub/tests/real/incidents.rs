@@ -14,6 +14,7 @@ use cloudevents_transport::{
     contract::{Claims, Venue},
 };
 use serde_json::json;
+use std::time::Duration;
 
 struct Through {
     proxy: FaultProxy,
@@ -37,7 +38,7 @@ impl Through {
     /// A request that has no answer in time is a lost connection.
     fn connection(&self) -> PubsubConnection {
         let mut connection = PubsubConnection::default();
-        connection.connect_timeout = self.patience.silence / 2;
+        connection.connect_timeout = self.patience.silence;
         connection
     }
 }
@@ -58,7 +59,7 @@ impl Venue for Through {
 
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = PubsubReceiverOptions::from(options);
-        (options.connection, options.wait) = (self.connection(), self.patience.silence / 2);
+        (options.connection, options.wait) = (self.connection(), Duration::from_secs(1));
         receiver(&self.url("reject=drop"), options).await
     }
 }
