@@ -199,7 +199,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     /// An RSA key that was made for this test. It is used nowhere else.
-    const KEY: &str = include_str!("test-key.b64");
+    const KEY: &str = include_str!("../../tests/real/service-account.key");
 
     /// The signature is that of OpenSSL for the same bytes and key: `openssl dgst -sha256 -sign`.
     #[test]
@@ -214,7 +214,7 @@ mod tests {
         let login = Login::from_json(&json.to_string()).unwrap();
         let Source::ServiceAccount(account) = &login.0 else { panic!("{login:?}") };
         let token = signed(account, UNIX_EPOCH + Duration::from_secs(1_767_225_600)).unwrap();
-        assert_eq!(token, include_str!("test-token.jwt").trim());
+        assert_eq!(token, include_str!("../../tests/real/service-account.jwt").trim());
         assert_eq!(
             format!("{login:?}"),
             "Login(the service account tester@my-project.iam.gserviceaccount.com)"

@@ -39,12 +39,12 @@ struct Question {
 
 /// The beginning of the first page.
 const CHOICE: &str = "\
-Take the protocol of a broker that you already run. At NATS, take JetStream if each message has to arrive. Without a broker, send over HTTP from an
+Take the protocol of a broker that you run. At NATS, take JetStream if each message has to arrive. Without a broker, send over HTTP from an
 [outbox](outbox.md), or take [pgmq](protocols/pgmq.md) if you have Postgres. Programs of other companies take [webhooks](webhooks.md). Requests with
 replies need HTTP, NATS, AMQP 1.0 or MQTT 5. If several receivers have to keep [the order of a
 customer](delivery-order.md#keep-the-order-of-a-customer), take Kafka, a FIFO queue of SQS, or pgmq with `groups=true`.
 
-A cell with `if` has the condition for a yes. Each question leads to [the whole answers](choose-answers.md), and each protocol to its page.
+A cell with `if` has the condition for a yes. Questions lead to [the whole answers](choose-answers.md).
 ";
 
 /// The beginning of the second page.
@@ -65,7 +65,7 @@ protocols deliver [at least once](delivery.md#at-least-once). An [inbox](inbox.m
     (
         "Order, retries and rejection",
         "\
-The columns *Order* and *Retry* are about `Delivery::retry`. It becomes a rejection at attempt `attempts` (10 by default), except over HTTP.
+The columns *Order* and *Retry* are about `Delivery::retry`. It becomes a rejection at attempt `attempts` (10), except over HTTP.
 [`run`](delivery-attempts.md) holds a message until its next attempt, except over HTTP, and counts only some failures. A retried message of a group of
 SQS or pgmq may come after messages behind it in its group, except in `run` with `in_order(OrderBy::Key)`. Programs choose the place of rejected
 messages.",
