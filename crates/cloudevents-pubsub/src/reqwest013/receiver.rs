@@ -48,8 +48,8 @@ pub struct PubsubReceiverOptions {
     /// messages come to others after that time. From 10 seconds to 10 minutes. Default: the acknowledgement deadline of the subscription,
     /// or 10 seconds if the account may not look at it. Another time costs a request after each answer with messages.
     pub lock: Option<Duration>,
-    /// How long a request for messages waits until another one has to show that Pub/Sub is there, at least a second and two minutes at most;
-    /// `wait` in a URL. Default: 30 seconds.
+    /// How long a request for messages waits until another one has to show that Pub/Sub is there, at least a second and two minutes at
+    /// most; `wait` in a URL. Default: 30 seconds.
     pub wait: Duration,
     /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
     pub prefetch: usize,
