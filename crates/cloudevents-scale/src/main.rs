@@ -31,7 +31,6 @@ use brokers::{
     mqtt::{Mqtt, Topics},
     nats,
     pgmq::Pgmq,
-    pubsub::Pubsub,
     rabbitmq::RabbitMq,
     redis::Redis,
     sqs::Sqs,
@@ -44,7 +43,7 @@ use std::{env, path::Path, process::ExitCode, time::Duration};
 use table::Table;
 
 const USAGE: &str = "usage: scale run ROWS GROUP, or scale report ROWS; \
-    groups: amqp, files, http, jetstream, kafka, mqtt, nats, pgmq, postgres, pubsub, rabbitmq, redis, run, slow, sqlite, \
+    groups: amqp, files, http, jetstream, kafka, mqtt, nats, pgmq, postgres, rabbitmq, redis, run, slow, sqlite, \
     sqs, websockets";
 
 #[tokio::main(worker_threads = 2)]
@@ -183,10 +182,6 @@ async fn run(group: &str, table: &Table) -> Result<()> {
             of_broker(&Pgmq::install(&url("CE_TEST_POSTGRES_URL")?, &file).await?, form, table).await
         }
         "postgres" => outbox::postgres(&url("CE_TEST_POSTGRES_URL")?, form.rows, table).await,
-        "pubsub" => {
-            let server = url("CE_TEST_PUBSUB_URL")?;
-            of_broker(&Pubsub::new(&server)?, form.without_order(), table).await
-        }
         "rabbitmq" => {
             for queues in ["classic", "quorum"] {
                 of_broker(&RabbitMq(url("CE_TEST_RABBITMQ_URL")?, queues), form, table).await?;
