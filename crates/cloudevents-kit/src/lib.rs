@@ -68,6 +68,8 @@ pub use cloudevents_outbox as outbox;
 pub use cloudevents_pgmq as pgmq;
 #[cfg(feature = "protobuf")]
 pub use cloudevents_protobuf as protobuf;
+#[cfg(feature = "pubsub")]
+pub use cloudevents_pubsub as pubsub;
 #[cfg(feature = "rabbitmq")]
 pub use cloudevents_rabbitmq as rabbitmq;
 #[cfg(feature = "redis")]

@@ -60,6 +60,8 @@ pub fn bindings() -> &'static [&'static Binding] {
         &cloudevents_sns::awssdk1::BINDING,
         #[cfg(feature = "eventbridge-awssdk1")]
         &cloudevents_eventbridge::awssdk1::BINDING,
+        #[cfg(feature = "pubsub-reqwest013")]
+        &cloudevents_pubsub::reqwest013::BINDING,
         #[cfg(feature = "pgmq-tokio-postgres07")]
         &cloudevents_pgmq::tokio_postgres07::BINDING,
         #[cfg(feature = "rumqttc-next034")]
@@ -111,6 +113,11 @@ pub const SCHEMES: &[KnownScheme] = &[
         "eventbridge",
         "eventbridge",
         "turn on the feature `eventbridge-awssdk1` of cloudevents-kit to send; receive from a queue of SQS that is the target of a rule",
+    ),
+    known(
+        "pubsub",
+        "pubsub",
+        "turn on the feature `pubsub-reqwest013` of cloudevents-kit, and one of reqwest's TLS features",
     ),
     known("postgres", "pgmq", "turn on the feature `pgmq-tokio-postgres07` of cloudevents-kit"),
     known("postgresql", "pgmq", "turn on the feature `pgmq-tokio-postgres07` of cloudevents-kit"),

@@ -77,6 +77,10 @@ mod nats {}
 mod pgmq {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/protocols/pubsub.md")]
+mod pubsub {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/protocols/rabbitmq.md")]
 mod rabbitmq {}
 

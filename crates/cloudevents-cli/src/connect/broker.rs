@@ -133,6 +133,9 @@ fn elsewhere(binding: &str) -> &'static str {
         "sqs" => "`aws sqs create-queue --queue-name <name>` creates a queue",
         "sns" => "`aws sns create-topic --name <name>` creates a topic",
         "eventbridge" => "`aws events create-event-bus --name <name>` creates a bus",
+        "pubsub" => {
+            "`gcloud pubsub topics create <name>` creates a topic, and `gcloud pubsub subscriptions create` a subscription"
+        }
         "pgmq" => "`SELECT pgmq.create('<name>')` creates a queue, in the database",
         "mqtt" => "topics of MQTT need not be created",
         "amqp" => {

@@ -78,6 +78,7 @@ fn what_is_not_created_says_how_it_comes_to_be() {
         ("sqs://eu-central-1/1/q", 2, "create-queue"),
         ("sns://eu-central-1/1/t", 2, "create-topic"),
         ("eventbridge://eu-central-1/1/b", 2, "create-event-bus"),
+        ("pubsub://p/orders?endpoint=http://127.0.0.1:9", 2, "gcloud pubsub topics create"),
         ("postgres://u@127.0.0.1:9/d?queue=q", 2, "pgmq.create"),
         ("amqp://127.0.0.1:9/orders", 2, "`rabbitmq` URL"),
         ("mqtt://127.0.0.1:9/orders", 2, "need not be created"),

@@ -42,6 +42,7 @@ mod convert;
     feature = "mqtt",
     feature = "nats",
     feature = "pgmq",
+    feature = "pubsub",
     feature = "rabbitmq",
     feature = "redis",
     feature = "sqs"
@@ -124,6 +125,8 @@ mod process;
 #[cfg(any(feature = "amqp", feature = "kafka"))]
 mod producer;
 mod program;
+#[cfg(feature = "pubsub")]
+mod pubsub;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 #[cfg(feature = "redis")]

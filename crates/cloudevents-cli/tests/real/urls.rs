@@ -19,7 +19,7 @@ fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
 }
 
 /// Every protocol that has options of its own.
-const SCHEMES: [&str; 12] = [
+const SCHEMES: [&str; 13] = [
     "kafka",
     "amqp",
     "rabbitmq",
@@ -32,6 +32,7 @@ const SCHEMES: [&str; 12] = [
     "ws",
     "sns",
     "eventbridge",
+    "pubsub",
 ];
 
 /// Nothing is received from these.

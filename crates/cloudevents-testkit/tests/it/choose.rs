@@ -6,8 +6,20 @@
 use std::{fmt::Write, fs, path::Path};
 
 /// The pages of promises.
-const PAGES: [&str; 11] =
-    ["http", "kafka", "amqp", "rabbitmq", "nats", "jetstream", "mqtt", "redis", "sqs", "pgmq", "websockets"];
+const PAGES: [&str; 12] = [
+    "http",
+    "kafka",
+    "amqp",
+    "rabbitmq",
+    "nats",
+    "jetstream",
+    "mqtt",
+    "redis",
+    "sqs",
+    "pubsub",
+    "pgmq",
+    "websockets",
+];
 
 /// The row about the largest message. It does not name all limits.
 const TOO_LARGE: &str = "a message that is too large";
@@ -22,17 +34,17 @@ struct Question {
     row: &'static str,
     /// The verdict of each protocol, in the order of `PAGES`, and the words that it follows from. The words are in the row. Words about
     /// the largest message are on the page of the protocol.
-    verdicts: [(&'static str, &'static str); 11],
+    verdicts: [(&'static str, &'static str); 12],
 }
 
 /// The beginning of the first page.
 const CHOICE: &str = "\
-Take the protocol of a broker that you already run. At NATS, take JetStream if each message has to arrive. Without a broker, send over HTTP from an
+Take the protocol of a broker that you run. At NATS, take JetStream if each message has to arrive. Without a broker, send over HTTP from an
 [outbox](outbox.md), or take [pgmq](protocols/pgmq.md) if you have Postgres. Programs of other companies take [webhooks](webhooks.md). Requests with
 replies need HTTP, NATS, AMQP 1.0 or MQTT 5. If several receivers have to keep [the order of a
 customer](delivery-order.md#keep-the-order-of-a-customer), take Kafka, a FIFO queue of SQS, or pgmq with `groups=true`.
 
-A cell with `if` has the condition for a yes. Each question leads to [the whole answers](choose-answers.md), and each protocol to its page.
+A cell with `if` has the condition for a yes. Questions lead to [the whole answers](choose-answers.md).
 ";
 
 /// The beginning of the second page.
@@ -46,23 +58,22 @@ const TABLES: [(&str, &str, usize); 3] = [
     (
         "Loss and duplicates",
         "\
-A restart may also fail the sends that are under way: send these messages again. The broker may already have such a message, so this can make a
-duplicate. The sender itself sends no message twice. Most protocols deliver [at least once](delivery.md#at-least-once). An [inbox](inbox.md) skips the
-second delivery.",
+A restart may also fail the sends that are under way: send them again, which can make duplicates. The sender itself sends no message twice. Most
+protocols deliver [at least once](delivery.md#at-least-once). An [inbox](inbox.md) skips the second delivery.",
         3,
     ),
     (
         "Order, retries and rejection",
         "\
-The columns *Order* and *Retry* are about `Delivery::retry`. It becomes a rejection at attempt `attempts` (10 by default), except over HTTP.
+The columns *Order* and *Retry* are about `Delivery::retry`. It becomes a rejection at attempt `attempts` (10), except over HTTP.
 [`run`](delivery-attempts.md) holds a message until its next attempt, except over HTTP, and counts only some failures. A retried message of a group of
-SQS or pgmq may come after messages behind it in its group, except in `run` with `in_order(OrderBy::Key)`. The program chooses among the places of
-rejected messages.",
+SQS or pgmq may come after messages behind it in its group, except in `run` with `in_order(OrderBy::Key)`. Programs choose the place of rejected
+messages.",
         4,
     ),
     (
         "Replies, batches and size",
-        "No receiver takes an event above [16 MiB](delivery-order.md#limits-of-an-event), unless the program sets another limit.",
+        "Receivers take events of [16 MiB](delivery-order.md#limits-of-an-event), or up to the limit of the program.",
         3,
     ),
 ];
@@ -90,6 +101,7 @@ const QUESTIONS: [Question; 10] = [
             ("if QoS 0, no `client` or persistence", "nothing is lost on three conditions"),
             ("if not `appendfsync always`", "with `appendfsync always`, nothing is lost"),
             ("no", "confirmed messages stay"),
+            ("no", "stored messages stay"),
             ("if the queue is unlogged", "committed messages stay, unless the queue is unlogged"),
             ("yes", "Written messages may be lost"),
         ],
@@ -116,6 +128,7 @@ const QUESTIONS: [Question; 10] = [
             ("no", "nothing is lost."),
             ("no", "nothing is lost."),
             ("no", "nothing is lost."),
+            ("no", "nothing is lost."),
             ("yes", "the messages that it had not handled are lost"),
         ],
     },
@@ -124,7 +137,7 @@ const QUESTIONS: [Question; 10] = [
         column: "Duplicates by the sender?",
         heading: "Sending",
         row: "duplicates made by the sender",
-        verdicts: [("no", "never"); 11],
+        verdicts: [("no", "never"); 12],
     },
     Question {
         question: "In which order do messages arrive?",
@@ -141,6 +154,7 @@ const QUESTIONS: [Question; 10] = [
             ("of a session, redelivered later", "over one session. Redelivered messages come later"),
             ("of the stream, redelivered first", "Messages that come again come before newer entries"),
             ("of groups, if FIFO queue", "A standard queue has no order"),
+            ("of keys, if `ordered=true`", "Without `ordered=true`, there is no order"),
             (
                 "if one receiver, or `groups=true`",
                 "With `groups=true`, all receivers keep the order of each group",
@@ -166,6 +180,7 @@ const QUESTIONS: [Question; 10] = [
             ("from memory, and stays unacknowledged", "It stays unacknowledged"),
             ("held, then back to the group", "the receiver gives it back to the group"),
             ("hidden, at most 12 hours", "cannot stay hidden for longer than 12 hours"),
+            ("hidden, at most 10 minutes", "for 10 minutes at most"),
             ("hidden for the delay", "hides the message for the delay"),
             ("from memory; a crash loses it", "delivers the message again from memory"),
         ],
@@ -194,6 +209,7 @@ const QUESTIONS: [Question; 10] = [
             ("another topic, or dropped", "sends the message to another topic, or drops it"),
             ("another stream, or dropped", "stores the message in another stream, or drops it"),
             ("another queue, or dropped", "sends the message to another queue, or drops it"),
+            ("another topic, or dropped", "sends the message to another topic, or drops it"),
             ("the archive, another queue, or dropped", "moves the message to the archive"),
             ("a sink, or dropped", "sends the message to a sink of the program, or drops it"),
         ],
@@ -218,6 +234,7 @@ const QUESTIONS: [Question; 10] = [
             ("if below 12 hours", "may take up to 12 hours"),
             ("yes", "has no limit"),
             ("yes", "has no limit"),
+            ("yes", "has no limit"),
         ],
     },
     Question {
@@ -238,6 +255,7 @@ const QUESTIONS: [Question; 10] = [
             ("limit of the broker", "Raise the limit of the broker"),
             ("16 MiB (`max-message-size`)", "the largest message of a sender (16 MiB)"),
             ("1 MiB, or less by queue", "The limit is 1,048,576 bytes"),
+            ("10 MB, as JSON", "10,000,000 bytes"),
             ("16 MiB (`max-message-size`)", "The limit is 16 MiB with headers"),
             ("16 MiB, at the receiver", "`DecodeOptions::limits` of the receiver, 16 MiB by default"),
         ],
@@ -259,6 +277,7 @@ const QUESTIONS: [Question; 10] = [
             ("no", "there are no replies"),
             ("no", "there are no replies"),
             ("no", "there are no replies"),
+            ("no", "there are no replies"),
         ],
     },
     Question {
@@ -268,6 +287,7 @@ const QUESTIONS: [Question; 10] = [
         row: "a batch",
         verdicts: [
             ("yes", "one message with several events"),
+            ("no", "there is no batched mode"),
             ("no", "there is no batched mode"),
             ("no", "there is no batched mode"),
             ("no", "there is no batched mode"),

@@ -102,7 +102,7 @@ fn json_of_pages_is_json() {
 #[test]
 fn options_of_urls_exist() {
     let table = read("docs/urls.md");
-    let rows = table.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 14);
+    let rows = table.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 15);
     let options: BTreeMap<&str, Vec<&str>> = rows
         .map(|row| {
             let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`')).skip(1);
@@ -142,7 +142,7 @@ fn options_of_urls_exist() {
 
 /// The column of the table for a scheme.
 fn column(scheme: &str) -> Option<usize> {
-    let protocols: [&[&str]; 12] = [
+    let protocols: [&[&str]; 13] = [
         &["kafka"],
         &["amqp", "amqps"],
         &["rabbitmq", "rabbitmqs"],
@@ -155,6 +155,7 @@ fn column(scheme: &str) -> Option<usize> {
         &["ws", "wss"],
         &["sns"],
         &["eventbridge"],
+        &["pubsub"],
     ];
     protocols.iter().position(|schemes| schemes.contains(&scheme))
 }

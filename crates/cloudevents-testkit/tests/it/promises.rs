@@ -13,6 +13,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
     ("mqtt", "cloudevents-mqtt"),
     ("redis", "cloudevents-redis"),
     ("sqs", "cloudevents-sqs"),
+    ("pubsub", "cloudevents-pubsub"),
     ("pgmq", "cloudevents-pgmq"),
     ("websockets", "cloudevents-websockets"),
 ];

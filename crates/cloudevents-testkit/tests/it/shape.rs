@@ -125,6 +125,10 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
     ("cloudevents-sns/src/awssdk1", &[]),
     ("cloudevents-eventbridge/src/awssdk1", &[]),
     (
+        "cloudevents-pubsub/src/reqwest013",
+        &[("token", "access tokens expire, and no client library renews them")],
+    ),
+    (
         "cloudevents-websockets/src/tungstenite029",
         &[
             ("arriving", "memory that connections share"),

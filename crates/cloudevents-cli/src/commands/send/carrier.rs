@@ -182,6 +182,7 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
         Some("sqs") => put("queue", path.into()),
         Some("sns") => put("topic", path.into()),
         Some("eventbridge") => put("bus", path.into()),
+        Some("pubsub") => put("topic", path.into()),
         Some("pgmq") => put("queue", option("queue").unwrap_or_default().into()),
         Some("rabbitmq") => {
             let (exchange, key) = match option("queue") {

@@ -17,6 +17,8 @@ use crate::{
 use cloudevents_kit::eventbridge;
 #[cfg(feature = "pgmq")]
 use cloudevents_kit::pgmq;
+#[cfg(feature = "pubsub")]
+use cloudevents_kit::pubsub;
 #[cfg(feature = "redis")]
 use cloudevents_kit::redis;
 #[cfg(feature = "sns")]
@@ -35,6 +37,7 @@ use std::{io::Write, sync::Arc};
 #[cfg(any(
     feature = "eventbridge",
     feature = "pgmq",
+    feature = "pubsub",
     feature = "redis",
     feature = "sns",
     feature = "sqs"
@@ -102,6 +105,7 @@ impl Shown {
         #[cfg(any(
             feature = "eventbridge",
             feature = "pgmq",
+            feature = "pubsub",
             feature = "redis",
             feature = "sns",
             feature = "sqs"
@@ -130,7 +134,14 @@ impl Shown {
 }
 
 /// The message of a protocol that the testee protocol does not have.
-#[cfg(any(feature = "eventbridge", feature = "pgmq", feature = "redis", feature = "sns", feature = "sqs"))]
+#[cfg(any(
+    feature = "eventbridge",
+    feature = "pgmq",
+    feature = "pubsub",
+    feature = "redis",
+    feature = "sns",
+    feature = "sqs"
+))]
 fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Result<Value, Error>)> {
     match carrier::binding(endpoint)? {
         #[cfg(feature = "redis")]
@@ -141,6 +152,8 @@ fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Res
         "sns" => Some(("sns", sns::encode_message(message).map(|message| attributes_and_body(&message)))),
         #[cfg(feature = "eventbridge")]
         "eventbridge" => Some(("eventbridge", entry_of_bus(message))),
+        #[cfg(feature = "pubsub")]
+        "pubsub" => Some(("pubsub", attributes_and_data(message))),
         #[cfg(feature = "pgmq")]
         "pgmq" => Some(("pgmq", headers_and_document(message))),
         _ => None,
@@ -165,6 +178,14 @@ fn attributes_and_body(message: &sqs::SqsMessage) -> Value {
     let shown =
         message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
     json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)})
+}
+
+/// A message of Pub/Sub: its attributes, in their order, and its data.
+#[cfg(feature = "pubsub")]
+fn attributes_and_data(message: &Message) -> Result<Value, Error> {
+    let message = pubsub::GOOGLE_PUBSUB.encode_message(message)?;
+    let shown = message.headers.iter().map(|(name, value)| json!([name.as_str(), tagged::from_bytes(value)]));
+    Ok(json!({"attributes": shown.collect::<Vec<_>>(), "data": tagged::from_bytes(&message.body)}))
 }
 
 /// A message of pgmq: its headers, in their order, and its document.

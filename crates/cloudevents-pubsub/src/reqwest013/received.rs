@@ -1,0 +1,104 @@
+//! A received message.
+
+use bytes::Bytes;
+use cloudevents_carriers::{CarrierMessage, rows::GOOGLE_PUBSUB};
+use cloudevents_transport::Origin;
+use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::SystemTime};
+
+/// The attribute with the media type of the data.
+pub(super) const CONTENT_TYPE: &str = "content-type";
+/// The beginning of the attribute for each attribute of an event, in binary mode.
+pub(super) const PREFIX: &str = GOOGLE_PUBSUB.prefix;
+
+/// A message of a subscription. [`Received::native`](cloudevents_transport::Received::native) returns it for Pub/Sub.
+///
+/// Attributes that are not those of the event are headers. The ordering key is the key.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ReceivedMessage {
+    /// Data and attributes. The attributes are in the order of their names.
+    pub message: CarrierMessage,
+    /// The id that Pub/Sub gave the message when it was published.
+    pub id: Arc<str>,
+    /// The id that settles the message, as it was received this time.
+    pub ack_id: Arc<str>,
+    /// The name of the subscription, without its project.
+    pub subscription: Arc<str>,
+    /// The ordering key, if the message has one.
+    pub ordering_key: Option<String>,
+    /// When it was published.
+    pub published: Option<SystemTime>,
+    /// How often it was delivered, this time included. `None` if the subscription has no policy for dead letters, without which Pub/Sub
+    /// does not count.
+    pub attempt: Option<u32>,
+}
+
+impl Origin for ReceivedMessage {
+    fn native(&self) -> &dyn Any {
+        self
+    }
+
+    fn size(&self) -> usize {
+        /// The memory that the list of attributes takes for each.
+        const ATTRIBUTE: usize = 64;
+        let attributes = self.message.headers.iter();
+        attributes
+            .map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(ATTRIBUTE))
+            .fold(self.message.body.len(), usize::saturating_add)
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        Some(self.message.body.clone())
+    }
+
+    fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
+        for (name, value) in &self.message.headers {
+            each(name.as_str(), Some(Cow::Borrowed(value)));
+        }
+    }
+
+    fn is_forwarded(&self, name: &str) -> bool {
+        // Pub/Sub adds some, such as those of dead letters, and refuses them of programs.
+        is_foreign(name) && !name.starts_with(RESERVED) && !name.starts_with(DEAD_LETTER)
+    }
+
+    fn topic(&self) -> Option<&str> {
+        Some(&self.subscription)
+    }
+
+    fn key(&self) -> Option<Cow<'_, [u8]>> {
+        self.ordering_key.as_ref().map(|key| Cow::Borrowed(key.as_bytes()))
+    }
+
+    fn timestamp(&self) -> Option<SystemTime> {
+        self.published
+    }
+
+    fn is_redelivered(&self) -> Option<bool> {
+        self.attempt.map(|attempt| attempt > 1)
+    }
+}
+
+/// The beginning of names that Pub/Sub keeps for itself.
+pub(super) const RESERVED: &str = "goog";
+
+/// The beginning of names that Pub/Sub gives a message that it moves to a topic of dead letters.
+const DEAD_LETTER: &str = "CloudPubSubDeadLetter";
+
+/// Whether this is an attribute of the program: neither content type nor attribute of the event.
+pub(super) fn is_foreign(name: &str) -> bool {
+    name != CONTENT_TYPE && !name.starts_with(PREFIX)
+}
+
+/// Shows names and sizes, never contents.
+impl fmt::Debug for ReceivedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.message.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ReceivedMessage")
+            .field("subscription", &self.subscription)
+            .field("id", &self.id)
+            .field("attributes", &names)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! What is not accepted comes again: here, or to others.
+
+use crate::tools::{Place, event, id, next, take, within};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A subscription that counts deliveries.
+async fn counting(what: &str) -> Option<Place> {
+    let dead = Place::new("dead").await?;
+    let policy =
+        json!({"deadLetterTopic": format!("projects/tests/topics/{}", dead.name), "maxDeliveryAttempts": 20});
+    Place::with(what, json!({"ackDeadlineSeconds": 60, "deadLetterPolicy": policy})).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_released_comes_to_others_at_once() {
+    let Some(place) = Place::with("released", json!({"ackDeadlineSeconds": 600})).await else { return };
+    within(place.sender("").await.send_all((0..12).map(event))).await.unwrap();
+    let mut first = place.receiver("").await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(next(&mut first).await);
+    }
+    let kept = held.remove(3);
+    let mut wanted: Vec<_> = (0..12).map(|number| number.to_string()).collect();
+    wanted.retain(|other| *other != id(&kept));
+    let begun = Instant::now();
+    drop(held);
+    within(kept.accept()).await.unwrap();
+    within(first.drain(Duration::from_secs(5))).await.unwrap();
+    let mut second = place.receiver("").await;
+    let mut came = Vec::new();
+    for _ in 0..11 {
+        came.push(take(&mut second).await);
+    }
+    came.sort();
+    wanted.sort();
+    assert_eq!(came, wanted);
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_count_and_wait_in_whole_seconds() {
+    let Some(place) = counting("retried").await else { return };
+    within(place.sender("").await.send(&event(0))).await.unwrap();
+    let mut receiver = place.receiver("").await;
+    for attempt in 1..4 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
+        let begun = Instant::now();
+        within(delivery.retry(Duration::from_millis(1100))).await.unwrap();
+        let again = next(&mut receiver).await;
+        assert!(begun.elapsed() > Duration::from_millis(1100), "{:?}", begun.elapsed());
+        drop(again.retry(Duration::ZERO));
+        let delivery = next(&mut receiver).await;
+        assert_eq!(delivery.attempt(), attempt + 2);
+        drop(delivery);
+        break;
+    }
+    assert_eq!(take(&mut receiver).await, "0");
+}
+
+/// Without a policy for dead letters, Pub/Sub does not count, and says nothing about earlier deliveries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_policy_every_attempt_is_the_first() {
+    let Some(place) = Place::new("uncounted").await else { return };
+    within(place.sender("").await.send(&event(0))).await.unwrap();
+    let mut receiver = place.receiver("").await;
+    for _ in 0..2 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (1, None));
+        within(delivery.retry(Duration::ZERO)).await.unwrap();
+    }
+    assert_eq!(take(&mut receiver).await, "0");
+}
+
+/// What a receiver that is gone has held comes to others after the deadline, and that counts as an attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_receiver_left_comes_after_the_lock() {
+    let Some(place) = counting("dead").await else { return };
+    within(place.sender("").await.send(&event(0))).await.unwrap();
+    let taken = place.some_messages(&place.name, 1).await;
+    let ids: Vec<&Value> = taken.iter().map(|message| &message["ackId"]).collect();
+    let path = format!("subscriptions/{}:modifyAckDeadline", place.name);
+    place.ask("POST", &path, json!({"ackIds": ids, "ackDeadlineSeconds": 2})).await.unwrap();
+    let mut receiver = place.receiver("").await;
+    let delivery = next(&mut receiver).await;
+    assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
+    within(delivery.accept()).await.unwrap();
+}
