@@ -15,7 +15,7 @@ use console::Console;
 use failure::Status;
 use std::process::ExitCode;
 
-/// Tens of thousands of messages are in flight at once, which other threads free. With the allocator of glibc, that takes half as much again.
+/// Tens of thousands of messages are in flight at once, which other threads free. The allocator of glibc takes half as much time again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -58,7 +58,8 @@ fn a_captured_message_signature_is_handed_on_once() {
     for remember in &stores[..if cfg!(feature = "outbox") { 2 } else { 1 }] {
         let service = Service::start();
         let by_body = ["--recognize-by", "body"];
-        let gate = in_front_of(&service.url(), &key, &[&scheme[..], &by_body, WITH_SECRET, remember].concat());
+        let gate =
+            in_front_of(&service.url(), &key, &[&scheme[..], &by_body, WITH_SECRET, remember].concat());
         let of_content = message_signature("a", &[CONTENT]);
         for added in [&[][..], &[], &[("content-encoding", "identity")], &[("ce-x", "1")]] {
             assert_eq!(send_signed(&gate.url, &[&of_content], added), 204, "{added:?}");

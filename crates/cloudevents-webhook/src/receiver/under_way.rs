@@ -46,8 +46,8 @@ pub(super) struct Once {
 impl Once {
     /// Delivers the message if the store does not know it and it `may_come`. The settlement counts even when the sender has hung up.
     ///
-    /// Copies of a delivery wait for their turns: one that the handler refuses, because of a header that nobody signed, keeps the others out
-    /// for its own time only.
+    /// Copies of a delivery wait for their turns. The handler may refuse a copy because of a header that was not signed. Such a copy keeps
+    /// the others out for its own time only.
     pub(super) fn deliver(
         self,
         (key, may_come): (DeliveryKey, impl FnOnce() -> Result<(), Problem> + Send + 'static),

@@ -1,8 +1,8 @@
 //! RFC 9421, with the examples of its appendix B.
 
 use cloudevents_webhook::signature::{
-    Component, Coverage, Identity, MessageSignatures, MessageSigner, Sign, SignatureError, SigningKey, Verify,
-    VerifyingKey,
+    Component, Coverage, Identity, MessageSignatures, MessageSigner, Sign, SignatureError, SigningKey,
+    Verify, VerifyingKey,
 };
 use data_encoding::BASE64;
 use http::{HeaderName, Request, request::Parts};
@@ -82,7 +82,8 @@ fn full_coverage_with_rsa_pss() {
 #[test]
 fn hmac_and_ed25519() {
     let verifier = MessageSignatures::new("example.com", "test-shared-secret", shared())
-        .or("test-key-ed25519", ed25519()).identity(Identity::Body);
+        .or("test-key-ed25519", ed25519())
+        .identity(Identity::Body);
     let any = verifier.clone().require([Component::Authority]);
     for (input, signature) in [(B25_INPUT, B25), (B26_INPUT, B26)] {
         let head = test_request(input, signature);
@@ -98,7 +99,9 @@ fn hmac_and_ed25519() {
 
 #[test]
 fn every_covered_part_counts() {
-    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
+    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519())
+        .require([])
+        .identity(Identity::Body);
     let good = test_request(B26_INPUT, B26);
     assert!(verifier.verify(&good, BODY, now()).is_ok());
     for (name, value) in [("date", "Tue, 20 Apr 2021 02:07:56 GMT"), ("content-type", "text/plain")] {
@@ -118,12 +121,16 @@ fn every_covered_part_counts() {
     head = good.clone();
     head.headers.insert("host", "internal:8080".parse().unwrap());
     for authority in ["example.com", "Example.com:443"] {
-        let verifier = MessageSignatures::new(authority, "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
+        let verifier = MessageSignatures::new(authority, "test-key-ed25519", ed25519())
+            .require([])
+            .identity(Identity::Body);
         assert!(verifier.verify(&head, BODY, now()).is_ok(), "{authority}");
     }
     // Another receiver that has the key sends what it got, as it got it.
     for replayed in [&good, &head] {
-        let other = MessageSignatures::new("other.example", "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
+        let other = MessageSignatures::new("other.example", "test-key-ed25519", ed25519())
+            .require([])
+            .identity(Identity::Body);
         assert_eq!(other.verify(replayed, BODY, now()), Err(SignatureError::Mismatch));
         assert!(other.or_authority("example.com").verify(replayed, BODY, now()).is_ok());
     }
@@ -150,7 +157,9 @@ fn every_covered_part_counts() {
 #[test]
 fn a_receiver_behind_a_proxy_knows_the_uri_that_was_signed() {
     let key = SigningKey::hmac([1; 32]).unwrap();
-    let verifier = MessageSignatures::new("partner.example", "k", key.verifying_key()).require([]).identity(Identity::Body);
+    let verifier = MessageSignatures::new("partner.example", "k", key.verifying_key())
+        .require([])
+        .identity(Identity::Body);
     for uri in ["/hook?a=1", "https://partner.example/hook?a=1", "http://internal:8080/hook?a=1"] {
         // `https://partner.example/hook?a=1`, with HMAC-SHA256 of another implementation.
         let (head, ()) = Request::post(uri)
@@ -166,7 +175,9 @@ fn a_receiver_behind_a_proxy_knows_the_uri_that_was_signed() {
 /// RFC 9421, section 4.3: intermediaries add signatures of their own.
 #[test]
 fn a_signature_that_cannot_be_read_says_nothing_of_another() {
-    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]).identity(Identity::Body);
+    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519())
+        .require([])
+        .identity(Identity::Body);
     for (input, signature) in [
         ("proxy=1", "proxy=:AAAA:"),
         ("proxy=(\"@method\");created=1618884473", "other=:AAAA:"),

@@ -166,7 +166,10 @@ fn captured() -> Vec<(&'static str, Captured)> {
         ("stripe", signed_by(&Stripe::new(KEY).unwrap(), &PLAIN, stripe)),
         ("hmac", signed_by(&HmacSignature::slack(KEY).unwrap(), &STRUCTURED, EVENT)),
         ("messages by body", with_messages(&STRUCTURED, EVENT, &[&["content-type"], &[]])),
-        ("messages by body", with_messages(&with_id(&PLAIN), "{}", &[&["webhook-id"], &["content-type"], &[]])),
+        (
+            "messages by body",
+            with_messages(&with_id(&PLAIN), "{}", &[&["webhook-id"], &["content-type"], &[]]),
+        ),
         ("messages by event", with_messages(&STRUCTURED, EVENT, &[&["content-type"], &[]])),
         ("messages by event", with_messages(&BINARY, EVENT, &[&attributes, &[], &["content-type"]])),
         (

@@ -4,8 +4,8 @@ use super::keys::{SHORTEST, secrets, signer, verifier, verifying_keys};
 use crate::{console::Console, failure::Failure, report::Report};
 use clap::{Args, ValueEnum};
 use cloudevents_kit::webhook::signature::{
-    GitHub, HmacSignature, Identity, InvalidKey, MessageSignatures, Sign, SignatureError, Stripe, Verified, Verify,
-    WebPubSub,
+    GitHub, HmacSignature, Identity, InvalidKey, MessageSignatures, Sign, SignatureError, Stripe, Verified,
+    Verify, WebPubSub,
 };
 use http::{HeaderName, request::Parts};
 use std::{str::FromStr, sync::Arc, time::SystemTime};
@@ -175,7 +175,9 @@ impl SchemeOptions {
                 .help("add --authority and --key-id"));
         }
         if of_messages && !is(Provider::MessageSignatures) {
-            return Err(Failure::usage("--authority, --key-id and --recognize-by are for --provider message-signatures"));
+            return Err(Failure::usage(
+                "--authority, --key-id and --recognize-by are for --provider message-signatures",
+            ));
         }
         Ok(())
     }

@@ -198,7 +198,9 @@ impl MessageSignatures {
         let (coverage, id) = match (self.identity, coverage) {
             (Identity::Id, _) => (coverage, Some(self.id(request, &components)?)),
             (Identity::Event, Coverage::Attributes) if covers_event(request, &components) => (coverage, None),
-            (Identity::Event, _) => return Err(SignatureError::NotCovered("the attributes of the event".into())),
+            (Identity::Event, _) => {
+                return Err(SignatureError::NotCovered("the attributes of the event".into()));
+            }
             // Other signatures of the same body may cover the attributes, or may not.
             (Identity::Body, Coverage::Attributes) => (Coverage::Body, None),
             (Identity::Body, _) => (coverage, None),
@@ -245,7 +247,8 @@ impl Verify for MessageSignatures {
             });
             match checked {
                 Ok(verified) => {
-                    let is_best = best.as_ref().is_none_or(|best| verified.coverage.is_more_than(best.coverage));
+                    let is_best =
+                        best.as_ref().is_none_or(|best| verified.coverage.is_more_than(best.coverage));
                     best = if is_best { Some(verified) } else { best };
                 }
                 Err(error) => refused = refused.or(Some(error)),
