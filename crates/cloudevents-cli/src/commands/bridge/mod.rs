@@ -2,6 +2,7 @@
 
 mod config;
 mod contract;
+mod fates;
 mod open;
 mod opening;
 mod operate;
@@ -15,23 +16,23 @@ use crate::{
     console::Console,
     failure::{Failure, Status},
     interrupt::{Interrupt, finishing},
-    plain::{count, plain},
+    plain::count,
     report::Report,
     rules::RuleOptions,
     selection::Selection,
 };
 use clap::Args;
 use cloudevents_kit::{
-    ContentMode, DecodeOptions, Leniency, Peer, Repair,
+    Peer,
     transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate},
 };
+use fates::{name, refused_before, repairs, tell};
 use open::Settings;
 use opening::patiently;
 use reread::Reread;
 use serde_json::json;
 use std::{
     collections::HashSet,
-    fmt::Write as _,
     future::ready,
     path::PathBuf,
     pin::pin,
@@ -84,6 +85,9 @@ Examples:
   ce bridge --config bridge.yaml --check
   ce bridge amqp://localhost/orders.rejected https://example.com/hook \\
       --redrive --dry-run
+  HOOK_SECRET=whsec_... ce bridge amqp://localhost/orders.rejected \\
+      https://example.com/hook --redrive --mode structured \\
+      --to-secret-env HOOK_SECRET
 
 Exit status: 0 stopped, 1 an end refused the login or the address, or TO refused
 letters of a redrive again or events of a file or a pipe, 2 wrong usage or
@@ -140,8 +144,11 @@ pub(crate) struct Bridge {
     /// Write messages for this implementation at TO, such as java-4, where it reads other messages than the specification states.
     #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
     to_peer: Option<Peer>,
+    /// Send events in this mode: `binary`, `structured`, or as they came (`kept`) [default: kept].
+    #[arg(long, value_name = "MODE")]
+    mode: Option<config::ModeName>,
     /// Sign HTTP requests to TO with the key in this environment variable, or in `@FILE`: `whsec_...` or `whsk_...`. Signatures are those
-    /// of Standard Webhooks, which need `mode: structured` in a configuration file, or message signatures with --to-key-id.
+    /// of Standard Webhooks, which need `--mode structured`, or message signatures with --to-key-id.
     #[arg(long, value_name = "VARIABLE")]
     to_secret_env: Option<String>,
     /// The name by which TO knows the key of --to-secret-env, for message signatures (RFC 9421). They cover the attributes of all modes.
@@ -517,84 +524,5 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut Option<Instant>, co
             lost.take().iter().for_each(|since| outage::tell_end(&end, *since, console));
         }
         _ => {}
-    }
-}
-
-/// The repairs of a message. The repairs of a document, which were found when it was moved, are found again: few need any.
-fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
-    let Ok(message) = received.decoded_message() else { return Vec::new() };
-    if decoding.leniency == Leniency::strict() || message.value.mode() == ContentMode::Binary {
-        return message.repairs.clone();
-    }
-    let inner = message.value.events(decoding).map(|decoded| decoded.repairs).unwrap_or_default();
-    message.repairs.iter().cloned().chain(inner).collect()
-}
-
-fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, console: &Console) {
-    for repair in repairs {
-        let event = repair.index().map(|index| format!(", event {index} of the batch")).unwrap_or_default();
-        let detail = repair.cause().map_or("", |cause| cause.detail());
-        console.report(&Report::repair(repair).detail(format!("{name}{event}: {detail}")));
-    }
-    let report = match fate {
-        Fate::DeadLetter(error) => {
-            Report::warning(format!("{name} was refused: {}", words(error))).kind("dead-letter")
-        }
-        Fate::Refused(error) => {
-            Report::warning(format!("{name} was refused: {}", words(error))).kind("refused")
-        }
-        Fate::Waiting { refusal, error } => {
-            let (refusal, why) = (words(refusal), words(error));
-            Report::warning(format!("{name} was refused: {refusal}"))
-                .kind("refused")
-                .detail(format!("its dead letter is not stored, and is tried again: {why}"))
-        }
-        Fate::Kept(error) => {
-            let words = format!("{name} was refused again, and stays at FROM: {}", words(error));
-            Report::warning(words).kind("redrive")
-        }
-        Fate::Failed(error) => {
-            Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")
-        }
-        Fate::Confirmed => return,
-        // Not help, but the reason of a dead letter.
-        other => {
-            let note =
-                Report::note(format!("{name} {other}")).kind("redrive").detail(help.unwrap_or_default());
-            return console.report(&note);
-        }
-    };
-    let help = help.or_else(|| match fate {
-        Fate::Failed(error) | Fate::Waiting { error, .. } => connect::help_with_tls(error),
-        _ => None,
-    });
-    console.report(&match help {
-        Some(help) => report.help(help),
-        None => report,
-    });
-}
-
-/// Why a dead letter is one, and at which delivery, by its headers. They do not have the number of attempts at the target.
-fn refused_before(received: &Received) -> Option<String> {
-    let reason = received.header_text("dead-letter-reason")?;
-    let delivery = received.header_text("dead-letter-attempt");
-    let delivery = delivery.map(|number| format!(" at delivery {number} by its source")).unwrap_or_default();
-    Some(format!("refused before{delivery}: {reason}"))
-}
-
-/// Names a message by its place and the id of the event, without its payload.
-fn name(received: &Received) -> String {
-    let mut name = plain(received.topic().unwrap_or("message"));
-    if let Some(partition) = received.partition() {
-        let _ = write!(name, "/{}", partition.number());
-    }
-    if let Some(offset) = received.offset() {
-        let _ = write!(name, "/{offset}");
-    }
-    let decoding = cloudevents_kit::decoding();
-    let id = received.message().ok().and_then(|message| message.attribute("id", &decoding).ok().flatten());
-    match id {
-        Some(id) => format!("{name}, event {}", plain(&id)),
-        None => name,
     }
 }
