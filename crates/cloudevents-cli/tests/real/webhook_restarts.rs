@@ -176,16 +176,13 @@ fn a_wrong_url_of_the_service_leaves_the_old_one_in_use() {
         times += 1;
         let words = "warning: the secrets were not read again: the old ones stay: ";
         let reported = until_times(&reports, words, times);
-        assert!(
-            reported.trim_end().lines().last().unwrap().contains(why) && !reported.contains("cret"),
-            "{reported}"
-        );
+        assert!(reported.contains(why) && !reported.contains("n0t"), "{reported}");
         let id = format!("msg_{times}");
         assert_eq!(post(&gate.url, &standard(&id, b"{}"), b"{}").status, 204);
         assert_eq!(service.seen().last().unwrap().all("authorization"), [OLD]);
     };
     tried(String::new(), "is empty");
-    tried(url("gate:s3/cret"), "the password of the service has `/`");
+    tried(url("gate:n0t/shown"), "the password of the service has `/`");
     let another = "the URL of the service has more than another password";
     tried(url("audit:old"), another);
     tried(format!("{}?key=1", url("gate:old")), another);
