@@ -337,6 +337,9 @@ mod tests {
     use super::{super::service_url::Place, *};
 
     fn service(to: &str, checks: Checks) -> Service {
+        // As the program does at its start.
+        #[cfg(feature = "tls")]
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let url = ServiceUrl::read(Place::Argument(to.to_owned())).unwrap();
         Service::new(url, Duration::from_secs(1), checks, false).unwrap()
     }
