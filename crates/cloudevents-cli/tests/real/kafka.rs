@@ -125,18 +125,21 @@ fn many_are_in_flight_in_their_order() {
     assert_eq!(ids, (0..300).map(|id| id.to_string()).collect::<Vec<_>>());
 }
 
-/// Keys are left out with a warning where HTTP has none, and the first lines say what is moved.
+/// Keys are left out with a warning where HTTP has none, and the first lines say what is moved. Messages without a key lose nothing.
 #[test]
 fn a_bridge_to_http_needs_no_flag() {
-    let broker = broker(&["orders"]);
-    assert_eq!(ce_with(&["send", &broker.url("orders?key=id")], GOOD).status, 0);
-    let listener = Listener::start(&["--count", "1"]);
-    let from = broker.url("orders?group=g&reject=drop");
-    let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "5"], "");
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert_eq!(ran.err.matches("the keys of messages are left out").count(), 1, "{}", ran.err);
-    assert!(ran.err.contains(&format!("bridge from {from} to {}", listener.url)), "{}", ran.err);
-    assert_eq!(listener.end().out, format!("{GOOD}\n"));
+    let broker = broker(&["orders", "unkeyed"]);
+    assert_eq!(ce_with(&["send", &broker.url("orders?key=id")], format!("{GOOD}\n{GOOD}")).status, 0);
+    assert_eq!(ce_with(&["send", &broker.url("unkeyed")], GOOD).status, 0);
+    for (topic, number, warnings) in [("orders", 2, 1), ("unkeyed", 1, 0)] {
+        let listener = Listener::start(&["--count", &number.to_string()]);
+        let from = broker.url(&format!("{topic}?group={topic}&reject=drop"));
+        let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "5"], "");
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert_eq!(ran.err.matches("the keys of messages are left out").count(), warnings, "{}", ran.err);
+        assert!(ran.err.contains(&format!("bridge from {from} to {}", listener.url)), "{}", ran.err);
+        assert_eq!(listener.end().out, format!("{GOOD}\n").repeat(number));
+    }
 }
 
 /// A new group waits three seconds for members, and one whose member was killed for its session to end.

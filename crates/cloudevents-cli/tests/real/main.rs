@@ -177,6 +177,8 @@ mod webhook_gate;
 mod webhook_hostile;
 #[cfg(unix)]
 mod webhook_operating;
+#[cfg(unix)]
+mod webhook_restarts;
 mod webhook_schemes;
 #[cfg(unix)]
 mod webhook_secrets;

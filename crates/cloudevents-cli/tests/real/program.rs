@@ -56,7 +56,12 @@ pub(crate) struct Served {
 impl Served {
     /// Starts it, and reads the URL at which it listens.
     pub(crate) fn of(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::with(command, Stdio::null())
+    }
+
+    /// The same, with this standard input.
+    pub(crate) fn with(command: &mut Command, input: Stdio) -> Self {
+        let command = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         let mut err = BufReader::new(child.stderr.take().unwrap());

@@ -80,6 +80,12 @@ fn a_bridge_signs_its_requests() {
         assert_eq!(verified.unwrap().id.as_deref(), Some(seen[0].all("webhook-id")[0]));
     }
     assert!(String::from_utf8_lossy(&seen[0].body).contains("\"id\":\"a\""));
+    // Flags do the same as the file, such as for a redrive.
+    let arguments = ["bridge", &from, &url, "--mode", "structured", "--to-secret-env", &key];
+    assert_eq!(ce(&arguments).status, 0);
+    let last = service.seen().pop().unwrap();
+    assert_eq!((service.seen().len(), &last.body), (seen.len() + 1, &seen[0].body));
+    verifier.verify(&parts(&last, &url), &last.body, SystemTime::now()).unwrap();
     // Message signatures cover the attributes of binary mode.
     let arguments = ["bridge", &from, &url, "--to-secret-env", &key, "--to-key-id", "2026"];
     assert_eq!(ce(&arguments).status, 0);
@@ -90,7 +96,7 @@ fn a_bridge_signs_its_requests() {
     assert_eq!(last.all("ce-id"), ["a"]);
     expected.verify(&parts(&last, &url), &Bytes::from(last.body.clone()), SystemTime::now()).unwrap();
     for (more, words) in [
-        (&["--to-secret-env", &key][..], "does not cover the attributes of binary mode"),
+        (&["--to-secret-env", &key][..], "add --mode structured"),
         (&["--to-key-id", "2026"], "--to-key-id is for --to-secret-env"),
         (&["--to-secret-env", "NO_SUCH_KEY", "--to-key-id", "2026"], "`NO_SUCH_KEY` is not set"),
     ] {

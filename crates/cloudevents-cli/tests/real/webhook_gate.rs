@@ -545,7 +545,7 @@ fn deliveries_of_slack_and_svix_are_printed_as_events() {
 fn wrong_usage_is_named() {
     let serve = ["webhook", "serve", "http://127.0.0.1:0/", "--unauthenticated"];
     for (arguments, words) in [
-        (&["--to", "127.0.0.1:3000"][..], "--to is not the URL of a service"),
+        (&["--to", "127.0.0.1:3000"][..], "the URL of the service does not begin with http"),
         (&["--to", "http://127.0.0.1:9/", "--misbehave", "204=503"], "--misbehave"),
         (&["--to-timeout", "3"], "--to"),
         (&["--in-flight", "3"], "--to"),

@@ -260,7 +260,8 @@ fn the_log_is_json_where_reports_are() {
     let reported = until(&reports, "a request was refused");
     let line: serde_json::Value = serde_json::from_str(reported.lines().last().unwrap()).unwrap();
     assert_eq!(line["id"], "7, from 203.0.113.7:443) [refused]");
-    assert_eq!(line["reason"], "no_signature");
+    // The id has a full stop.
+    assert_eq!(line["reason"], "signature");
     assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
     let told = "(standard-webhooks, id \"7, from 203.0.113.7:443) [refused]\", from 127.0.0.1:";
     assert!(line["detail"].as_str().unwrap().contains(told), "{line}");

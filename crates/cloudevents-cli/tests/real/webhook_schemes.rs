@@ -135,11 +135,15 @@ fn events_of_web_pubsub_come_with_their_replies() {
 
 /// A server of the program whose reports go to a file.
 pub(crate) fn reporting(service: &Service, secret: &str, arguments: &[&str]) -> (Served, PathBuf) {
-    let reports = file("reports", "");
     let to = service.url();
     let all = [&["webhook", "serve", "http://127.0.0.1:0/hook", "--to", &to], arguments].concat();
     let mut command = crate::program::command(&all);
-    let command = command.envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)]);
+    reporting_of(command.envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)]))
+}
+
+/// The same for this command.
+pub(crate) fn reporting_of(command: &mut Command) -> (Served, PathBuf) {
+    let reports = file("reports", "");
     let to_file = fs::File::options().append(true).open(&reports).unwrap();
     let mut child = command.stdin(std::process::Stdio::null()).stderr(to_file).spawn().unwrap();
     loop {

@@ -21,6 +21,7 @@ fn with_password(service: &Service, password: &str) -> String {
 fn the_url_of_a_service_comes_from_a_variable_a_file_or_a_connection() {
     let service = Service::start();
     let url = with_password(&service, "pass%25word%2Fx");
+    let unencoded = with_password(&service, "pass%25word/x");
     let place = format!("@{}", file("service.url", format!("{url}\n")).display());
     let password = file("password", "pass%word/x\n");
     let config = format!(
@@ -32,7 +33,11 @@ fn the_url_of_a_service_comes_from_a_variable_a_file_or_a_connection() {
     let gate = |options: &[&str]| {
         let arguments = [&["webhook", "serve", "http://127.0.0.1:0/hook"], options, WITH_SECRET].concat();
         let mut command = command(&arguments);
-        command.env("HOOK_SECRET", STANDARD).env("SERVICE", &url).env("CE_CONFIG", &config);
+        command
+            .env("HOOK_SECRET", STANDARD)
+            .env("SERVICE", &url)
+            .env("UNENCODED", &unencoded)
+            .env("CE_CONFIG", &config);
         command
     };
     for (number, options) in
@@ -45,6 +50,9 @@ fn the_url_of_a_service_comes_from_a_variable_a_file_or_a_connection() {
     let two_lines = format!("@{}", file("two.url", format!("{url}\n{url}\n")).display());
     for (options, words) in [
         (&["--to-env", "NO_SUCH_SERVICE"][..], "`NO_SUCH_SERVICE` is not set"),
+        (&["--to-env", "service.url"], "`service.url` is not set"),
+        (&["--to-env", "gate:pass%25word"], "the environment variable of a secret is not set"),
+        (&["--to-env", "UNENCODED"], "percent-encode the password"),
         (&["--to-env", &two_lines], "--to-env is of one URL"),
         (&["--to-env", "SERVICE", "--to", "http://127.0.0.1:9/"], "cannot be used with"),
         (&["--to", "@no-such"], "there is no connection `no-such`"),

@@ -23,7 +23,11 @@ impl Peer {
     fn start(program: &str) -> Self {
         let mut words = program.split(' ');
         let mut command = Command::new(words.next().unwrap());
-        command.args(words).env("GATE_PASSWORD", "pass%word/x").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .args(words)
+            .env("GATE_PASSWORD", "next-password\npass%word/x")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines.next().unwrap().unwrap();
@@ -106,6 +110,13 @@ fn over_services() {
             let body = b"{\"id\":\"evt_3\",\"fails\":true}";
             let fails = signed(signer, "msg_3", &given, body);
             assert_eq!([(); 2].map(|()| post(&gate.url, &fails, body).status), [503; 2], "{name}, {scheme}");
+            // What is no JSON can never be read.
+            let body = b"payload=%7B%7D";
+            assert_eq!(
+                post(&gate.url, &signed(signer, "msg_4", &given, body), body).status,
+                422,
+                "{name}, {scheme}"
+            );
             let expected = bodies.map(|body| json!({"event": "issues", "verified": verified, "body": body}));
             assert!(peer.end() == expected, "{name}, {scheme}");
             println!("{name}, {scheme}: each genuine delivery arrived once, and nothing else");

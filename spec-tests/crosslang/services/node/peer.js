@@ -3,24 +3,39 @@
 const crypto = require("node:crypto");
 const express = require("express");
 
-if (!process.env.GATE_PASSWORD) throw new Error("GATE_PASSWORD is not set");
 const digest = (text) => crypto.createHash("sha256").update(text).digest();
-const gate = digest("Basic " + Buffer.from("gate:" + process.env.GATE_PASSWORD).toString("base64"));
-const isOfGate = (request) => crypto.timingSafeEqual(digest(request.get("authorization") ?? ""), gate);
+const passwords = (process.env.GATE_PASSWORD ?? "").split(/\s+/).filter(Boolean);
+if (passwords.length === 0) throw new Error("GATE_PASSWORD is not set");
+const gates = passwords.map((password) => digest("Basic " + Buffer.from("gate:" + password).toString("base64")));
 
-async function handle(request) {
+function checkGate(request, response, next) {
+  const given = digest(request.get("authorization") ?? "");
+  const isOfGate = gates.filter((gate) => crypto.timingSafeEqual(given, gate)).length > 0;
+  const isSigned = request.get("webhook-verified")?.startsWith("signature=");
+  return isOfGate && isSigned ? next() : response.sendStatus(503);
+}
+
+function parsed(body) {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+async function handle(request, delivery) {
   const event = request.get("x-github-event") ?? null;
-  const body = request.body.toString();
   await new Promise(setImmediate);
-  if (JSON.parse(body).fails) throw new Error("it fails");
-  console.log(JSON.stringify({ event, verified: request.get("webhook-verified"), body }));
+  if (delivery.fails) throw new Error("it fails");
+  console.log(JSON.stringify({ event, verified: request.get("webhook-verified"), body: request.body.toString() }));
 }
 
 const app = express();
-app.post("/hook", express.raw({ type: "*/*" }), async (request, response) => {
-  const isSigned = request.get("webhook-verified")?.startsWith("signature=");
-  if (!isOfGate(request) || !isSigned) return response.sendStatus(503);
-  await handle(request);
+const body = express.raw({ type: "*/*", inflate: false });
+app.post("/hook", checkGate, body, async (request, response) => {
+  const delivery = parsed(request.body);
+  if (delivery === undefined) return response.sendStatus(422);
+  await handle(request, delivery);
   response.sendStatus(204);
 });
 app.use(express.json());

@@ -15,11 +15,13 @@ from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-GATE = b"Basic " + base64.b64encode(b"gate:" + os.environ["GATE_PASSWORD"].encode())
+PASSWORDS = os.environ["GATE_PASSWORD"].split()
+GATES = [b"Basic " + base64.b64encode(b"gate:" + password.encode()) for password in PASSWORDS]
 
 
 def is_of_gate(request):
-    return hmac.compare_digest(request.headers.get("Authorization", "").encode(), GATE)
+    given = request.headers.get("Authorization", "").encode()
+    return any([hmac.compare_digest(given, gate) for gate in GATES])
 
 
 @csrf_exempt
@@ -27,7 +29,11 @@ def hook(request):
     verified = request.headers.get("Webhook-Verified", "")
     if not is_of_gate(request) or not verified.startswith("signature="):
         return HttpResponse(status=503)
-    if json.loads(request.body).get("fails"):
+    try:
+        delivery = json.loads(request.body)
+    except ValueError:
+        return HttpResponse(status=422)
+    if delivery.get("fails"):
         raise ValueError("it fails")
     seen = {"event": request.headers.get("X-GitHub-Event"), "verified": verified, "body": request.body.decode()}
     print(json.dumps(seen), flush=True)

@@ -137,6 +137,19 @@ pub(super) enum ModeName {
     Structured,
 }
 
+impl FromStr for ModeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "kept" => Ok(Self::Kept),
+            "binary" => Ok(Self::Binary),
+            "structured" => Ok(Self::Structured),
+            _ => Err("expected `kept`, `binary` or `structured`".to_owned()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum NotEvents {
@@ -327,6 +340,7 @@ impl Config {
         config.lenient = config.lenient.union(command.lenient.leniency());
         config.from_peer = command.from_peer.or(config.from_peer);
         config.to_peer = command.to_peer.or(config.to_peer);
+        config.mode = command.mode.unwrap_or(config.mode);
         config.to_secret_env = command.to_secret_env.clone().or(config.to_secret_env);
         config.to_key_id = command.to_key_id.clone().or(config.to_key_id);
         config.limit = command.limit.or(config.limit);

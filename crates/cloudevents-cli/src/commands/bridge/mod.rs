@@ -2,6 +2,7 @@
 
 mod config;
 mod contract;
+mod fates;
 mod open;
 mod opening;
 mod operate;
@@ -18,21 +19,18 @@ use crate::{
     console::Console,
     failure::{Failure, Status},
     interrupt::{Interrupt, finishing},
-    plain::{count, plain},
+    plain::count,
     report::Report,
     selection::Selection,
 };
-use cloudevents_kit::{
-    ContentMode, DecodeOptions, Leniency, Repair,
-    transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate},
-};
+use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate};
+use fates::{name, refused_before, repairs, tell};
 use open::Settings;
 use opening::patiently;
 use reread::Reread;
 use serde_json::json;
 use std::{
     collections::HashSet,
-    fmt::Write as _,
     future::ready,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
@@ -381,84 +379,5 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut Option<Instant>, co
             lost.take().iter().for_each(|since| outage::tell_end(&end, *since, console));
         }
         _ => {}
-    }
-}
-
-/// The repairs of a message. The repairs of a document, which were found when it was moved, are found again: few need any.
-fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
-    let Ok(message) = received.decoded_message() else { return Vec::new() };
-    if decoding.leniency == Leniency::strict() || message.value.mode() == ContentMode::Binary {
-        return message.repairs.clone();
-    }
-    let inner = message.value.events(decoding).map(|decoded| decoded.repairs).unwrap_or_default();
-    message.repairs.iter().cloned().chain(inner).collect()
-}
-
-fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, console: &Console) {
-    for repair in repairs {
-        let event = repair.index().map(|index| format!(", event {index} of the batch")).unwrap_or_default();
-        let detail = repair.cause().map_or("", |cause| cause.detail());
-        console.report(&Report::repair(repair).detail(format!("{name}{event}: {detail}")));
-    }
-    let report = match fate {
-        Fate::DeadLetter(error) => {
-            Report::warning(format!("{name} was refused: {}", words(error))).kind("dead-letter")
-        }
-        Fate::Refused(error) => {
-            Report::warning(format!("{name} was refused: {}", words(error))).kind("refused")
-        }
-        Fate::Waiting { refusal, error } => {
-            let (refusal, why) = (words(refusal), words(error));
-            Report::warning(format!("{name} was refused: {refusal}"))
-                .kind("refused")
-                .detail(format!("its dead letter is not stored, and is tried again: {why}"))
-        }
-        Fate::Kept(error) => {
-            let words = format!("{name} was refused again, and stays at FROM: {}", words(error));
-            Report::warning(words).kind("redrive")
-        }
-        Fate::Failed(error) => {
-            Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")
-        }
-        Fate::Confirmed => return,
-        // Not help, but the reason of a dead letter.
-        other => {
-            let note =
-                Report::note(format!("{name} {other}")).kind("redrive").detail(help.unwrap_or_default());
-            return console.report(&note);
-        }
-    };
-    let help = help.or_else(|| match fate {
-        Fate::Failed(error) | Fate::Waiting { error, .. } => connect::help_with_tls(error),
-        _ => None,
-    });
-    console.report(&match help {
-        Some(help) => report.help(help),
-        None => report,
-    });
-}
-
-/// Why a dead letter is one, and at which delivery, by its headers. They do not have the number of attempts at the target.
-fn refused_before(received: &Received) -> Option<String> {
-    let reason = received.header_text("dead-letter-reason")?;
-    let delivery = received.header_text("dead-letter-attempt");
-    let delivery = delivery.map(|number| format!(" at delivery {number} by its source")).unwrap_or_default();
-    Some(format!("refused before{delivery}: {reason}"))
-}
-
-/// Names a message by its place and the id of the event, without its payload.
-fn name(received: &Received) -> String {
-    let mut name = plain(received.topic().unwrap_or("message"));
-    if let Some(partition) = received.partition() {
-        let _ = write!(name, "/{}", partition.number());
-    }
-    if let Some(offset) = received.offset() {
-        let _ = write!(name, "/{offset}");
-    }
-    let decoding = cloudevents_kit::decoding();
-    let id = received.message().ok().and_then(|message| message.attribute("id", &decoding).ok().flatten());
-    match id {
-        Some(id) => format!("{name}, event {}", plain(&id)),
-        None => name,
     }
 }

@@ -27,10 +27,13 @@ use cloudevents_kit::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         Received, ReceiverOptions, Settles, Side, UnreadablePolicy,
         binding::place_checked,
-        bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
+        bridge::{BridgePolicy, Fate, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 
 /// An open bridge, and the URLs of both ends without secrets.
@@ -84,6 +87,7 @@ pub(super) async fn open(
     reports: mpsc::Sender<Report>,
 ) -> Result<Both, Unopened> {
     let mut notes = Vec::new();
+    let warnings = reports.clone();
     let Settings { config, selection, systems, catalog } = settings;
     let filter = selection.as_ref().map(|selection| filter(selection, config));
     let mut policy = policy(config)?;
@@ -121,7 +125,7 @@ pub(super) async fn open(
     let to = connect::endpoint(&config.to)?;
     let note = to.and_then(|to| connect::older_consumers(&to, config.to_peer, is_structured));
     notes.extend(note);
-    notes.extend(leave_out_keys(config, &sender, &mut policy)?);
+    leave_out_keys(config, &sender, &mut policy, warnings)?;
     notes.extend(missing_keys(config)?);
     if let Some(url) = &config.dead_letter {
         let letters = connect::sender(url, &sending(config, limit)).await;
@@ -335,7 +339,7 @@ fn signing(config: &Config) -> Result<Option<SignRequest>, Failure> {
     };
     if key_id.is_none() && config.mode != ModeName::Structured {
         return Err(Failure::usage(NOT_COVERED)
-            .help("add `mode: structured` to a configuration file, or --to-key-id for message signatures"));
+            .help("add --mode structured (`mode: structured`), or --to-key-id for message signatures"));
     }
     let is_http = connect::endpoint(&config.to)?.is_some_and(|to| matches!(to.scheme(), "http" | "https"));
     if !is_http {
@@ -402,19 +406,33 @@ fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
 }
 
-/// Leaves out the keys of messages if the target has none, with a warning: that loses no event.
+/// Leaves out the keys of messages if the target has none: that loses no event. The first message with a key has a warning.
 fn leave_out_keys(
     config: &Config,
     sender: &Sender,
     policy: &mut BridgePolicy,
-) -> Result<Option<Report>, Failure> {
+    reports: mpsc::Sender<Report>,
+) -> Result<(), Failure> {
     let carries = sender.capabilities().carries.contains(Carries::KEY);
-    if have_keys(&config.from)? && !carries && matches!(policy.key, KeyRule::Kept) {
-        policy.key = KeyRule::Dropped;
-        let warning = Report::warning("the keys of messages are left out: TO does not carry them");
-        return Ok(Some(warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it")));
+    if !have_keys(&config.from)? || carries || !matches!(policy.key, KeyRule::Kept) {
+        return Ok(());
     }
-    Ok(None)
+    policy.key = KeyRule::Dropped;
+    let (observer, warned) = (policy.observer.take(), Once::new());
+    policy.observer = Some(Arc::new(move |received: &Received, fate: &Fate| {
+        if received.key().is_some() {
+            warned.call_once(|| {
+                let warning = Report::warning("the keys of messages are left out: TO does not carry them");
+                let warning =
+                    warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it");
+                let _ = reports.try_send(warning);
+            });
+        }
+        if let Some(observer) = &observer {
+            observer(received, fate);
+        }
+    }));
+    Ok(())
 }
 
 /// Whether messages that are received there may have keys.

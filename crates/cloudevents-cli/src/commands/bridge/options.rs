@@ -1,6 +1,6 @@
 //! The options of `ce bridge`.
 
-use super::config::{CatalogPolicy, Losses, Order};
+use super::config::{CatalogPolicy, Losses, ModeName, Order};
 use crate::{
     catalog::LenientCatalog,
     commands::systems::SystemOptions,
@@ -56,6 +56,9 @@ Examples:
   ce bridge --config bridge.yaml --check
   ce bridge amqp://localhost/orders.rejected https://example.com/hook \\
       --redrive --dry-run
+  HOOK_SECRET=whsec_... ce bridge amqp://localhost/orders.rejected \\
+      https://example.com/hook --redrive --mode structured \\
+      --to-secret-env HOOK_SECRET
 
 Exit status: 0 stopped, 1 an end refused the login or the address, or TO refused
 letters of a redrive again or events of a file or a pipe, 2 wrong usage or
@@ -112,8 +115,11 @@ pub(crate) struct Bridge {
     /// Write messages for this implementation at TO, such as java-4, where it reads other messages than the specification states.
     #[arg(long, value_name = "NAME", value_parser = peer)]
     pub(super) to_peer: Option<Peer>,
+    /// Send events in this mode: `binary`, `structured`, or as they came (`kept`) [default: kept].
+    #[arg(long, value_name = "MODE")]
+    pub(super) mode: Option<ModeName>,
     /// Sign HTTP requests to TO with the key in this environment variable, or in `@FILE`: `whsec_...` or `whsk_...`. Signatures are those
-    /// of Standard Webhooks, which need `mode: structured` in a configuration file, or message signatures with --to-key-id.
+    /// of Standard Webhooks, which need `--mode structured`, or message signatures with --to-key-id.
     #[arg(long, value_name = "VARIABLE")]
     pub(super) to_secret_env: Option<String>,
     /// The name by which TO knows the key of --to-secret-env, for message signatures (RFC 9421). They cover the attributes of all modes.

@@ -1,6 +1,6 @@
 //! Secrets, which come from the environment or from files and never from the command line.
 
-use crate::{failure::Failure, input};
+use crate::{failure::Failure, input, plain::plain};
 use cloudevents_kit::webhook::signature::{
     InvalidKey, SigningKey, StandardSigner, StandardWebhooks, VerifyingKey,
 };
@@ -12,6 +12,11 @@ pub(super) const SHORTEST: usize = 8;
 
 /// The value of an environment variable, or the text of a file (`@FILE`). It is not white space alone, which would be no secret.
 pub(super) fn secret(place: &str) -> Result<String, Failure> {
+    value(place, |name| name.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_')))
+}
+
+/// The same. `is_name` says whether a place may be named in an error: what is no name may be the secret itself.
+pub(super) fn value(place: &str, is_name: fn(&str) -> bool) -> Result<String, Failure> {
     let is_secret = |value: &String| !value.trim().is_empty();
     // Such as the byte order mark of an editor, which no sender has in its secret.
     let is_plain = |value: &String| {
@@ -27,9 +32,7 @@ pub(super) fn secret(place: &str) -> Result<String, Failure> {
             .ok_or_else(|| Failure::usage(format!("`{path}` has a byte order mark or a control character")));
     }
     std::env::var(place).ok().filter(is_secret).ok_or_else(|| {
-        // What is no name may be the secret itself.
-        let is_name = |name: &str| name.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
-        let name = if is_name(place) { format!("`{place}`") } else { "of a secret".to_owned() };
+        let name = if is_name(place) { format!("`{}`", plain(place)) } else { "of a secret".to_owned() };
         let words = format!("the environment variable {name} is not set, is empty, or is not text");
         Failure::usage(words).help("name a variable, or a file as `@FILE`")
     })

@@ -1,6 +1,6 @@
-//! Secrets of a running target, which are read again after SIGHUP.
+//! Secrets of a running target and of the service behind it, which are read again after SIGHUP.
 
-use super::{keys::tokens, scheme::SchemeOptions};
+use super::{keys::tokens, scheme::SchemeOptions, service_url::ServiceUrl};
 use crate::{commands::hangup::Hangup, console::Console, failure::Failure, report::Report};
 use cloudevents_kit::{
     Error,
@@ -11,6 +11,7 @@ use cloudevents_kit::{
     },
 };
 use http::request::Parts;
+use reqwest::Url;
 use std::{
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
@@ -28,12 +29,20 @@ pub(super) struct Places {
     /// A variable or `@FILE`.
     pub(super) token: Option<String>,
     pub(super) scheme: SchemeOptions,
+    pub(super) service: Option<ServiceUrl>,
 }
 
 impl Places {
     /// Whether there is a file to read again. A variable stays as it was when the program began.
     fn has_file(&self) -> bool {
         [&self.secret, &self.token].into_iter().flatten().any(|place| place.starts_with('@'))
+            || self.service.as_ref().is_some_and(ServiceUrl::is_in_a_file)
+    }
+
+    /// Reads all of them once more.
+    fn again(&self, console: &Console) -> Result<Again, Failure> {
+        let service = self.service.as_ref().map(ServiceUrl::again).transpose()?;
+        Ok(Again { secrets: self.read(console)?, service })
     }
 
     fn read(&self, console: &Console) -> Result<Secrets, Failure> {
@@ -46,6 +55,12 @@ impl Places {
 struct Secrets {
     verifier: Option<Arc<dyn Verify>>,
     tokens: Vec<String>,
+}
+
+/// Secrets that were read again, and hold from now on.
+struct Again {
+    secrets: Secrets,
+    service: Option<Url>,
 }
 
 /// The secrets that hold now. Clones are the same ones.
@@ -79,12 +94,12 @@ impl Held {
         tokio::spawn(async move {
             loop {
                 hangup.next().await;
-                let (places, aside) = (places.clone(), console.clone());
+                let (again, aside) = (places.clone(), console.clone());
                 // Deliveries are checked meanwhile. What a file that blocks has later is of no use: there may be another one by then.
                 let reading =
-                    spawn_blocking(move || places.read(&aside).map_err(|failure| failure.message()));
+                    spawn_blocking(move || again.again(&aside).map_err(|failure| failure.message()));
                 match timeout(READ_WITHIN, reading).await {
-                    Ok(Ok(read)) => self.replace(read, &console),
+                    Ok(Ok(read)) => self.replace(read, &places, &console),
                     Ok(Err(_)) => refused("a secret cannot be read", &console),
                     Err(_) => {
                         let why = format!("a file was not read within {} seconds", READ_WITHIN.as_secs());
@@ -96,9 +111,12 @@ impl Held {
     }
 
     /// All of them, or none.
-    fn replace(&self, read: Result<Secrets, String>, console: &Console) {
+    fn replace(&self, read: Result<Again, String>, places: &Places, console: &Console) {
         match read {
-            Ok(secrets) => {
+            Ok(Again { secrets, service }) => {
+                if let (Some(places), Some(next)) = (&places.service, service) {
+                    places.replace(next);
+                }
                 *self.0.write().unwrap_or_else(PoisonError::into_inner) = secrets;
                 console.notes().say("the secrets were read again");
             }

@@ -4,11 +4,13 @@ use super::{
     fault::Fault,
     gate::{self, GateOptions},
     grid::subscribed,
+    inherited,
     provided::provided,
     rotation::{Held, Places},
     scheme::{Provider, SchemeOptions},
     service::Checks,
-    sns, target,
+    sns,
+    target::{self, Listening},
 };
 use crate::{
     commands::{refusals, systems::SystemOptions},
@@ -28,7 +30,7 @@ use cloudevents_kit::webhook::{
 };
 use http::StatusCode;
 use serde_json::json;
-use std::{num::NonZeroUsize, time::Duration};
+use std::{net::TcpListener, num::NonZeroUsize, time::Duration};
 
 /// Receive deliveries and print their events, or hand them to a service: a target to develop senders against, or in front of a program.
 ///
@@ -47,8 +49,8 @@ Examples:
       --secret HOOK_SECRET --hmac 'X-Partner-Signature: sha256={hex}'
   ce webhook serve http://127.0.0.1:8080/hook --from aws-sns \\
       --sns-topic arn:aws:sns:eu-central-1:123456789012:orders
-  HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
-      --provider github --secret-env HOOK_SECRET --to http://127.0.0.1:3000/hook
+  ce webhook serve http://127.0.0.1:8080/hook \\
+      --provider github --secret @github.key --to-env @service.url
 
 In front of a service (--to):
   The service gets each delivery as a POST with the body, the content type and the other headers as
@@ -75,8 +77,15 @@ In front of a service (--to):
   100,000; with --remember for a week, in a file or a database. While such a file is deleted or
   replaced, or the database is away, senders get 503.
 
-  After SIGHUP, secrets and tokens in files (@FILE) are read again. Deliveries go on meanwhile. If one
-  of them cannot be read, the old ones stay in use, and there is a warning.
+  service.url has the URL of the service with a password that only the gate and the service know:
+  http://gate:PASSWORD@127.0.0.1:3000/hook. The service gets it as Basic authorization.
+
+  After SIGHUP, secrets and tokens in files (@FILE) are read again, and the URL of --to-env @FILE and
+  --to @NAME, of which the password may change. Deliveries go on meanwhile. If one of them cannot be
+  read, the old ones stay in use, and there is a warning.
+
+  A supervisor such as systemd may hold the socket (LISTEN_FDS): then a restart refuses no connection.
+  After SIGTERM, the deliveries of the connections that are there are still handed on.
 
   Each refused delivery has a warning with the provider, the reason, the id, and the peer: ten of a
   second, and then the number of the others. With `--log info`, accepted deliveries have a line, too.
@@ -145,30 +154,34 @@ pub(crate) struct Serve {
 }
 
 pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure> {
-    connect::runtime()?.block_on(receive(command, console))
+    let held = inherited::listener()?;
+    connect::runtime()?.block_on(receive(command, held, console))
 }
 
-async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
+async fn receive(command: &Serve, socket: Option<TcpListener>, console: &Console) -> Result<Status, Failure> {
     let mut options = options(command)?;
+    let service = command.gate.service()?;
     let places = Places {
         secret: command.secret_env.clone(),
         token: command.token_env.clone(),
         scheme: command.scheme.clone(),
+        service: service.clone(),
     };
     let (held, with_secrets) = Held::read(&places, options, console)?;
     let (with_topics, topics) =
         sns::signed(with_secrets, &command.sns_topics, command.systems.adapter.as_deref())?;
     options = with_topics;
     held.watch(places, console);
-    if let Some(to) = command.gate.service()? {
-        let gate = (command.url.as_str(), to.as_str(), &command.gate);
-        return gate::run(gate, checks(command), command.count, options, console).await;
+    if let Some(to) = service {
+        let (at, to) = ((command.url.as_str(), socket), (to, &command.gate));
+        return gate::run(at, to, checks(command), command.count, options, console).await;
     }
     let (on_refusal, refusals) = refusals::channel();
     let mut refusals = refusals.with_few_lines();
     options.http.on_refusal = Some(on_refusal);
+    let listening = Listening::at(&command.url, socket).await?;
     let (Opened { mut receiver, url, .. }, server) =
-        target::open(&command.url, options, command.misbehave.clone()).await?;
+        target::open(listening, options, command.misbehave.clone())?;
     console.write_aside();
     let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));

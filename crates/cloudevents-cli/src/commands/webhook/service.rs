@@ -1,6 +1,9 @@
 //! The service behind `ce webhook serve --to`: requests to it, and the meaning of its responses for the sender.
 
-use super::probe::why;
+use super::{
+    probe::why,
+    service_url::{ServiceUrl, without_password},
+};
 use crate::{
     connect::Certificates,
     failure::{Failure, Status},
@@ -16,7 +19,7 @@ use http::{
     header::{self, CONTENT_TYPE},
     request::Parts,
 };
-use reqwest::{Client, Response, Url, redirect::Policy};
+use reqwest::{Client, Response, redirect::Policy};
 use std::{
     path,
     time::{Duration, SystemTime},
@@ -159,7 +162,7 @@ fn quoted(text: &str) -> String {
 #[derive(Debug)]
 pub(super) struct Service {
     client: Client,
-    url: Url,
+    url: ServiceUrl,
     checks: Checks,
     timeout: Duration,
     /// Whether a trusted proxy sets the headers about the client.
@@ -182,15 +185,11 @@ pub(super) enum Verdict {
 
 impl Service {
     pub(super) fn new(
-        url: &str,
+        url: ServiceUrl,
         timeout: Duration,
         checks: Checks,
         behind_proxy: bool,
     ) -> Result<Self, Failure> {
-        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| {
-            Failure::usage("--to is not the URL of a service: it begins with http:// or https://")
-        })?;
         // A connection for each delivery: a service may close an idle one while a delivery is on its way, and some senders never
         // send again. Nor is there a proxy on the way to the service.
         let mut builder = Client::builder()
@@ -198,7 +197,7 @@ impl Service {
             .no_proxy()
             .pool_max_idle_per_host(0)
             .connect_timeout(timeout);
-        if url.scheme() == "https" {
+        if url.now().scheme() == "https" {
             builder = Certificates::default().in_client(builder)?;
         }
         let client = builder
@@ -215,18 +214,16 @@ impl Service {
         let Checks { sender, signature, token, settings, .. } = &self.checks;
         let keys = signature.as_ref().map(|(_, place)| absolute(place)).unwrap_or_default();
         let token = token.as_deref().map(absolute).unwrap_or_default();
-        let mut url = self.url.clone();
-        // Fails for URLs that have no password.
-        let _ = url.set_password(None);
+        let url = without_password(&self.url.now());
         let all = format!("{:?}", [url.as_str(), *sender, &keys, &token, settings.as_str()]);
-        let host = self.url.host_str().unwrap_or_default();
-        let port = self.url.port_or_known_default().unwrap_or_default();
-        format!("{host}:{port}{} {sender} {}", self.url.path(), DeliveryKey::of_body(all.as_bytes()))
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}{} {sender} {}", url.path(), DeliveryKey::of_body(all.as_bytes()))
     }
 
     /// The request for the service: the delivery as it came, with the identity that was found.
     pub(super) fn request(&self, delivery: &Parts, body: Bytes) -> reqwest::RequestBuilder {
-        let mut url = self.url.clone();
+        let mut url = self.url.now();
         // One that the operator has written is not to be overridden from outside.
         if url.query().is_none() {
             url.set_query(delivery.uri.query());
@@ -240,7 +237,8 @@ impl Service {
 
     /// Whether the service takes a connection, at any of its addresses: a delivery also tries another one if the first is dead.
     pub(super) async fn is_reachable(&self) -> bool {
-        let (Some(host), Some(port)) = (self.url.host_str(), self.url.port_or_known_default()) else {
+        let url = self.url.now();
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return false;
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -336,7 +334,15 @@ fn is_of_proxy(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::service_url::Place, *};
+
+    fn service(to: &str, checks: Checks) -> Service {
+        // As the program does at its start.
+        #[cfg(feature = "tls")]
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = ServiceUrl::read(Place::Argument(to.to_owned())).unwrap();
+        Service::new(url, Duration::from_secs(1), checks, false).unwrap()
+    }
 
     fn none() -> Checks {
         let gives_up = StatusCode::UNPROCESSABLE_ENTITY;
@@ -454,22 +460,16 @@ mod tests {
     #[test]
     fn a_query_of_the_operator_is_not_overridden() {
         let url = |to: &str| {
-            let service = Service::new(to, Duration::from_secs(1), none(), false).unwrap();
-            service.request(&parts(&[]), Bytes::new()).build().unwrap().url().to_string()
+            service(to, none()).request(&parts(&[]), Bytes::new()).build().unwrap().url().to_string()
         };
         assert_eq!(url("http://127.0.0.1:1/app"), "http://127.0.0.1:1/app?tenant=1");
         assert_eq!(url("http://127.0.0.1:1/app?key=1"), "http://127.0.0.1:1/app?key=1");
-        for wrong in ["", "127.0.0.1:1", "ftp://127.0.0.1/", "http://"] {
-            assert!(Service::new(wrong, Duration::from_secs(1), none(), false).is_err(), "{wrong}");
-        }
     }
 
     /// Two gates that share a store have the same memory only if they have the same deliveries.
     #[test]
     fn each_setting_that_makes_two_gates_differ_is_in_the_name() {
-        let name = |to: &str, checks: Checks| {
-            Service::new(to, Duration::from_secs(1), checks, false).unwrap().name()
-        };
+        let name = |to: &str, checks: Checks| service(to, checks).name();
         let checks = Checks { signature: Some(("svix", "KEY".to_owned())), ..none() };
         let urls = [
             "http://127.0.0.1:1/app",

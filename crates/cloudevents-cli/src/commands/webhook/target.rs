@@ -13,8 +13,56 @@ use cloudevents_kit::{
     webhook::receiver::{Webhook, WebhookOptions},
 };
 use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use std::{
+    net::{self, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, lookup_host},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// A socket that is listened at, and its URL.
+pub(crate) struct Listening {
+    socket: TcpListener,
+    /// With the port that was free for port 0.
+    url: String,
+    path: Arc<str>,
+}
+
+impl Listening {
+    /// Listens at `http://ADDRESS:PORT/PATH`. A socket that a supervisor holds has to have this address and this port.
+    pub(crate) async fn at(url: &str, held: Option<net::TcpListener>) -> Result<Self, Failure> {
+        let failed = |error| Failure::Told(Status::Usage, Box::new(connect::report(&error)));
+        let endpoint = Endpoint::parse(url).map_err(failed)?;
+        if endpoint.scheme() != "http" {
+            return Err(
+                Failure::usage("the scheme is not `http`").help("let a proxy in front of it terminate TLS")
+            );
+        }
+        let host = endpoint.host().map_err(failed)?.with_port(80);
+        let network = |error| Failure::new(Status::Network, format!("cannot listen at {host}: {error}"));
+        let place = (host.name(), host.port().unwrap_or(80));
+        let socket = match held {
+            Some(held) => {
+                let address = held.local_addr().map_err(network)?;
+                if !lookup_host(place).await.map_err(network)?.any(|known| known == address) {
+                    let words =
+                        format!("the socket of the supervisor listens at {address}, and not at {host}");
+                    return Err(Failure::usage(words).help("give both the same address and port"));
+                }
+                held.set_nonblocking(true).map_err(network)?;
+                TcpListener::from_std(held).map_err(network)?
+            }
+            None => TcpListener::bind(place).await.map_err(network)?,
+        };
+        let address = socket.local_addr().map_err(network)?;
+        let path = normal_path(&format!("/{}", endpoint.path())).into_owned();
+        Ok(Self { socket, url: format!("http://{address}{path}"), path: path.into() })
+    }
+}
 
 /// A running server.
 pub(crate) struct Server {
@@ -28,9 +76,17 @@ impl Server {
         self.stop.send_replace(true);
     }
 
+    /// Waits until it has stopped, and the last responses are sent.
+    pub(super) async fn ended(&mut self) {
+        let _ = (&mut self.task).await;
+    }
+
     /// Waits until the last responses are sent, for a limited time.
     pub(crate) async fn close(self) {
         self.stop();
+        if self.task.is_finished() {
+            return;
+        }
         let _ = tokio::time::timeout(Duration::from_secs(5), self.task).await;
     }
 }
@@ -40,34 +96,32 @@ pub(crate) fn respond_with(accepted: StatusCode, status: StatusCode) -> Fault {
     Fault::Status(accepted, status)
 }
 
-/// Opens a webhook target at this URL, and plants these faults.
-pub(crate) async fn open(
-    url: &str,
+/// Opens a webhook target, and plants these faults.
+pub(crate) fn open(
+    listening: Listening,
     options: WebhookOptions,
     faults: Vec<Fault>,
 ) -> Result<(Opened, Server), Failure> {
     let http = options.http.clone();
     let (webhook, receiver) = Webhook::open(options)
         .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
-    serving(url, http, receiver, faults, move |request, peer| {
+    Ok(serving(listening, http, receiver, faults, move |request, peer| {
         let webhook = webhook.clone();
         async move { webhook.respond(request, Some(peer)).await }
-    })
-    .await
+    }))
 }
 
-/// Opens a receiver of plain HTTP at this URL, and plants these faults.
-pub(crate) async fn open_plain(
-    url: &str,
+/// Opens a receiver of plain HTTP, and plants these faults.
+pub(crate) fn open_plain(
+    listening: Listening,
     options: HttpReceiverOptions,
     faults: Vec<Fault>,
-) -> Result<(Opened, Server), Failure> {
+) -> (Opened, Server) {
     let (exchange, receiver) = Exchange::new(options.clone());
-    serving(url, options, receiver.into_receiver(), faults, move |request, peer| {
+    serving(listening, options, receiver.into_receiver(), faults, move |request, peer| {
         let exchange = exchange.clone();
         async move { deliver(&exchange, request, peer).await }
     })
-    .await
 }
 
 /// Reads, delivers and responds.
@@ -102,19 +156,19 @@ fn show(options: &HttpReceiverOptions, response: &Response<Bytes>, method: &Meth
 }
 
 /// Serves the requests of one path.
-async fn serving<F>(
-    url: &str,
+fn serving<F>(
+    listening: Listening,
     http: HttpReceiverOptions,
     receiver: Receiver,
     faults: Vec<Fault>,
     target: impl Fn(http::Request<RequestBody>, SocketAddr) -> F + Clone + Send + Sync + 'static,
-) -> Result<(Opened, Server), Failure>
+) -> (Opened, Server)
 where
     F: Future<Output = Response<Bytes>> + Send,
 {
     let faults: Arc<[Fault]> = faults.into();
     let shown = http.clone();
-    serving_paths(url, http, receiver, move |request: http::Request<RequestBody>, peer, is_at| {
+    serving_paths(listening, http, receiver, move |request: http::Request<RequestBody>, peer, is_at| {
         let (target, faults, options) = (target.clone(), Arc::clone(&faults), shown.clone());
         async move {
             let method = request.method().clone();
@@ -130,20 +184,19 @@ where
             response
         }
     })
-    .await
 }
 
 /// Serves all requests. The last argument of `respond` says whether a request has the path of the URL.
-pub(super) async fn serving_paths<F>(
-    url: &str,
+pub(super) fn serving_paths<F>(
+    listening: Listening,
     http: HttpReceiverOptions,
     receiver: Receiver,
     respond: impl Fn(http::Request<RequestBody>, SocketAddr, bool) -> F + Clone + Send + Sync + 'static,
-) -> Result<(Opened, Server), Failure>
+) -> (Opened, Server)
 where
     F: Future<Output = Response<Bytes>> + Send + 'static,
 {
-    let (listener, url, path) = listen(url).await?;
+    let Listening { socket, url, path } = listening;
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         let stop = async {
@@ -153,23 +206,7 @@ where
             let is_at = normal_path(request.uri().path()) == *path;
             respond(request, peer, is_at)
         };
-        serve(listener, &http, stop, respond).await;
+        serve(socket, &http, stop, respond).await;
     });
-    Ok((Opened { receiver, url, notes: Vec::new() }, Server { stop, task }))
-}
-
-async fn listen(url: &str) -> Result<(TcpListener, String, Arc<str>), Failure> {
-    let failed = |error| Failure::Told(Status::Usage, Box::new(connect::report(&error)));
-    let endpoint = Endpoint::parse(url).map_err(failed)?;
-    if endpoint.scheme() != "http" {
-        return Err(
-            Failure::usage("the scheme is not `http`").help("let a proxy in front of it terminate TLS")
-        );
-    }
-    let host = endpoint.host().map_err(failed)?.with_port(80);
-    let network = |error| Failure::new(Status::Network, format!("cannot listen at {host}: {error}"));
-    let listener = TcpListener::bind((host.name(), host.port().unwrap_or(80))).await.map_err(network)?;
-    let address = listener.local_addr().map_err(network)?;
-    let path = normal_path(&format!("/{}", endpoint.path())).into_owned();
-    Ok((listener, format!("http://{address}{path}"), path.into()))
+    (Opened { receiver, url, notes: Vec::new() }, Server { stop, task })
 }

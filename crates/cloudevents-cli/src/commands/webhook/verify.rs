@@ -37,7 +37,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Check the signature and the token of a delivery, and print its body: a filter for services in any language.
+/// Check the signature and the token of a delivery, and print its body if it is genuine: for services in any language.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +45,7 @@ Examples:
       -H 'webhook-id: msg_1' -H 'webhook-timestamp: 1614265330' \\
       -H 'webhook-signature: v1,...'
   ce webhook verify --provider github --secret @github.key \\
-      -H @headers.txt < body.json | handle
+      -H @headers.txt body.json > genuine.json && handle < genuine.json
   ce webhook verify --scheme hmac --secret SHOPIFY_SECRET \\
       --hmac 'X-Shopify-Hmac-Sha256: {base64}' -H @headers.txt body.json
   ce webhook verify --request request.http --provider stripe --events
@@ -53,6 +53,7 @@ Examples:
 
 The body comes out byte for byte, once it is found to be genuine; without that, nothing does. With --output,
 there is a verdict in place of the body: the number of the key that fits, and the id that is signed, if one is.
+Do not pipe to a program: a forged delivery would start it with an empty input.
 
 Exit status: 0 the delivery is genuine, 1 it is not, or with --events no event, 2 wrong usage.")]
 pub(crate) struct Verify {

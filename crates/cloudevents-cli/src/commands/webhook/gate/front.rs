@@ -7,7 +7,7 @@ use super::{
 use crate::{
     commands::{
         refusals::Lines,
-        webhook::target::{self, Server},
+        webhook::target::{self, Listening, Server},
     },
     connect::{self, Opened},
     console::Notes,
@@ -49,9 +49,9 @@ pub(super) struct Front {
 
 impl Front {
     /// Opens the target, whose responses have the replies of the service.
-    pub(super) async fn open(
+    pub(super) fn open(
         self,
-        url: &str,
+        listening: Listening,
         mut options: WebhookOptions,
     ) -> Result<(Opened, Server, Webhook), Failure> {
         let mut http = options.http.clone();
@@ -66,10 +66,10 @@ impl Front {
         let (webhook, receiver) = Webhook::open(options)
             .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
         let target = webhook.clone();
-        let (opened, server) = target::serving_paths(url, http, receiver, move |request, peer, is_at| {
-            self.clone().respond(target.clone(), request, peer, is_at)
-        })
-        .await?;
+        let (opened, server) =
+            target::serving_paths(listening, http, receiver, move |request, peer, is_at| {
+                self.clone().respond(target.clone(), request, peer, is_at)
+            });
         Ok((opened, server, webhook))
     }
 

@@ -7,29 +7,23 @@ mod front;
 mod state;
 
 use super::{
-    keys::secret,
     service::{Checks, Service},
+    service_url::{Place, ServiceUrl},
+    target::Listening,
 };
 use crate::{
     commands::{
         probes,
         refusals::{self, Lines},
     },
-    connect::{
-        Opened,
-        address::{Address, address},
-    },
+    connect::Opened,
     console::Console,
     failure::{Failure, Status},
     interrupt::Interrupt,
-    plain::plain,
     report::Report,
 };
 use clap::Args;
-use cloudevents_kit::{
-    transport::Side,
-    webhook::receiver::{MemoryStore, WebhookOptions},
-};
+use cloudevents_kit::webhook::receiver::{MemoryStore, WebhookOptions};
 use counts::Counts;
 use ending::{Ends, Handing};
 use front::Front;
@@ -37,7 +31,7 @@ use serde_json::json;
 pub(super) use state::Probe;
 use state::State;
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     sync::{
         Arc, Mutex,
@@ -45,7 +39,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 /// Deliveries that are remembered in memory: some 100 bytes each.
 const REMEMBERED: usize = 100_000;
@@ -100,29 +97,17 @@ impl GateOptions {
     }
 
     /// The URL of the service, with its secrets.
-    pub(super) fn service(&self) -> Result<Option<String>, Failure> {
-        if self.to.is_some() && self.to_env.is_some() {
-            return Err(Failure::usage("--to and --to-env are both set")
-                .help("one of them is a default, of a variable `CE_...` or the configuration file"));
-        }
-        if let Some(place) = &self.to_env {
-            let value = secret(place)?;
-            let url = value.trim();
-            return match url.contains(char::is_whitespace) {
-                true => {
-                    Err(Failure::usage(format!("`{place}` has white space inside: --to-env is of one URL")))
-                }
-                false => Ok(Some(url.to_owned())),
-            };
-        }
-        let Some(to) = &self.to else { return Ok(None) };
-        let Address { url, headers } = address(to, Side::Send)?;
-        if !headers.is_empty() {
-            let words = format!("the connection `{}` has headers, which a gate does not send", plain(to));
-            return Err(Failure::usage(words)
-                .help("`user` and `password-file` of a connection are a secret that the service can check"));
-        }
-        Ok(Some(url))
+    pub(super) fn service(&self) -> Result<Option<ServiceUrl>, Failure> {
+        let place = match (&self.to, &self.to_env) {
+            (None, None) => return Ok(None),
+            (Some(to), None) => Place::Argument(to.clone()),
+            (None, Some(place)) => Place::Secret(place.clone()),
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage("--to and --to-env are both set")
+                    .help("one of them is a default, of a variable `CE_...` or the configuration file"));
+            }
+        };
+        ServiceUrl::read(place).map(Some)
     }
 
     fn timeout(&self) -> Duration {
@@ -147,8 +132,12 @@ impl GateOptions {
 }
 
 /// Hands deliveries to the service at `to`, until `count` of them were accepted.
+///
+/// After a signal, it still hands on the deliveries of the connections that it has. The next process finds the others in a socket that a
+/// supervisor `held`.
 pub(super) async fn run(
-    (url, to, gate): (&str, &str, &GateOptions),
+    (url, held): (&str, Option<TcpListener>),
+    (to, gate): (ServiceUrl, &GateOptions),
     checks: Checks,
     count: Option<u64>,
     options: WebhookOptions,
@@ -188,7 +177,8 @@ pub(super) async fn run(
         is_informed: console.informs(),
         repeats: Arc::new(Mutex::new(Lines::new())),
     };
-    let (Opened { mut receiver, url, .. }, server, webhook) = front.open(url, options).await?;
+    let listening = Listening::at(url, held).await?;
+    let (Opened { mut receiver, url, .. }, mut server, webhook) = front.open(listening, options)?;
     console.write_aside();
     let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));
@@ -198,6 +188,8 @@ pub(super) async fn run(
     let handing = Arc::new(Handing { service, counts, gives_up });
     let mut under_way = JoinSet::new();
     let mut ends = Ends::default();
+    // When the connections that are left have had their time, after a signal.
+    let mut end = None;
     while count.is_none_or(|count| ends.accepted < count) {
         // The service is to accept no more than it was asked to.
         let rest = count.map_or(u64::MAX, |count| count.saturating_sub(ends.accepted));
@@ -206,7 +198,14 @@ pub(super) async fn run(
         handing.counts.in_flight(under_way.len());
         tokio::select! {
             biased;
-            () = interrupt.asked() => break,
+            () = interrupt.asked(), if end.is_none() => {
+                is_stopping.store(true, Ordering::Relaxed);
+                server.stop();
+                let now = Instant::now();
+                end = Some(now.checked_add(gate.timeout().saturating_add(BESIDE)).unwrap_or(now));
+            }
+            () = server.ended(), if end.is_some() => break,
+            () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
             Some(done) = under_way.join_next() => ends.tell(done, console),
             next = refusals::next(&mut receiver, &mut refusals, console) => match next {
                 Ok(Some(delivery)) if under_way.len() >= places => {
