@@ -81,9 +81,9 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// `None` if something of it is not there.
-    pub(crate) fn fill(&self, given: Given<'_>) -> Option<String> {
-        self.fill_by(|of| Ok::<_, Infallible>(of.find(given))).ok().flatten()
+    /// The text of a document. `None` if something optional is not there.
+    pub(crate) fn fill(&self, given: Given<'_>) -> Result<Option<String>, Lacking<'_, Infallible>> {
+        self.fill_by(|of| Ok(of.find(given)))
     }
 
     /// Fills in the texts that `find` gives. `None` if something optional is not there.
@@ -124,10 +124,10 @@ impl Template {
         names.collect::<Vec<_>>().join(" and ")
     }
 
-    /// The member of the element itself that it begins with, if it is of one place.
-    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+    /// The places within the element.
+    pub(crate) fn in_element(&self) -> impl Iterator<Item = &str> {
         self.all().filter_map(|of| match of {
-            Of::Place(path) => path.split('.').next(),
+            Of::Place(path) => Some(path.as_str()),
             _ => None,
         })
     }
@@ -171,6 +171,13 @@ impl First {
 
     fn names(&self) -> String {
         self.places.iter().map(Of::name).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl<E> Lacking<'_, E> {
+    /// The places, in words, none of which is there.
+    pub(crate) fn names(&self) -> String {
+        self.first.names()
     }
 }
 
@@ -229,7 +236,7 @@ mod tests {
 
     fn fill(template: &str, element: &str) -> Option<String> {
         let headers = &[("X-Id", " 7 "), ("x-empty", "")][..];
-        Template::parse(template).unwrap().fill(Given { element, headers })
+        Template::parse(template).unwrap().fill(Given { element, headers }).ok().flatten()
     }
 
     #[test]

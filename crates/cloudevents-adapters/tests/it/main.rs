@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod envelopes;
 mod memory;
 mod messages;
 mod published;
