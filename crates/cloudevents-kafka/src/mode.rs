@@ -118,6 +118,8 @@ impl<'r> Look<'r> {
                 && is_content_type(header)
                 && let Some(value) = value
             {
+                // A program that writes `source` as a JSON string writes the content type as one.
+                let value = if leniency.allows(RepairKind::QuotedText) { unquoted(value) } else { value };
                 let first = *look.respelled.get_or_insert(value);
                 look.differ |= first != value;
             }
@@ -190,6 +192,11 @@ impl<'r> Look<'r> {
             true => Ok((media_type, detect(media_type)?)),
         }
     }
+}
+
+/// The text between quotation marks. No content type begins with one.
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 /// Whether a content type is under `application/cloudevents`, ignoring case.
