@@ -2,7 +2,7 @@
 
 use crate::{
     place,
-    template::{Given, Template},
+    template::{Given, Of, Template},
 };
 use bytes::Bytes;
 use cloudevents_core::{
@@ -135,6 +135,15 @@ impl Mapping {
         let Some(place) = &self.each else { return Ok(vec![document]) };
         let array = place::at(document, place).and_then(|array| place::elements(array, most));
         array.ok_or_else(|| invalid(format!("there is no array at `{place}`")))
+    }
+
+    /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
+    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, String)> {
+        let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
+            Of::Document(path) => Some((path.as_str(), place::text(document, path)?)),
+            _ => None,
+        });
+        places.collect()
     }
 
     /// Makes an event of an element.

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod envelopes;
+mod mappings;
 mod memory;
 mod messages;
 mod published;

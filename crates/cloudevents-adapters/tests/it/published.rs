@@ -36,6 +36,7 @@ fn amazon_s3() {
     let error = events[1].as_ref().unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidData, Some("id")));
     assert!(error.detail().contains("`responseElements.x-amz-id-2`"), "{error}");
+    assert!(!error.detail().contains("x-amz-request-id"), "only what is absent is named: {error}");
     // S3 sends this once, when notifications are set up.
     let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2014-10-13T15:57:02.089Z","Bucket":"amzn-s3-demo-bucket",
         "RequestId":"5582815E1AEA5ADF","HostId":"8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"}"#;
@@ -46,6 +47,29 @@ fn amazon_s3() {
         one("aws-s3", &[], &S3.replace("aws:s3", "minio:s3")).source(),
         "minio:s3.us-west-2.amzn-s3-demo-bucket"
     );
+}
+
+/// <https://github.com/kserve/kserve/blob/master/docs/samples/kafka/README.md>, and a later release of MinIO.
+#[test]
+fn minio() {
+    let older = r#"{"EventType":"s3:ObjectCreated:Put","Key":"mnist/0.png","Records":[{"eventVersion":"2.0","eventSource":"minio:s3","awsRegion":"",
+        "eventTime":"2019-11-17T19:08:08Z","eventName":"s3:ObjectCreated:Put","userIdentity":{"principalId":"minio"},
+        "responseElements":{"x-amz-request-id":"15D808BF706E0994","x-minio-origin-endpoint":"http://10.244.0.71:9000"},
+        "s3":{"s3SchemaVersion":"1.0","configurationId":"Config","bucket":{"name":"mnist","arn":"arn:aws:s3:::mnist"},
+        "object":{"key":"0.png","size":324,"versionId":"1","sequencer":"15D808BF706E0994"}}}],"level":"info"}"#;
+    let later = older.replace(r#""x-amz-request-id""#, r#""x-amz-id-2":"dd9025ba","x-amz-request-id""#);
+    for (document, host) in [(older, "http://10.244.0.71:9000"), (&later, "dd9025ba")] {
+        let event = one("aws-s3", &[], document);
+        assert_eq!(
+            named(&event),
+            [
+                &format!("15D808BF706E0994.{host}"),
+                "minio:s3..mnist",
+                "com.amazonaws.s3.s3:ObjectCreated:Put",
+                "0.png"
+            ]
+        );
+    }
 }
 
 /// <https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html>
