@@ -246,6 +246,10 @@ fn gitlab() {
         named(&one("gitlab", headers, request))[1..],
         ["http://example.com/g/t", "com.gitlab.merge_request.open", "1"]
     );
+    let release = r#"{"id":1,"created_at":"2020-11-02 12:55:12 UTC","name":"v1.1","object_kind":"release","action":"create",
+        "project":{"id":2,"path_with_namespace":"root/p","web_url":"https://example.com/root/p"}}"#;
+    let error = all("gitlab", headers, release).remove(0).unwrap_err();
+    assert!(error.help().unwrap().contains("mapping of your own"), "{error:#}");
 }
 
 /// <https://github.com/cloudevents/spec/blob/v0.1/spec.md#example> and <https://github.com/cloudevents/spec/blob/v0.2/spec.md#example>
