@@ -127,6 +127,10 @@ impl<'r> Look<'r> {
         match look.respelled {
             // The exact name takes precedence.
             Some(_) if typed => (look.respelled, look.differ) = (None, false),
+            // Beside attributes, strict reading sees no document either.
+            Some(value) if look.prefixed && !look.is_foreign() && is_document(value) => {
+                (look.respelled, look.differ) = (None, false);
+            }
             // Under a foreign prefix, it is the content type that a framework states of its own serializer.
             Some(value) if named.is_some() && !is_document(value) => {
                 look.differ |= named != Some(value);

@@ -41,6 +41,10 @@ fn a_content_type_under_another_spelling_of_its_name() {
         );
         let decoded = decode(&document, &named).unwrap();
         assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::ContentTypeName));
+        // Beside attributes, it marks no document.
+        let marked = event().with_header(name, Bytes::from("application/cloudevents+json"));
+        let strict = decode(&marked, &DecodeOptions::strict()).unwrap();
+        assert_eq!(decode(&marked, &named).unwrap().value, strict.value);
     }
 }
 
