@@ -125,8 +125,11 @@ impl Adapter {
         let mut events = Vec::new();
         // One more than there may be.
         let most = with.limits.batch.saturating_add(1);
-        for part in each(text, most) {
-            let mapping = self.mapping(part).ok_or_else(|| invalid(format!("it is not {}", self.what)))?;
+        for (index, part) in each(text, most).into_iter().enumerate() {
+            let mapping = self.mapping(part).ok_or_else(|| {
+                let error = invalid(format!("it is not {}", self.what));
+                if is_array(text) { error.with_index(index) } else { error }
+            })?;
             if let Some(help) = &mapping.help {
                 let detail = format!("{} has no event", self.what);
                 return Err(Error::new(ErrorKind::NotACloudEvent)
@@ -136,6 +139,7 @@ impl Adapter {
             let elements = mapping.elements(part, most)?;
             let count = events.len().saturating_add(elements.len());
             check_count(count.saturating_sub(1), 0, &with.limits)?;
+            let document = mapping.of_document(part);
             events.extend(elements.into_iter().map(|element| {
                 let error = |error: Error| match error.kind() {
                     ErrorKind::InvalidData => {
@@ -143,7 +147,7 @@ impl Adapter {
                     }
                     _ => error,
                 };
-                mapping.event(Given { element, headers }, with).map_err(error)
+                mapping.event(Given { element, document: &document, headers }, with).map_err(error)
             }));
         }
         Ok(events)

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod adapter;
+mod change;
 mod choice;
 mod known;
 #[cfg(feature = "lambda")]

@@ -2,7 +2,7 @@
 
 use crate::{
     place,
-    template::{Given, Template},
+    template::{Given, Of, Template},
 };
 use bytes::Bytes;
 use cloudevents_core::{
@@ -35,12 +35,18 @@ pub(crate) struct Mapping {
     datacontenttype: Option<Template>,
     #[serde(default)]
     extensions: BTreeMap<String, Template>,
-    /// The place of an object whose members are extensions, except for members that the mapping names.
-    spread: Option<String>,
+    /// Places of objects whose members are extensions, except for members that the mapping names.
+    #[serde(default)]
+    spread: Places,
+    /// Places of members of such objects that are no extensions.
+    #[serde(default)]
+    except: Vec<String>,
     /// The place of the payload. The default is all of the element.
     data: Option<String>,
-    /// The place of a payload in base64, in place of `data`.
+    /// The place of a payload in base64, in place of `data`. What is no text there is a payload in JSON.
     base64: Option<String>,
+    /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
+    either: Option<String>,
     /// Why there is no event, for documents that are recognised and not converted.
     pub(crate) help: Option<String>,
 }
@@ -54,6 +60,29 @@ struct Unwrap {
     base64: bool,
     /// The place of an object with attributes in binary mode, `ce-` before their names, and `content-type`.
     attributes: Option<String>,
+}
+
+/// One place, or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Places {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Places {
+    fn all(&self) -> &[String] {
+        match self {
+            Self::One(place) => std::slice::from_ref(place),
+            Self::Several(places) => places,
+        }
+    }
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::Several(Vec::new())
+    }
 }
 
 /// Mappings that can make events.
@@ -108,60 +137,112 @@ impl Mapping {
         array.ok_or_else(|| invalid(format!("there is no array at `{place}`")))
     }
 
+    /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
+    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, String)> {
+        let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
+            Of::Document(path) => Some((path.as_str(), place::text(document, path)?)),
+            _ => None,
+        });
+        places.collect()
+    }
+
     /// Makes an event of an element.
     pub(crate) fn event(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
         if let Some(event) = self.unwrap.iter().find_map(|unwrap| unwrap.find(given.element, with)) {
             return event;
         }
-        let required = |template: &Option<Template>, name: &str| {
+        let mut event = Assembler::new(with);
+        put(&mut event, "specversion", "1.0")?;
+        for (name, template) in [("id", &self.id), ("source", &self.source), ("type", &self.ty)] {
             let template = template.as_ref().ok_or_else(|| invalid("it has no event in it"))?;
-            template.fill(given).ok_or_else(|| {
-                invalid(format!("it has no {}", template.places())).with_attribute(name.to_owned())
-            })
-        };
-        let mut event = Event::builder()
-            .id(required(&self.id, "id")?)
-            .source(required(&self.source, "source")?)
-            .ty(required(&self.ty, "type")?);
-        let optional =
-            |template: &Option<Template>| template.as_ref().and_then(|template| template.fill(given));
-        if let Some(subject) = optional(&self.subject) {
-            event = event.subject(subject);
+            put(&mut event, name, &required(template, given).map_err(|error| error.with_attribute(name))?)?;
         }
-        if let Some(time) = optional(&self.time) {
-            match Timestamp::parse(&time) {
-                Ok(time) => event = event.time(time),
-                // It stays in the payload.
-                Err(_) if self.data.is_none() && self.base64.is_none() => {}
-                Err(error) => return Err(error.with_attribute("time")),
+        let optional = |template: &Option<Template>| {
+            template.as_ref().and_then(|template| template.fill(given).ok().flatten())
+        };
+        // A time that is no timestamp stays in a payload that is the whole element.
+        let stays = |time: &str| self.payload_place().is_none() && Timestamp::parse(time).is_err();
+        for (name, value) in [
+            ("subject", optional(&self.subject)),
+            ("time", optional(&self.time).filter(|time| !stays(time))),
+            ("dataschema", optional(&self.dataschema)),
+            ("datacontenttype", optional(&self.datacontenttype)),
+        ] {
+            if let Some(value) = value {
+                put(&mut event, name, &value)?;
             }
         }
-        if let Some(uri) = optional(&self.dataschema) {
-            event = event.dataschema(uri);
-        }
         for (name, template) in &self.extensions {
-            if let Some(value) = template.fill(given) {
-                event = event.extension(name, value);
+            if let Ok(Some(value)) = template.fill(given) {
+                put(&mut event, name, &value)?;
             }
         }
         for (name, value) in self.spread(given.element, with)? {
-            if event.attribute(&name).is_some() || CoreName::of(name.as_bytes()).is_some() {
+            if CoreName::of(name.as_bytes()).is_some() {
                 return Err(Error::new(ErrorKind::DuplicateAttribute).with_attribute(name));
             }
-            event = event.extension(name, value);
+            put(&mut event, &name, &value)?;
         }
-        let media_type = optional(&self.datacontenttype);
-        if let Some(payload) = self.payload(given.element, media_type.as_deref())? {
-            event = event.payload(media_type.as_deref().unwrap_or("application/json"), payload);
-        } else if let Some(media_type) = media_type {
-            event = event.datacontenttype(media_type);
+        let payload = self.payload(given.element, event.content_type())?;
+        // Base64 says nothing about the content.
+        if payload.is_some() && self.base64.is_none() && optional(&self.datacontenttype).is_none() {
+            put(&mut event, "datacontenttype", "application/json")?;
         }
-        Ok(Decoded::clean(event.build()?))
+        event.finish(payload)
     }
 
-    /// Further attributes. A value that is neither text nor number nor truth value is an error, because it would be lost.
+    /// Further attributes. A value that has members or elements is its text in JSON.
     fn spread(&self, element: &str, with: &DecodeOptions) -> Result<Vec<(String, String)>, Error> {
-        let Some(place) = &self.spread else { return Ok(Vec::new()) };
+        let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
+        known.extend(self.payload_place());
+        known.extend(self.condition.keys().chain(&self.except).chain(self.spread.all()).map(String::as_str));
+        let most = with.limits.attributes;
+        let mut all = Vec::new();
+        for place in self.spread.all() {
+            let object = place::at(element, place).unwrap_or_default();
+            if !(object.is_empty() || object.starts_with('{') || place::elements(object, 1) == Some(vec![])) {
+                return Err(invalid(format!("`{place}` is no object")));
+            }
+            let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
+            let others = place::members(object, most.saturating_add(1), is_other);
+            let others = others.into_iter().filter(|(_, value)| *value != "null");
+            all.extend(others.map(|(name, value)| {
+                let text = serde_json::from_str(value).unwrap_or_else(|_| place::compact(value));
+                (name.to_ascii_lowercase(), text)
+            }));
+        }
+        if all.len() > most {
+            let detail = format!("the limit is {most} attributes");
+            return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
+        }
+        Ok(all)
+    }
+
+    fn payload(&self, element: &str, media_type: Option<MediaType<'_>>) -> Result<Option<Payload>, Error> {
+        let place = self.payload_place().unwrap_or_default();
+        let Some(raw) = place::at(element, place) else { return Ok(None) };
+        let text: Option<String> = serde_json::from_str(raw).ok();
+        let is_json = media_type.is_none_or(MediaType::is_json);
+        let is_text = media_type.is_some_and(is_text);
+        Ok(match text {
+            Some(text) if self.base64.is_some() => {
+                (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
+            }
+            Some(text) if self.either.is_some() && !is_json && !is_text => {
+                Some(Payload::binary(decode_base64(text)?))
+            }
+            Some(text) if !is_json => Some(Payload::text(text)),
+            _ if is_json => Some(Payload::json(Bytes::copy_from_slice(raw.as_bytes()))?),
+            _ => Some(Payload::text(raw.to_owned())),
+        })
+    }
+
+    /// The place of the payload. `None` if it is the whole element.
+    fn payload_place(&self) -> Option<&str> {
+        self.base64.as_deref().or(self.either.as_deref()).or(self.data.as_deref())
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &Template> {
         let named = [
             &self.id,
             &self.source,
@@ -171,41 +252,47 @@ impl Mapping {
             &self.dataschema,
             &self.datacontenttype,
         ];
-        let named = named.into_iter().flatten().chain(self.extensions.values());
-        let mut known: Vec<&str> = named.flat_map(Template::members).collect();
-        known.extend(self.data.as_deref().into_iter().chain(self.base64.as_deref()));
-        known.extend(self.condition.keys().map(String::as_str));
-        let object = place::at(element, place).unwrap_or_default();
-        let most = with.limits.attributes;
-        let is_other = |name: &str| !place.is_empty() || !known.contains(&name);
-        let others = place::members(object, most.saturating_add(1), is_other);
-        if others.len() > most {
-            let detail = format!("the limit is {most} attributes");
-            return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
-        }
-        let others = others.into_iter().filter(|(_, value)| *value != "null");
-        let text = |(name, value): (String, &str)| match place::text(value, "") {
-            Some(text) => Ok((name.to_ascii_lowercase(), text)),
-            None => Err(invalid("it is neither text nor number nor truth value").with_attribute(name)),
-        };
-        others.map(text).collect()
+        named.into_iter().flatten().chain(self.extensions.values())
     }
+}
 
-    fn payload(&self, element: &str, media_type: Option<&str>) -> Result<Option<Payload>, Error> {
-        if let Some(path) = &self.base64 {
-            let text = place::text(element, path);
-            return text.map(|text| Ok(Payload::body(decode_base64(text)?))).transpose();
-        }
-        let Some(raw) = place::at(element, self.data.as_deref().unwrap_or_default()) else { return Ok(None) };
-        let is_json = match media_type {
-            None => true,
-            Some(media_type) => MediaType::parse(media_type).is_ok_and(|media_type| media_type.is_json()),
-        };
-        match serde_json::from_str::<String>(raw) {
-            Ok(text) if !is_json => Ok(Some(Payload::text(text))),
-            _ => Payload::json(Bytes::copy_from_slice(raw.as_bytes())).map(Some),
-        }
+fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
+    let value = event.push(value)?;
+    event.named(name, Piece::Text(value))
+}
+
+fn required(template: &Template, given: Given<'_>) -> Result<String, Error> {
+    match template.fill(given) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(invalid(format!("it has no {}", template.places()))),
+        Err(lacking) => Err(invalid(format!("it has no {}", lacking.names()))),
     }
+}
+
+/// Whether a place is the member of this name of an object, or is within the member.
+fn is_within(known: &str, object: &str, name: &str) -> bool {
+    let known = match object {
+        "" => Some(known),
+        _ => known.strip_prefix(object).and_then(|behind| behind.strip_prefix('.')),
+    };
+    known.is_some_and(|known| known.split('.').next() == Some(name))
+}
+
+/// Whether the content type is known to contain text.
+fn is_text(media_type: MediaType<'_>) -> bool {
+    const TEXTS: [&str; 6] = [
+        "application/ecmascript",
+        "application/graphql",
+        "application/javascript",
+        "application/sql",
+        "application/x-www-form-urlencoded",
+        "application/yaml",
+    ];
+    media_type.type_().eq_ignore_ascii_case("text")
+        || media_type.is_xml()
+        || media_type.parameter("charset").is_some()
+        || media_type.subtype().to_ascii_lowercase().ends_with("+yaml")
+        || TEXTS.iter().any(|text| media_type.is(text))
 }
 
 impl Unwrap {

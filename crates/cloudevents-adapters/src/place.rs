@@ -26,6 +26,18 @@ pub(crate) fn members(value: &str, most: usize, wanted: impl Fn(&str) -> bool) -
     serde_json::Deserializer::from_str(value).deserialize_map(Members(most, wanted)).unwrap_or_default()
 }
 
+/// The same value in one line, without white space between its parts.
+pub(crate) fn compact(value: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let kept = value.chars().filter(|&character| {
+        let is_end = character == '"' && !escaped;
+        escaped = in_text && character == '\\' && !escaped;
+        in_text ^= is_end;
+        in_text || !character.is_ascii_whitespace()
+    });
+    kept.collect()
+}
+
 struct Elements(usize);
 
 impl<'de> Visitor<'de> for Elements {
@@ -72,6 +84,12 @@ impl<'de, W: Fn(&str) -> bool> Visitor<'de> for Members<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_in_one_line() {
+        let value = "{ \"a b\" : [ 1.50 ,\n\t\"x \\\" y\\\\\", { } ] }";
+        assert_eq!(compact(value), r#"{"a b":[1.50,"x \" y\\",{}]}"#);
+    }
 
     #[test]
     fn elements_and_members() {

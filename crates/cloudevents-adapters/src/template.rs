@@ -1,14 +1,15 @@
 //! Templates of attributes: text with places of a document or of an event in braces.
 
-use crate::{Headers, place};
+use crate::{Headers, change::Change, place};
 use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 use std::{convert::Infallible, fmt};
 
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///
-/// `{a, b}` is the first of both that is there. With `{a?}`, there is no text if `a` is not there. `{header.NAME}` is a header. `{$digest}`
-/// is the SHA-256 of the element in hexadecimal digits. `{a | without-fragment}` ends before `#`. `{{` and `}}` are braces.
+/// `{a, b}` is the first of both that is there, and `{a, 'x'}` is `x` without `a`. With `{a?}`, there is no text if `a` is not there.
+/// `{header.NAME}` is a header. `{$digest}` is the SHA-256 of the element in hexadecimal digits. `{$.a}` is a place of the document that
+/// the element stands in. `{a | CHANGE}` is the value with a [change](Change). `{{` and `}}` are braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -24,8 +25,7 @@ struct First {
     places: Vec<Of>,
     /// Whether there is no text, and no error, if none is there.
     optional: bool,
-    /// Whether it ends before `#`.
-    without_fragment: bool,
+    change: Option<Change>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,12 +34,18 @@ pub(crate) enum Of {
     Header(String),
     Digest,
     Place(String),
+    /// A place of the document that the element stands in.
+    Document(String),
+    /// This text itself.
+    Text(String),
 }
 
 /// The values of a template come from these.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) element: &'a str,
+    /// The texts of places of the document that the element stands in.
+    pub(crate) document: &'a [(&'a str, String)],
     pub(crate) headers: Headers<'a>,
 }
 
@@ -81,9 +87,9 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// `None` if something of it is not there.
-    pub(crate) fn fill(&self, given: Given<'_>) -> Option<String> {
-        self.fill_by(|of| Ok::<_, Infallible>(of.find(given))).ok().flatten()
+    /// The text of a document. `None` if something optional is not there.
+    pub(crate) fn fill(&self, given: Given<'_>) -> Result<Option<String>, Lacking<'_, Infallible>> {
+        self.fill_by(|of| Ok(of.find(given)))
     }
 
     /// Fills in the texts that `find` gives. `None` if something optional is not there.
@@ -97,8 +103,8 @@ impl Template {
                 Part::Text(text) => filled.push_str(text),
                 Part::First(first) => match first.find(&find)? {
                     Some(found) => {
-                        let cut = found.split('#').next().filter(|_| first.without_fragment);
-                        filled.push_str(cut.unwrap_or(&found));
+                        let changed = first.change.and_then(|change| change.apply(&found));
+                        filled.push_str(changed.as_deref().unwrap_or(&found));
                     }
                     None => return Ok(None),
                 },
@@ -124,10 +130,10 @@ impl Template {
         names.collect::<Vec<_>>().join(" and ")
     }
 
-    /// The member of the element itself that it begins with, if it is of one place.
-    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+    /// The places within the element.
+    pub(crate) fn in_element(&self) -> impl Iterator<Item = &str> {
         self.all().filter_map(|of| match of {
-            Of::Place(path) => path.split('.').next(),
+            Of::Place(path) => Some(path.as_str()),
             _ => None,
         })
     }
@@ -135,13 +141,9 @@ impl Template {
 
 impl First {
     fn parse(inner: &str) -> Result<Self, String> {
-        let (inner, without_fragment) = match inner.split_once('|') {
-            None => (inner, false),
-            Some((inner, change)) if change.trim() == "without-fragment" => (inner, true),
-            Some((_, change)) => {
-                let change = change.trim();
-                return Err(format!("an unknown change: `{change}`; the first of two places is `{{a, b}}`"));
-            }
+        let (inner, change) = match inner.split_once('|') {
+            None => (inner, None),
+            Some((inner, change)) => (inner, Some(Change::parse(change.trim())?)),
         };
         let (inner, optional) = match inner.trim_end().strip_suffix('?') {
             Some(inner) => (inner, true),
@@ -151,7 +153,8 @@ impl First {
         if places.iter().any(|place| place.is_empty()) {
             return Err("a place without a name".to_owned());
         }
-        Ok(Self { places: places.into_iter().map(Of::parse).collect(), optional, without_fragment })
+        let places = places.into_iter().map(Of::parse).collect::<Result<_, _>>()?;
+        Ok(Self { places, optional, change })
     }
 
     fn find<E>(
@@ -174,6 +177,13 @@ impl First {
     }
 }
 
+impl<E> Lacking<'_, E> {
+    /// The places, in words, none of which is there.
+    pub(crate) fn names(&self) -> String {
+        self.first.names()
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Lacking<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
@@ -184,12 +194,21 @@ impl<E: fmt::Display> fmt::Display for Lacking<'_, E> {
 }
 
 impl Of {
-    fn parse(text: &str) -> Self {
-        match text.strip_prefix("header.") {
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some(literal) = text.strip_prefix('\'') {
+            let literal = literal.strip_suffix('\'');
+            return literal.map(|text| Self::Text(text.to_owned())).ok_or_else(|| {
+                format!("a text without its end, or with a comma: `{text}`; a text is `'x'`")
+            });
+        }
+        if let Some(place) = text.strip_prefix("$.") {
+            return Ok(Self::Document(place.to_owned()));
+        }
+        Ok(match text.strip_prefix("header.") {
             Some(name) => Self::Header(name.to_ascii_lowercase()),
             None if text == "$digest" => Self::Digest,
             None => Self::Place(text.to_owned()),
-        }
+        })
     }
 
     fn find(&self, given: Given<'_>) -> Option<String> {
@@ -200,6 +219,11 @@ impl Of {
             }
             Self::Digest => Some(digest(given.element.as_bytes())),
             Self::Place(path) => place::text(given.element, path),
+            Self::Document(path) => {
+                let mut found = given.document.iter().filter(|(known, _)| known == path);
+                found.next().map(|(_, text)| text.clone())
+            }
+            Self::Text(text) => Some(text.clone()),
         }
     }
 
@@ -208,6 +232,8 @@ impl Of {
             Self::Header(name) => format!("the header `{name}`"),
             Self::Digest => "the element".to_owned(),
             Self::Place(path) => format!("`{path}`"),
+            Self::Document(path) => format!("`$.{path}`"),
+            Self::Text(text) => format!("`'{text}'`"),
         }
     }
 }
@@ -229,7 +255,11 @@ mod tests {
 
     fn fill(template: &str, element: &str) -> Option<String> {
         let headers = &[("X-Id", " 7 "), ("x-empty", "")][..];
-        Template::parse(template).unwrap().fill(Given { element, headers })
+        Template::parse(template)
+            .unwrap()
+            .fill(Given { element, document: &[("b", "7".to_owned())], headers })
+            .ok()
+            .flatten()
     }
 
     #[test]
@@ -260,6 +290,9 @@ mod tests {
         assert_eq!(fill("{c, a.b}", element).unwrap(), "x");
         assert_eq!(fill("{header.x-empty, header.x-id}", element).unwrap(), "7");
         assert_eq!(fill("{u | without-fragment}", r#"{"u": "http://h/a#b#c"}"#).unwrap(), "http://h/a");
+        assert_eq!(fill("{u | epoch-seconds}", r#"{"u": 1.5}"#).unwrap(), "1970-01-01T00:00:01.500Z");
+        assert_eq!(fill("{c, $.b}{$.a, ''}", element).unwrap(), "7");
+        assert_eq!(fill("{c, 'é x'}", element).unwrap(), "é x");
         assert_eq!(fill("", element).unwrap(), "");
         assert_eq!(fill("x{c}", element), None);
         assert_eq!((fill("x{c?}", element), fill("x{c, a.b ?}", element).unwrap()), (None, "xx".to_owned()));
@@ -268,7 +301,19 @@ mod tests {
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(fill("{$digest}", "abc").unwrap(), digest);
         assert_eq!(Template::parse("{a, header.X} {b}").unwrap().places(), "`a` or the header `x` and `b`");
-        for wrong in ["{", "a}", "{}", "{a,}", "{a}}", "{a|x}", "{?}", "{a|without-fragment?}"] {
+        for wrong in [
+            "{",
+            "a}",
+            "{}",
+            "{a,}",
+            "{a}}",
+            "{a|x}",
+            "{?}",
+            "{a|without-fragment?}",
+            "{a, 'b}",
+            "{a, 'b,c'}",
+            "{a, '}",
+        ] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }
     }

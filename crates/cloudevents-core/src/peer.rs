@@ -27,14 +27,15 @@ use core::{fmt, str::FromStr};
 /// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text`, `latin1-text` |
 /// | `python-2` | sdk-python | `numeric-time` |
 /// | `smallrye-4` | SmallRye Reactive Messaging (Quarkus) | none |
-/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `foreign-prefix`, `ignored-header`, `quoted-text`, `raw-text` |
+/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `content-type-name`, `foreign-prefix`, `ignored-header`, `quoted-text`, `raw-text` |
 /// | `xrcg` | producers that the generator of xRegistry writes | `assumed-json` |
 ///
 /// Each repair concerns some protocols: `raw-text` the headers of HTTP and NATS, `numeric-time` AMQP, and so on.
 ///
-/// A peer reads every message that strict decoding reads, and with the same result. There are two exceptions. These two repairs exist
+/// A peer reads every message that strict decoding reads, and with the same result. There are three exceptions. These repairs exist
 /// because strict decoding would read something that the peer did not mean. With `raw-text`, a `%` or a quotation mark in a header of HTTP
-/// and NATS stands for itself. With `unprefixed-extension`, application properties of AMQP are extensions.
+/// and NATS stands for itself. With `unprefixed-extension`, application properties of AMQP are extensions. With `content-type-name`, a
+/// header `contentType` of Kafka is the content type.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Peer, RepairKind};
@@ -156,9 +157,10 @@ impl Peer {
             Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText).with(Kind::Latin1Text),
             Self::Python2 => strict.with(Kind::NumericTime),
             Self::SmallRye4 => strict,
-            // Not `content-type-name`: its `contentType` is that of its own serializer, which is JSON beside any event.
             Self::Spring4 => strict
                 .with(Kind::AssumedJson)
+                // `contentType` is that of its serializer. An attribute `datacontenttype` takes precedence.
+                .with(Kind::ContentTypeName)
                 .with(Kind::ForeignPrefix)
                 .with(Kind::IgnoredHeader)
                 .with(Kind::QuotedText)

@@ -118,6 +118,8 @@ impl<'r> Look<'r> {
                 && is_content_type(header)
                 && let Some(value) = value
             {
+                // A program that writes `source` as a JSON string writes the content type as one.
+                let value = if leniency.allows(RepairKind::QuotedText) { unquoted(value) } else { value };
                 let first = *look.respelled.get_or_insert(value);
                 look.differ |= first != value;
             }
@@ -125,6 +127,10 @@ impl<'r> Look<'r> {
         match look.respelled {
             // The exact name takes precedence.
             Some(_) if typed => (look.respelled, look.differ) = (None, false),
+            // Beside attributes, strict reading sees no document either.
+            Some(value) if look.prefixed && !look.is_foreign() && is_document(value) => {
+                (look.respelled, look.differ) = (None, false);
+            }
             // Under a foreign prefix, it is the content type that a framework states of its own serializer.
             Some(value) if named.is_some() && !is_document(value) => {
                 look.differ |= named != Some(value);
@@ -190,6 +196,11 @@ impl<'r> Look<'r> {
             true => Ok((media_type, detect(media_type)?)),
         }
     }
+}
+
+/// The text between quotation marks. No content type begins with one.
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 /// Whether a content type is under `application/cloudevents`, ignoring case.

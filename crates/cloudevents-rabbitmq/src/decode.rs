@@ -118,9 +118,13 @@ impl<'m> ContentType<'m> {
                 differ |= *first.get_or_insert(value) != value;
             }
         }
-        // The exact name takes precedence. A mark of a document does not contradict it.
         let is_document = |text: &&str| !matches!(detect(Some(text)), Ok(Detected::NotADocument));
         match named {
+            // Beside attributes, strict reading sees no document either.
+            _ if first.filter(is_document).is_some() && Look::at(message).is_ok() => {
+                Self { media_type: None, is_respelled: false, differ: false }
+            }
+            // The exact name takes precedence. A mark of a document does not contradict it.
             Some(_) if first.is_some() && first.filter(is_document).is_none() => {
                 Self { media_type: None, is_respelled: false, differ: differ || first != named }
             }

@@ -9,7 +9,9 @@
 )]
 
 mod bad_input;
+mod envelopes;
 mod lambda;
+mod mappings;
 mod memory;
 mod messages;
 mod published;

@@ -1,7 +1,7 @@
 //! What other implementations write, and the repairs that read it.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, ErrorKind, Event, Leniency, Peer, Repair, RepairKind, Value};
+use cloudevents_core::{Data, DecodeOptions, ErrorKind, Event, Leniency, Peer, Repair, RepairKind, Value};
 use cloudevents_kafka::{Record, decode};
 
 fn event() -> Record {
@@ -41,6 +41,10 @@ fn a_content_type_under_another_spelling_of_its_name() {
         );
         let decoded = decode(&document, &named).unwrap();
         assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::ContentTypeName));
+        // Beside attributes, it marks no document.
+        let marked = event().with_header(name, Bytes::from("application/cloudevents+json"));
+        let strict = decode(&marked, &DecodeOptions::strict()).unwrap();
+        assert_eq!(decode(&marked, &named).unwrap().value, strict.value);
     }
 }
 
@@ -74,16 +78,28 @@ fn content_types_under_several_names_agree_or_are_refused() {
     assert_eq!(kinds(&agreeing, named), ("text/xml".into(), vec![]));
 }
 
-/// Its `contentType` is that of its own serializer, which is JSON for any event.
+/// Headers as in <https://github.com/spring-cloud/spring-cloud-function/issues/1089>: the content type is that of the serializer.
 #[test]
-fn what_spring_says_of_its_serializer_is_not_about_the_event() {
+fn spring_names_the_content_type_by_the_header_of_its_serializer() {
     let spring = DecodeOptions::strict().with_leniency(Peer::Spring4.leniency());
-    let untyped = event().with_header("contentType", Bytes::from("application/json"));
-    let typed = untyped.clone().with_header("ce_datacontenttype", Bytes::from("text/plain"));
-    for record in [untyped, typed] {
-        let strict = decode(&record, &DecodeOptions::strict()).unwrap();
+    let headers =
+        [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "\"/my/source\""), ("ce_type", "t")];
+    let record =
+        headers.iter().fold(Record::new(Bytes::from_static(b"{\"n\":1.50}")), |record, (name, value)| {
+            record.with_header(*name, Bytes::from_static(value.as_bytes()))
+        });
+    for content_type in ["application/json", "\"application/json\""] {
+        let record = record.clone().with_header("contentType", Bytes::from(content_type));
         let read = decode(&record, &spring).unwrap();
-        assert_eq!((read.value, read.repairs.len()), (strict.value, 0));
+        assert_eq!(read.value.datacontenttype().unwrap().as_str(), "application/json");
+        assert!(matches!(read.value.data(), Some(Data::Json(json)) if json.as_str() == "{\"n\":1.50}"));
+        let kinds: Vec<_> = read.repairs().iter().map(|repair| repair.kind()).collect();
+        assert!(kinds.contains(&RepairKind::ContentTypeName) && kinds.contains(&RepairKind::QuotedText));
+        assert_eq!(kinds.len(), 2);
+        // The attribute says what the payload is, whatever the serializer was.
+        let typed = record.with_header("ce_datacontenttype", Bytes::from("text/plain"));
+        let read = decode(&typed, &spring).unwrap();
+        assert_eq!(read.value.datacontenttype().unwrap().as_str(), "text/plain");
     }
 }
 

@@ -35,6 +35,9 @@ fn a_content_type_among_the_headers() {
     let decoded = decode(&message, &with(named)).unwrap();
     assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/plain");
     assert_eq!(decoded.repairs()[0].kind(), RepairKind::ContentTypeName);
+    // Beside attributes, it marks no document.
+    let marked = self::message().with_header("contentType", "application/cloudevents+json");
+    assert_eq!(decode(&marked, &with(named)).unwrap().value, strict);
     let property = message.with_content_type("text/xml");
     let decoded = decode(&property, &with(named)).unwrap();
     assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/xml");

@@ -90,6 +90,11 @@ fn reads_otherwise(peer: Peer, request: &Value) -> Option<&'static str> {
     if peer.leniency().allows(RepairKind::UnprefixedExtension) && via == "amqp" {
         return Some("the peer writes extensions without a prefix, which strict reading leaves out");
     }
+    let is_named = message.contains("contentType") || message.contains("Content-Type");
+    if peer.leniency().allows(RepairKind::ContentTypeName) && matches!(via, "kafka" | "rabbitmq") && is_named
+    {
+        return Some("the peer has the content type in a header of its own, which strict reading leaves out");
+    }
     None
 }
 

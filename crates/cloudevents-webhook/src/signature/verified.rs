@@ -70,6 +70,8 @@ pub enum SignatureError {
     NotCovered(Box<str>),
     /// The signature covers this component, which cannot be found or is not supported.
     Component(Box<str>),
+    /// The message is of a topic that the verifier does not accept.
+    Topic,
     /// The id holds a character that the scheme cannot sign.
     Id,
 }
@@ -86,6 +88,7 @@ impl fmt::Display for SignatureError {
             Self::Digest => f.write_str("the body does not have the signed digest"),
             Self::NotCovered(name) => write!(f, "the signature does not cover `{name}`"),
             Self::Component(name) => write!(f, "the signed component `{name}` is absent or not supported"),
+            Self::Topic => f.write_str("`TopicArn` is none of the accepted topics"),
             Self::Id => f.write_str(
                 "the id of the delivery has a full stop, or another character that cannot be signed",
             ),

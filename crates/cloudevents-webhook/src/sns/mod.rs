@@ -110,7 +110,7 @@ impl SnsSignatures {
 
     fn topic(&self, message: &Message) -> Result<&Topic, SignatureError> {
         let known = self.topics.iter().find(|topic| topic.arn() == message.topic);
-        known.ok_or_else(|| SignatureError::Component("TopicArn".into()))
+        known.ok_or(SignatureError::Topic)
     }
 
     /// The URL of the certificate, if it is one of SNS in the region of the topic.

@@ -1,0 +1,94 @@
+//! Changes of the values of templates.
+
+use cloudevents_core::Timestamp;
+
+/// A change of a value, by its name behind `|`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// `without-fragment`: the value ends before `#`.
+    WithoutFragment,
+    /// `epoch-seconds` and the like: a number of units since 1970 becomes a timestamp in UTC.
+    Epoch {
+        /// Nanoseconds of a unit.
+        unit: i128,
+    },
+}
+
+const NAMES: [(&str, Change); 5] = [
+    ("epoch-microseconds", Change::Epoch { unit: 1_000 }),
+    ("epoch-milliseconds", Change::Epoch { unit: 1_000_000 }),
+    ("epoch-nanoseconds", Change::Epoch { unit: 1 }),
+    ("epoch-seconds", Change::Epoch { unit: SECOND }),
+    ("without-fragment", Change::WithoutFragment),
+];
+
+const SECOND: i128 = 1_000_000_000;
+
+impl Change {
+    /// Errors name the changes.
+    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+        let found = NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, change)| *change).ok_or_else(|| {
+            let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
+            format!(
+                "an unknown change: `{name}`; changes are {known}, and the first of two places is `{{a, b}}`"
+            )
+        })
+    }
+
+    /// `None` for a value that stays as it is, because it cannot be changed.
+    pub(crate) fn apply(self, value: &str) -> Option<String> {
+        match self {
+            Self::WithoutFragment => value.split('#').next().map(str::to_owned),
+            Self::Epoch { unit } => timestamp(value, unit),
+        }
+    }
+}
+
+/// A number without an exponent, with up to nine fractional digits.
+fn timestamp(value: &str, unit: i128) -> Option<String> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    if fraction.len() > 9 || !whole.ends_with(|last: char| last.is_ascii_digit()) {
+        return None;
+    }
+    let billionths: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
+    let nanoseconds = billionths.checked_mul(unit)?.checked_div(SECOND)?;
+    let seconds = i64::try_from(nanoseconds.checked_div_euclid(SECOND)?).ok()?;
+    let rest = u32::try_from(nanoseconds.checked_rem_euclid(SECOND)?).ok()?;
+    Timestamp::format_utc(seconds, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `date -u -d @SECONDS +%FT%T.%NZ` of coreutils.
+    #[test]
+    fn times_since_1970() {
+        for (change, value, wanted) in [
+            ("epoch-seconds", "1700000000", "2023-11-14T22:13:20Z"),
+            ("epoch-seconds", "1545084650.987", "2018-12-17T22:10:50.987Z"),
+            ("epoch-seconds", "-1.5", "1969-12-31T23:59:58.500Z"),
+            ("epoch-milliseconds", "1700000000123", "2023-11-14T22:13:20.123Z"),
+            ("epoch-milliseconds", "-1", "1969-12-31T23:59:59.999Z"),
+            ("epoch-microseconds", "1700000000123456", "2023-11-14T22:13:20.123456Z"),
+            ("epoch-nanoseconds", "1700000000123456789", "2023-11-14T22:13:20.123456789Z"),
+        ] {
+            let changed = Change::parse(change).unwrap().apply(value);
+            assert_eq!(changed.as_deref(), Some(wanted), "{change} {value}");
+        }
+        for stays in [
+            "",
+            "yesterday",
+            "1e9",
+            "2023-11-14T22:13:20Z",
+            "1.0000000001",
+            "99999999999999",
+            "9".repeat(99).as_str(),
+        ] {
+            assert_eq!(Change::parse("epoch-seconds").unwrap().apply(stays), None, "{stays}");
+        }
+        assert!(Change::parse("lower").unwrap_err().contains("epoch-milliseconds"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Envelopes that have the members of an event: no attribute and no payload of them is lost.
+
+use crate::tools::{all, attribute, data, named, one};
+use cloudevents_adapters::find;
+use cloudevents_core::{Data, DecodeOptions, ErrorKind, Leniency, RepairKind};
+
+/// <https://argoproj.github.io/argo-events/eventsources/setup/webhook/>, and its EventContext.
+#[test]
+fn argo_events() {
+    let argo = r#"{"context":{"id":"38","source":"webhook","specversion":"1.0","type":"webhook","datacontenttype":"application/json",
+        "subject":"example","time":"2020-07-27T02:28:03Z","extensions":{"traceparent":"00-1","n":7}},"data":DATA}"#;
+    for (given, wanted) in [
+        (r#""eyJuIjoxfQ==""#, r#"{"n":1}"#),
+        (r#"{"header":{},"body":{"price":1.50}}"#, r#"{"header":{},"body":{"price":1.50}}"#),
+        ("[1.0, 2]", "[1.0, 2]"),
+        ("1.50", "1.50"),
+    ] {
+        let event = one("argo-events", &[], &argo.replace("DATA", given));
+        assert_eq!((named(&event), data(&event)), (["38", "webhook", "webhook", "example"], wanted));
+        assert_eq!([attribute(&event, "traceparent"), attribute(&event, "n")], ["00-1", "7"]);
+        assert!(matches!(event.data(), Some(Data::Json(_))));
+    }
+    for (from, to, kind) in [
+        ("DATA", r#""eyJuIjoxfQ""#, ErrorKind::InvalidBinary),
+        (r#"{"traceparent":"00-1","n":7}"#, r#"["traceparent"]"#, ErrorKind::InvalidData),
+        (r#""traceparent""#, r#""id""#, ErrorKind::DuplicateAttribute),
+    ] {
+        let mut events = all("argo-events", &[], &argo.replace(from, to).replace("DATA", "1"));
+        assert_eq!(events.remove(0).unwrap_err().kind(), kind, "{to}");
+    }
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.2/json-format.md#31-special-handling-of-the-data-attribute> and table 2.2 of 0.1.
+#[test]
+fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_text() {
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","contentType":"TYPE","data":DATA}"#,
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"TYPE","data":DATA}"#,
+        ),
+    ] {
+        let of = |ty: &str, data: &str| {
+            all(name, &[], &document.replace("TYPE", ty).replace("DATA", data)).remove(0)
+        };
+        for ty in ["application/vnd.apache.thrift.binary", "image/png"] {
+            let event = of(ty, r#""AAECAw==""#).unwrap();
+            assert!(matches!(event.data(), Some(Data::Binary(&[0, 1, 2, 3]))), "{event:?}");
+            assert_eq!(of(ty, r#""no base64""#).unwrap_err().kind(), ErrorKind::InvalidBinary);
+        }
+        for ty in [
+            "text/plain",
+            "application/xml",
+            "image/svg+xml",
+            "application/x;charset=utf-8",
+            "application/yaml",
+        ] {
+            assert!(matches!(of(ty, r#""AAECAw==""#).unwrap().data(), Some(Data::Text("AAECAw=="))), "{ty}");
+        }
+        let json = of("application/vnd.x+json", r#""AAECAw==""#).unwrap();
+        assert!(matches!(json.data(), Some(Data::Json(_))) && data(&json) == r#""AAECAw==""#);
+    }
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.2/json-format.md#32-examples>
+#[test]
+fn an_extension_with_members_is_its_text_in_json() {
+    let document = r#"{
+    "specversion" : "0.2",
+    "type" : "com.example.someevent",
+    "source" : "/mycontext",
+    "id" : "C234-1234-1234",
+    "time" : "2018-04-05T17:31:00Z",
+    "comexampleextension1" : "value",
+    "comexampleextension2" : {
+        "otherValue": 5
+    },
+    "contenttype" : "application/json",
+    "data" : {
+        "appinfoA" : "abc",
+        "appinfoB" : 123,
+        "appinfoC" : true
+    }
+}"#;
+    let event = one("cloudevents-0.2", &[], document);
+    assert_eq!(attribute(&event, "comexampleextension2"), r#"{"otherValue":5}"#);
+    assert_eq!(event.extensions().count(), 2);
+}
+
+#[test]
+fn repairs_reach_the_attributes() {
+    let document = r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","schemaurl":"http://x/y#z","time":"yesterday"}"#;
+    let read = |leniency: Leniency| {
+        let with = DecodeOptions::strict().with_leniency(leniency);
+        find("cloudevents-0.2").unwrap().events(&[], &document.into(), &with).remove(0)
+    };
+    let dropping = Leniency::strict().with(RepairKind::DroppedAttribute);
+    assert_eq!(read(Leniency::strict()).unwrap_err().kind(), ErrorKind::InvalidTimestamp);
+    let error = read(Leniency::strict().with(RepairKind::UriFragment)).unwrap_err();
+    assert_eq!(error.attribute(), Some("time"));
+    let decoded = read(dropping.with(RepairKind::UriFragment)).unwrap();
+    let kinds: Vec<_> = decoded.repairs.iter().map(|repair| repair.kind()).collect();
+    assert_eq!(kinds, [RepairKind::DroppedAttribute, RepairKind::UriFragment]);
+    assert_eq!((attribute(&decoded.value, "dataschema"), decoded.value.time()), ("http://x/y".into(), None));
+}
+
+/// <https://github.com/cloudevents/sdk-csharp>: the names are those of its CloudEvent.
+#[test]
+fn pascal_case() {
+    let pascal = r#"{"SpecVersion":"1.0","Id":"7","Source":"/s","Type":"t","Time":"2024-01-01T00:00:00Z","PartitionKey":"k","TraceParent":"00-1",
+        "ExtensionAttributes":{"Tenant":"t7"},"DataContentType":"TYPE",DATA}"#;
+    let of = |ty: &str, data: &str| {
+        all("pascal-case", &[], &pascal.replace("TYPE", ty).replace("DATA", data)).remove(0)
+    };
+    for (ty, given, wanted) in [
+        ("application/json", r#""Data":{"n":1.50}"#, r#"{"n":1.50}"#),
+        ("application/json", r#""Data":null,"DataBase64":"eyJuIjoxfQ==""#, r#"{"n":1}"#),
+        ("application/octet-stream", r#""DataBase64":"AAE=""#, "\0\x01"),
+        ("application/octet-stream", r#""Data_Base64":"AAE=""#, "\0\x01"),
+    ] {
+        let event = of(ty, given).unwrap();
+        assert_eq!((named(&event), data(&event)), (["7", "/s", "t", ""], wanted));
+        let extensions = ["partitionkey", "traceparent", "tenant"].map(|name| attribute(&event, name));
+        assert_eq!((extensions, event.extensions().count()), (["k", "00-1", "t7"].map(str::to_owned), 3));
+    }
+    for (given, kind, name) in [
+        (r#""Data":1,"DataBase64":"AAE=""#, ErrorKind::InvalidName, "data"),
+        (r#""Data":1,"My_Name":"x""#, ErrorKind::InvalidName, "my_name"),
+        (r#""Data":1,"tenant":"x""#, ErrorKind::DuplicateAttribute, "tenant"),
+    ] {
+        let error = of("application/json", given).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (kind, Some(name)), "{error}");
+    }
+    let class = r#"{"SpecVersion":{"VersionId":"1.0"},"Id":"7","Source":"/s","Type":"t","ExtensionAttributes":[],"IsValid":true,"Data":1}"#;
+    let event = one("pascal-case", &[], class);
+    assert_eq!((data(&event), event.extensions().count()), ("1", 0));
+    let named = class.replace("[]", r#"[{"Name":"tenant"}]"#);
+    let error = all("pascal-case", &[], &named).remove(0).unwrap_err();
+    assert!(error.detail().contains("`ExtensionAttributes`"), "{error}");
+}
