@@ -341,3 +341,18 @@ fn what_jms_gets() {
     assert!(matches!(property("flag"), Some(AmqpValue::Boolean(true))));
     assert_eq!(decode(&message, &DecodeOptions::strict()).unwrap().value.time(), event.time());
 }
+
+/// Help names the repair only if it reads the message.
+#[test]
+fn help_about_a_foreign_prefix_is_tried() {
+    let names = [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];
+    let help = |names: &[(&'static str, &'static str)]| {
+        let message = names
+            .iter()
+            .fold(AmqpMessage::default(), |message, (name, value)| message.with_property(*name, text(value)));
+        decode(&message, &DecodeOptions::strict()).unwrap_err().help().unwrap().to_owned()
+    };
+    let prefix = "the prefix `ce_` is that of another protocol";
+    assert_eq!(help(&names), format!("{prefix}; the repair `foreign-prefix` reads it"));
+    assert_eq!(help(&names[..2]), prefix);
+}
