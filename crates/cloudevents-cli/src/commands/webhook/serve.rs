@@ -11,7 +11,7 @@ use super::{
     sns, target,
 };
 use crate::{
-    commands::{refusals, systems::SystemOptions},
+    commands::{handshakes, refusals, systems::SystemOptions},
     connect::{self, Opened},
     console::Console,
     emit::Emit,
@@ -165,7 +165,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         return gate::run(gate, checks(command), command.count, options, console).await;
     }
     let (on_refusal, refusals) = refusals::channel();
-    let mut refusals = refusals.with_few_lines();
+    let mut refusals = refusals.with_few_lines().with_handshake(handshakes::SERVE);
     options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) =
         target::open(&command.url, options, command.misbehave.clone()).await?;
