@@ -110,7 +110,7 @@ fn open<'m>(message: &'m impl Sections, with: &DecodeOptions) -> Result<Opened<'
 /// The body of a message that nothing marks as a CloudEvent, if it may be taken for a document.
 #[cold]
 fn assumed(message: &impl Sections, with: &DecodeOptions) -> Result<(Bytes, Repair), Error> {
-    let unmarked = || with_help(not_a_cloudevent(), message);
+    let unmarked = || with_help(not_a_cloudevent(), message, with);
     if !with.leniency.allows(RepairKind::AssumedJson) {
         return Err(unmarked());
     }
@@ -392,15 +392,16 @@ fn named_content_type(
     }
 }
 
-/// Says which repair reads a message whose attributes have the prefix of another protocol.
+/// Names the prefix of another protocol that the attributes have, and the repair if it reads the message.
 #[cold]
-fn with_help(error: Error, message: &impl Sections) -> Error {
-    match message.application_properties().find_map(|(property, _)| name::foreign_prefix(property)) {
-        Some(prefix) => error.with_help(format!(
-            "the prefix `{prefix}` is that of another protocol; the repair `foreign-prefix` reads it"
-        )),
-        None => error,
-    }
+fn with_help(error: Error, message: &impl Sections, with: &DecodeOptions) -> Error {
+    let foreign = message.application_properties().find_map(|(property, _)| name::foreign_prefix(property));
+    let Some(prefix) = foreign.filter(|_| !with.leniency.allows(RepairKind::ForeignPrefix)) else {
+        return error;
+    };
+    let lenient = with.clone().with_leniency(with.leniency.with(RepairKind::ForeignPrefix));
+    let reads = if event(message, &lenient).is_ok() { "; the repair `foreign-prefix` reads it" } else { "" };
+    error.with_help(format!("the prefix `{prefix}` is that of another protocol{reads}"))
 }
 
 #[cold]

@@ -35,13 +35,13 @@ impl Carrier {
     /// # Ok::<(), cloudevents_core::Error>(())
     /// ```
     pub fn decode(&self, message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-        let (opened, repair) = open(self, message, with)?;
+        let (opened, repairs) = open(self, message, with)?;
         let decoded = match opened {
             Opened::Binary(look, body) => binary(self, message, &look, body, with),
             Opened::Document(id, body) => find(&id, &with.formats)?.decode(body, with),
             Opened::Batch(..) => Err(mode::batched(self)),
         };
-        Ok(decoded?.with_repair(repair))
+        Ok(with_repairs(decoded?, repairs))
     }
 
     /// Reads a message without looking into its document or its payload: for forwarding it, for batches, and for looking at an attribute
@@ -53,7 +53,7 @@ impl Carrier {
         message: &impl MessageView,
         with: &DecodeOptions,
     ) -> Result<Decoded<Message>, Error> {
-        let (opened, repair) = open(self, message, with)?;
+        let (opened, repairs) = open(self, message, with)?;
         let decoded = match opened {
             Opened::Binary(look, body) => binary(self, message, &look, body, with)?.map(Message::Binary),
             Opened::Document(id, body) => {
@@ -61,8 +61,14 @@ impl Carrier {
             }
             Opened::Batch(id, body) => Decoded::clean(Message::Batched(recognize(id, body, &with.formats))),
         };
-        Ok(decoded.with_repair(repair))
+        Ok(with_repairs(decoded, repairs))
     }
+}
+
+/// Adds repairs, as the first.
+fn with_repairs<T>(mut decoded: Decoded<T>, repairs: Vec<Repair>) -> Decoded<T> {
+    decoded.repairs.splice(0..0, repairs);
+    decoded
 }
 
 fn binary(

@@ -4,7 +4,7 @@ use crate::{Carrier, ContentType, MessageView, name, value};
 use bytes::Bytes;
 use cloudevents_core::{
     ContentMode, DecodeOptions, Error, ErrorKind, FormatId, Leniency, Repair, RepairKind,
-    codec::{CoreName, Detected, detect, is_content_type},
+    codec::{CoreName, Detected, detect, is_content_type, repeated_content_type},
 };
 use cloudevents_json::{assume, is_event};
 use std::borrow::Cow;
@@ -39,12 +39,12 @@ pub(crate) enum Opened<'m> {
     Batch(FormatId, Bytes),
 }
 
-/// Returns the kind of a message, and the repair if the message does not state this kind.
+/// Returns the kind of a message, and the repairs if the message does not state this kind as the carrier has it.
 pub(crate) fn open<'m>(
     carrier: &Carrier,
     message: &'m impl MessageView,
     with: &DecodeOptions,
-) -> Result<(Opened<'m>, Option<Repair>), Error> {
+) -> Result<(Opened<'m>, Vec<Repair>), Error> {
     with.limits.check_bytes(message.body().len())?;
     let look = Look::at(carrier, message, with.leniency);
     if look.is_marked() && look.twice {
@@ -58,12 +58,12 @@ pub(crate) fn open<'m>(
             Detected::Batched(id) if carrier.has(ContentMode::Batched) => Opened::Batch(id, body),
             _ => return Err(batched(carrier)),
         };
-        return Ok((opened, look.repair(carrier)));
+        return Ok((opened, look.repairs(carrier)));
     }
     if look.is_prefixed {
-        let repair = look.repair(carrier);
+        let repairs = look.repairs(carrier);
         let body = value::read_body(carrier, message.body_bytes())?;
-        return Ok((Opened::Binary(look, body), repair));
+        return Ok((Opened::Binary(look, body), repairs));
     }
     // Any text may be in a queue of other programs, so that a body that is not Base64 is no mistake of an event.
     let unmarked = not_a_cloudevent(carrier);
@@ -73,12 +73,12 @@ pub(crate) fn open<'m>(
     };
     if carrier.content_type == ContentType::Unmarked {
         return match is_event(&body) {
-            true => Ok((Opened::Document(FormatId::JSON, body), None)),
+            true => Ok((Opened::Document(FormatId::JSON, body), Vec::new())),
             false => Err(unmarked),
         };
     }
     let assumed = assume(&body, unmarked, with)?;
-    Ok((Opened::Document(FormatId::JSON, body), Some(assumed)))
+    Ok((Opened::Document(FormatId::JSON, body), vec![assumed]))
 }
 
 /// The findings of the first look at the headers.
@@ -91,8 +91,10 @@ pub(crate) struct Look<'m> {
     is_respelled: bool,
     /// Whether the spellings of the name have different values, and none is exact.
     pub(crate) differ: bool,
-    /// Whether the content type is there twice.
+    /// Whether the content type is there twice, except equal ones that leniency ignores.
     twice: bool,
+    /// Whether leniency has ignored a content type that is there again, also after a comma.
+    repeated: bool,
     /// Whether there is a header of an attribute.
     is_prefixed: bool,
     /// The prefix of attributes.
@@ -135,6 +137,7 @@ impl<'m> Look<'m> {
             is_respelled: false,
             differ: false,
             twice: false,
+            repeated: false,
             is_prefixed: false,
             prefix,
             length: 0,
@@ -144,7 +147,11 @@ impl<'m> Look<'m> {
         let (mut respelled, mut named) = (None, None);
         for (header, value) in message.headers() {
             if is_key(carrier, header) {
-                look.twice |= look.content_type.replace(value).is_some();
+                if let Some(first) = look.content_type.replace(value) {
+                    let is_ignored = leniency.allows(RepairKind::IgnoredHeader) && first == value;
+                    look.repeated |= is_ignored;
+                    look.twice |= !is_ignored;
+                }
             } else if let Some(name) = look.attribute(carrier, header) {
                 look.is_prefixed = true;
                 if name == "datacontenttype" {
@@ -158,6 +165,10 @@ impl<'m> Look<'m> {
         }
         look.settle(respelled, named, prefix != carrier.prefix);
         look.content_type = look.content_type.map(<[u8]>::trim_ascii);
+        let text = look.content_type.and_then(|value| std::str::from_utf8(value).ok());
+        if let Some(joined) = text.and_then(|text| repeated_content_type(text, leniency)) {
+            (look.content_type, look.repeated) = (Some(joined.as_bytes()), true);
+        }
         look.is_document = look.content_type.is_some_and(is_document);
         look.length = look.length.saturating_add(look.content_type.map_or(0, <[u8]>::len));
         look
@@ -190,11 +201,16 @@ impl<'m> Look<'m> {
         self.is_prefixed || self.is_document
     }
 
-    fn repair(&self, carrier: &Carrier) -> Option<Repair> {
-        if self.is_prefixed && self.prefix != carrier.prefix {
-            return Some(Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent(carrier)));
-        }
-        self.is_respelled.then(|| Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype"))
+    /// The repairs of names and of the content type: a foreign prefix or another spelling of content-type, and the same value again.
+    fn repairs(&self, carrier: &Carrier) -> Vec<Repair> {
+        let of_type = |kind| Repair::new(kind).with_attribute("datacontenttype");
+        let is_foreign = self.is_prefixed && self.prefix != carrier.prefix;
+        let foreign = || Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent(carrier));
+        let is_respelled = self.is_respelled && !is_foreign;
+        let repeated = || of_type(RepairKind::IgnoredHeader).with_cause(two_content_types(carrier));
+        let named = is_foreign.then(foreign);
+        let respelled = is_respelled.then(|| of_type(RepairKind::ContentTypeName));
+        [named, respelled, self.repeated.then(repeated)].into_iter().flatten().collect()
     }
 }
 

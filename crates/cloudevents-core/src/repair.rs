@@ -39,8 +39,8 @@ pub enum RepairKind {
     /// (RFC 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
     EmptyParameter,
     /// Attributes were read from properties or headers with the prefix of another protocol: `ce-` over MQTT, which has no prefix; `ce-`,
-    /// `cloudEvents:` or `cloudEvents_` over Kafka, whose own prefix is `ce_`; and `ce_` or `ce-` over AMQP. Over Kafka and AMQP, the
-    /// content type may then be in a header `content-type`, `Content-Type` or `contentType`. Not in [`Leniency::all`].
+    /// `cloudEvents:` or `cloudEvents_` over Kafka, whose own prefix is `ce_`; `ce_` or `ce-` over AMQP; and `ce_` over HTTP. Over Kafka
+    /// and AMQP, the content type may then be in a header `content-type`, `Content-Type` or `contentType`. Not in [`Leniency::all`].
     ForeignPrefix,
     /// `time` was a date of HTTP (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. The obsolete forms of such dates are not read.
     HttpDate,

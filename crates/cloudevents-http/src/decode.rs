@@ -1,12 +1,12 @@
 //! Headers and body to messages and events.
 
 use crate::{
-    mode::{Headers, repeated},
+    mode::{Headers, not_a_cloudevent, repeated},
     value,
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
     codec::{Assembler, Detected, Given, decode_base64, detect},
 };
 use cloudevents_json::{assume, find, recognize};
@@ -126,12 +126,37 @@ fn open<'h, N: AsRef<str>, V: AsRef<[u8]>>(
         repairs.push(repeated());
     }
     match detect(media_type)? {
-        Detected::NotADocument if !headers.is_marked() => {
-            repairs.push(assume(body, not_a_cloudevent(), with)?);
+        Detected::NotADocument if !headers.is_marked(with.leniency) => {
+            let error = with_help(not_a_cloudevent(), headers, media_type, body, with);
+            repairs.push(assume(body, error, with)?);
             Ok((media_type, Detected::Structured(FormatId::JSON), repairs))
+        }
+        Detected::NotADocument => {
+            repairs.extend(headers.foreign());
+            Ok((media_type, Detected::NotADocument, repairs))
         }
         detected => Ok((media_type, detected, repairs)),
     }
+}
+
+/// Names the prefix of another protocol that the attributes have, and the repair if it reads the message.
+#[cold]
+fn with_help<N: AsRef<str>, V: AsRef<[u8]>>(
+    error: Error,
+    headers: &Headers<N, V>,
+    media_type: Option<&str>,
+    body: &Bytes,
+    with: &DecodeOptions,
+) -> Error {
+    if !headers.is_foreign() {
+        return error;
+    }
+    let lenient = with.clone().with_leniency(with.leniency.with(RepairKind::ForeignPrefix));
+    let reads = match binary(headers, media_type, body.clone(), &lenient) {
+        Ok(_) => "; the repair `foreign-prefix` reads it",
+        Err(_) => "",
+    };
+    error.with_help(format!("the prefix `ce_` is that of another protocol{reads}"))
 }
 
 #[cold]
@@ -173,13 +198,6 @@ fn binary<N: AsRef<str>, V: AsRef<[u8]>>(
         false => Some(Payload::body(body)),
     };
     assembler.finish(payload)
-}
-
-#[cold]
-fn not_a_cloudevent() -> Error {
-    Error::new(ErrorKind::NotACloudEvent)
-        .with_detail("there is neither a `ce-` header nor a media type under application/cloudevents")
-        .with_clause("HTTP-3-e")
 }
 
 #[cold]

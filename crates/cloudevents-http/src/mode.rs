@@ -2,8 +2,8 @@
 
 use crate::name;
 use cloudevents_core::{
-    Error, ErrorKind, Leniency, MediaType, Repair, RepairKind,
-    codec::{Detected, detect},
+    Error, ErrorKind, Leniency, Repair, RepairKind,
+    codec::{Detected, detect, repeated_content_type},
 };
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -40,9 +40,11 @@ pub(crate) struct Headers<N, V> {
     repeated: bool,
     /// Whether a content coding other than `identity` is declared.
     encoded: bool,
-    /// Headers with the prefix, in the order in which they came.
+    /// Headers with the prefix, in the order in which they came. Those with the prefix of Kafka if there are no others.
     attributes: SmallVec<[(N, V); 12]>,
     attribute_bytes: usize,
+    /// Whether they have the prefix of Kafka.
+    is_foreign: bool,
 }
 
 impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
@@ -55,11 +57,16 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
             encoded: false,
             attributes: SmallVec::new(),
             attribute_bytes: 0,
+            is_foreign: false,
         };
+        let mut is_own = false;
         for (header, value) in headers {
             let name = header.as_ref();
-            match name::kind(name) {
-                name::Kind::Attribute => {
+            let kind = name::kind(name);
+            match kind {
+                name::Kind::Attribute | name::Kind::Foreign => {
+                    is_own |= kind == name::Kind::Attribute;
+                    found.is_foreign |= kind == name::Kind::Foreign;
                     let length = name.len().saturating_add(value.as_ref().len());
                     found.attribute_bytes = found.attribute_bytes.saturating_add(length);
                     found.attributes.push((header, value));
@@ -75,7 +82,21 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
                 name::Kind::Other => {}
             }
         }
+        if found.is_foreign && is_own {
+            found.is_foreign = false;
+            found.attributes.retain(|(header, _)| name::kind(header.as_ref()) == name::Kind::Attribute);
+        }
         found
+    }
+
+    /// Whether the attributes have the prefix of Kafka.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
+    /// The repair of a foreign prefix.
+    pub(crate) fn foreign(&self) -> Option<Repair> {
+        self.is_foreign.then(|| Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent()))
     }
 
     /// Whether the body is in a content coding.
@@ -83,9 +104,9 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
         self.encoded
     }
 
-    /// Whether there is a `ce-` header.
-    pub(crate) fn is_marked(&self) -> bool {
-        !self.attributes.is_empty()
+    /// Whether there is a `ce-` header, or one with the prefix of Kafka that leniency allows.
+    pub(crate) fn is_marked(&self, leniency: Leniency) -> bool {
+        !self.attributes.is_empty() && (!self.is_foreign || leniency.allows(RepairKind::ForeignPrefix))
     }
 
     /// The length of the names and values of the `ce-` headers.
@@ -110,12 +131,11 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
             return Ok((Some(common), self.repeated));
         }
         match text(value.as_ref()).map(str::trim_ascii) {
-            Some(text) if text.contains(',') && leniency.allows(RepairKind::IgnoredHeader) => {
-                let joined = MediaType::repeated(text).filter(|_| MediaType::parse(text).is_err());
-                Ok((Some(joined.map_or(text, MediaType::as_str)), self.repeated || joined.is_some()))
-            }
             // Spaces and tabs: a text has no other white space.
-            Some(text) => Ok((Some(text), self.repeated)),
+            Some(text) => {
+                let joined = repeated_content_type(text, leniency);
+                Ok((joined.or(Some(text)), self.repeated || joined.is_some()))
+            }
             None => Err(not_ascii()),
         }
     }
@@ -134,6 +154,13 @@ const COMMON: [&str; 2] = ["application/cloudevents+json", "application/json"];
 fn text(value: &[u8]) -> Option<&str> {
     let printable = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
     std::str::from_utf8(value).ok().filter(|_| printable)
+}
+
+#[cold]
+pub(crate) fn not_a_cloudevent() -> Error {
+    Error::new(ErrorKind::NotACloudEvent)
+        .with_detail("there is neither a `ce-` header nor a media type under application/cloudevents")
+        .with_clause("HTTP-3-e")
 }
 
 #[cold]

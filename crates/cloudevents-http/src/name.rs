@@ -9,6 +9,8 @@ use std::borrow::Cow;
 pub(crate) enum Kind {
     /// It begins with `ce-`.
     Attribute,
+    /// It begins with `ce_`, which is the prefix of Kafka.
+    Foreign,
     ContentType,
     ContentEncoding,
     Other,
@@ -19,6 +21,7 @@ pub(crate) enum Kind {
 pub(crate) fn kind(header: &str) -> Kind {
     match header.as_bytes() {
         [b'c' | b'C', b'e' | b'E', b'-', ..] => Kind::Attribute,
+        [b'c' | b'C', b'e' | b'E', b'_', ..] => Kind::Foreign,
         [b'c' | b'C', b'o' | b'O', ..] => match header.len() {
             12 if header.eq_ignore_ascii_case("content-type") => Kind::ContentType,
             16 if header.eq_ignore_ascii_case("content-encoding") => Kind::ContentEncoding,
@@ -28,7 +31,7 @@ pub(crate) fn kind(header: &str) -> Kind {
     }
 }
 
-/// Returns the attribute that a header names: the text behind `ce-`, in lower case, because names of headers are alike in any.
+/// Returns the attribute that a header names: the text behind the prefix, in lower case, because names of headers are alike in any.
 #[inline]
 pub(crate) fn attribute(header: &str) -> Cow<'_, str> {
     let name = header.get(PREFIX.len()..).unwrap_or_default();
@@ -95,7 +98,7 @@ mod tests {
             ("CE-ID", Kind::Attribute),
             ("Ce-", Kind::Attribute),
             ("ce", Kind::Other),
-            ("ce_id", Kind::Other),
+            ("ce_id", Kind::Foreign),
             ("content-type", Kind::ContentType),
             ("Content-Type", Kind::ContentType),
             ("content-typo", Kind::Other),

@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
     codec::{Assembler, Detected, Given, decode_base64},
 };
 use cloudevents_json::{assume, find, recognize};
@@ -87,7 +87,7 @@ fn open<'r>(
     let look = Look::at(record, with.leniency);
     let (media_type, detected) = match look.detect() {
         Err(error) if error.kind() == ErrorKind::NotACloudEvent => {
-            let error = with_help(error, record);
+            let error = with_help(error, record, with);
             let body = record.value_bytes().unwrap_or_default();
             let assumed = assume(&body, error, with)?;
             return Ok((look, vec![assumed], Opened::Document(FormatId::JSON, body)));
@@ -163,15 +163,16 @@ fn prefixed_content_type(
     assembler.ignore_or_refuse(error)
 }
 
-/// Says which repair reads a record whose attributes have the prefix of another protocol.
+/// Names the prefix of another protocol that the attributes have, and the repair if it reads the record.
 #[cold]
-fn with_help(error: Error, record: &impl RecordView) -> Error {
-    match record.headers().find_map(|(header, _)| name::foreign_prefix(header)) {
-        Some(prefix) => error.with_help(format!(
-            "the prefix `{prefix}` is that of another protocol; the repair `foreign-prefix` reads it"
-        )),
-        None => error,
-    }
+fn with_help(error: Error, record: &impl RecordView, with: &DecodeOptions) -> Error {
+    let foreign = record.headers().find_map(|(header, _)| name::foreign_prefix(header));
+    let Some(prefix) = foreign.filter(|_| !with.leniency.allows(RepairKind::ForeignPrefix)) else {
+        return error;
+    };
+    let lenient = with.clone().with_leniency(with.leniency.with(RepairKind::ForeignPrefix));
+    let reads = if decode(record, &lenient).is_ok() { "; the repair `foreign-prefix` reads it" } else { "" };
+    error.with_help(format!("the prefix `{prefix}` is that of another protocol{reads}"))
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use crate::{
 };
 use cloudevents_core::{
     Error, ErrorKind, Leniency, Repair, RepairKind,
-    codec::{CoreName, Detected, detect, is_content_type},
+    codec::{CoreName, Detected, detect, is_content_type, repeated_content_type},
 };
 
 /// Whether a record is marked as a CloudEvent: by a `content-type` under `application/cloudevents`, or by a
@@ -39,7 +39,7 @@ pub(crate) struct Look<'r> {
     pub(crate) differ: bool,
     /// Whether there is more than one `content-type`, counting null ones, except equal ones that leniency ignores.
     twice: bool,
-    /// Whether leniency has ignored a `content-type` that is there again.
+    /// Whether leniency has ignored a `content-type` that is there again, also after a comma.
     repeated: bool,
     /// Whether a `content-type` is under `application/cloudevents`.
     document: bool,
@@ -144,7 +144,18 @@ impl<'r> Look<'r> {
             }
             None => {}
         }
+        if leniency.allows(RepairKind::IgnoredHeader) {
+            look.join(leniency);
+        }
         look
+    }
+
+    /// Reads a content type once that is there several times, with commas between.
+    fn join(&mut self, leniency: Leniency) {
+        let text = self.content_type.and_then(|value| std::str::from_utf8(value).ok());
+        if let Some(joined) = text.and_then(|text| repeated_content_type(text, leniency)) {
+            (self.content_type, self.repeated) = (Some(joined.as_bytes()), true);
+        }
     }
 
     /// The attribute that a header names.

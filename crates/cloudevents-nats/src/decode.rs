@@ -31,13 +31,13 @@ use cloudevents_json::{find, recognize};
 pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(message.payload().len())?;
     let look = Look::at(message);
-    let (detected, assumed) = look.mode(message, with)?;
+    let (detected, repair) = look.mode(message, with)?;
     let decoded = match detected {
         Detected::NotADocument => binary(message, &look, with),
         Detected::Structured(id) => find(&id, &with.formats)?.decode(message.payload_bytes(), with),
         Detected::Batched(_) => Err(batched()),
     };
-    Ok(decoded?.with_repair(assumed))
+    Ok(decoded?.with_repair(repair))
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
@@ -46,7 +46,7 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     with.limits.check_bytes(message.payload().len())?;
     let look = Look::at(message);
-    let (detected, assumed) = look.mode(message, with)?;
+    let (detected, repair) = look.mode(message, with)?;
     let decoded = match detected {
         Detected::NotADocument => binary(message, &look, with)?.map(Message::Binary),
         Detected::Structured(id) => {
@@ -54,7 +54,7 @@ pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Resul
         }
         Detected::Batched(_) => return Err(batched()),
     };
-    Ok(decoded.with_repair(assumed))
+    Ok(decoded.with_repair(repair))
 }
 
 #[inline]

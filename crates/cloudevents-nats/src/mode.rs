@@ -5,8 +5,8 @@ use crate::{
     wire::MessageView,
 };
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, FormatId, Repair,
-    codec::{CoreName, Detected, detect},
+    DecodeOptions, Error, ErrorKind, FormatId, Repair, RepairKind,
+    codec::{CoreName, Detected, detect, repeated_content_type},
 };
 use cloudevents_json::{assume, is_event};
 
@@ -32,8 +32,10 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
 pub(crate) struct Look<'m> {
     /// The value of the first `Content-Type`.
     content_type: Option<&'m [u8]>,
-    /// Whether there is more than one.
+    /// Whether there is another one, which differs.
     twice: bool,
+    /// Whether there is another one, which is the same.
+    repeated: bool,
     /// Whether there is an attribute.
     prefixed: bool,
     /// Whether there is any header.
@@ -45,7 +47,14 @@ pub(crate) struct Look<'m> {
 impl<'m> Look<'m> {
     #[inline]
     pub(crate) fn at(message: &'m impl MessageView) -> Self {
-        let mut look = Self { content_type: None, twice: false, prefixed: false, headers: false, length: 0 };
+        let mut look = Self {
+            content_type: None,
+            twice: false,
+            repeated: false,
+            prefixed: false,
+            headers: false,
+            length: 0,
+        };
         for (header, value) in message.headers() {
             look.headers = true;
             if let Some(name) = name::attribute(header) {
@@ -53,8 +62,11 @@ impl<'m> Look<'m> {
                 let kept = if CoreName::of(name.as_bytes()).is_some() { 0 } else { name.len() };
                 look.length = look.length.saturating_add(kept).saturating_add(value.len());
             } else if header.eq_ignore_ascii_case(CONTENT_TYPE) {
-                look.twice |= look.content_type.is_some();
-                look.content_type = look.content_type.or(Some(value));
+                match look.content_type {
+                    Some(first) if first == value => look.repeated = true,
+                    Some(_) => look.twice = true,
+                    None => look.content_type = Some(value),
+                }
             }
         }
         look
@@ -66,7 +78,8 @@ impl<'m> Look<'m> {
             || (!self.headers && is_event(&message.payload_bytes()))
     }
 
-    /// Returns the mode of the message, and the repair if the mode had to be assumed.
+    /// Returns the mode of the message, and the repair if the mode had to be assumed, or the content type of a document is there several
+    /// times.
     #[inline]
     pub(crate) fn mode(
         &self,
@@ -85,10 +98,13 @@ impl<'m> Look<'m> {
                 }
             };
         };
-        if self.twice {
+        if self.twice || self.repeated && !with.leniency.allows(RepairKind::IgnoredHeader) {
             return Err(two_content_types());
         }
-        Ok((detect(std::str::from_utf8(content_type).ok().map(str::trim))?, None))
+        let text = std::str::from_utf8(content_type).ok().map(str::trim);
+        let joined = text.and_then(|text| repeated_content_type(text, with.leniency));
+        let is_repeated = self.repeated || joined.is_some();
+        Ok((detect(joined.or(text))?, is_repeated.then(repeated)))
     }
 }
 
@@ -103,6 +119,12 @@ fn not_a_cloudevent() -> Error {
     Error::new(ErrorKind::NotACloudEvent)
         .with_detail("there is neither a `ce-` header nor a Content-Type under application/cloudevents")
         .with_clause("NATS-3-a")
+}
+
+/// The repair of a content type that is there several times.
+#[cold]
+fn repeated() -> Repair {
+    Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(two_content_types())
 }
 
 #[cold]

@@ -5,6 +5,7 @@ use crate::{
     wire::{CONTENT_TYPE, PREFIX},
 };
 use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
 use cloudevents_transport::Origin;
 use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
@@ -47,6 +48,10 @@ impl Origin for ReceivedMessage {
 
     fn body(&self) -> Option<Bytes> {
         Some(self.message.body.clone())
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        Some(crate::decode_message(&self.message, with))
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {

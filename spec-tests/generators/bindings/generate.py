@@ -336,6 +336,16 @@ def structured(carrier):
     beside = [carrier.header(name, value) for name, value in {"specversion": "1.0", **BASE}.items()]
     case("headers-beside", f"The {carrier.headers} of binary mode beside a document do not change the mode", ["mode", "beside"],
          carrier.document(JSON_TEXT, extra=beside), good)
+    base = json.dumps({"specversion": "1.0", **BASE}, separators=(",", ":"))
+    of_the_document = [read("structured", event(BASE), form="json"), REFUSED]
+    for name, title, extra, note in (
+            ("contradicting-headers", f"Where {carrier.headers} contradict the document, the document decides", [carrier.header("id", "other"), carrier.header("type", "com.example.other")],
+             "A receiver may refuse the contradiction; it may not follow the headers."),
+            ("header-attribute-not-in-the-document", f"{carrier.headers[0].upper()}{carrier.headers[1:]} beside a document add no attribute", [*beside, carrier.header("myext", "x")],
+             "A receiver may refuse the contradiction; it may not follow the headers."),
+            ("malformed-header-beside", f"Malformed {carrier.headers} beside a document are not read", [carrier.header("time", "yesterday"), carrier.header("my-ext", "x")],
+             "Whether the headers beside a document are checked is not said.")):
+        case(name, title, ["mode", "beside"], carrier.document(base, extra=extra), of_the_document, policy=True, note=note)
     case("not-json", "A payload that is not JSON is refused", ["document", "CE-Context-Attributes-a"], carrier.document("hello"), REFUSED)
     case("empty", "An empty payload is refused", ["document", "CE-Context-Attributes-a"], carrier.document(""), REFUSED)
     case("array", "An array under the media type of one event is refused", ["document", "CE-Context-Attributes-a"], carrier.document(f"[{JSON_TEXT}]"), REFUSED)

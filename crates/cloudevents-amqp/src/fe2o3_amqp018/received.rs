@@ -5,10 +5,11 @@ use super::{
     message::{Fe2o3Message, WireBody, WireMessage, data_sections, read, simple, size, to_wire_body},
 };
 use crate::{
-    AmqpValue, Body, name,
+    AmqpValue, Body, decode, name,
     sections::{Property, Sections},
 };
 use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
 use cloudevents_transport::Origin;
 use fe2o3_amqp_types::{
     messaging::{
@@ -187,6 +188,10 @@ impl Origin for ReceivedMessage {
             Body::Value(value) => written(value),
             Body::Absent | Body::Sequence => None,
         }
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        Some(decode::message(self, with))
     }
 
     fn has_whole_body(&self) -> bool {

@@ -265,7 +265,8 @@ fn text_of_type_binary() {
         message.body = Body::Data("{}".into());
         let error = decode(&message, &DecodeOptions::strict()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
-        assert!(error.help().unwrap().contains("`foreign-prefix`"), "{error}");
+        // The repair alone does not read it.
+        assert_eq!(error.help().unwrap(), format!("the prefix `{prefix}` is that of another protocol"));
         let decoded = repaired(&message, hubs).unwrap();
         assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "application/json");
         assert_eq!(kinds(&decoded), [&[RepairKind::ForeignPrefix][..], &of_text].concat());
@@ -340,4 +341,19 @@ fn what_jms_gets() {
     assert!(matches!(property("number"), Some(AmqpValue::Long(-3))));
     assert!(matches!(property("flag"), Some(AmqpValue::Boolean(true))));
     assert_eq!(decode(&message, &DecodeOptions::strict()).unwrap().value.time(), event.time());
+}
+
+/// Help names the repair only if it reads the message.
+#[test]
+fn help_about_a_foreign_prefix_is_tried() {
+    let names = [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];
+    let help = |names: &[(&'static str, &'static str)]| {
+        let message = names
+            .iter()
+            .fold(AmqpMessage::default(), |message, (name, value)| message.with_property(*name, text(value)));
+        decode(&message, &DecodeOptions::strict()).unwrap_err().help().unwrap().to_owned()
+    };
+    let prefix = "the prefix `ce_` is that of another protocol";
+    assert_eq!(help(&names), format!("{prefix}; the repair `foreign-prefix` reads it"));
+    assert_eq!(help(&names[..2]), prefix);
 }

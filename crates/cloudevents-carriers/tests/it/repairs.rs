@@ -105,6 +105,48 @@ fn a_second_content_type_agrees_or_is_ignored() {
     }
 }
 
+/// As over HTTP: retries add the header again, and proxies join equal ones by a comma (RFC 9110, section 5.3).
+#[test]
+fn a_content_type_that_is_there_again() {
+    let document = CarrierMessage::new(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+    let mut count = 0;
+    for carrier in CARRIERS {
+        let typed = |message: &CarrierMessage, types: &[&'static str]| match (carrier.content_type, types) {
+            (ContentType::Key(key), types) => {
+                Some(types.iter().fold(message.clone(), |message, value| message.with_header(key, *value)))
+            }
+            (ContentType::Native(_), [value]) => Some(message.clone().with_content_type(*value)),
+            _ => None,
+        };
+        let event = message(carrier.prefix, &[]);
+        let binary: &[&[&str]] = &[&["a/b", "a/b"], &["a/b,a/b"], &["a/b , a/b"]];
+        let structured: &[&[&str]] = &[
+            &["application/cloudevents+json", "application/cloudevents+json"],
+            &["application/cloudevents+json,application/cloudevents+json"],
+        ];
+        let has_binary = carrier.has(ContentMode::Binary);
+        for (of, types) in [(&event, binary), (&document, structured)] {
+            let messages = types.iter().filter_map(|types| typed(of, types));
+            for message in messages.filter(|_| has_binary || std::ptr::eq(of, &document)) {
+                assert!(read(carrier, &message, Leniency::strict()).is_err(), "{}", carrier.name);
+                for leniency in [Leniency::all(), only(RepairKind::IgnoredHeader)] {
+                    let decoded = read(carrier, &message, leniency).unwrap();
+                    assert_eq!((decoded.value.id(), kinds(&decoded)), ("1", vec![RepairKind::IgnoredHeader]));
+                    let of_binary = decoded.value.content_type().map(|media_type| media_type.as_str());
+                    assert_eq!(of_binary, std::ptr::eq(of, &event).then_some("a/b"));
+                }
+                count += 1;
+            }
+        }
+        // Which of two counts is not known.
+        if let Some(differ) = typed(&event, &["a/b", "a/c"]).filter(|_| has_binary) {
+            let error = read(carrier, &differ, Leniency::all()).unwrap_err();
+            assert_eq!(error, ErrorKind::DuplicateAttribute);
+        }
+    }
+    assert_eq!(count, 4 * 5 + 2);
+}
+
 /// sdk-java writes extensions to RocketMQ without a prefix.
 #[test]
 fn extensions_without_a_prefix() {

@@ -5,6 +5,7 @@ mod completions;
 mod conformance;
 mod create;
 mod dropped;
+mod handshakes;
 mod hangup;
 mod idle;
 mod listen;

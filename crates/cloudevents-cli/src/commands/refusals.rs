@@ -1,6 +1,7 @@
 //! Requests that a server refuses before there is a message.
 
 use crate::{
+    commands::handshakes,
     console::Console,
     failure::Status,
     plain::{count, shortened},
@@ -30,6 +31,9 @@ const LONGEST: usize = 200;
 
 /// Refusals of a gate that have a line in a second. Anyone can send more of them, and a log that is full stops the machine.
 const A_SECOND: u32 = 10;
+
+/// The clauses of handshakes that nothing answers or agrees to, and of deliveries without one.
+const OF_HANDSHAKES: [&str; 3] = ["WEBHOOK-4.2-d", "WEBHOOK-4.2.1-a", "WEBHOOK-2.1-e"];
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -115,6 +119,8 @@ pub(super) struct Refusals {
     lines: Option<Lines>,
     /// Whether refusals leave the exit status as it is.
     are_warnings: bool,
+    /// The option that answers a handshake of webhooks that was refused.
+    handshake: &'static str,
 }
 
 /// How many found no place.
@@ -135,7 +141,10 @@ pub(super) fn channel() -> (OnRefusal, Refusals) {
             number.fetch_add(1, Ordering::Relaxed);
         }
     };
-    (Arc::new(see), Refusals { waiting, left_out, lines: None, are_warnings: false })
+    (
+        Arc::new(see),
+        Refusals { waiting, left_out, lines: None, are_warnings: false, handshake: handshakes::ELSEWHERE },
+    )
 }
 
 /// Waits for the next message of a receiver. Reports refusals meanwhile: a flood of them leaves every message its turn.
@@ -164,6 +173,11 @@ impl Refusals {
     /// Reports all refusals as warnings: a bad request is no failure of the server.
     pub(super) fn with_warnings(self) -> Self {
         Self { are_warnings: true, ..self }
+    }
+
+    /// Names this option where a handshake of webhooks was refused.
+    pub(super) fn with_handshake(self, handshake: &'static str) -> Self {
+        Self { handshake, ..self }
     }
 
     /// Waits for the next refusal.
@@ -204,9 +218,10 @@ impl Refusals {
             return;
         }
         if is_failure {
-            console.error(Status::No, &described(Report::new("a request was refused"), error));
+            console
+                .error(Status::No, &described(Report::new("a request was refused"), error, self.handshake));
         } else {
-            console.report(&warning(error));
+            console.report(&described(Report::warning("a request was refused"), error, self.handshake));
         }
         if self.lines.is_none() {
             self.tell_left_out(console);
@@ -248,13 +263,16 @@ fn is_failure(error: &Error) -> bool {
     error.kind() != ErrorKind::Refused
 }
 
-/// A refusal as a warning.
+/// A refusal as a warning, of a command without an option for handshakes.
 pub(super) fn warning(error: &Error) -> Report {
-    described(Report::warning("a request was refused"), error)
+    described(Report::warning("a request was refused"), error, handshakes::ELSEWHERE)
 }
 
-fn described(report: Report, error: &Error) -> Report {
-    let report = report.kind(error.kind().code());
+fn described(report: Report, error: &Error, handshake: &str) -> Report {
+    let report = match error.clause().is_some_and(|clause| OF_HANDSHAKES.contains(&clause)) {
+        true => report.kind(error.kind().code()).help(error.help().unwrap_or(handshake)),
+        false => report.kind(error.kind().code()),
+    };
     let why = match error.detail() {
         "" => error.message().to_string(),
         detail => detail.to_owned(),

@@ -173,6 +173,7 @@ mod urls;
 mod waiting;
 mod webhook;
 mod webhook_gate;
+mod webhook_handshakes;
 #[cfg(unix)]
 mod webhook_hostile;
 #[cfg(unix)]

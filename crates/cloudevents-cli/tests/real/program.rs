@@ -179,11 +179,17 @@ impl Listener {
 
     /// Waits for a line of standard error with these words.
     pub(crate) fn until(&mut self, words: &str) {
+        self.line(words);
+    }
+
+    /// The next line of standard error with these words.
+    pub(crate) fn line(&mut self, words: &str) -> String {
         let mut line = String::new();
         while !line.contains(words) {
             line.clear();
             assert!(self.errors.read_line(&mut line).unwrap() > 0, "it ended without: {words}");
         }
+        line.trim_end().to_owned()
     }
 
     /// Waits until it exits.

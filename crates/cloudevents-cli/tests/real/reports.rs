@@ -2,10 +2,21 @@
 //!
 //! `tests/reports/cases.json` has a case for each input: the threads, and runs of `ce`.
 
-use crate::program::ce;
+use crate::{
+    program::{Listener, Ran, ce},
+    suggested::put,
+};
+use cloudevents_kit::transport::Raw;
+use cloudevents_testkit::{kafka, nats, rabbitmq};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+};
 
 /// The inputs, and their cases.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reports");
@@ -23,7 +34,9 @@ struct Case {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Run {
-    /// `INPUT` is the path of the input, and `DATA` the folder.
+    /// `INPUT` is the path of the input, and `DATA` the folder. `KAFKA reported` is a topic with the input, and `RABBITMQ …` a broker.
+    /// `TARGET http` and `TARGET nats` are listeners, whose events are those of the run. The input of `ce listen` is a request that is sent
+    /// to it.
     args: Vec<String>,
     status: i32,
     /// The events that it writes, one a line, or their number.
@@ -40,17 +53,78 @@ fn cases() -> Vec<Case> {
     serde_json::from_str(&fs::read_to_string(Path::new(FOLDER).join("cases.json")).unwrap()).unwrap()
 }
 
+/// The servers of a run.
+#[derive(Default)]
+struct Servers {
+    kafka: Option<kafka::Broker>,
+    rabbitmq: Option<rabbitmq::Broker>,
+    nats: Option<nats::Server>,
+    target: Option<Listener>,
+}
+
+impl Servers {
+    /// An argument with the input and the servers that it names.
+    fn argument(&mut self, argument: &str, input: &str, run: &Run) -> String {
+        let count = run.events.len().to_string();
+        let arguments = ["--count", count.as_str()];
+        match argument.split_once(' ') {
+            Some(("KAFKA", place)) => {
+                let broker = self.kafka.insert(kafka::Broker::start().unwrap());
+                broker.create_topic("reported", 1).unwrap();
+                put(&broker.url("reported"), [record(input)]);
+                broker.url(place)
+            }
+            Some(("RABBITMQ", options)) => {
+                self.rabbitmq.insert(rabbitmq::Broker::start().unwrap()).url(options)
+            }
+            Some(("TARGET", "nats")) => {
+                let server = self.nats.insert(nats::Server::start().unwrap());
+                self.target.insert(Listener::at(&server.url("target"), &arguments)).url.clone()
+            }
+            Some(("TARGET", _)) => self.target.insert(Listener::start(&arguments)).url.clone(),
+            _ => argument.replace("INPUT", input).replace("DATA", FOLDER),
+        }
+    }
+}
+
+/// The record of an input.
+fn record(input: &str) -> Raw {
+    let input: Value = serde_json::from_str(&fs::read_to_string(input).unwrap()).unwrap();
+    let record = cloudevents_testkit::testee::message::kafka(&input["message"]).unwrap();
+    let mut raw = Raw::default();
+    let headers = record.headers.into_iter();
+    raw.headers = headers.map(|header| (header.name.as_str().to_owned().into(), header.value)).collect();
+    raw.body = record.value;
+    raw
+}
+
+/// Sends the request in this file to a listener, and ends it after the response.
+fn listen(arguments: &[&str], input: &str) -> Ran {
+    let [_, url, rest @ ..] = arguments else { panic!("{arguments:?}") };
+    let listener = Listener::at(url, rest);
+    let (address, _) = listener.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(&fs::read(input).unwrap()).unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+    listener.interrupt();
+    listener.end()
+}
+
 #[test]
 fn inputs_have_the_right_value() {
     let mut wrong = Vec::new();
     for case in cases() {
         let input = format!("{FOLDER}/{}", case.input);
         for run in case.runs {
-            let args: Vec<_> =
-                run.args.iter().map(|arg| arg.replace("INPUT", &input).replace("DATA", FOLDER)).collect();
-            let ran = ce(&args.iter().map(String::as_str).collect::<Vec<_>>());
-            let events: Vec<Value> =
-                ran.out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let mut servers = Servers::default();
+            let args: Vec<_> = run.args.iter().map(|arg| servers.argument(arg, &input, &run)).collect();
+            let arguments: Vec<_> = args.iter().map(String::as_str).collect();
+            let ran = match arguments[0] {
+                "listen" => listen(&arguments, &input),
+                _ => ce(&arguments),
+            };
+            let out = servers.target.map_or(ran.out, |target| target.end().out);
+            let events: Vec<Value> = out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
             let is_as_wanted = match run.count {
                 Some(count) => events.len() == count,
                 None => events == run.events,
@@ -61,7 +135,7 @@ fn inputs_have_the_right_value() {
                 || !run.says.iter().all(says)
                 || run.never.iter().any(says)
             {
-                wrong.push(format!("ce {}: {}\n{}{}", args.join(" "), ran.status, ran.out, ran.err));
+                wrong.push(format!("ce {}: {}\n{out}{}", args.join(" "), ran.status, ran.err));
             }
         }
     }
@@ -76,7 +150,7 @@ fn every_input_is_in_a_case() {
     assert!(cases.iter().all(|case| !case.threads.is_empty() && !case.runs.is_empty()));
     let named: BTreeSet<_> = cases.into_iter().map(|case| case.input).collect();
     let files = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let others = ["cases.json", "heartbeats.jsonl"];
+    let others = ["cases.json", "heartbeats.jsonl", "svix.key"];
     let inputs: BTreeSet<_> = files.filter(|name| !others.contains(&name.as_str())).collect();
     assert_eq!(inputs, named);
 }

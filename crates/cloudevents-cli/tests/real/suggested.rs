@@ -1,9 +1,13 @@
 //! Suggestions for a message that was refused.
 
-use crate::program::{Bridge, Listener};
-use cloudevents_kit::{Document, FormatId, Message};
-use cloudevents_testkit::rabbitmq;
+use crate::program::{Bridge, Listener, ce, file};
+use cloudevents_kit::{
+    Document, Error, ErrorKind, FormatId, Message, Outgoing,
+    transport::{Raw, Received},
+};
+use cloudevents_testkit::{kafka, rabbitmq};
 use std::{
+    env,
     io::{Read, Write},
     net::TcpStream,
 };
@@ -55,4 +59,148 @@ fn of_a_document() {
     bridge.end();
     target.interrupt();
     target.end();
+}
+
+type Headers = &'static [(&'static str, &'static [u8])];
+
+/// Records of other writers, and the help with which each is read. The peers are those with the repairs.
+const RECORDS: &[(Headers, &str)] = &[
+    // sdk-go before 2.15.3, and Spring.
+    (
+        &[
+            ("ce-specversion", b"1.0"),
+            ("ce-id", b"1"),
+            ("ce-source", b"/s"),
+            ("ce-type", b"t"),
+            ("content-type", b"application/json"),
+        ],
+        "= help: --lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4",
+    ),
+    (
+        &[
+            ("cloudEvents:specversion", b"1.0"),
+            ("cloudEvents:id", b"2"),
+            ("cloudEvents:source", b"/s"),
+            ("cloudEvents:type", b"t"),
+        ],
+        "= help: --lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4",
+    ),
+    // Spring writes a URI and a time as JSON.
+    (
+        &[
+            ("ce_specversion", b"1.0"),
+            ("ce_id", b"3"),
+            ("ce_source", b"\"/s\""),
+            ("ce_type", b"t"),
+            ("ce_time", b"\"2024-11-28T09:00:00Z\""),
+        ],
+        "= help: --lenient=quoted-text reads it; it may be from spring-4",
+    ),
+    (
+        &[("ce-specversion", b"1.0"), ("ce-id", b"4"), ("ce-source", b"\"/s\""), ("ce-type", b"t")],
+        "= help: --lenient=foreign-prefix,quoted-text reads it; it may be from spring-4",
+    ),
+    // Event Hubs: str8 of AMQP.
+    (
+        &[
+            ("ce_specversion", b"\xa1\x031.0"),
+            ("ce_id", b"\xa1\x015"),
+            ("ce_source", b"\xa1\x02/s"),
+            ("ce_type", b"\xa1\x01t"),
+        ],
+        "= help: --lenient=amqp-encoded reads it; it may be from event-hubs",
+    ),
+];
+
+/// No repair reads it, and none is named.
+const LACKING: Headers = &[("ce-specversion", b"1.0"), ("ce-id", b"6")];
+
+/// Sends these messages as they are.
+pub(crate) fn put(to: &str, messages: impl IntoIterator<Item = Raw>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let sender = cloudevents_kit::connect_sender(to).await.unwrap();
+        for raw in messages {
+            let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+            sender.send(Outgoing::as_received(received)).await.unwrap();
+        }
+        sender.close().await.unwrap();
+    });
+}
+
+fn record(headers: Headers) -> Raw {
+    let mut raw = Raw::default();
+    raw.headers = headers.iter().map(|(name, value)| ((*name).into(), Some((*value).into()))).collect();
+    raw.body = Some("{}".into());
+    raw
+}
+
+/// Listening and moving say the same, also where rejected messages have a place.
+fn of_headers(topic: impl Fn(&str) -> String) {
+    let helps = || RECORDS.iter().map(|(_, help)| *help);
+    for (name, rejected) in [("listened", "reject=drop"), ("placed", "dead-letter=letters")] {
+        put(
+            &topic(name),
+            [LACKING].into_iter().chain(RECORDS.iter().map(|(headers, _)| *headers)).map(record),
+        );
+        let mut listener = Listener::at(&topic(&format!("{name}?group=listener&{rejected}")), &[]);
+        helps().for_each(|help| assert_eq!(listener.line("reads it").trim(), help));
+        listener.interrupt();
+        listener.end();
+        let to = format!("file:{}", file("suggested.jsonl", "").display());
+        let mut bridge = Bridge::start(&[&topic(&format!("{name}?group=bridge&{rejected}")), &to]);
+        helps().for_each(|help| assert_eq!(bridge.line("reads it").trim(), help));
+        bridge.signal("-TERM");
+        bridge.end();
+    }
+}
+
+#[test]
+fn of_headers_of_kafka() {
+    let broker = kafka::Broker::start().unwrap();
+    for topic in ["listened", "placed", "letters"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    of_headers(|topic| broker.url(topic));
+}
+
+#[test]
+fn of_headers_of_real_kafka() {
+    let Ok(server) = env::var("CE_TEST_KAFKA_URL") else {
+        println!("skipped: CE_TEST_KAFKA_URL is not set");
+        return;
+    };
+    let prefix = format!("{}/suggested-{}-", server.trim_end_matches('/'), std::process::id());
+    let letters = format!("suggested-{}-letters", std::process::id());
+    for topic in ["listened", "placed", "letters"] {
+        assert_eq!(ce(&["create", &format!("{prefix}{topic}"), "--set", "partitions=1"]).status, 0);
+    }
+    of_headers(|topic| {
+        format!("{prefix}{topic}").replace("dead-letter=letters", &format!("dead-letter={letters}"))
+    });
+}
+
+/// A proxy joins equal headers, retries repeat them, and a writer of Kafka has its prefix.
+#[test]
+fn of_headers_of_http() {
+    const EVENT: &str = "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n";
+    let foreign = EVENT.replace("ce-", "ce_");
+    let mut listener = Listener::start(&[]);
+    for (headers, help) in [
+        (format!("{EVENT}content-type: a/b, a/b\r\n"), "--lenient=ignored-header reads it"),
+        (format!("{EVENT}content-type: a/b\r\ncontent-type: a/b\r\n"), "--lenient=ignored-header reads it"),
+        (
+            foreign,
+            "--lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4",
+        ),
+    ] {
+        let (address, path) = listener.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = "content-length: 2\r\n\r\n{}";
+        write!(stream, "POST /{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}{length}").unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+        listener.until(&format!("= help: {help}"));
+    }
+    listener.interrupt();
+    listener.end();
 }

@@ -135,8 +135,12 @@ fn events_of_web_pubsub_come_with_their_replies() {
 
 /// A server of the program whose reports go to a file.
 pub(crate) fn reporting(service: &Service, secret: &str, arguments: &[&str]) -> (Served, PathBuf) {
-    let to = service.url();
-    let all = [&["webhook", "serve", "http://127.0.0.1:0/hook", "--to", &to], arguments].concat();
+    serving(secret, &[&["--to", &service.url()], arguments].concat())
+}
+
+/// `ce webhook serve` with these options, and the file with its standard error.
+pub(crate) fn serving(secret: &str, arguments: &[&str]) -> (Served, PathBuf) {
+    let all = [&["webhook", "serve", "http://127.0.0.1:0/hook"], arguments].concat();
     let mut command = crate::program::command(&all);
     reporting_of(command.envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)]))
 }

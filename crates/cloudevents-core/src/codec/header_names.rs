@@ -1,6 +1,6 @@
 //! Attribute names as names of headers.
 
-use crate::{Event, TextBuffer};
+use crate::{Event, Leniency, MediaType, RepairKind, TextBuffer};
 use alloc::string::String;
 
 /// Returns the name of each extension attribute after a prefix, in the order of the attributes. They share one buffer, so that a message
@@ -42,4 +42,20 @@ pub fn extension_headers(event: &Event, prefix: &'static str) -> impl Iterator<I
 pub fn is_content_type(header: &str) -> bool {
     let letters = header.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
     letters.map(|letter| letter.to_ascii_lowercase()).eq(*b"contenttype")
+}
+
+/// The content type that a header states several times with commas between, if leniency
+/// [ignores](crate::RepairKind::IgnoredHeader) all but the first: see [`MediaType::repeated`].
+///
+/// ```
+/// use cloudevents_core::{Leniency, codec::repeated_content_type};
+///
+/// assert_eq!(repeated_content_type("a/b, a/b", Leniency::all()), Some("a/b"));
+/// assert_eq!(repeated_content_type("a/b, a/c", Leniency::all()), None);
+/// assert_eq!(repeated_content_type("a/b, a/b", Leniency::strict()), None);
+/// ```
+#[inline]
+pub fn repeated_content_type(header: &str, leniency: Leniency) -> Option<&str> {
+    let is_list = leniency.allows(RepairKind::IgnoredHeader) && header.contains(',');
+    if is_list { MediaType::repeated(header).map(MediaType::as_str) } else { None }
 }

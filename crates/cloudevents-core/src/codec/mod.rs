@@ -44,7 +44,7 @@ pub use cbor::is_cbor_item;
 pub use charset::{is_encoded, is_utf8, takes_utf8};
 pub use detect::{Detected, check_binary_mode, detect};
 pub use document::{append_payload, cut, scan_json};
-pub use header_names::{extension_headers, is_content_type};
+pub use header_names::{extension_headers, is_content_type, repeated_content_type};
 pub use losses::{
     BinaryMode, binary_mode_body, binary_mode_losses, binary_mode_meaning_losses, charset_lost,
     content_type_stated, form_lost, is_utc_form, other_charset, timestamp_losses, timestamp_respelled,

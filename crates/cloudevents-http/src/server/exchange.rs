@@ -245,7 +245,9 @@ impl Exchange {
         let refusal = refuse(&request, path);
         if let Some(response) = &refusal {
             let words = format!("{} of {} {}", response.status(), request.method(), request.uri().path());
-            self.options().refused(&Error::new(ErrorKind::Refused).with_detail(words));
+            let error = Error::new(ErrorKind::Refused).with_detail(words);
+            let is_handshake = response.status() == StatusCode::METHOD_NOT_ALLOWED && is_handshake(&request);
+            self.options().refused(&if is_handshake { error.with_clause("WEBHOOK-4.2-d") } else { error });
         }
         // Not `read`, whose future would hold the head once more.
         let (mut parts, body) = request.into_parts();
@@ -298,6 +300,12 @@ impl Exchange {
 #[cold]
 fn cut() -> Error {
     Error::new(ErrorKind::Timeout).with_detail("the body takes long, and others wait for its place")
+}
+
+/// Whether it is the handshake of a webhook, which only a target of webhooks answers.
+#[cfg(feature = "server")]
+fn is_handshake<B>(request: &Request<B>) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key("webhook-request-origin")
 }
 
 /// The response to a request that is not for this path, or not a POST.

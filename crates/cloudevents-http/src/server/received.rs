@@ -1,7 +1,8 @@
 //! A request as it was received.
 
-use crate::extras::is_of_exchange;
+use crate::{decode_message, extras::is_of_exchange};
 use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
 use cloudevents_transport::Origin;
 use http::{HeaderName, HeaderValue, request::Parts};
 use std::{any::Any, borrow::Cow, net::SocketAddr};
@@ -35,6 +36,10 @@ impl Origin for ReceivedRequest {
 
     fn body(&self) -> Option<Bytes> {
         Some(self.body.clone())
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        Some(decode_message(&self.parts.headers, self.body.clone(), with))
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {

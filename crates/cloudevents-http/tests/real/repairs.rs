@@ -53,6 +53,36 @@ fn a_document_without_its_content_type() {
     assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::AssumedJson));
 }
 
+/// What copies headers of Kafka writes its prefix. Another mark takes precedence.
+#[test]
+fn attributes_with_the_prefix_of_kafka() {
+    let foreign = [("ce_specversion", "1.0"), ("CE_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];
+    let own = [("ce-specversion", "1.0"), ("ce-id", "2"), ("ce-source", "/s"), ("ce-type", "t")];
+    let json = ("content-type", "application/json");
+    let read = |headers: &[(&'static str, &'static str)], leniency| {
+        let with = DecodeOptions::strict().with_leniency(leniency);
+        decode(headers.iter().copied(), "{}".into(), &with)
+    };
+    let with = Leniency::strict().with(RepairKind::ForeignPrefix);
+    let foreign: Vec<_> = foreign.into_iter().chain([json]).collect();
+    for strict in [Leniency::strict(), Leniency::all()] {
+        let error = read(&foreign, strict).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().ends_with("the repair `foreign-prefix` reads it"));
+    }
+    // It does not read all of them.
+    let error = read(&foreign[..3], Leniency::strict()).unwrap_err();
+    assert_eq!(error.help(), Some("the prefix `ce_` is that of another protocol"));
+    let decoded = read(&foreign, with).unwrap();
+    assert_eq!((decoded.value.id(), decoded.repairs().len()), ("1", 1));
+    assert_eq!(decoded.repairs()[0].kind(), RepairKind::ForeignPrefix);
+    assert_eq!(decoded.value.content_type().unwrap().as_str(), "application/json");
+    let both: Vec<_> = foreign.into_iter().chain(own).chain([("ce_other", "x")]).collect();
+    let decoded = read(&both, with).unwrap();
+    assert_eq!((decoded.value.id(), decoded.repairs().len()), ("2", 0));
+    assert_eq!(decoded.value.extensions().count(), 0);
+}
+
 /// Retries add the header again, and proxies join equal headers by a comma (RFC 9110, section 5.3).
 #[test]
 fn a_content_type_that_is_there_again() {

@@ -294,10 +294,10 @@ pub(super) fn place(message: &impl Message) -> Option<(u32, u64)> {
     Some((u32::try_from(message.partition()).ok()?, u64::try_from(message.offset()).ok()?))
 }
 
-/// A message whose value was already copied, while the client still has the rest.
-struct Copied<'m> {
-    headers: &'m [(&'m str, Option<&'m [u8]>)],
-    value: Option<&'m Bytes>,
+/// A message whose value was already copied. Its headers are still those of the client, or are copied, too.
+pub(super) struct Copied<'m> {
+    pub(super) headers: &'m [(&'m str, Option<&'m [u8]>)],
+    pub(super) value: Option<&'m Bytes>,
 }
 
 impl RecordView for Copied<'_> {

@@ -1,7 +1,9 @@
 //! A received record.
 
+use super::message::Copied;
 use crate::name::{CONTENT_TYPE, PREFIX};
 use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
 use cloudevents_transport::{Origin, Partition};
 use rdkafka::Timestamp;
 use std::{
@@ -120,6 +122,11 @@ impl Origin for ReceivedRecord {
 
     fn body(&self) -> Option<Bytes> {
         self.value.clone()
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        let headers: Vec<_> = self.each_header().collect();
+        Some(crate::decode_message(&Copied { headers: &headers, value: self.value.as_ref() }, with))
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {

@@ -270,3 +270,37 @@ fn a_content_type_that_is_there_again() {
     assert_eq!(event.datacontenttype().unwrap().as_str(), "a/b");
     assert_eq!(repairs, [(RepairKind::IgnoredHeader, "datacontenttype".to_owned())]);
 }
+
+/// As over HTTP: proxies join equal headers by a comma (RFC 9110, section 5.3), and a bridge copies what they send.
+#[test]
+fn a_content_type_that_is_joined_to_itself() {
+    let ignoring = Leniency::strict().with(RepairKind::IgnoredHeader);
+    let joined = event().with_header("content-type", Bytes::from("a/b, a/b"));
+    let document = json().with_header(
+        "content-type",
+        Bytes::from("application/cloudevents+json,application/cloudevents+json"),
+    );
+    for (record, content_type) in [(joined, Some("a/b")), (document, None)] {
+        assert!(decode(&record, &DecodeOptions::strict()).is_err());
+        for leniency in [ignoring, Leniency::all()] {
+            let (read, kinds) = kinds(&record, leniency);
+            assert_eq!(kinds, [(RepairKind::IgnoredHeader, "datacontenttype".to_owned())]);
+            assert_eq!(read.datacontenttype().map(|media_type| media_type.as_str()), content_type);
+        }
+    }
+}
+
+/// Help names the repair only if it reads the record.
+#[test]
+fn help_about_a_foreign_prefix_is_tried() {
+    let names = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t")];
+    let help = |names: &[(&'static str, &'static str)]| {
+        let record = names
+            .iter()
+            .fold(Record::default(), |record, (name, value)| record.with_header(*name, Bytes::from(*value)));
+        decode(&record, &DecodeOptions::strict()).unwrap_err().help().unwrap().to_owned()
+    };
+    let prefix = "the prefix `ce-` is that of another protocol";
+    assert_eq!(help(&names), format!("{prefix}; the repair `foreign-prefix` reads it"));
+    assert_eq!(help(&names[..2]), prefix);
+}

@@ -4,9 +4,9 @@ use super::{
     Qos,
     packet::{Arrived, copied},
 };
-use crate::{MessageView, Version, decode_message, name};
+use crate::{MessageView, Version, decode_message, mode::Look, name};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, ErrorKind, Message, RepairKind};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message, RepairKind};
 use cloudevents_transport::{Origin, Partition, Received};
 use rumqttc_v5::mqttbytes::v5;
 use std::{any::Any, borrow::Cow, fmt};
@@ -31,6 +31,8 @@ pub struct ReceivedPublish {
     version: Version,
     partition: Partition,
     attributes: Attributes,
+    /// Whether all of the packet was read.
+    is_whole: bool,
     /// The bytes in memory.
     size: usize,
 }
@@ -38,8 +40,9 @@ pub struct ReceivedPublish {
 /// Which user properties are attributes.
 #[derive(Clone, Copy, PartialEq)]
 enum Attributes {
-    /// It is a document, or no CloudEvent.
+    /// It is no CloudEvent, or a document without the properties of binary mode.
     None,
+    /// Those of binary mode, also beside a document.
     Plain,
     /// With the prefix of HTTP, which leniency has allowed.
     Prefixed,
@@ -51,7 +54,7 @@ impl From<v5::Publish> for ReceivedPublish {
         let partition = Partition::new(String::from_utf8_lossy(&publish.topic).as_ref(), 0);
         let frame = publish.topic.len().saturating_add(publish.payload.len());
         let size = frame.saturating_add(copied(&publish));
-        Self { publish, version: Version::V5, partition, attributes: Attributes::Plain, size }
+        Self { publish, version: Version::V5, partition, attributes: Attributes::Plain, is_whole: true, size }
     }
 }
 
@@ -122,8 +125,8 @@ pub(super) fn received(
 ) -> Received {
     let size = arrived.size();
     let Arrived { publish, error, .. } = arrived;
-    let attributes = Attributes::Plain;
-    let mut origin = ReceivedPublish { publish, version, partition: partition.clone(), attributes, size };
+    let (partition, attributes, is_whole) = (partition.clone(), Attributes::Plain, error.is_none());
+    let mut origin = ReceivedPublish { publish, version, partition, attributes, is_whole, size };
     let decoded = match error {
         None => decode_message(&origin, with),
         Some(error) => Err(error),
@@ -132,7 +135,11 @@ pub(super) fn received(
         decoded.repairs().iter().any(|repair| repair.kind() == RepairKind::ForeignPrefix)
     };
     origin.attributes = match &decoded {
-        Ok(decoded) if !matches!(decoded.value, Message::Binary(_)) => Attributes::None,
+        // The properties of binary mode may stand beside a document (MQTT-3.2.3-a).
+        Ok(decoded) if !matches!(decoded.value, Message::Binary(_)) => match Look::at(&origin).is_marked {
+            true => Attributes::Plain,
+            false => Attributes::None,
+        },
         Ok(decoded) if is_prefixed(decoded) => Attributes::Prefixed,
         Err(error) if error.kind() == ErrorKind::NotACloudEvent => Attributes::None,
         _ => Attributes::Plain,
@@ -151,6 +158,10 @@ impl Origin for ReceivedPublish {
 
     fn body(&self) -> Option<Bytes> {
         Some(self.publish.payload.clone())
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        self.is_whole.then(|| decode_message(self, with))
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
@@ -249,6 +260,27 @@ mod tests {
         assert!(native.is_retained() && native.is_duplicate());
         assert_eq!((native.qos(), native.publish().payload.len()), (Qos::ExactlyOnce, 4));
         assert!(!format!("{native:?}").contains("21.5"));
+    }
+
+    /// Over other protocols, attributes beside a document are left out by their prefix.
+    #[test]
+    fn attributes_beside_a_document_are_not_forwarded() {
+        let forwarded = |names: &[&str]| {
+            let properties = v5::PublishProperties {
+                content_type: Some("application/cloudevents+json".into()),
+                user_properties: names.iter().map(|name| ((*name).to_owned(), "1.0".to_owned())).collect(),
+                ..v5::PublishProperties::default()
+            };
+            let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+            let publish = v5::Publish::new("t", QoS::AtLeastOnce, document, Some(properties));
+            let arrived = Arrived { publish, error: None, frame: 0 };
+            let received = received(arrived, Version::V5, &Partition::new("t", 0), &DecodeOptions::strict());
+            let headers = received.forward().headers().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+            headers.join(" ")
+        };
+        assert_eq!(forwarded(&["specversion", "id", "source", "type", "X-Trace"]), "X-Trace");
+        // Without specversion, they are properties of the program.
+        assert_eq!(forwarded(&["id", "tenant", "X-Trace"]), "id tenant X-Trace");
     }
 
     /// What is no attribute is a header like others, also where HTTP would have an attribute.

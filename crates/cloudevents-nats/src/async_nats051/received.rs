@@ -3,6 +3,7 @@
 use super::{message::View, tag::Delivered};
 use crate::{MessageView, name};
 use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
 use cloudevents_transport::Origin;
 use std::{any::Any, borrow::Cow, fmt, time::SystemTime};
 
@@ -74,6 +75,10 @@ impl Origin for ReceivedMessage {
 
     fn body(&self) -> Option<Bytes> {
         Some(self.message.payload.clone())
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        Some(crate::decode_message(self, with))
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {

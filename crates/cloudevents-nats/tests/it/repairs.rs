@@ -81,3 +81,27 @@ fn events_that_would_not_arrive_raw_are_documents() {
         assert!(encode(&event, Mode::Binary).unwrap().0.header("ce-id").is_some());
     }
 }
+
+/// As over HTTP: retries add the header again, and proxies join equal ones by a comma (RFC 9110, section 5.3).
+#[test]
+fn a_content_type_of_a_document_that_is_there_again() {
+    let read = |types: &[&'static str], leniency| {
+        let document = NatsMessage::new(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+        let message =
+            types.iter().fold(document, |message, value| message.with_header("Content-Type", *value));
+        decode(&message, &with(leniency))
+    };
+    let structured = "application/cloudevents+json";
+    let joined = "application/cloudevents+json, application/cloudevents+json";
+    for types in [&[structured, structured][..], &[joined]] {
+        assert!(read(types, Leniency::strict()).is_err());
+        for leniency in [Leniency::all(), Leniency::strict().with(RepairKind::IgnoredHeader)] {
+            let decoded = read(types, leniency).unwrap();
+            let kinds: Vec<_> = decoded.repairs().iter().map(|repair| repair.kind()).collect();
+            assert_eq!((decoded.value.id(), kinds), ("1", vec![RepairKind::IgnoredHeader]));
+        }
+    }
+    // Which of two counts is not known.
+    let differ = read(&[structured, "application/cloudevents+xml"], Leniency::all());
+    assert_eq!(differ.unwrap_err().kind(), ErrorKind::DuplicateAttribute);
+}

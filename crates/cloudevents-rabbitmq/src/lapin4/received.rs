@@ -7,7 +7,7 @@ use crate::{
     name::{self, Spelling},
 };
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
 use cloudevents_transport::Origin;
 use lapin::{
     BasicProperties,
@@ -76,6 +76,12 @@ impl ReceivedMessage {
     pub(super) fn at(mut self, queue: &Arc<str>) -> Self {
         self.queue = Some(Arc::clone(queue));
         self
+    }
+
+    /// The message, decoded as far as that is cheap.
+    pub(super) fn decode(&self, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
+        self.check_body()?;
+        crate::decode_message(self, with)
     }
 
     /// An error for a body that is not a body of AMQP 0.9.1.
@@ -151,6 +157,10 @@ impl Origin for ReceivedMessage {
 
     fn body(&self) -> Option<Bytes> {
         Some(self.body.clone())
+    }
+
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        Some(self.decode(with))
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {

@@ -163,8 +163,7 @@ impl Source {
                 );
             });
         }
-        let checked = message.check_body().and_then(|()| self.limit.check(&message.body));
-        let decoded = checked.and_then(|()| crate::decode_message(&message, &self.decoding));
+        let decoded = self.limit.check(&message.body).and_then(|()| message.decode(&self.decoding));
         let received = Received::new(decoded, message);
         Ok(Arrived { received: received.clone(), tag: Tag { number, received, attempt }, attempt })
     }

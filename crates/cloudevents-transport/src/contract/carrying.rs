@@ -5,7 +5,7 @@ use super::{
     tools::{accept, ensure, event, event_with, next, number, receiver, settled, within},
 };
 use crate::{Carries, Outgoing};
-use cloudevents_core::{Document, ErrorKind, FormatId, Message};
+use cloudevents_core::{DecodeOptions, Document, ErrorKind, FormatId, Message};
 use futures_util::FutureExt;
 use std::time::Duration;
 
@@ -45,6 +45,14 @@ pub async fn every_mode_arrives_or_is_refused(venue: &impl Venue) -> Result<Verd
         sent?;
         let delivery = next(&mut receiver, claims).await?;
         let arrived = delivery.message()?;
+        if let Some(again) = delivery.origin().decode_message(&DecodeOptions::strict()) {
+            let again = again?.value;
+            ensure!(
+                again.mode() == arrived.mode(),
+                "decoded again, it is a {} message",
+                again.mode().as_str()
+            );
+        }
         match (&message, arrived) {
             (Message::Binary(sent), Message::Binary(arrived)) => {
                 ensure!(sent.id() == arrived.id(), "{arrived:?}")

@@ -3,7 +3,7 @@
 use crate::{Outgoing, Partition};
 use bytes::Bytes;
 use cloudevents_core::{
-    Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind, codec::is_content_type,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind, codec::is_content_type,
 };
 use std::{
     any::Any,
@@ -29,6 +29,15 @@ pub trait Origin: Send + Sync + 'static {
 
     /// The body. Some protocols distinguish an absent body from an empty one.
     fn body(&self) -> Option<Bytes>;
+
+    /// Decodes the message again, with these options. Programs find with it the repairs that would read a message that was refused.
+    ///
+    /// `None` if the origin does not decode. Errors are those that [`Received::message`] has for a message decoded with these options.
+    /// Default: `None`.
+    fn decode_message(&self, with: &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> {
+        let _ = with;
+        None
+    }
 
     /// Whether [`body`](Self::body) is all of the body. It is not if the protocol has bodies that are not
     /// bytes, such as maps and lists in AMQP 1.0, or if the body could not be read. Default: yes.
@@ -375,7 +384,8 @@ impl Received {
             RepairKind::UnprefixedExtension => repair.attribute() == Some(name),
             RepairKind::ContentTypeName => is_content_type(name),
             RepairKind::ForeignPrefix => {
-                ["ce-", "cloudEvents:"].iter().any(|prefix| name.starts_with(prefix)) || is_content_type(name)
+                let prefixes = ["ce-", "ce_", "cloudEvents:", "cloudEvents_"];
+                prefixes.iter().any(|prefix| name.starts_with(prefix)) || is_content_type(name)
             }
             RepairKind::IgnoredHeader if repair.attribute() == Some("datacontenttype") => {
                 is_content_type(name)

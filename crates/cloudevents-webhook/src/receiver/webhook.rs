@@ -195,7 +195,11 @@ impl Inner {
                 Some(source) => format!("{status}: {why}: {source}"),
                 None => format!("{status}: {why}"),
             };
-            see(&Error::new(ErrorKind::Refused).with_detail(words));
+            let error = Error::new(ErrorKind::Refused).with_detail(words);
+            see(&match refusal.error().and_then(Error::clause) {
+                Some(clause) => error.with_clause(clause),
+                None => error,
+            });
         }
         refusal
     }
@@ -260,7 +264,11 @@ impl Inner {
     fn validate(&self, parts: &Parts) -> Result<Response<Bytes>, Problem> {
         let Some(consent) = &self.consent else {
             let status = StatusCode::METHOD_NOT_ALLOWED;
-            return Err(refused(status, "this target takes no part in the handshake", "WEBHOOK-4.2-d"));
+            // Browsers send the method, too.
+            return Err(match parts.headers.contains_key(REQUEST_ORIGIN) {
+                true => refused(status, "this target takes no part in the handshake", "WEBHOOK-4.2-d"),
+                false => refused(status, "deliveries are sent with POST", "WEBHOOK-2.1-b"),
+            });
         };
         let response = match self.options.by_callback {
             None => consent.respond(parts),
@@ -284,7 +292,7 @@ impl Inner {
             },
         };
         if response.status().is_client_error() {
-            self.seen(Problem::new(response.status(), "the handshake is not agreed to"));
+            self.seen(refused(response.status(), "the handshake is not agreed to", "WEBHOOK-4.2.1-a"));
         }
         let mut response = response.map(|()| Bytes::new());
         allow(response.headers_mut());

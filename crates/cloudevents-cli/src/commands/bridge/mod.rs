@@ -164,7 +164,7 @@ async fn run_once(
             _ => Vec::new(),
         };
         let help = match fate {
-            Fate::Refused(_) => suggested::of(received, &decoding),
+            Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => suggested::of(received, &decoding),
             Fate::WouldSend => refused_before(received),
             _ => None,
         };

@@ -11,7 +11,7 @@ mod template;
 
 use crate::{
     catalog::LenientCatalog,
-    commands::{dropped, idle::is_here, outage::tell_end, refusals, systems::SystemOptions},
+    commands::{dropped, handshakes, idle::is_here, outage::tell_end, refusals, systems::SystemOptions},
     connect::{self, Certificates, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
@@ -199,7 +199,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
-    let (on_refusal, mut refusals) = refusals::channel();
+    let (on_refusal, refusals) = refusals::channel();
+    let mut refusals = refusals.with_handshake(handshakes::LISTEN);
     // Before a message is taken that cannot be answered.
     let answers = match command.faults.reply()? {
         Some(event) => Some(Answers::open(event, &command.url, &command.certificates).await?),
@@ -336,6 +337,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             (Ok(_), Some(refused)) => Settled::Rejected(refused),
             (Ok(selected), None) => {
                 place::tell_repairs(&delivery, messages, console);
+                if let Some(option) = handshakes::answered_by(delivery.received()) {
+                    console
+                        .report(&Report::warning("a handshake has no answer").kind("handshake").help(option));
+                }
                 let is_batch = is_batch(&delivery);
                 let written = interrupt.writing(|| {
                     left_out = left_out.saturating_add(of_message.saturating_sub(selected.len()));

@@ -1,7 +1,7 @@
 //! Where messages came from, and places in them.
 
 use crate::{
-    commands::suggested,
+    commands::{handshakes, suggested},
     console::Console,
     plain::plain,
     report::Report,
@@ -135,6 +135,9 @@ pub(super) fn report(
         let adapter = recognize(body).filter(|_| !converts)?;
         Some(adapter.unread(body, &how(adapter.name())))
     };
+    if let Some(option) = handshakes::answered_by(delivery.received()) {
+        return Report::of(error).at(&place).from(origin(delivery)).help(option);
+    }
     if let Some(error) = delivery.body().and_then(|body| named(&body)) {
         return Report::of(&error).at(&place).from(origin(delivery));
     }

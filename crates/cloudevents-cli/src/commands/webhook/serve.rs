@@ -13,7 +13,7 @@ use super::{
     target::{self, Listening},
 };
 use crate::{
-    commands::{refusals, systems::SystemOptions},
+    commands::{handshakes, refusals, systems::SystemOptions},
     connect::{self, Opened},
     console::Console,
     emit::Emit,
@@ -177,7 +177,7 @@ async fn receive(command: &Serve, socket: Option<TcpListener>, console: &Console
         return gate::run(at, to, checks(command), command.count, options, console).await;
     }
     let (on_refusal, refusals) = refusals::channel();
-    let mut refusals = refusals.with_few_lines();
+    let mut refusals = refusals.with_few_lines().with_handshake(handshakes::SERVE);
     options.http.on_refusal = Some(on_refusal);
     let listening = Listening::at(&command.url, socket).await?;
     let (Opened { mut receiver, url, .. }, server) =

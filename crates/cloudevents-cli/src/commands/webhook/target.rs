@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use crate::{
+    commands::handshakes,
     connect::{self, Opened},
     failure::{Failure, Status},
 };
@@ -173,6 +174,7 @@ where
         async move {
             let method = request.method().clone();
             let origin = request.headers().get("webhook-request-origin").cloned();
+            let answered = handshakes::of_request(request.headers());
             if !is_at {
                 let mut response = Response::new(Bytes::new());
                 *response.status_mut() = StatusCode::NOT_FOUND;
@@ -180,6 +182,13 @@ where
                 return response;
             }
             let mut response = target(request, peer).await;
+            if let (Some(see), Some(option)) = (&options.on_refusal, answered)
+                && !response.status().is_success()
+            {
+                let error =
+                    Error::new(ErrorKind::Refused).with_detail("it was a handshake, which has no answer");
+                see(&error.with_clause("WEBHOOK-4.2-d").with_help(option));
+            }
             faults.iter().for_each(|fault| fault.apply(&method, origin.as_ref(), &mut response));
             response
         }

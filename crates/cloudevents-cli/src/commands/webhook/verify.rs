@@ -159,6 +159,9 @@ fn genuine(
         Box::new(match error {
             SignatureError::Time { .. } => report
                 .help("for a stored delivery, add `--at` with the time when it came, in seconds since 1970"),
+            SignatureError::Missing("webhook-id") if parts.headers.contains_key("svix-id") => {
+                report.help("its headers are those of Svix: `--provider svix` checks them")
+            }
             _ => report,
         })
     })

@@ -135,8 +135,13 @@ impl Course {
             _ => format!(": {why}"),
         };
         let kind = error.map_or(ErrorKind::Refused, Error::kind);
-        let told = Error::new(kind).with_detail(format!("{status}{why}"));
-        (told.with_source(self.0.from.counted(reason.label())), reason)
+        let from = self.0.from.counted(reason.label());
+        let told = Error::new(kind).with_detail(format!("{status}{why}")).with_source(from);
+        let of_origin = (reason == Reason::Origin).then_some("WEBHOOK-4.2.1-a");
+        match error.and_then(Error::clause).or(of_origin) {
+            Some(clause) => (told.with_clause(clause), reason),
+            None => (told, reason),
+        }
     }
 }
 

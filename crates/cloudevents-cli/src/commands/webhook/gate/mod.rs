@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     commands::{
-        probes,
+        handshakes, probes,
         refusals::{self, Lines},
     },
     connect::Opened,
@@ -167,7 +167,7 @@ pub(super) async fn run(
     let mut serving = None;
     probes::serve_at(&mut serving, gate.metrics, &state).await?;
     let (on_refusal, refusals) = refusals::channel();
-    let mut refusals = refusals.with_few_lines().with_warnings();
+    let mut refusals = refusals.with_few_lines().with_warnings().with_handshake(handshakes::SERVE);
     let front = Front {
         sender,
         behind_proxy: gate.behind_proxy,
