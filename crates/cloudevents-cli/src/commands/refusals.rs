@@ -297,7 +297,8 @@ mod tests {
         let path = "x".repeat(300);
         let line = console(&format!("404 Not Found of POST /{path}"));
         assert!(line.ends_with("xxx…") && line.chars().count() < 250, "{line}");
-        assert!(console(&path[..200]).ends_with(&path[..200]));
+        let shorter = "x".repeat(200);
+        assert!(console(&shorter).ends_with(&shorter));
         let from = From { sender: "github".to_owned(), peer: "192.0.2.1:1".to_owned(), ..From::default() };
         let error = Error::new(ErrorKind::Refused).with_detail(path).with_source(from);
         assert!(warning(&error).one_line().ends_with("xxx… (github, from 192.0.2.1:1)"));

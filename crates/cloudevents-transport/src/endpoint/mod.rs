@@ -308,6 +308,8 @@ const SHOWN: &[&str] = &[
     "name",
     "not-cloudevents",
     "offset",
+    "ordered",
+    "outbox",
     "partitions",
     "peer",
     "poll",
