@@ -7,7 +7,7 @@ use cloudevents_webhook::{
     DeliveryKey,
     deliver::Practice,
     handshake::Rate,
-    receiver::{Begun, Claim, IdempotencyStore, MemoryStore, Seen, Webhook, WebhookOptions},
+    receiver::{Begun, Claim, IdempotencyStore, MemoryStore, Webhook, WebhookOptions},
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
@@ -263,10 +263,6 @@ impl IdempotencyStore for Panicking {
         Ok(())
     }
 
-    async fn seen(&self, _: DeliveryKey) -> Result<Seen, Error> {
-        panic!("the store has a bug")
-    }
-
     async fn abandon(&self, _: DeliveryKey, _: Claim) -> Result<(), Error> {
         Ok(())
     }
@@ -293,10 +289,6 @@ impl IdempotencyStore for Hanging {
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         drop(self.goes_on.acquire().await);
         self.store.complete(key, claim).await
-    }
-
-    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
-        self.store.seen(key).await
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
@@ -361,10 +353,6 @@ impl IdempotencyStore for Late {
 
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         self.store.complete(key, claim).await
-    }
-
-    async fn seen(&self, key: DeliveryKey) -> Result<Seen, Error> {
-        self.store.seen(key).await
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
