@@ -15,10 +15,6 @@ use console::Console;
 use failure::Status;
 use std::process::ExitCode;
 
-/// Tens of thousands of messages are in flight at once, which other threads free. The allocator of glibc takes half as much time again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     #[cfg(feature = "tls")]
     tls();
