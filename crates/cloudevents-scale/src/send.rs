@@ -31,11 +31,11 @@ pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) ->
     let name = format!("{}, {} x {} B, send", broker.name(), load.count, load.size);
     let row = async || {
         let bare = by_client(broker, load).await?;
-        to_broker(&name, broker, load, &file, bare).await
+        to_broker(&name, broker, load, &file, (bare, FLOOR)).await
     };
     table.measure(row).await?;
 
-    let Some(Tool { program, most, .. }) = broker.tool("") else { return Ok(()) };
+    let Some(Tool { program, most, floor, .. }) = broker.tool("") else { return Ok(()) };
     let load = Load { count: load.count.min(most), ..load };
     let file = Events::of(load)?;
     let name = format!("{}, {} x {} B, send beside {program}", broker.name(), load.count, load.size);
@@ -44,7 +44,7 @@ pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) ->
     }
     let row = async || {
         let by_tool = by_tool(broker, load).await?;
-        to_broker(&name, broker, load, &file, by_tool).await
+        to_broker(&name, broker, load, &file, (by_tool, floor)).await
     };
     table.measure(row).await
 }
@@ -82,7 +82,7 @@ async fn to_broker<B: Broker>(
     broker: &B,
     load: Load,
     file: &Events,
-    peer: Duration,
+    (peer, floor): (Duration, f64),
 ) -> Result<Row> {
     let (place, reader) = (fresh("send"), fresh("reader"));
     broker.open(&place, &reader).await?;
@@ -90,7 +90,7 @@ async fn to_broker<B: Broker>(
     let judge = arrived(broker, &place, &reader, load).await?;
     let mut measured = Measured::of(&judge, usage, wrong);
     (measured.verdict.first, measured.verdict.empty) = (Duration::ZERO, time);
-    Ok(Row::new(name, measured).beside(load.count as f64 / peer.as_secs_f64(), FLOOR))
+    Ok(Row::new(name, measured).beside(load.count as f64 / peer.as_secs_f64(), floor))
 }
 
 /// The events that the bare client finds.

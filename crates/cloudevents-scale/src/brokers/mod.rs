@@ -64,6 +64,8 @@ pub(crate) struct Tool {
     pub(crate) line: Line,
     /// The most lines that it sends without a loss.
     pub(crate) most: usize,
+    /// The lowest part of its rate for `ce send`.
+    pub(crate) floor: f64,
 }
 
 /// Makes the line of an event, of its key and its document.
@@ -73,7 +75,13 @@ impl Tool {
     /// A program whose lines are documents.
     pub(crate) fn new<'a>(program: &'static str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let arguments = arguments.into_iter().map(str::to_owned).collect();
-        Self { program, arguments, line: Box::new(|_, document| document.to_owned()), most: usize::MAX }
+        Self {
+            program,
+            arguments,
+            line: Box::new(|_, document| document.to_owned()),
+            most: usize::MAX,
+            floor: 0.5,
+        }
     }
 }
 
