@@ -167,7 +167,9 @@ impl<'a> Line<'a> {
         let size = Outgoing::from(message.clone()).size();
         self.settle_beside(size).await;
         if self.kept.begins(&place.source) {
-            while self.kept.bytes() > self.parallel.bytes && self.settle_one().await {}
+            // Messages that are done may be beside each one that is not.
+            let most = self.parallel.bytes.saturating_mul(4);
+            while self.kept.bytes() > most && self.settle_one().await {}
         }
         if attempts.is_cut() || !self.wait_for_turn().await {
             return;

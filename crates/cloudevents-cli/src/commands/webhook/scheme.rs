@@ -159,7 +159,8 @@ impl SchemeOptions {
     /// The settings beside the keys, which make the deliveries of two gates differ.
     pub(super) fn settings(&self) -> String {
         let Self { provider: _, hmac, hmac_of, key_id, authorities, recognize_by } = self;
-        format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?} {recognize_by:?}")
+        let by = recognize_by.filter(|by| *by != RecognizeBy::Id).map(|by| format!(" {by:?}"));
+        format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?}{}", by.unwrap_or_default())
     }
 
     /// Whether options are there that the scheme has no use for, or not there that it needs.
