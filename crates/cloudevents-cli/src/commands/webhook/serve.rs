@@ -70,10 +70,10 @@ In front of a service (--to):
   the service is away or too slow, so that it tries again, with the Retry-After of the service.
 
   A delivery that the service accepted and that comes again gets success, and is not handed on: by
-  its signed id (Standard Webhooks, Svix), the id of its event (Stripe, Slack, CloudEvents with a
-  token alone or signed in binary mode), or its body (GitHub, whose X-GitHub-Delivery is not signed,
-  forms of Slack, an HMAC, and message signatures without an id). What is not a CloudEvent and has
-  only a token is always handed on. Accepted deliveries are remembered in memory, for a day, up to
+  its signed id (Standard Webhooks, Svix, message signatures), the id of its event (Stripe, Slack,
+  CloudEvents with a token alone), or its body (GitHub, whose X-GitHub-Delivery is not signed, forms
+  of Slack, an HMAC). A message signature that does not cover webhook-id does not count: see
+  --recognize-by. What is not a CloudEvent and has only a token is always handed on. Accepted deliveries are remembered in memory, for a day, up to
   100,000; with --remember for a week, in a file or a database. While such a file is deleted or
   replaced, or the database is away, senders get 503.
 

@@ -31,9 +31,10 @@ pub enum Identity {
     /// The header with the id of the delivery ([`MessageSignatures::id_in`]).
     #[default]
     Id,
-    /// The source and the id of the event: each `ce-` header, the content type and the content coding are signed, beside the body.
+    /// The source and the id of the event in binary mode: each `ce-` header, the content type and the content coding are signed, beside the
+    /// body. In structured mode, the body.
     Event,
-    /// The body. Deliveries with equal bodies are one delivery.
+    /// The body. Deliveries with equal bodies are one delivery. The coverage is then [`Coverage::Body`] at most.
     Body,
 }
 
