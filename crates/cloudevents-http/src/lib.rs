@@ -59,7 +59,7 @@ pub use problem::Problem;
 pub use retry::{is_temporary, refuses_message, retry_after};
 #[cfg(feature = "exchange")]
 pub use server::{
-    Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
+    ClientSide, Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
 };
 #[cfg(feature = "server")]
 pub use server::{HttpReceiver, RequestBody, Unread, receiver, serve};

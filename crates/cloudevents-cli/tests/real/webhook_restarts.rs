@@ -102,6 +102,47 @@ fn a_delivery_that_arrives_after_the_signal_is_handed_on() {
     assert_eq!((gate.child.wait().unwrap().code(), service.seen().len()), (Some(0), 1));
 }
 
+/// The connection was accepted before the signal, and its first byte comes after it.
+#[test]
+fn a_connection_that_has_said_nothing_before_the_signal_has_a_second() {
+    let service = Service::start();
+    let (mut gate, reports) =
+        reporting(&service, STANDARD, &[WITH_SECRET, &["--metrics", "127.0.0.1:0"]].concat());
+    let state = state_of(&reports);
+    let address = gate.url.strip_prefix("http://").unwrap().strip_suffix("/hook").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    // Connections are accepted in their order.
+    assert_eq!(post(&gate.url, &standard("msg_1", b"{}"), b"{}").status, 204);
+    terminate(&mut gate);
+    while !is(&state, "/ready", "503") {
+        thread::yield_now();
+    }
+    let signed: String =
+        standard("msg_2", b"{}").iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "POST /hook HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n{signed}\r\n{{}}").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 204 "), "{response}");
+    assert_eq!((gate.child.wait().unwrap().code(), service.seen().len()), (Some(0), 2));
+}
+
+/// A connection is passed in place of the socket, as by `Accept=yes`.
+#[test]
+fn a_connection_is_no_socket_of_a_supervisor() {
+    let service = Service::start();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", socket.local_addr().unwrap());
+    let _client = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+    let (connection, _) = socket.accept().unwrap();
+    let output = supervised(&url, &service, "1").stdin(OwnedFd::from(connection)).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && errors.contains("it does not listen"), "{errors}");
+    // More descriptors than a process can have are counted and not looked for.
+    let output = supervised(&url, &service, "2147483647").stdin(input(&socket)).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && errors.contains("holds 2147483647 sockets"), "{errors}");
+}
+
 #[test]
 fn a_socket_of_a_supervisor_that_does_not_fit_is_an_error() {
     let service = Service::start();

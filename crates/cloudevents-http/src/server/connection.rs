@@ -29,7 +29,7 @@ use std::{
 };
 use tokio::{sync::watch, task::unconstrained, time::timeout};
 
-/// How long a request that is not complete may go on arriving when the server stops.
+/// How long a request that is not complete may go on arriving when the server stops, and how long the first byte of a connection may.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// For ever, within the range of clocks.
@@ -47,8 +47,10 @@ pub(super) async fn run<F, R>(
     F: Fn(Request<RequestBody>, SocketAddr) -> R + Send + Sync,
     R: Future<Output = Response<Bytes>> + Send,
 {
-    let service = service_fn(|request: Request<Incoming>| {
+    let client = stream.client();
+    let service = service_fn(|mut request: Request<Incoming>| {
         line.begin();
+        request.extensions_mut().insert(client.clone());
         let refusal = framing::refuse(&request);
         if let Some((response, why)) = &refusal {
             let from = Unread { peer, status: Some(response.status()) };
@@ -88,16 +90,27 @@ pub(super) async fn run<F, R>(
     let ended = match ended.await {
         Some(ended) => ended,
         None => {
-            Pin::new(&mut served).graceful_shutdown();
-            match timeout(GRACE, &mut served).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    line.cut();
-                    // A request that has not arrived is no request. A client that still sends gets its time to read the response.
-                    if line.awaits() == Some(Awaited::Head) && !line.is_unread() {
-                        return;
+            // A client that has just connected may be sending its first request.
+            let first = poll_fn(|context| match Pin::new(&mut served).poll(context) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending if line.is_new() => Poll::Pending,
+                Poll::Pending => Poll::Ready(None),
+            });
+            match timeout(GRACE, first).await {
+                Ok(Some(ended)) => ended,
+                _ => {
+                    Pin::new(&mut served).graceful_shutdown();
+                    match timeout(GRACE, &mut served).await {
+                        Ok(ended) => ended,
+                        Err(_) => {
+                            line.cut();
+                            // A request that has not arrived is no request. A client that still sends gets its time to read the response.
+                            if line.awaits() == Some(Awaited::Head) && !line.is_unread() {
+                                return;
+                            }
+                            (&mut served).await
+                        }
                     }
-                    (&mut served).await
                 }
             }
         }

@@ -105,6 +105,11 @@ impl Line {
         self.heard.store(true, Ordering::Release);
     }
 
+    /// Whether nothing has ever come.
+    pub(super) fn is_new(&self) -> bool {
+        !self.state().known && !self.heard.load(Ordering::Acquire)
+    }
+
     /// Whether a request has begun, and its head has not ended.
     pub(super) fn is_in_head(&self) -> bool {
         self.awaits() == Some(Awaited::Head) && self.heard.load(Ordering::Acquire)

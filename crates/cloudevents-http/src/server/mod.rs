@@ -3,6 +3,7 @@
 mod answer;
 #[cfg(feature = "server")]
 mod body;
+mod client_side;
 #[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
@@ -24,11 +25,14 @@ mod reading;
 mod received;
 mod receiver;
 #[cfg(feature = "server")]
+mod server_side;
+#[cfg(feature = "server")]
 mod unread;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]
 pub use body::RequestBody;
+pub use client_side::ClientSide;
 #[cfg(feature = "server")]
 pub use connections::serve;
 pub use delivering::Delivering;

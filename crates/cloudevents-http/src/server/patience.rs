@@ -1,6 +1,6 @@
 //! Writing with a deadline, and closing so that the last response is read.
 
-use super::line::Line;
+use super::{ClientSide, line::Line, server_side::ServerSide};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -23,7 +23,7 @@ use tokio::{
 /// section 9.6). So when the stream is shut down with a body that was not read, it discards bytes that still come. It does so for the same
 /// time at most, and for [`SILENCE`] at most when the server stops.
 pub(super) struct Patience {
-    stream: TcpStream,
+    stream: ServerSide,
     limit: Duration,
     late: Option<Pin<Box<Sleep>>>,
     line: Arc<Line>,
@@ -50,7 +50,11 @@ const DISCARDED: usize = 8 << 10;
 
 impl Patience {
     pub(super) fn new(stream: TcpStream, limit: Duration, line: Arc<Line>) -> Self {
-        Self { stream, limit, late: None, line, closing: None, read: 0 }
+        Self { stream: ServerSide::new(stream), limit, late: None, line, closing: None, read: 0 }
+    }
+
+    pub(super) fn client(&self) -> ClientSide {
+        self.stream.client()
     }
 
     /// Discards bytes that come, until the peer has closed, is silent, or has had its time.

@@ -22,4 +22,5 @@ mod requests;
 mod samples;
 mod sender;
 mod server;
+mod stopping;
 mod tools;

@@ -11,7 +11,7 @@ use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_postgres::{
     CancelToken, Client, Config, Socket,
@@ -27,6 +27,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How long the server waits in a transaction for the next statement, which follows at once, and for this program to read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A call that was given up after so long was perhaps given up because its connection is silent.
+const SILENT: Duration = Duration::from_secs(1);
+
 /// How long the server may take to cancel a call that was given up, and to end its session.
 const CANCELLED: Duration = Duration::from_secs(5);
 
@@ -41,12 +44,13 @@ const PLANS: &str =
      SET LOCAL enable_mergejoin = off; SET LOCAL enable_indexscan = on; SET LOCAL enable_nestloop = on; SET LOCAL enable_hashjoin = on";
 
 type Connect = Box<dyn Fn() -> BoxFuture<'static, Result<Connection, Error>> + Send + Sync>;
+type Idle = Arc<Mutex<Vec<Connection>>>;
 type Cancel = Arc<dyn Fn(CancelToken) -> BoxFuture<'static, ()> + Send + Sync>;
 
 pub(super) struct Pool {
     connect: Connect,
     cancel: Cancel,
-    idle: Mutex<Vec<Connection>>,
+    idle: Idle,
     room: Arc<Semaphore>,
 }
 
@@ -86,7 +90,7 @@ impl Pool {
                 Ok(Connection { client, task, runtime: Handle::current() })
             })
         });
-        Self { connect, cancel, idle: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }
+        Self { connect, cancel, idle: Idle::default(), room: Arc::new(Semaphore::new(MOST)) }
     }
 
     /// Does this with a connection. If the future is dropped, or it takes too long, the server cancels it and the connection is closed.
@@ -102,7 +106,12 @@ impl Pool {
                 Some(connection) => connection,
                 None => (self.connect)().await?,
             };
-            let mut call = Call { under_way: Some((connection, permit)), cancel: Arc::clone(&self.cancel) };
+            let mut call = Call {
+                under_way: Some((connection, permit)),
+                began: Instant::now(),
+                idle: Arc::clone(&self.idle),
+                cancel: Arc::clone(&self.cancel),
+            };
             let Some((connection, _)) = &mut call.under_way else {
                 return Err(Error::new(ErrorKind::Closed));
             };
@@ -113,8 +122,6 @@ impl Pool {
             worked
         };
         timeout(LIMIT, working).await.unwrap_or_else(|_| {
-            // The server may have failed over without a word: idle connections would be silent, too.
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
             Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("Postgres did not respond within {LIMIT:?}")))
         })
@@ -153,12 +160,18 @@ impl Pool {
 /// A call. If it is dropped in the middle, the server cancels it. Its permit is free when the session has ended.
 struct Call {
     under_way: Option<(Connection, OwnedSemaphorePermit)>,
+    began: Instant,
+    idle: Idle,
     cancel: Cancel,
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         let Some((Connection { client, mut task, runtime }, permit)) = self.under_way.take() else { return };
+        if self.began.elapsed() >= SILENT {
+            // The server may have failed over without a word: idle connections would be silent, too.
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         let cancel = Arc::clone(&self.cancel);
         runtime.spawn(async move {
             let (token, end) = (client.cancel_token(), task.abort_handle());

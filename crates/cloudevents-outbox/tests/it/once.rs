@@ -317,6 +317,19 @@ async fn an_attempt_that_is_dropped_while_it_begins_gives_the_event_up() {
     assert_eq!((handled.get(), inbox.duplicates()), (1, 0));
 }
 
+/// The connection of the call is silent, and the store begins later.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_begins_too_late_has_the_event_given_up() {
+    let (mut silent, begun) = (flaky(0), tokio::time::Instant::now());
+    silent.silent_until = begun + Duration::from_secs(20);
+    let inbox = Inbox::new(silent, "hook").with_lease(Duration::from_secs(12));
+    let late = inbox.begin_in_time(event(1).key()).await.unwrap_err();
+    assert_eq!((late.kind(), begun.elapsed().as_secs()), (ErrorKind::Timeout, 3));
+    sleep(Duration::from_secs(18)).await;
+    assert!(matches!(inbox.begin_in_time(event(1).key()).await.unwrap(), Begun::First(_)));
+    assert!(matches!(inbox.begin_in_time(event(1).key()).await.unwrap(), Begun::UnderWay(_)));
+}
+
 /// A server has failed over without a word, or a file is locked: no handler has run, though a time limit has passed again and again.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_does_not_answer_uses_up_no_attempts() {

@@ -3,7 +3,7 @@
 use super::verification::is_binary;
 use crate::{
     DeliveryKey,
-    signature::{Coverage, Verified},
+    signature::{Coverage, Identity, Verified},
 };
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
@@ -100,6 +100,11 @@ pub(super) fn key(
     if let Some(id) = &verified.id {
         return Some(DeliveryKey::of_id(id));
     }
+    match verified.identity {
+        Some(Identity::Body) => return Some(DeliveryKey::of_body(read.body())),
+        Some(Identity::Event) => return of_event(decoded, read, with),
+        _ => {}
+    }
     Some(match &decoded.as_ref().ok()?.value {
         Message::Binary(event) => of(event, read.body()),
         // A content type may be unsigned, or a header beside it. None makes another delivery of the same body.
@@ -119,6 +124,15 @@ fn unsigned(
     if let Some(id) = verified.and_then(|verified| verified.id.as_deref()) {
         return Some(DeliveryKey::of_id(id));
     }
+    of_event(decoded, read, with)
+}
+
+/// The key of a delivery by its event, or by its body if it is a batch.
+fn of_event(
+    decoded: &Result<Decoded<Message>, Error>,
+    read: &mut ReadRequest,
+    with: &DecodeOptions,
+) -> Option<DeliveryKey> {
     match &decoded.as_ref().ok()?.value {
         Message::Batched(_) => Some(DeliveryKey::of_body(read.body())),
         Message::Binary(event) => Some(of(event, read.body())),
@@ -142,7 +156,9 @@ pub(super) fn signed_content(
         (Some(id), _) => DeliveryKey::of_id(id),
         // Events whose attributes are signed headers may have equal bodies. An event that a program converts may be made of other headers.
         (None, Some(Message::Binary(event)))
-            if verified.coverage == Coverage::Attributes && is_binary(read.parts()) =>
+            if verified.identity != Some(Identity::Body)
+                && verified.coverage == Coverage::Attributes
+                && is_binary(read.parts()) =>
         {
             of(event, read.body())
         }

@@ -107,14 +107,18 @@ impl<S: InboxStore> DurableStore<S> {
     }
 }
 
-impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
+impl<S: InboxStore + Clone> IdempotencyStore for DurableStore<S> {
     async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
-        if self.arrived.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY)
-            && let Err(error) = self.inbox.forget_some(self.retention, FORGOTTEN).await
-        {
-            tracing::warn!(%error, "old deliveries are not forgotten");
+        if self.arrived.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
+            let (inbox, retention) = (Arc::clone(&self.inbox), self.retention);
+            // Beside the delivery, which does not wait for it.
+            tokio::spawn(async move {
+                if let Err(error) = inbox.forget_some(retention, FORGOTTEN).await {
+                    tracing::warn!(%error, "old deliveries are not forgotten");
+                }
+            });
         }
-        Ok(match self.inbox.begin(event_key(key)?).await? {
+        Ok(match self.inbox.begin_in_time(event_key(key)?).await? {
             outbox::Begun::First(started) => Begun::Claimed(Claim(started.times)),
             outbox::Begun::Done => Begun::Finished,
             _ => Begun::Unfinished,

@@ -164,8 +164,11 @@ impl WebhookOptions {
     /// Message signatures (RFC 9421) are recognised by the part that the verifier names
     /// ([`identity`](crate::signature::MessageSignatures::identity)), and each signature that counts covers it.
     ///
-    /// Copies of a delivery that come while it is being processed wait until it has ended, in the order in which they came: 32 at most, for
-    /// the time of [`respond_within`](Self::respond_within). Others get 503, and so do copies that another process is processing.
+    /// Copies of a delivery that come while it is being processed wait until it has ended: 32 at most, for the time of
+    /// [`respond_within`](Self::respond_within). They also wait if another process has it. Copies of all deliveries together hold an
+    /// eighth of the places and of the bytes in flight. Others get 503. If the delivery was processed, the copies that wait get the same
+    /// response without the reply. Otherwise the next one is drawn by lot. Copies with headers that the handler has rejected come last.
+    /// A copy whose sender has hung up is gone ([`ClientSide`](cloudevents_http::ClientSide)).
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

@@ -1,103 +1,445 @@
-//! Copies of a delivery, one after the other.
+//! Copies of a delivery, one at a time.
 
 use crate::DeliveryKey;
+use cloudevents_transport::Bounds;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::{Mutex as Turned, OwnedMutexGuard};
+use tokio::sync::oneshot;
 
 /// Copies of a delivery that may wait, each with its body.
 const MOST: usize = 32;
 
-/// The deliveries of this process. Copies of each have their turns in the order in which they came. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<DeliveryKey, Copies>>>);
+/// Refused heads of a delivery that are known.
+const REFUSED: usize = 64;
 
-#[derive(Debug, Default)]
-struct Copies {
-    number: usize,
-    turned: Arc<Turned<()>>,
+/// The deliveries of this process. One copy of each has the turn, and others wait. Clones are the same.
+///
+/// The next copy is drawn by lot: a peer that sends copies without end gets no more than its part of the turns. Copies with a head that the
+/// handler has refused come last, and give their places up.
+#[derive(Clone, Debug)]
+pub(super) struct Turns {
+    all: Arc<Mutex<All>>,
+    /// The most that waits of all deliveries together.
+    most: Bounds,
+    random: RandomState,
 }
 
-/// A copy that has its turn, or waits for it.
-struct Copy {
+#[derive(Debug, Default)]
+struct All {
+    deliveries: HashMap<DeliveryKey, Copies>,
+    waiting: usize,
+    bytes: usize,
+    /// The number of copies that have come, for names and for lots.
+    came: u64,
+}
+
+/// The copies of a delivery whose turn one of them has.
+#[derive(Debug, Default)]
+struct Copies {
+    waiting: Vec<Waiting>,
+    refused: Vec<u64>,
+    is_processed: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    name: u64,
+    head: u64,
+    bytes: usize,
+    next: oneshot::Sender<Called>,
+}
+
+/// The end of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Called {
+    Turn,
+    Processed,
+    GaveWay,
+}
+
+/// A copy that came.
+pub(super) enum Came {
+    /// It waits.
+    Waits(Wait),
+    /// It has the turn, because there is no other copy.
+    Has(Turn),
+    /// Another copy was processed, and that is not recorded yet.
+    Processed,
+    /// Too many wait.
+    Full,
+}
+
+/// The end of a copy's wait.
+pub(super) enum Next {
+    Turn(Turn),
+    /// Another copy was processed.
+    Processed,
+    /// Too many wait.
+    Full,
+}
+
+/// A copy that waits until this is dropped.
+pub(super) struct Wait {
     turns: Turns,
     key: DeliveryKey,
+    copy: (u64, u64),
+    next: oneshot::Receiver<Called>,
 }
 
 /// The turn of a copy, until it is dropped.
 pub(super) struct Turn {
-    // Dropped first: the next copy has its turn.
-    _turned: OwnedMutexGuard<()>,
-    _copy: Copy,
+    turns: Turns,
+    key: DeliveryKey,
+    head: u64,
+    is_over: bool,
+}
+
+/// A delivery that was processed. Until this is dropped, its copies learn that here.
+pub(super) struct Processed {
+    turns: Turns,
+    key: DeliveryKey,
 }
 
 impl Turns {
-    /// Waits for the turn of a copy. `None` if too many wait already.
-    pub(super) fn next(&self, key: DeliveryKey) -> Option<impl Future<Output = Turn> + Send + use<>> {
-        let turned = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let copies = all.entry(key).or_default();
-            if copies.number > MOST {
-                return None;
-            }
-            copies.number = copies.number.saturating_add(1);
-            Arc::clone(&copies.turned)
+    /// Copies that wait hold an eighth of these bounds at most.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        let most = Bounds { messages: (bounds.messages / 8).max(1), bytes: (bounds.bytes / 8).max(1) };
+        Self { all: Arc::default(), most, random: RandomState::new() }
+    }
+
+    /// A copy comes. `head` identifies the headers that no signature may cover, and `bytes` is the size of its body.
+    pub(super) fn come(&self, key: DeliveryKey, head: u64, bytes: usize) -> Came {
+        let mut all = self.lock();
+        all.came = all.came.wrapping_add(1);
+        let All { deliveries, waiting, bytes: held, came: name } = &mut *all;
+        let Some(copies) = deliveries.get_mut(&key) else {
+            deliveries.insert(key, Copies::default());
+            return Came::Has(Turn { turns: self.clone(), key, head, is_over: false });
         };
-        let copy = Copy { turns: self.clone(), key };
-        Some(async move { Turn { _turned: turned.lock_owned().await, _copy: copy } })
+        if copies.is_processed {
+            return Came::Processed;
+        }
+        let is_full = copies.waiting.len() >= MOST
+            || *waiting >= self.most.messages
+            || (*held > 0 && held.saturating_add(bytes) > self.most.bytes);
+        if is_full {
+            let gives_way = copies.waiting.iter().position(|copy| copies.refused.contains(&copy.head));
+            let Some(last) = gives_way.filter(|_| !copies.refused.contains(&head)) else { return Came::Full };
+            let last = copies.waiting.swap_remove(last);
+            *waiting = waiting.saturating_sub(1);
+            *held = held.saturating_sub(last.bytes);
+            let _ = last.next.send(Called::GaveWay);
+        }
+        let (next, wait) = oneshot::channel();
+        copies.waiting.push(Waiting { name: *name, head, bytes, next });
+        *waiting = waiting.saturating_add(1);
+        *held = held.saturating_add(bytes);
+        Came::Waits(Wait { turns: self.clone(), key, copy: (*name, head), next: wait })
+    }
+
+    /// A head, for [`come`](Self::come).
+    pub(super) fn head(&self, headers: &http::HeaderMap) -> u64 {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        self.random.hash_one(headers)
+    }
+
+    /// A part of this time, by lot.
+    pub(super) fn part_of(&self, time: Duration) -> Duration {
+        let [lot, ..] = self.random.hash_one((self.lock().came, "part")).to_le_bytes();
+        time.saturating_mul(u32::from(lot)) / 256
+    }
+
+    /// Gives the turn to another copy.
+    fn pass(&self, key: DeliveryKey) {
+        let mut all = self.lock();
+        let All { deliveries, waiting, bytes, came } = &mut *all;
+        let Some(copies) = deliveries.get_mut(&key) else { return };
+        loop {
+            let Some(next) = copies.next(self.random.hash_one((*came, copies.waiting.len()))) else { break };
+            *waiting = waiting.saturating_sub(1);
+            *bytes = bytes.saturating_sub(next.bytes);
+            if next.next.send(Called::Turn).is_ok() {
+                return;
+            }
+        }
+        deliveries.remove(&key);
+    }
+
+    /// Tells all copies that wait that the delivery was processed.
+    fn processed(&self, key: DeliveryKey) {
+        let mut all = self.lock();
+        let All { deliveries, waiting, bytes, .. } = &mut *all;
+        let Some(copies) = deliveries.get_mut(&key) else { return };
+        copies.is_processed = true;
+        for copy in copies.waiting.drain(..) {
+            *waiting = waiting.saturating_sub(1);
+            *bytes = bytes.saturating_sub(copy.bytes);
+            let _ = copy.next.send(Called::Processed);
+        }
+    }
+
+    /// The handler has refused a copy with this head.
+    fn refused(&self, key: DeliveryKey, head: u64) {
+        if let Some(copies) = self.lock().deliveries.get_mut(&key)
+            && copies.refused.len() < REFUSED
+            && !copies.refused.contains(&head)
+        {
+            copies.refused.push(head);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let mut all = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(copies) = all.get_mut(&self.key) else { return };
-        copies.number = copies.number.saturating_sub(1);
-        if copies.number == 0 {
-            all.remove(&self.key);
+impl Copies {
+    /// The next copy: one of those whose head was not refused, if there are such.
+    fn next(&mut self, lot: u64) -> Option<Waiting> {
+        let is_fair = |copy: &Waiting| !self.refused.contains(&copy.head);
+        let fair: Vec<_> =
+            (0..).zip(&self.waiting).filter(|(_, copy)| is_fair(copy)).map(|(at, _)| at).collect();
+        let among = if fair.is_empty() { self.waiting.len() } else { fair.len() };
+        let drawn = usize::try_from(lot.checked_rem(u64::try_from(among).ok()?)?).ok()?;
+        let at = fair.get(drawn).copied().unwrap_or(drawn);
+        (at < self.waiting.len()).then(|| self.waiting.swap_remove(at))
+    }
+}
+
+impl Wait {
+    /// Waits for the turn. Dropping the future drops the copy.
+    pub(super) async fn next(mut self) -> Next {
+        let called = (&mut self.next).await;
+        let turn = |wait: &Self| Turn {
+            turns: wait.turns.clone(),
+            key: wait.key,
+            head: wait.copy.1,
+            is_over: false,
+        };
+        match called {
+            Ok(Called::Turn) => Next::Turn(turn(&self)),
+            Ok(Called::Processed) => Next::Processed,
+            Ok(Called::GaveWay) | Err(_) => Next::Full,
         }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.next.close();
+        match self.next.try_recv() {
+            // Nobody has taken this turn.
+            Ok(Called::Turn) => self.turns.pass(self.key),
+            Ok(_) => {}
+            Err(_) => {
+                let mut all = self.turns.lock();
+                let All { deliveries, waiting, bytes, .. } = &mut *all;
+                let Some(copies) = deliveries.get_mut(&self.key) else { return };
+                if let Some(at) = copies.waiting.iter().position(|copy| copy.name == self.copy.0) {
+                    *waiting = waiting.saturating_sub(1);
+                    *bytes = bytes.saturating_sub(copies.waiting.swap_remove(at).bytes);
+                }
+            }
+        }
+    }
+}
+
+impl Turn {
+    /// The handler has refused the copy: others with its head come last.
+    pub(super) fn refused(self) {
+        self.turns.refused(self.key, self.head);
+    }
+
+    /// The delivery was processed: no other copy is.
+    pub(super) fn processed(mut self) -> Processed {
+        self.is_over = true;
+        self.turns.processed(self.key);
+        Processed { turns: self.turns.clone(), key: self.key }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.turns.pass(self.key);
+        }
+    }
+}
+
+impl Drop for Processed {
+    fn drop(&mut self) {
+        self.turns.lock().deliveries.remove(&self.key);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        pin::Pin,
-        task::{Context, Waker},
-    };
+    use http::HeaderMap;
+    use tokio::task::yield_now;
 
-    /// The turn of a copy, if it has it.
-    fn turn(waiting: &mut Pin<Box<impl Future<Output = Turn>>>) -> Option<Turn> {
-        match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            std::task::Poll::Ready(turn) => Some(turn),
-            std::task::Poll::Pending => None,
+    fn turns() -> Turns {
+        Turns::new(Bounds { messages: 1024, bytes: 8000 })
+    }
+
+    fn key() -> DeliveryKey {
+        DeliveryKey::of_id("1")
+    }
+
+    fn has(turns: &Turns) -> Turn {
+        match turns.come(key(), 0, 1) {
+            Came::Has(turn) => turn,
+            _ => panic!("another copy has the turn"),
         }
     }
 
-    #[test]
-    fn copies_have_their_turns_in_their_order() {
-        let (turns, key) = (Turns::default(), DeliveryKey::of_id("1"));
-        let [mut first, mut second, mut third] = [0; 3].map(|_| Box::pin(turns.next(key).unwrap()));
-        let had = turn(&mut first).unwrap();
-        assert!(turn(&mut second).is_none() && turn(&mut third).is_none());
+    fn waits(turns: &Turns, head: u64, bytes: usize) -> Wait {
+        match turns.come(key(), head, bytes) {
+            Came::Waits(wait) => wait,
+            _ => panic!("it does not wait"),
+        }
+    }
+
+    fn is_full(turns: &Turns, head: u64, bytes: usize) -> bool {
+        matches!(turns.come(key(), head, bytes), Came::Full)
+    }
+
+    async fn turn(wait: Wait) -> Turn {
+        match wait.next().await {
+            Next::Turn(turn) => turn,
+            _ => panic!("it has no turn"),
+        }
+    }
+
+    fn is_empty(turns: &Turns) -> bool {
+        let all = turns.lock();
+        all.deliveries.is_empty() && (all.waiting, all.bytes) == (0, 0)
+    }
+
+    #[tokio::test]
+    async fn one_copy_has_the_turn_and_each_copy_has_one() {
+        let turns = turns();
+        let first = has(&turns);
+        let rest = (0..MOST).map(|_| waits(&turns, 1, 1)).map(|copy| async move { drop(turn(copy).await) });
+        let rest: Vec<_> = rest.map(tokio::spawn).collect();
         // Another delivery does not wait.
-        assert!(turn(&mut Box::pin(turns.next(DeliveryKey::of_id("2")).unwrap())).is_some());
-        drop(had);
-        assert!(turn(&mut third).is_none());
-        drop(turn(&mut second).unwrap());
-        drop(turn(&mut third).unwrap());
-        assert!(turns.0.lock().unwrap().is_empty());
+        assert!(matches!(turns.come(DeliveryKey::of_id("2"), 0, 1), Came::Has(_)));
+        yield_now().await;
+        assert!(rest.iter().all(|copy| !copy.is_finished()));
+        drop(first);
+        for copy in rest {
+            copy.await.unwrap();
+        }
+        assert!(is_empty(&turns));
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_gone_makes_room_and_leaves_its_turn_to_another() {
+        let turns = turns();
+        let first = has(&turns);
+        let mut waiting: Vec<_> = (0..MOST).map(|_| waits(&turns, 1, 1)).collect();
+        assert!(is_full(&turns, 2, 1));
+        waiting.truncate(1);
+        waiting.push(waits(&turns, 2, 1));
+        drop(first);
+        // One of both is called, and is gone before it knows. Then the other is.
+        drop(waiting.remove(0));
+        drop(turn(waiting.remove(0)).await);
+        assert!(is_empty(&turns));
+    }
+
+    #[tokio::test]
+    async fn refused_heads_come_last_and_give_way() {
+        for _ in 0..16 {
+            let turns = turns();
+            let first = has(&turns);
+            let captured: Vec<_> = (1..MOST).map(|_| tokio::spawn(turn(waits(&turns, 0, 1)))).collect();
+            let genuine = waits(&turns, 7, 1);
+            first.refused();
+            let genuine = turn(genuine).await;
+            // All places are taken, one of them by a copy that gives way.
+            let last = waits(&turns, 0, 1);
+            assert!(is_full(&turns, 0, 1));
+            let another = waits(&turns, 8, 1);
+            captured.iter().for_each(|copy| copy.abort());
+            drop(genuine);
+            drop(turn(another).await);
+            drop(last);
+            for copy in captured {
+                let _ = copy.await;
+            }
+            assert!(is_empty(&turns));
+        }
+    }
+
+    /// With as many copies before it as have their turns while it waits, a copy has its turn in about half of all cases.
+    #[tokio::test]
+    async fn a_copy_that_comes_last_has_its_turn_early_in_its_part_of_the_cases() {
+        let mut early = 0;
+        for _ in 0..400 {
+            let turns = turns();
+            let first = has(&turns);
+            let before: Vec<_> = (0..7).map(|head| waits(&turns, head, 1)).collect();
+            let genuine = waits(&turns, 9, 1);
+            let called = tokio::spawn(async move { drop(turn(genuine).await) });
+            let mut turned = Vec::new();
+            for copy in before {
+                turned.push(tokio::spawn(turn(copy)));
+            }
+            let mut now = Some(first);
+            for _ in 0..4 {
+                drop(now.take());
+                for _ in 0..10 {
+                    yield_now().await;
+                }
+                if called.is_finished() {
+                    early += 1;
+                    break;
+                }
+                let at = turned.iter().position(tokio::task::JoinHandle::is_finished).unwrap();
+                now = Some(turned.remove(at).await.unwrap());
+            }
+        }
+        assert!((120..280).contains(&early), "{early}");
+    }
+
+    #[tokio::test]
+    async fn all_copies_learn_that_one_was_processed() {
+        let turns = turns();
+        let first = has(&turns);
+        let waiting: Vec<_> = (0..3).map(|_| waits(&turns, 1, 1)).collect();
+        let processed = first.processed();
+        for copy in waiting {
+            assert!(matches!(copy.next().await, Next::Processed));
+        }
+        assert!(matches!(turns.come(key(), 1, 1), Came::Processed));
+        drop(processed);
+        assert!(is_empty(&turns));
+        assert!(matches!(turns.come(key(), 1, 1), Came::Has(_)));
     }
 
     #[test]
-    fn few_copies_wait_and_those_that_give_up_make_room() {
-        let (turns, key) = (Turns::default(), DeliveryKey::of_id("1"));
-        let mut waiting: Vec<_> = (0..=MOST).map(|_| Box::pin(turns.next(key).unwrap())).collect();
-        assert!(turns.next(key).is_none());
-        waiting.pop();
-        assert!(turns.next(key).is_some());
+    fn copies_that_wait_hold_an_eighth_of_the_bounds() {
+        let turns = turns();
+        let _first = has(&turns);
+        let _second = waits(&turns, 1, 600);
+        assert!(is_full(&turns, 1, 401) && !is_full(&turns, 1, 400));
+        let turns = Turns::new(Bounds { messages: 16, bytes: 8000 });
+        let _first = has(&turns);
+        let _waiting = [1, 2].map(|head| waits(&turns, head, 1));
+        assert!(is_full(&turns, 3, 1));
+    }
+
+    #[test]
+    fn heads_are_told_apart() {
+        let (turns, mut headers) = (turns(), HeaderMap::new());
+        let none = turns.head(&headers);
+        headers.insert("x-github-event", "push".parse().unwrap());
+        assert_ne!(turns.head(&headers), none);
+        assert_eq!(turns.head(&headers), turns.clone().head(&headers));
     }
 }

@@ -5,28 +5,33 @@ use super::{
     idempotency::Store,
     recording::{Recording, Recordings},
     respond::busy,
-    turns::Turns,
+    turns::{Came, Next, Processed, Turn, Turns},
 };
 use crate::DeliveryKey;
 use cloudevents_core::{Decoded, Error, Message};
-use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
+use cloudevents_http::{ClientSide, Delivering, Exchange, Problem, ReadRequest, Settled};
 use std::{
+    future::pending,
     net::SocketAddr,
+    pin::Pin,
     time::{Duration, SystemTime},
 };
 use tokio::{
     task::JoinHandle,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::Instrument as _;
 
 /// How long the response waits until a store has recorded the result of the delivery.
 const RECORDED: Duration = Duration::from_secs(1);
 
+/// How long a copy waits on average until it looks again whether another process has the delivery.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// A delivery that is under way.
 pub(super) enum UnderWay {
-    /// Delivered if the store does not know it. If that is interrupted, the response is 503 with this delay.
-    Once(JoinHandle<Result<Settled, Problem>>, Duration),
+    /// Delivered if the store does not know it.
+    Once(Pin<Box<dyn Future<Output = Result<Settled, Problem>> + Send>>),
     Handed(Delivering),
 }
 
@@ -43,55 +48,118 @@ pub(super) struct Once {
     pub(super) after: Duration,
 }
 
+/// A copy of a delivery.
+pub(super) struct Copy {
+    pub(super) key: DeliveryKey,
+    pub(super) read: ReadRequest,
+    pub(super) decoded: Result<Decoded<Message>, Error>,
+    pub(super) peer: Option<SocketAddr>,
+    /// Whether it may be handed over, by the rate.
+    pub(super) may_come: Box<dyn FnOnce() -> Result<(), Problem> + Send>,
+}
+
+/// The end of a copy's turn.
+enum Turned {
+    Settled(Result<Settled, Problem>),
+    /// Another process has the delivery.
+    Elsewhere(Box<Copy>, Turn),
+}
+
 impl Once {
-    /// Delivers the message if the store does not know it and it `may_come`. The settlement counts even when the sender has hung up.
+    /// Delivers the message if the store does not know it and it may come. The settlement counts even when the sender has hung up.
     ///
     /// Copies of a delivery wait for their turns. The handler may refuse a copy because of a header that was not signed. Such a copy keeps
-    /// the others out for its own time only.
-    pub(super) fn deliver(
-        self,
-        (key, may_come): (DeliveryKey, impl FnOnce() -> Result<(), Problem> + Send + 'static),
-        mut read: ReadRequest,
-        decoded: Result<Decoded<Message>, Error>,
-        peer: Option<SocketAddr>,
-    ) -> UnderWay {
-        let (began, after) = (Began::now(), self.after);
-        let once = async move {
-            let being_processed = || busy("this delivery is being processed", after);
-            let _turn = match self.turns.next(key) {
-                Some(turn) => timeout(self.within, turn).await.map_err(|_| being_processed())?,
-                None => return Err(being_processed()),
+    /// the others out for its own time only. A copy whose sender hangs up while it waits is gone.
+    pub(super) async fn deliver(self, copy: Copy) -> Result<Settled, Problem> {
+        let began = Began::now();
+        let being_processed = || busy("this delivery is being processed", self.after);
+        let client = copy.read.parts().extensions.get::<ClientSide>().cloned();
+        let (key, head) = (copy.key, self.turns.head(&copy.read.parts().headers));
+        let mut copy = Box::new(copy);
+        loop {
+            let turn = match self.turns.come(key, head, copy.read.body().len()) {
+                Came::Has(turn) => turn,
+                Came::Full => return Err(being_processed()),
+                Came::Processed => return Ok(Settled::Accepted(None)),
+                Came::Waits(wait) => {
+                    let called = tokio::select! {
+                        called = timeout(began.left(self.within), wait.next()) => called,
+                        () = hung_up(client.as_ref()) => return Err(being_processed()),
+                    };
+                    match called {
+                        // The copy before was refused. Copies at other processes get their part of the turns.
+                        Ok(Next::Turn(turn)) => {
+                            sleep(self.turns.part_of(LOOK)).await;
+                            turn
+                        }
+                        Ok(Next::Processed) => return Ok(Settled::Accepted(None)),
+                        Ok(Next::Full) | Err(_) => return Err(being_processed()),
+                    }
+                }
             };
-            let unknown = |error: Error| {
-                tracing::warn!(target: "cloudevents_webhook::store", %error, "the idempotency store failed");
-                busy("the delivery cannot be checked for duplicates", after).with_error(error)
-            };
-            let claim = match self.store.0.begin(key).await.map_err(unknown)? {
-                Begun::Claimed(claim) => claim,
-                Begun::Unfinished => return Err(being_processed()),
-                Begun::Finished => return Ok(Settled::Accepted(None)),
-            };
-            // The sender has its 503, and the rest of the lease may be too short.
-            if began.is_ago(self.within) {
-                self.end((key, claim), None).await;
-                return Err(busy("the store of deliveries answered too late", after));
+            let once = self.clone();
+            let turned = outliving(async move { once.have(turn, copy, began).await }).await;
+            let Ok(turned) = turned else { return Err(busy("the delivery was interrupted", self.after)) };
+            match turned {
+                Turned::Settled(settled) => return settled,
+                Turned::Elsewhere(back, turn) => {
+                    if began.is_ago(self.within) {
+                        return Err(being_processed());
+                    }
+                    tokio::select! {
+                        () = sleep(LOOK / 2 + self.turns.part_of(LOOK)) => {}
+                        () = hung_up(client.as_ref()) => return Err(being_processed()),
+                    }
+                    drop(turn);
+                    copy = back;
+                }
             }
-            read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
-            let recording = self.recordings.begin();
-            let settled = match may_come() {
-                Ok(()) => Ok(self.exchange.deliver(read, decoded, peer).await),
-                Err(refusal) => Err(refusal),
-            };
-            let is_accepted = matches!(settled, Ok(Settled::Accepted(_)));
-            self.end((key, claim), is_accepted.then_some(recording)).await;
-            settled
+        }
+    }
+
+    /// Delivers a copy that has its turn.
+    async fn have(self, turn: Turn, copy: Box<Copy>, began: Began) -> Turned {
+        let (key, after) = (copy.key, self.after);
+        let claim = match self.store.0.begin(key).await {
+            Ok(Begun::Claimed(claim)) => claim,
+            Ok(Begun::Unfinished) => return Turned::Elsewhere(copy, turn),
+            Ok(Begun::Finished) => {
+                drop(turn.processed());
+                return Turned::Settled(Ok(Settled::Accepted(None)));
+            }
+            Err(error) => {
+                tracing::warn!(target: "cloudevents_webhook::store", %error, "the idempotency store failed");
+                let unknown = busy("the delivery cannot be checked for duplicates", after);
+                return Turned::Settled(Err(unknown.with_error(error)));
+            }
         };
-        UnderWay::Once(outliving(once), after)
+        // The sender has its 503, and the rest of the lease may be too short.
+        if began.is_ago(self.within) {
+            self.end((key, claim), None).await;
+            return Turned::Settled(Err(busy("the store of deliveries answered too late", after)));
+        }
+        let Copy { mut read, decoded, peer, may_come, .. } = *copy;
+        read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
+        let recording = self.recordings.begin();
+        let settled = match may_come() {
+            Ok(()) => Ok(self.exchange.deliver(read, decoded, peer).await),
+            Err(refusal) => Err(refusal),
+        };
+        if matches!(settled, Ok(Settled::Accepted(_))) {
+            self.end((key, claim), Some((recording, turn.processed()))).await;
+        } else {
+            self.end((key, claim), None).await;
+            match settled {
+                Ok(Settled::Rejected(_)) => turn.refused(),
+                _ => drop(turn),
+            }
+        }
+        Turned::Settled(settled)
     }
 
     /// Records in the store that the delivery was processed, or gives it back, so that another attempt can have it. It goes on behind the
-    /// response. Until then, the store answers that the delivery is being processed.
-    async fn end(&self, (key, claim): (DeliveryKey, Claim), recording: Option<Recording>) {
+    /// response. Until then, the store answers that the delivery is being processed. Copies of a delivery that was processed learn that here.
+    async fn end(&self, (key, claim): (DeliveryKey, Claim), recording: Option<(Recording, Processed)>) {
         let store = self.store.clone();
         let ending = outliving(async move {
             match &recording {
@@ -114,12 +182,26 @@ impl Once {
     }
 }
 
+/// Ready when the sender has ended its side of the connection.
+async fn hung_up(client: Option<&ClientSide>) {
+    match client {
+        Some(client) => client.ended().await,
+        None => pending().await,
+    }
+}
+
 /// When something began. Of a machine that is suspended, one clock may stand still.
+#[derive(Clone, Copy)]
 struct Began(Instant, SystemTime);
 
 impl Began {
     fn now() -> Self {
         Self(Instant::now(), SystemTime::now())
+    }
+
+    /// The rest of a time that began then.
+    fn left(&self, time: Duration) -> Duration {
+        time.saturating_sub(self.0.elapsed())
     }
 
     fn is_ago(&self, time: Duration) -> bool {
@@ -131,9 +213,7 @@ impl UnderWay {
     /// Waits until it is settled.
     pub(super) async fn settled(self) -> Result<Settled, Problem> {
         match self {
-            Self::Once(once, after) => {
-                once.await.unwrap_or_else(|_| Err(busy("the delivery was interrupted", after)))
-            }
+            Self::Once(once) => once.await,
             Self::Handed(delivering) => Ok(delivering.await),
         }
     }

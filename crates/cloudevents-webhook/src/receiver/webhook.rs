@@ -11,7 +11,7 @@ use super::{
     recording::Recordings,
     respond::{accepted, allow, busy, problem, refused, reply, status},
     turns::Turns,
-    under_way::{Once, UnderWay},
+    under_way::{Copy, Once, UnderWay},
     verification::{take_coding, verified},
 };
 use crate::{
@@ -52,7 +52,7 @@ const ACCOUNTS: usize = 3 * 1024;
 /// | `OPTIONS` of another origin | 403. 405 without `WebHook-Request-Origin`, and if there is no handshake |
 /// | a delivery that the handler accepts | 204, or 201 or 202 by the options. 200 with the handler's reply |
 /// | a delivery that was processed before | the same, without the reply |
-/// | a delivery that is being processed | the response of the next rows, when its turn comes. 503 with `Retry-After` after the time of [`respond_within`](WebhookOptions::respond_within), if another process has it, or if 32 others wait |
+/// | a delivery that is being processed | the same when that has succeeded. Otherwise it waits for its turn, and the next rows hold. 503 with `Retry-After` after the time of [`respond_within`](WebhookOptions::respond_within), or if 32 other copies wait |
 /// | a delivery that is retried or released, or finds no permit; a handler that takes too long | 503 with `Retry-After` |
 /// | a delivery that the handler rejects | 422 |
 /// | beyond the rate | 429 with `Retry-After` |
@@ -98,6 +98,7 @@ impl Webhook {
     /// example.
     pub fn open(options: WebhookOptions) -> Result<(Self, Receiver), Error> {
         options.check()?;
+        let turns = Turns::new(options.http.receiver.in_flight);
         let (exchange, receiver) = Exchange::new(options.http.clone());
         let consent = options.consent.clone().map(|consent| consent.with_highest_rate(options.highest_rate));
         let inner = Inner {
@@ -108,7 +109,7 @@ impl Webhook {
             counted: Mutex::default(),
             pending: Pending::default(),
             recordings: Recordings::default(),
-            turns: Turns::default(),
+            turns,
             retired: AtomicBool::new(false),
         };
         Ok((Self(Arc::new(inner)), receiver.into_receiver()))
@@ -447,7 +448,8 @@ impl Inner {
                 let inner = Arc::clone(self);
                 let may_come =
                     move || if signed.is_some() { inner.check_rate_of(origin, signed) } else { Ok(()) };
-                once.deliver((key, may_come), read, decoded, peer)
+                let may_come = Box::new(may_come);
+                UnderWay::Once(Box::pin(once.deliver(Copy { key, read, decoded, peer, may_come })))
             }
             _ => UnderWay::Handed(self.exchange.deliver(read, decoded, peer)),
         }))

@@ -27,10 +27,10 @@ mod web_pubsub;
 pub use github::GitHub;
 pub use hmac::HmacSignature;
 pub use keys::{InvalidKey, SigningKey, VerifyingKey};
-pub use message_signatures::{Component, Identity, MessageSignatures, MessageSigner};
+pub use message_signatures::{Component, MessageSignatures, MessageSigner};
 pub use standard::{StandardSigner, StandardWebhooks};
 pub use stripe::Stripe;
-pub use verified::{Coverage, SignatureError, Verified};
+pub use verified::{Coverage, Identity, SignatureError, Verified};
 pub use web_pubsub::WebPubSub;
 
 use cloudevents_core::Error;

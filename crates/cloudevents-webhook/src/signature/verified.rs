@@ -22,6 +22,20 @@ impl Coverage {
     }
 }
 
+/// The part of a request by which a delivery is recognised when it comes again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Identity {
+    /// The header with the id of the delivery ([`MessageSignatures::id_in`]).
+    #[default]
+    Id,
+    /// The source and the id of the event, in binary and in structured mode. Each `ce-` header, the content type and the content coding are
+    /// signed, beside the body. A batch is recognised by its body.
+    Event,
+    /// The body. Deliveries with equal bodies are one delivery, also if the signatures of both cover different attributes.
+    Body,
+}
+
 /// A signature that is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,6 +44,9 @@ pub struct Verified {
     pub coverage: Coverage,
     /// The signed id of the delivery, for an idempotency store. `None` if the scheme signs none.
     pub id: Option<Box<str>>,
+    /// The part by which a delivery without a signed id is recognised, if the verifier says that. Otherwise it is the event in binary mode, and
+    /// the body in other modes.
+    pub identity: Option<Identity>,
     /// The signed time of the attempt. `None` if the scheme signs none, so that an old delivery can be replayed.
     pub signed_at: Option<SystemTime>,
     /// Which of the verifier's keys it fits, counted from 0 in the order in which they were given: while keys change, it shows which one a
@@ -40,7 +57,7 @@ pub struct Verified {
 impl Verified {
     /// A signature of a scheme that covers this, with neither id, time nor key.
     pub fn new(coverage: Coverage) -> Self {
-        Self { coverage, id: None, signed_at: None, key: None }
+        Self { coverage, id: None, identity: None, signed_at: None, key: None }
     }
 }
 

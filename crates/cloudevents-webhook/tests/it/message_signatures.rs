@@ -75,7 +75,7 @@ fn full_coverage_with_rsa_pss() {
     let verifier = MessageSignatures::new("example.com", "test-key-rsa-pss", rsa()).identity(Identity::Body);
     let head = test_request(B23_INPUT, B23);
     let verified = verifier.verify(&head, BODY, now()).unwrap();
-    assert_eq!(verified.coverage, Coverage::Body);
+    assert_eq!((verified.coverage, verified.identity), (Coverage::Attributes, Some(Identity::Body)));
     assert_eq!(verifier.verify(&head, b"{}", now()), Err(SignatureError::Digest));
 }
 
@@ -317,7 +317,7 @@ fn the_id_of_a_delivery_is_in_a_signed_header() {
         let refused = Err(SignatureError::NotCovered("x-id".into()));
         assert_eq!(other.clone().verify(head, b"hello", now()), refused);
         let by_body = other.identity(Identity::Body).verify(head, b"hello", now()).unwrap();
-        assert_eq!((by_body.id, by_body.coverage), (None, Coverage::Body));
+        assert_eq!((by_body.id, by_body.identity), (None, Some(Identity::Body)));
     }
     let mut changed = one;
     changed.headers.insert("webhook-id", "delivery-2".parse().unwrap());

@@ -170,6 +170,7 @@ fn captured() -> Vec<(&'static str, Captured)> {
             "messages by body",
             with_messages(&with_id(&PLAIN), "{}", &[&["webhook-id"], &["content-type"], &[]]),
         ),
+        ("messages by body", with_messages(&BINARY, EVENT, &[&attributes, &["content-type"], &[]])),
         ("messages by event", with_messages(&STRUCTURED, EVENT, &[&["content-type"], &[]])),
         ("messages by event", with_messages(&BINARY, EVENT, &[&attributes, &[], &["content-type"]])),
         (
@@ -266,6 +267,26 @@ fn genuine_deliveries_are_handed_on_once_each() {
             }
         });
     }
+}
+
+/// A sender may serialize an event again for each attempt, or change the mode.
+#[test]
+fn an_event_is_recognised_in_each_mode() {
+    let again = r#"{"id":"1","source":"/s","type":"t","specversion":"1.0","time":"2026-01-01T00:00:00Z"}"#;
+    let first = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let attributes = ["content-type", "ce-specversion", "ce-id", "ce-source", "ce-type"];
+    runtime().block_on(async {
+        let options = target("messages by event").idempotency(MemoryStore::new(1000));
+        let (webhook, mut receiver) = Webhook::open(options).unwrap();
+        for (sent, expected) in [
+            (with_messages(&STRUCTURED, first, &[&["content-type"]]), true),
+            (with_messages(&STRUCTURED, again, &[&["content-type"]]), false),
+            (with_messages(&BINARY, "{}", &[&attributes]), false),
+        ] {
+            let delivered = deliver(&webhook, &mut receiver, sent.request(None)).await;
+            assert_eq!(delivered, (204, expected), "{}", sent.body);
+        }
+    });
 }
 
 /// A ping has the same body each time.

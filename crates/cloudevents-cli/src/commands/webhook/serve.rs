@@ -73,9 +73,10 @@ In front of a service (--to):
   its signed id (Standard Webhooks, Svix, message signatures), the id of its event (Stripe, Slack,
   CloudEvents with a token alone), or its body (GitHub, whose X-GitHub-Delivery is not signed, forms
   of Slack, an HMAC). A message signature that does not cover webhook-id does not count: see
-  --recognize-by. What is not a CloudEvent and has only a token is always handed on. Accepted deliveries are remembered in memory, for a day, up to
-  100,000; with --remember for a week, in a file or a database. While such a file is deleted or
-  replaced, or the database is away, senders get 503.
+  --recognize-by. What is not a CloudEvent and has only a token is always handed on. Accepted
+  deliveries are remembered in memory, for a day, up to 100,000; with --remember for a week, in a
+  file or a database. While such a file is deleted or replaced, or the database is away, senders
+  get 503.
 
   service.url has the URL of the service with a password that only the gate and the service know:
   http://gate:PASSWORD@127.0.0.1:3000/hook. The service gets it as Basic authorization.

@@ -8,7 +8,7 @@ mod sign;
 pub use component::Component;
 pub use sign::MessageSigner;
 
-use super::{Coverage, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
+use super::{Coverage, Identity, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
 use cloudevents_core::codec::{Detected, detect};
 use http::{HeaderName, request::Parts};
 use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parameters, Parser};
@@ -23,20 +23,6 @@ const ID: &str = "webhook-id";
 
 /// Signatures that a request may have.
 const SIGNATURES: usize = 8;
-
-/// The part of a request by which a delivery is recognised when it comes again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Identity {
-    /// The header with the id of the delivery ([`MessageSignatures::id_in`]).
-    #[default]
-    Id,
-    /// The source and the id of the event in binary mode: each `ce-` header, the content type and the content coding are signed, beside the
-    /// body. In structured mode, the body.
-    Event,
-    /// The body. Deliveries with equal bodies are one delivery. The coverage is then [`Coverage::Body`] at most.
-    Body,
-}
 
 /// Checks [HTTP message signatures](https://www.rfc-editor.org/rfc/rfc9421).
 ///
@@ -196,17 +182,16 @@ impl MessageSignatures {
             (true, false) => Coverage::Body,
             (false, _) => Coverage::Nothing,
         };
-        let (coverage, id) = match (self.identity, coverage) {
-            (Identity::Id, _) => (coverage, Some(self.id(request, &components)?)),
-            (Identity::Event, Coverage::Attributes) if covers_event(request, &components) => (coverage, None),
+        let id = match (self.identity, coverage) {
+            (Identity::Id, _) => Some(self.id(request, &components)?),
+            (Identity::Event, Coverage::Attributes) if covers_event(request, &components) => None,
             (Identity::Event, _) => {
                 return Err(SignatureError::NotCovered("the attributes of the event".into()));
             }
-            // Other signatures of the same body may cover the attributes, or may not.
-            (Identity::Body, Coverage::Attributes) => (Coverage::Body, None),
-            (Identity::Body, _) => (coverage, None),
+            (Identity::Body, _) => None,
         };
-        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: Some(key) })
+        let identity = Some(self.identity);
+        Ok(Verified { coverage, id, identity, signed_at: Some(signed_at), key: Some(key) })
     }
 
     /// The id of the delivery, which is covered.
