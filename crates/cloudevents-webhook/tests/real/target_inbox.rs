@@ -30,11 +30,16 @@ use tokio_postgres::{Client, Config, NoTls};
 const LEASE: Duration = Duration::from_secs(60);
 
 /// A target and its receiver, over this inbox.
-async fn open<S: InboxStore>(inbox: Inbox<S>) -> (Target, Receiver) {
+async fn open<S: InboxStore + Clone>(inbox: Inbox<S>) -> (Target, Receiver) {
     Target::open(with_token().idempotency(DurableStore::new(inbox))).await
 }
 
-fn inbox<S: InboxStore>(store: S) -> Inbox<S> {
+/// One whose deliveries wait for another process for this long.
+async fn waiting<S: InboxStore + Clone>(inbox: Inbox<S>, within: Duration) -> (Target, Receiver) {
+    Target::open(with_token().respond_within(within).idempotency(DurableStore::new(inbox))).await
+}
+
+fn inbox<S: InboxStore + Clone>(store: S) -> Inbox<S> {
     Inbox::new(store, "hook").with_lease(LEASE)
 }
 
@@ -81,7 +86,7 @@ async fn again(target: &Target, id: &str) -> StatusCode {
     soon(sending).await
 }
 
-async fn remembers_after_a_restart<S: InboxStore>(store: impl AsyncFn() -> S) {
+async fn remembers_after_a_restart<S: InboxStore + Clone>(store: impl AsyncFn() -> S) {
     let (target, mut receiver) = open(inbox(store().await)).await;
     let accept = async { next(&mut receiver).await.accept().await.unwrap() };
     assert_eq!(tokio::join!(target.event("1"), accept).0.status, 204);
@@ -99,9 +104,9 @@ async fn remembers_after_a_restart<S: InboxStore>(store: impl AsyncFn() -> S) {
     assert_eq!(tokio::join!(target.event("1"), accept).0.status, 204);
 }
 
-async fn an_unfinished_one_gets_503_everywhere<S: InboxStore>(store: impl AsyncFn() -> S) {
+async fn an_unfinished_one_gets_503_everywhere<S: InboxStore + Clone>(store: impl AsyncFn() -> S) {
     let (one, mut first) = open(inbox(store().await)).await;
-    let (other, mut second) = open(inbox(store().await)).await;
+    let (other, mut second) = waiting(inbox(store().await), Duration::from_secs(2)).await;
     for abandoned in [false, true] {
         let handle = async |delivery: Delivery| {
             let meanwhile = other.event("1").await;
@@ -122,7 +127,7 @@ async fn an_unfinished_one_gets_503_everywhere<S: InboxStore>(store: impl AsyncF
     assert_eq!(first.metrics().received, 2);
 }
 
-async fn a_crash_leaves_a_lease<S: InboxStore>(store: impl AsyncFn() -> S) {
+async fn a_crash_leaves_a_lease<S: InboxStore + Clone>(store: impl AsyncFn() -> S) {
     let seconds = Arc::new(AtomicU64::new(1_800_000_000));
     let now = Arc::clone(&seconds);
     let clock = Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed)));
@@ -132,8 +137,9 @@ async fn a_crash_leaves_a_lease<S: InboxStore>(store: impl AsyncFn() -> S) {
     let Begun::Claimed(lost) = dead.begin(key).await.unwrap() else { panic!("it was begun before") };
 
     // A copy in the process that has the delivery would wait for its turn.
-    let (other, _other) = open(inbox(store().await).with_clock(clock.clone())).await;
-    let (target, mut receiver) = open(inbox(store().await).with_clock(clock)).await;
+    let store = async || inbox(store().await).with_clock(clock.clone());
+    let (other, _other) = waiting(store().await, Duration::from_millis(500)).await;
+    let (target, mut receiver) = waiting(store().await, Duration::from_secs(5)).await;
     seconds.fetch_add(LEASE.as_secs() - 1, Ordering::Relaxed);
     assert_eq!(target.event("1").await.status, 503);
     seconds.fetch_add(1, Ordering::Relaxed);
