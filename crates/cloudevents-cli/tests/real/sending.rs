@@ -209,7 +209,7 @@ fn a_pause_that_the_peer_requests_concerns_the_next_message() {
 fn ctrl_c_ends_a_pause_without_another_attempt() {
     for retries in ["0", "1"] {
         let target = server(&["429 Too Many Requests\r\nretry-after: 600", "204 No Content"]);
-        let path = file("interrupted.jsonl", format!("{GOOD}\n{GOOD}\n"));
+        let path = file("interrupted.jsonl", format!("{GOOD}\n").repeat(9));
         let arguments = ["send", &*target.0, "--keep-going", "--retry", retries, path.to_str().unwrap()];
         let begin = Instant::now();
         let mut child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
@@ -238,6 +238,9 @@ fn ctrl_c_ends_a_pause_without_another_attempt() {
         err.read_to_string(&mut line).unwrap();
         assert!(!status.success(), "{line}");
         assert_eq!(requests(target), 1, "{line}");
+        // What is neither sent nor failed is named.
+        let (_, behind) = line.split_once("; the input behind ").expect(&line);
+        assert!(behind.contains("interrupted.jsonl") && behind.contains("was not sent"), "{line}");
     }
 }
 

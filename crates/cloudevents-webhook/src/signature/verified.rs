@@ -61,6 +61,9 @@ impl Verified {
     }
 }
 
+/// The longest id of a key in a text, in characters.
+const LONGEST: usize = 48;
+
 /// Why a signature is not to be relied on.
 ///
 /// Its text names headers and components and no key, signature or content: it may go into logs. Tell a remote client no more than that
@@ -81,6 +84,8 @@ pub enum SignatureError {
     },
     /// No signature fits any of the keys.
     Mismatch,
+    /// No key has this id, which the signature names.
+    UnknownKey(Box<str>),
     /// The body does not have the digest that was signed.
     Digest,
     /// The signature does not cover this component, which the verifier requires.
@@ -102,6 +107,9 @@ impl fmt::Display for SignatureError {
                 write!(f, "the signature is of {signed}, and it is {now}: too far apart")
             }
             Self::Mismatch => f.write_str("the signature fits none of the keys"),
+            Self::UnknownKey(id) => {
+                write!(f, "no key has the id {:?}", id.chars().take(LONGEST).collect::<String>())
+            }
             Self::Digest => f.write_str("the body does not have the signed digest"),
             Self::NotCovered(name) => write!(f, "the signature does not cover `{name}`"),
             Self::Component(name) => write!(f, "the signed component `{name}` is absent or not supported"),

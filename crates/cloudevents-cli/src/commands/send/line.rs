@@ -90,6 +90,8 @@ pub(super) struct Line<'a> {
     pub(super) pace: Option<Pace>,
     /// Whether there was more to send when it ended.
     pub(super) rest: bool,
+    /// The place behind which an interrupt left the input unread.
+    pub(super) read_to: Option<String>,
     open: FuturesUnordered<LocalBoxFuture<'a, usize>>,
     /// The bytes of the messages in flight.
     open_bytes: usize,
@@ -148,6 +150,7 @@ impl<'a> Line<'a> {
             parallel,
             pace,
             rest: false,
+            read_to: None,
             open: FuturesUnordered::new(),
             open_bytes: 0,
             kept: Kept::default(),

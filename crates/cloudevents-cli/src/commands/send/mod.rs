@@ -112,7 +112,7 @@ pub(crate) struct Send {
     #[arg(long, requires = "retry")]
     retry_all: bool,
     /// Append the events that failed for good to this file, each on a line, to send them again. With --keep-going, these are all events of
-    /// the input that the other side did not take.
+    /// the input that the other side did not take. After Ctrl-C, the last line says up to which place the input was read.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     failed: Option<PathBuf>,
     /// Send at most this number of messages a second.
@@ -292,26 +292,29 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         console.remember(Status::No);
     }
     let (sent, failed, duplicates) = (attempts.sent.get(), attempts.failed.get(), attempts.duplicates.get());
-    let has_rest = line.rest && attempts.is_cut();
+    let rest = match &line.read_to {
+        Some(place) => format!("; the input behind {place} was not sent"),
+        None if line.rest && attempts.is_cut() => "; the rest was not sent, --keep-going sends it".to_owned(),
+        None => String::new(),
+    };
     drop(line);
     // Every outcome is known, so closing has nothing more to report.
     let _ = runtime.block_on(sender.close());
     if let Err(failure) = ended {
         console.remember(failure.tell(console));
     }
-    summary(command, [sent, failed, duplicates], has_rest, console);
+    summary(command, [sent, failed, duplicates], &rest, console);
     Ok(Status::Done)
 }
 
 /// Reports how many events were sent, and how many of the input were not.
-fn summary(command: &Send, numbers: [usize; 3], has_rest: bool, console: &Console) {
+fn summary(command: &Send, numbers: [usize; 3], rest: &str, console: &Console) {
     let [sent, failed, duplicates] = numbers;
     let kept = match duplicates {
         0 => String::new(),
         _ => format!(", of which the broker had {} already", thousands(duplicates)),
     };
     let not_sent = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
-    let rest = if has_rest { "; the rest was not sent, --keep-going sends it" } else { "" };
     let to = connect::shown(&command.url);
     let text = format!("{} sent to {to}{kept}{not_sent}{rest}", count(sent, "event"));
     let members =
@@ -427,6 +430,7 @@ fn file(
         };
         let Some(located) = next else { break };
         let located = located?;
+        let place = located.place.clone();
         match input.event(&located) {
             Ok(Some(event)) if mode == ContentMode::Batched => {
                 held.push(event)?;
@@ -442,6 +446,7 @@ fn file(
         }
         if interrupt.is_asked() || attempts.is_cut() {
             line.rest = events.is_ready();
+            line.read_to = interrupt.is_asked().then(|| format!("{}:{}", place.source.name, place.line())).filter(|_| line.rest);
             break;
         }
     }

@@ -53,9 +53,10 @@ pub(super) struct SchemeOptions {
     /// seconds since 1970, is at most five minutes from now. [default: {body}]
     #[arg(long, value_name = "TEXT", requires = "hmac")]
     hmac_of: Option<HmacOf>,
-    /// The name by which message signatures know the key.
-    #[arg(long, value_name = "ID")]
-    key_id: Option<String>,
+    /// The name by which message signatures know the keys. May be repeated, while a sender changes its key and the name with it: each key
+    /// goes by each name.
+    #[arg(long = "key-id", value_name = "ID")]
+    key_ids: Vec<String>,
     /// The authority that message signatures are for: the host of the URL that senders have, with a port unless it is the usual one. May
     /// be repeated.
     #[arg(long = "authority", value_name = "HOST")]
@@ -158,7 +159,9 @@ impl SchemeOptions {
 
     /// The settings beside the keys, which make the deliveries of two gates differ.
     pub(super) fn settings(&self) -> String {
-        let Self { provider: _, hmac, hmac_of, key_id, authorities, recognize_by } = self;
+        let Self { provider: _, hmac, hmac_of, key_ids, authorities, recognize_by } = self;
+        // Another name does not make other deliveries: the first one stays while a key changes.
+        let key_id = key_ids.first();
         let by = recognize_by.filter(|by| *by != RecognizeBy::Id).map(|by| format!(" {by:?}"));
         format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?}{}", by.unwrap_or_default())
     }
@@ -167,11 +170,11 @@ impl SchemeOptions {
     pub(super) fn check(&self) -> Result<(), Failure> {
         let is = |provider| self.provider == Some(provider);
         let of_messages =
-            !self.authorities.is_empty() || self.key_id.is_some() || self.recognize_by.is_some();
+            !self.authorities.is_empty() || !self.key_ids.is_empty() || self.recognize_by.is_some();
         if is(Provider::Hmac) != self.hmac.is_some() {
             return Err(Failure::usage("--hmac and --provider hmac need each other"));
         }
-        if is(Provider::MessageSignatures) && (self.authorities.is_empty() || self.key_id.is_none()) {
+        if is(Provider::MessageSignatures) && (self.authorities.is_empty() || self.key_ids.is_empty()) {
             return Err(Failure::usage("message signatures are for an authority, and name their key")
                 .help("add --authority and --key-id"));
         }
@@ -240,11 +243,17 @@ impl SchemeOptions {
 
     fn message_signatures(&self, place: &str) -> Result<MessageSignatures, Failure> {
         let (first, more) = verifying_keys(place)?;
-        let id = self.key_id.as_deref().unwrap_or_default();
+        let (id, other_ids) = match self.key_ids.split_first() {
+            Some((id, others)) => (id.as_str(), others),
+            None => ("", &[][..]),
+        };
         let mut authorities = self.authorities.iter();
         let authority = authorities.next().map(String::as_str).unwrap_or_default();
+        let keys: Vec<_> = [first.clone()].into_iter().chain(more.clone()).collect();
         let scheme = MessageSignatures::new(authority, id, first);
         let scheme = more.into_iter().fold(scheme, |scheme, key| scheme.or(id, key));
+        let others = other_ids.iter().flat_map(|id| keys.iter().map(move |key| (id.as_str(), key.clone())));
+        let scheme = others.fold(scheme, |scheme, (id, key)| scheme.or(id, key));
         let scheme = scheme.identity(match self.recognize_by {
             None | Some(RecognizeBy::Id) => Identity::Id,
             Some(RecognizeBy::Event) => Identity::Event,

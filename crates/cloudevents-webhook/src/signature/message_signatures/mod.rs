@@ -159,6 +159,11 @@ impl MessageSignatures {
             id.is_some_and(|id| *id == **known)
                 && algorithm.is_none_or(|algorithm| algorithm == key.algorithm())
         };
+        if let Some(id) = id
+            && !self.keys.iter().any(|(known, _)| **known == *id)
+        {
+            return Err(SignatureError::UnknownKey(id.into()));
+        }
         let mut fitting = None;
         for authority in &self.authorities {
             let base = base::base(request, Some(authority), &components, covered)?;

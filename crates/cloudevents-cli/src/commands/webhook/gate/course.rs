@@ -165,7 +165,7 @@ pub(super) fn unread(sender: &str, why: &Error) -> (Error, Reason) {
 fn reason(status: StatusCode, signature: Option<&SignatureError>) -> Reason {
     match (status.as_u16(), signature) {
         (_, Some(SignatureError::Missing(_))) => Reason::NoSignature,
-        (_, Some(SignatureError::Mismatch)) => Reason::WrongKey,
+        (_, Some(SignatureError::Mismatch | SignatureError::UnknownKey(_))) => Reason::WrongKey,
         (_, Some(SignatureError::Time { .. })) => Reason::Time,
         (_, Some(_)) => Reason::Signature,
         (401, _) => Reason::Token,
