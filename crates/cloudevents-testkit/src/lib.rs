@@ -27,6 +27,8 @@ pub mod mqtt;
 pub mod nats;
 mod patience;
 pub mod ports;
+#[cfg(unix)]
+pub mod process;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod rng;

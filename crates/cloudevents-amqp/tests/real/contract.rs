@@ -1,7 +1,8 @@
 //! The contract of senders and receivers, over AMQP.
 //!
 //! The broker is one in memory, and also the one that `CE_TEST_AMQP_URL` names. The variable contains all
-//! of an address but its end: `amqp://guest:guest@localhost:5672//queue/`.
+//! of an address but its end: `amqp://guest:guest@localhost:5672//queue/`. `CE_TEST_BROKERS` names the scripts of a broker that is
+//! stopped and started.
 
 use crate::tools::send_bare;
 use cloudevents_amqp::fe2o3_amqp018::{
@@ -10,28 +11,34 @@ use cloudevents_amqp::fe2o3_amqp018::{
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::amqp::Broker;
-use cloudevents_testkit::patience;
+use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Venue, Verdict, check_all},
+    contract::{Claims, Venue, Verdict, check_all, check_some},
 };
-use std::sync::{Arc, Mutex};
-use tokio::task::spawn_blocking;
+use std::{
+    env,
+    sync::{Arc, Mutex},
+};
+use tokio::task::{block_in_place, spawn_blocking};
 
 struct Address {
     url: String,
     /// The broker in memory, which supports everything. `None` for a real one.
     memory: Option<Arc<Mutex<Broker>>>,
+    /// A real broker of this test alone, which can be interrupted.
+    process: Option<Arc<Mutex<Process>>>,
 }
 
 impl Venue for Address {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = patience();
+        // A broker that starts takes a while.
+        claims.patience = if self.process.is_some() { 4 * patience() } else { patience() };
         claims.attempts = self.memory.is_some().then_some(10);
         if self.memory.is_none() {
             // RabbitMQ before 4.0 only reports that a message was delivered before.
-            claims.counts_attempts = std::env::var("CE_TEST_AMQP_COUNTS").is_ok();
+            claims.counts_attempts = env::var("CE_TEST_AMQP_COUNTS").is_ok();
         }
         claims
     }
@@ -59,25 +66,38 @@ impl Venue for Address {
     }
 
     async fn interrupt(&self) -> Result<(), Error> {
-        let Some(broker) = self.memory.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let (memory, process) = (self.memory.clone(), self.process.clone());
+        if memory.is_none() && process.is_none() {
+            return Err(Error::new(ErrorKind::Unsupported));
+        }
         let interrupted = spawn_blocking(move || {
-            let mut broker = broker.lock().unwrap();
-            broker.stop();
-            broker.restart()
+            if let Some(process) = process {
+                process.lock().unwrap().kill_and_restart().unwrap();
+            }
+            if let Some(broker) = memory {
+                let mut broker = broker.lock().unwrap();
+                broker.stop();
+                broker.restart().unwrap();
+            }
         });
-        interrupted.await.unwrap().unwrap();
+        interrupted.await.unwrap();
         Ok(())
     }
 }
+
+/// These stop the broker.
+const INTERRUPTED: [&str; 2] =
+    ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
     let open = async || {
         let url = broker.lock().unwrap().url(&name());
-        Ok(Address { url, memory: Some(Arc::clone(&broker)) })
+        Ok(Address { url, memory: Some(Arc::clone(&broker)), process: None })
     };
     let report = check_all(open).await;
+    println!("{report}");
     // An acceptance of AMQP does not report an offset; the broker in memory takes any size; there are replies.
     let unclaimed = [
         "receipts_say_where",
@@ -92,14 +112,39 @@ async fn the_contract_holds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_broker() {
-    let Ok(prefix) = std::env::var("CE_TEST_AMQP_URL") else {
+    let Ok(prefix) = env::var("CE_TEST_AMQP_URL") else {
         println!("skipped: CE_TEST_AMQP_URL is not set");
         return;
     };
-    let open = async || Ok(Address { url: format!("{prefix}{}", name()), memory: None });
+    let open = async || Ok(Address { url: format!("{prefix}{}", name()), memory: None, process: None });
     let report = check_all(open).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+/// The broker is stopped and started again, with SIGKILL. What it has accepted is on its disk.
+///
+/// It is Artemis. The other brokers of `.ci/brokers/amqp` store no messages, or only in queues that are declared elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_broker_that_is_interrupted() {
+    let broker = env::var("CE_TEST_AMQP_BROKER").unwrap_or_default();
+    if broker != "artemis" {
+        println!("skipped: CE_TEST_AMQP_BROKER is not set to artemis");
+        return;
+    }
+    let folder = env::temp_dir().join(name());
+    let Some(process) = block_in_place(|| Process::broker(&folder, "amqp", "artemis")) else { return };
+    let prefix = format!("amqp://127.0.0.1:{}/", process.port());
+    let process = Arc::new(Mutex::new(process));
+    let open = async || {
+        let process = Some(Arc::clone(&process));
+        Ok(Address { url: format!("{prefix}{}", name()), memory: None, process })
+    };
+    let report = check_some(open, |check| INTERRUPTED.contains(&check)).await;
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == Verdict::Holds), "{check}\n{report}");
+    }
 }
 
 /// A separate address for every check.

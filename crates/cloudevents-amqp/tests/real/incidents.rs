@@ -73,6 +73,7 @@ async fn a_broker_that_is_replaced_by_an_empty_one() {
 async fn incidents_of_amqp() {
     let broker = Broker::start().unwrap();
     let report = check_all(async |patience| Ok(Address::new(&broker.url(""), patience))).await;
+    println!("{report}");
     assert!(report.holds(), "\n{report}");
 }
 

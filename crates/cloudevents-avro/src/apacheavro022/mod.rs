@@ -1,6 +1,7 @@
 //! Avro payloads from and to serde types, with schemas of `apache-avro` 0.22.
 
 mod default;
+mod failure;
 mod resolve;
 mod schema;
 mod shape;
@@ -9,11 +10,12 @@ mod walk;
 
 pub use schema::CheckedSchema;
 
+use failure::{invalid, too_large};
+
 use apache_avro::Schema;
 use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload, codec::payload_as};
 use sealed::Sealed;
 use serde::{Serialize, de::DeserializeOwned};
-use std::borrow::Cow;
 
 /// The content type of Avro payloads.
 const CONTENT_TYPE: &str = "application/avro";
@@ -91,16 +93,6 @@ fn is_avro(content_type: MediaType<'_>) -> bool {
             .checked_sub(5)
             .and_then(|at| subtype.get(at..))
             .is_some_and(|end| end.eq_ignore_ascii_case(b"+avro"))
-}
-
-#[cold]
-fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidData).with_detail(detail)
-}
-
-#[cold]
-fn too_large(detail: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::TooLarge).with_detail(detail)
 }
 
 /// Not public: only this crate implements the traits above.

@@ -2,6 +2,7 @@
 //! against the toolkit's own HTTP binding, with the same event.
 
 mod amqp;
+mod binding;
 mod kafka;
 mod mqtt;
 mod nats;
@@ -11,41 +12,12 @@ mod websockets;
 use crate::{
     allocations,
     inputs::Source,
-    row::{Failure, Row, Run, run},
+    row::{Failure, Row, run},
 };
-use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Losses, Mode};
+use binding::Binding;
+use cloudevents_core::{DecodeOptions, Event};
 use http::HeaderMap;
 use std::{hint::black_box, rc::Rc};
-
-/// The codec of a binding.
-trait Binding: 'static {
-    type Message: Clone + 'static;
-
-    fn encode(event: &Event) -> Result<(Self::Message, Losses), Error>;
-    fn decode(message: &Self::Message, with: &DecodeOptions) -> Result<Decoded<Event>, Error>;
-
-    /// The part of the message that a payload is in.
-    fn body(message: &Self::Message) -> Option<&Bytes>;
-
-    /// The message as it comes from elsewhere: out of buffers of its own.
-    fn owned(message: Self::Message) -> Self::Message;
-
-    /// The mode of both sides.
-    fn mode() -> Mode<'static> {
-        Mode::Binary
-    }
-
-    /// Plain work that decoding is compared with.
-    fn decode_floors(_: &Self::Message) -> Vec<(&'static str, Run)> {
-        Vec::new()
-    }
-
-    /// Plain work that encoding is compared with.
-    fn encode_floors(_: Self::Message) -> Vec<(&'static str, Run)> {
-        Vec::new()
-    }
-}
 
 /// The row of this name, if it is one of these.
 pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Result<Row, Failure>> {

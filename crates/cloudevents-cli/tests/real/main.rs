@@ -120,8 +120,6 @@ mod pairs;
 mod pgmq;
 #[cfg(unix)]
 mod pipes;
-#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
-mod process;
 #[cfg(any(feature = "amqp", feature = "kafka"))]
 mod producer;
 mod program;

@@ -1,10 +1,8 @@
 //! Messages and lines without a reader. A message of JetStream that the client cannot parse keeps `ce bridge --idle` until all others have
 //! come. `ce listen` gives back the messages whose lines it cannot print.
 
-use crate::{
-    process::Process,
-    program::{Ran, ce, command},
-};
+use crate::program::{Ran, ce, command};
+use cloudevents_testkit::process::Process;
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -46,12 +44,13 @@ pub(crate) fn server_with(name: &str, denied: &str, messages: &[Vec<u8>]) -> Opt
     let users =
         format!("authorization {{ users = [ {} ] }}\nno_auth_user: root\n", users.replace("DENIED", denied));
     fs::write(&config, users).unwrap();
-    let process = Process::of(&folder, move |port, folder| {
+    let process = Process::start(&folder, move |port, folder| {
         let mut command = Command::new(&program);
         command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream", "--store_dir"]);
         command.arg(folder).arg("--config").arg(folder.join("users.conf"));
         command
     });
+    let process = process.unwrap();
     fill(process.port(), messages);
     Some((process, folder))
 }

@@ -1,13 +1,13 @@
 //! The contract of senders and receivers, over MQTT 5 and 3.1.1.
 //!
 //! The broker is one in memory, and also the one that `CE_TEST_MQTT_URL` names. The variable contains all of a topic but its end:
-//! `mqtt://localhost:1883/tests/`.
+//! `mqtt://localhost:1883/tests/`. `CE_TEST_BROKERS` names the scripts of a broker that is stopped and started.
 
 use crate::tools::publish_bare;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::mqtt::Broker;
-use cloudevents_testkit::patience;
+use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{Claims, Report, Venue, Verdict, check_all, check_some},
@@ -19,13 +19,15 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use tokio::task::spawn_blocking;
+use tokio::task::{block_in_place, spawn_blocking};
 
 struct Topic {
     url: String,
     version: &'static str,
     /// The broker in memory. `None` for a real one.
     memory: Option<Arc<Mutex<Broker>>>,
+    /// A real broker of this test alone, which can be interrupted.
+    process: Option<Arc<Mutex<Process>>>,
 }
 
 impl Topic {
@@ -33,7 +35,8 @@ impl Topic {
     fn new(prefix: &str, version: &'static str, memory: Option<Arc<Mutex<Broker>>>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self { url: format!("{prefix}contract-{}-{number}", process::id()), version, memory }
+        let url = format!("{prefix}contract-{}-{number}", process::id());
+        Self { url, version, memory, process: None }
     }
 }
 
@@ -68,13 +71,21 @@ impl Venue for Topic {
     }
 
     async fn interrupt(&self) -> Result<(), Error> {
-        let Some(broker) = self.memory.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let (memory, process) = (self.memory.clone(), self.process.clone());
+        if memory.is_none() && process.is_none() {
+            return Err(Error::new(ErrorKind::Unsupported));
+        }
         let interrupted = spawn_blocking(move || {
-            let mut broker = broker.lock().unwrap();
-            broker.stop();
-            broker.restart()
+            if let Some(process) = process {
+                process.lock().unwrap().kill_and_restart().unwrap();
+            }
+            if let Some(broker) = memory {
+                let mut broker = broker.lock().unwrap();
+                broker.stop();
+                broker.restart().unwrap();
+            }
         });
-        interrupted.await.unwrap().unwrap();
+        interrupted.await.unwrap();
         Ok(())
     }
 }
@@ -84,6 +95,7 @@ async fn the_contract_holds() {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
     let prefix = broker.lock().unwrap().url("");
     let report = check_all(async || Ok(Topic::new(&prefix, "5", Some(Arc::clone(&broker))))).await;
+    println!("{report}");
     // MQTT does not report where a message is; the broker in memory takes any size.
     let unclaimed = [
         "receipts_say_where",
@@ -133,6 +145,35 @@ async fn on_a_real_broker() {
     assert!(report.holds(), "\n{report}");
     assert_holds_over_mqtt_3(&check_some(async || Ok(Topic::new(&prefix, "3.1.1", None)), wanted).await);
 }
+
+/// The broker is stopped and started again. It is Mosquitto, which is ended with SIGTERM: it writes what it has confirmed when it ends, and
+/// every second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_broker_that_is_interrupted() {
+    let broker = env::var("CE_TEST_MQTT_BROKER").unwrap_or_default();
+    if broker != "mosquitto" {
+        println!("SKIPPED: CE_TEST_MQTT_BROKER is not set to mosquitto");
+        return;
+    }
+    let folder = env::temp_dir().join(cloudevents_testkit::behaviours::name("cloudevents-mqtt"));
+    let Some(broker) = block_in_place(|| Process::broker(&folder, "mqtt", "mosquitto")) else { return };
+    let prefix = format!("mqtt://127.0.0.1:{}/", broker.port());
+    let broker = Arc::new(Mutex::new(broker.that_ends_orderly()));
+    let open = async || {
+        let mut topic = Topic::new(&prefix, "5", None);
+        topic.process = Some(Arc::clone(&broker));
+        Ok(topic)
+    };
+    let report = check_some(open, |check| INTERRUPTED.contains(&check)).await;
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == Verdict::Holds), "{check}\n{report}");
+    }
+}
+
+/// These stop the broker.
+const INTERRUPTED: [&str; 2] =
+    ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
 /// Checks that hold a message until others come. HiveMQ sends a session what it has at the moment, 50 messages at most, and more when all
 /// of these are acknowledged: if it had one, no other comes.

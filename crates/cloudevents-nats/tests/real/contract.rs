@@ -126,6 +126,7 @@ async fn faults(server: &str) -> &'static [&'static str] {
 
 /// Leaves out the verdicts of these checks.
 fn check_but(faults: &[&str], report: &Report, unclaimed: &[&str]) {
+    println!("{report}");
     for (check, verdict) in report.iter().filter(|(check, _)| !faults.contains(check)) {
         let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
         assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
@@ -157,7 +158,6 @@ async fn on_a_real_server() {
     let Some(server) = crate::tools::real() else { return };
     let open = async || Ok(Subject { server: server.clone(), name: name("contract") });
     let report = check_all(open).await;
-    println!("core NATS:\n{report}");
     check(&report, CORE);
 }
 
@@ -170,7 +170,6 @@ async fn on_a_real_jetstream() {
         Ok(Stream { server: server.clone(), name, process: None })
     };
     let report = check_all(open).await;
-    println!("JetStream:\n{report}");
     let unclaimed = [
         "requests_get_their_own_replies",
         "a_broker_that_stops_and_starts_loses_nothing",
@@ -190,6 +189,5 @@ async fn on_a_real_jetstream_that_is_interrupted() {
         Ok(Stream { server: server.clone(), name, process: Some(Arc::clone(&process)) })
     };
     let report = check_all(open).await;
-    println!("JetStream, interrupted:\n{report}");
     check_but(faults(&server).await, &report, &["requests_get_their_own_replies"]);
 }

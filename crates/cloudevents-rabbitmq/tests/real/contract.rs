@@ -2,19 +2,22 @@
 //!
 //! The broker is one in memory, and also the one that `CE_TEST_RABBITMQ_URL` names. The variable contains all
 //! of a URL but its options: `rabbitmq://guest:guest@localhost:5672/`. `CE_TEST_RABBITMQ_QUEUES` is the type of
-//! its queues, `classic` if it is not set.
+//! its queues, `classic` if it is not set. `CE_TEST_BROKERS` names the scripts of a broker that is stopped and started.
 
 use crate::tools::{name, queues, real};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
-use cloudevents_testkit::patience;
 use cloudevents_testkit::rabbitmq::Broker;
+use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Venue, Verdict, check_all},
+    contract::{Claims, Venue, Verdict, check_all, check_some},
 };
-use std::sync::{Arc, Mutex};
-use tokio::task::spawn_blocking;
+use std::{
+    env,
+    sync::{Arc, Mutex},
+};
+use tokio::task::{block_in_place, spawn_blocking};
 
 struct Place {
     /// All but the options.
@@ -23,12 +26,15 @@ struct Place {
     queues: QueueType,
     /// The broker in memory. `None` for a real one.
     memory: Option<Arc<Mutex<Broker>>>,
+    /// A real broker of this test alone, which can be interrupted.
+    process: Option<Arc<Mutex<Process>>>,
 }
 
 impl Venue for Place {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = 2 * patience();
+        // A broker that starts takes a while.
+        claims.patience = if self.process.is_some() { 4 * patience() } else { 2 * patience() };
         claims.attempts = Some(10);
         claims.too_large = Some(17 << 20);
         claims.releases_count = self.queues == QueueType::Quorum;
@@ -57,16 +63,28 @@ impl Venue for Place {
     }
 
     async fn interrupt(&self) -> Result<(), Error> {
-        let Some(broker) = self.memory.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let (memory, process) = (self.memory.clone(), self.process.clone());
+        if memory.is_none() && process.is_none() {
+            return Err(Error::new(ErrorKind::Unsupported));
+        }
         let interrupted = spawn_blocking(move || {
-            let mut broker = broker.lock().unwrap();
-            broker.stop();
-            broker.restart()
+            if let Some(process) = process {
+                process.lock().unwrap().kill_and_restart().unwrap();
+            }
+            if let Some(broker) = memory {
+                let mut broker = broker.lock().unwrap();
+                broker.stop();
+                broker.restart().unwrap();
+            }
         });
-        interrupted.await.unwrap().unwrap();
+        interrupted.await.unwrap();
         Ok(())
     }
 }
+
+/// These stop the broker.
+const INTERRUPTED: [&str; 2] =
+    ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
@@ -83,9 +101,10 @@ async fn holds_in_memory(queues: QueueType) {
     let open = async || {
         let server = broker.lock().unwrap().url("").trim_end_matches('?').to_owned();
         let memory = Some(Arc::clone(&broker));
-        Ok(Place { server, queue: name("contract"), queues, memory })
+        Ok(Place { server, queue: name("contract"), queues, memory, process: None })
     };
     let report = check_all(open).await;
+    println!("{report}");
     // A confirmation does not say where in the queue the message is; there are no requests.
     let unclaimed = ["receipts_say_where", "requests_get_their_own_replies"];
     for (check, verdict) in report.iter() {
@@ -98,9 +117,37 @@ async fn holds_in_memory(queues: QueueType) {
 async fn on_a_real_broker() {
     let Some(server) = real() else { return };
     let open = async || {
-        Ok(Place { server: server.clone(), queue: name("contract"), queues: queues(), memory: None })
+        let queue = name("contract");
+        Ok(Place { server: server.clone(), queue, queues: queues(), memory: None, process: None })
     };
     let report = check_all(open).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+/// The broker is stopped and started again, with SIGKILL. What it has confirmed is on its disk. For quorum queues, it is SIGTERM: one of
+/// RabbitMQ 3.10 that is killed within seconds of its declaration may have no leader ever after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_broker_that_is_interrupted() {
+    if real().is_none() {
+        return;
+    }
+    let folder = env::temp_dir().join(name("cloudevents-rabbitmq"));
+    let broker = match queues() {
+        QueueType::Quorum => "quorum",
+        _ => "classic",
+    };
+    let Some(process) = block_in_place(|| Process::broker(&folder, "rabbitmq", broker)) else { return };
+    let server = format!("rabbitmq://guest:guest@127.0.0.1:{}/", process.port());
+    let process = if queues() == QueueType::Quorum { process.that_ends_orderly() } else { process };
+    let process = Arc::new(Mutex::new(process));
+    let open = async || {
+        let (server, process) = (server.clone(), Some(Arc::clone(&process)));
+        Ok(Place { server, queue: name("contract"), queues: queues(), memory: None, process })
+    };
+    let report = check_some(open, |check| INTERRUPTED.contains(&check)).await;
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == Verdict::Holds), "{check}\n{report}");
+    }
 }

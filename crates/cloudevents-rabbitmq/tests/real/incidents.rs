@@ -87,6 +87,7 @@ async fn incidents_of_rabbitmq() {
     let broker = Broker::start().unwrap();
     let report =
         check_all(async |patience| Ok(Place::new(&broker.url(""), QueueType::Classic, patience))).await;
+    println!("{report}");
     assert!(report.holds(), "\n{report}");
 }
 

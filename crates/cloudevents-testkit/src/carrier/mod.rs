@@ -5,6 +5,7 @@
 
 mod avro;
 mod avro_compact;
+mod became;
 mod cbor;
 mod change;
 mod http;
@@ -14,6 +15,7 @@ mod xml;
 
 pub use change::{changes, told};
 
+use became::Became;
 use cloudevents_core::{Data, Error, Event, Payload, Timestamp, Uri, Value};
 
 /// A way for an event to travel.
@@ -130,15 +132,6 @@ fn form(event: &Event, carrier: Carrier) -> Result<Event, Box<dyn std::error::Er
             Ok(event)
         }
     }
-}
-
-/// The form in which an extension arrives.
-enum Became {
-    Kept,
-    Absent,
-    String(String),
-    Uri(String),
-    Timestamp(String),
 }
 
 impl Carrier {

@@ -2,6 +2,7 @@
 //!
 //! Everything is answered through the public API of the crates.
 
+mod answer;
 mod carrier;
 mod decode;
 #[cfg(feature = "testee-webhooks")]
@@ -13,6 +14,7 @@ mod leaf;
 mod pairs;
 #[cfg(feature = "testee-webhooks")]
 mod send;
+mod to;
 
 /// The messages of requests as the bindings have them, one function for each binding.
 ///
@@ -33,20 +35,11 @@ pub mod message {
 }
 
 use crate::tagged;
+use answer::Answer;
+#[cfg(feature = "testee-webhooks")]
+use answer::on_a_runtime;
 use cloudevents_core::Error;
 use serde_json::{Value as Json, json};
-
-/// The result of an operation.
-pub(crate) enum Answer {
-    /// The operation succeeded.
-    Result(Json),
-    /// The input was refused, with an event error.
-    Refused(Error),
-    /// The input was refused with another error: its kind and its message.
-    Declined(&'static str, String),
-    /// The toolkit does not support the operation.
-    Unsupported(String),
-}
 
 /// Answers one request of the testee protocol. `None` after `stop`.
 ///
@@ -130,17 +123,6 @@ fn run(request: &Json) -> Json {
         Answer::Declined(kind, message) => json!({"seq": seq, "error": {"kind": kind, "message": message}}),
         Answer::Unsupported(reason) => json!({"seq": seq, "unsupported": reason}),
     }
-}
-
-/// Runs a future to its end, on a thread of its own because the caller may be inside of a runtime.
-#[cfg(feature = "testee-webhooks")]
-fn on_a_runtime(future: impl Future<Output = Result<Answer, Error>> + Send) -> Result<Answer, Error> {
-    let no_runtime = || tagged::malformed("there is no runtime for the operation");
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|_| no_runtime())?.block_on(future)
-    };
-    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|_| Err(no_runtime())))
 }
 
 /// An error in the form of the protocol.

@@ -1,7 +1,7 @@
 //! `docs/choose.md` and `docs/choose-answers.md`: the protocols side by side.
 //!
-//! The first page has a verdict of each protocol on each question, the second page the whole rows of the pages of promises.
-//! `CE_WRITE_DOCS=1 cargo test -p cloudevents-testkit --test it choose` writes both pages anew.
+//! The first page has a verdict of each protocol on each question, the second page the same verdict beside the whole row of the page of
+//! promises. `CE_WRITE_DOCS=1 cargo test -p cloudevents-testkit --test it choose` writes both pages anew.
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -49,8 +49,9 @@ A cell with `if` has the condition for a yes. Questions lead to [the whole answe
 
 /// The beginning of the second page.
 const ANSWERS: &str = "\
-The same questions to every protocol. [Choosing a protocol](choose.md) has them at a glance. Each table has the rows of the pages of promises. These
-pages also have the other promises, and the behaviour in incidents. [Delivery](delivery.md) has the promises of all protocols.
+The same questions to every protocol. [Choosing a protocol](choose.md) has them at a glance. Each table has the verdicts, and the rows of the pages of
+promises that they follow from. A verdict with `if` has the condition for a yes. These pages also have the other promises, and the behaviour in
+incidents. [Delivery](delivery.md) has the promises of all protocols.
 ";
 
 /// The tables of the first page: the heading, an introduction and the number of questions.
@@ -92,14 +93,17 @@ const QUESTIONS: [Question; 10] = [
                 "if broker, queue or message not durable",
                 "from a durable queue, at a broker that stores messages",
             ),
-            ("if queue exclusive, not durable, or `wait=classic`", "nothing is lost from a durable queue"),
+            (
+                "if queue exclusive, not durable, or `wait=classic`",
+                "no confirmed message is lost from a durable queue",
+            ),
             ("yes", "messages that are sent meanwhile are lost"),
             (
                 "if stream in memory, or `max_deliver`",
-                "nothing is lost from a stream that is stored in files",
+                "no confirmed message is lost from a stream that is stored in files",
             ),
-            ("if QoS 0, no `client` or persistence", "nothing is lost on three conditions"),
-            ("if not `appendfsync always`", "with `appendfsync always`, nothing is lost"),
+            ("if QoS 0, no `client` or persistence", "no confirmed message is lost on three conditions"),
+            ("if not `appendfsync always`", "with `appendfsync always`, no confirmed message is lost"),
             ("no", "confirmed messages stay"),
             ("no", "stored messages stay"),
             ("if the queue is unlogged", "committed messages stay, unless the queue is unlogged"),
@@ -353,11 +357,12 @@ fn the_pages_have_the_rows_of_the_protocols() {
 
     let mut answers = format!("# Choosing a protocol: the whole answers\n\n{ANSWERS}");
     for question in &QUESTIONS {
-        write!(answers, "\n## {}\n\n| | |\n|---|---|\n", question.question).unwrap();
-        for (name, page) in &pages {
+        write!(answers, "\n## {}\n\n| | {} | |\n|---|---|---|\n", question.question, question.column)
+            .unwrap();
+        for ((name, page), (verdict, _)) in pages.iter().zip(question.verdicts) {
             let cell = answer(page, question).replace("](#", &format!("](promises/{name}.md#"));
             let cell = cell.replace("](../", "](");
-            writeln!(answers, "| [{}](protocols/{name}.md) | {cell} |", title(page)).unwrap();
+            writeln!(answers, "| [{}](protocols/{name}.md) | {verdict} | {cell} |", title(page)).unwrap();
         }
     }
     check(&docs.join("choose-answers.md"), &answers);
@@ -373,6 +378,9 @@ fn the_pages_have_the_rows_of_the_protocols() {
                 "{name}: `{words}` is gone. Is the verdict on `{}` still `{verdict}`?",
                 question.row
             );
+            // What can be answered by yes or no is, in these words, or has its condition.
+            let plain = ["yes", "no"].contains(&verdict) || verdict.starts_with("if ");
+            assert!(plain || !question.column.ends_with('?'), "{name}, {}: `{verdict}`", question.column);
             let short = verdict.strip_prefix("if ").unwrap_or(verdict).split_whitespace().count() <= 6;
             assert!(short, "{name}: `{verdict}` has more than six words");
         }

@@ -21,7 +21,8 @@ type Place = (Option<u32>, Option<u64>);
 /// The broker stops and starts twice while messages are sent and received.
 ///
 /// Every confirmed message arrives. A message confirmed at the first attempt is not found at two positions, which would mean that it was
-/// sent twice. Sender and receiver reconnect by themselves.
+/// sent twice. Sender and receiver reconnect by themselves. No sender repeats a message whose connection was lost: the check does, as a
+/// program has to.
 pub async fn a_broker_that_stops_and_starts_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     if let Err(error) = venue.interrupt().await {

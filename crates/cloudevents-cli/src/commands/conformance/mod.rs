@@ -12,6 +12,7 @@ mod run;
 mod select;
 mod selftest;
 mod show;
+mod suite;
 mod words;
 
 use crate::{
@@ -19,8 +20,7 @@ use crate::{
     failure::{Failure, Status},
 };
 use clap::Subcommand;
-use cloudevents_conformance::{Suite, import};
-use std::path::Path;
+use suite::suite;
 
 /// Test any implementation against the published vectors.
 #[derive(Debug, Subcommand)]
@@ -46,16 +46,4 @@ pub(crate) fn run(command: &Conformance, console: &Console) -> Result<Status, Fa
         Conformance::Diff(command) => report::diff(command, console),
         Conformance::Selftest(command) => selftest::run(command, console),
     }
-}
-
-/// The published suite, and the official material of a folder.
-fn suite(official: Option<&Path>) -> Result<Suite, Failure> {
-    let suite = Suite::published()
-        .map_err(|error| Failure::usage(format!("the test vectors cannot be read: {error}")))?;
-    Ok(match official {
-        Some(folder) => {
-            suite.with(import::folder(folder).map_err(|error| Failure::usage(error.to_string()))?)
-        }
-        None => suite,
-    })
 }

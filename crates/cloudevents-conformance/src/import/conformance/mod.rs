@@ -3,6 +3,7 @@
 //!
 //! Cases are `official/<file>/<test>`.
 
+mod case;
 mod feature;
 mod golden;
 mod json;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use cloudevents_vectors::Document;
 use serde_json::{Value, json};
 
-use crate::compare::bytes::encode;
+use case::{case, kebab, presented};
 
 /// The cases of a checkout of the conformance repository. Branches of the repository have different files, and missing files have no cases.
 ///
@@ -81,36 +82,6 @@ fn document(topic: &str, cases: Vec<Value>) -> Result<Document, String> {
     }
     let document = json!({"area": "official", "topic": topic, "title": "From the CloudEvents conformance repository", "cases": cases});
     Document::parse(&document.to_string()).map_err(|error| error.to_string())
-}
-
-/// `validMinimalWithTimeUtc` as `valid-minimal-with-time-utc`; anything else but letters and digits becomes a hyphen.
-fn kebab(name: &str) -> String {
-    let mut kebab = String::new();
-    for character in name.chars() {
-        if character.is_ascii_uppercase() && !kebab.is_empty() && !kebab.ends_with('-') {
-            kebab.push('-');
-        }
-        match character.to_ascii_lowercase() {
-            letter if letter.is_ascii_alphanumeric() => kebab.push(letter),
-            _ if !kebab.is_empty() && !kebab.ends_with('-') => kebab.push('-'),
-            _ => (),
-        }
-    }
-    kebab.trim_end_matches('-').to_owned()
-}
-
-fn case(name: &str, title: &str, request: Value, outcomes: Vec<Value>) -> Value {
-    json!({
-        "id": kebab(name), "title": title, "clauses": ["CE-Overview-a"], "level": "MUST", "revisions": ["1.0.2", "main"],
-        "request": request, "expect": outcomes
-    })
-}
-
-/// The forms in which the payload of a message may be presented: JSON, text or bytes.
-fn presented(body: &str, json: Option<String>) -> Vec<Value> {
-    let json = json.map(|json| json!({"json": json}));
-    let plain = [json!({"text": body}), json!({"binary": encode(body.as_bytes())})];
-    json.into_iter().chain(plain).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The carriers that a request names in `via`: formats, and bindings by their codecs.
 
 pub(super) mod amqp;
+mod codec;
 pub(super) mod http;
 pub(super) mod kafka;
 pub(super) mod mqtt;
@@ -9,26 +10,16 @@ mod rabbitmq;
 mod websockets;
 
 use super::{
-    encode::{To, Wanted, Written},
     pairs::{body, latin1, octets, pairs, text},
+    to::{To, Wanted, Written},
 };
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
-use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Formats, Message};
+use cloudevents_core::{FormatId, Formats};
 use cloudevents_protobuf::Protobuf;
 use cloudevents_vectors::carriers;
 use cloudevents_xml::Xml;
-use serde_json::Value as Json;
-
-/// The codec of a binding, behind the messages of the protocol.
-pub(crate) struct Codec {
-    /// The name of the binding.
-    pub(crate) name: &'static str,
-    /// The options of writing.
-    pub(crate) options: &'static [&'static str],
-    pub(crate) decode: fn(&Json, &DecodeOptions) -> Result<Decoded<Message>, Error>,
-    pub(crate) encode: fn(&To<'_>) -> Written,
-}
+use codec::Codec;
 
 /// The codecs of the toolkit.
 pub(crate) const CODECS: &[Codec] = &[

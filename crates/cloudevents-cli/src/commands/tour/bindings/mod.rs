@@ -2,6 +2,7 @@
 
 #[cfg(feature = "amqp")]
 mod amqp;
+mod binding;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -14,30 +15,7 @@ mod rabbitmq;
 #[cfg(feature = "websockets")]
 mod websockets;
 
-use super::route::Route;
-use crate::failure::Failure;
-use cloudevents_kit::transport::Received;
-use std::pin::Pin;
-
-/// A protocol binding.
-pub(super) struct Binding {
-    pub(super) name: &'static str,
-    /// The part that runs in this process: a server or a broker.
-    pub(super) server: &'static str,
-    /// A description of binary mode, if there is one.
-    pub(super) binary: Option<&'static str>,
-    /// Why it cannot carry every type.
-    pub(super) why: &'static str,
-    pub(super) batches: bool,
-    /// The ids of the formats of structured mode; `None` for all.
-    pub(super) formats: Option<&'static [&'static str]>,
-    /// Returns the line shown before the headers of a message on the wire.
-    pub(super) head: fn(&Received) -> String,
-    /// Starts the server, and opens a sender and a receiver.
-    pub(super) open: fn() -> Opening,
-}
-
-pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Route, Failure>>>>;
+pub(super) use binding::Binding;
 
 /// The bindings of this build, in the order of the tour. To add one, add a line here and a file.
 pub(super) const BINDINGS: &[Binding] = &[
