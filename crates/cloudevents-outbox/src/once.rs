@@ -205,14 +205,22 @@ impl<S: InboxStore> Inbox<S> {
         let (name, mut pause) = (started.key.clone(), FIRST);
         loop {
             match self.in_time(self.complete(started.clone())).await {
-                Ok(true) => return Ok(true),
+                Ok(true) => {
+                    if pause > FIRST {
+                        tracing::info!(event = %name, "handled, and recorded now");
+                    }
+                    return Ok(true);
+                }
                 Ok(false) => {
                     tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began");
                     return Ok(false);
                 }
                 Err(error) if self.now() >= until => return Err(error),
+                Err(error) if pause == FIRST => {
+                    tracing::warn!(event = %name, %error, "handled, and that cannot be recorded: the store is asked again, for the lease of the inbox");
+                }
                 Err(error) => {
-                    tracing::warn!(event = %name, %error, ?pause, "handled, and that cannot be recorded: the store is asked again")
+                    tracing::debug!(event = %name, %error, ?pause, "handled, and still not recorded");
                 }
             }
             sleep(pause).await;

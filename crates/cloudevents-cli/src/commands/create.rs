@@ -62,6 +62,7 @@ pub(crate) fn run(command: Create, console: &Console) -> Result<Status, Failure>
     let mut emit = Emit::new(console);
     emit.value(&super::look::to_json(&place), |paint| super::look::line(&place, paint))?;
     emit.flush()?;
-    console.say(&format!("there is a {} {}", place.kind, plain(&place.name)));
+    let article = if place.kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    console.say(&format!("there is {article} {} {}", place.kind, plain(&place.name)));
     Ok(Status::Done)
 }

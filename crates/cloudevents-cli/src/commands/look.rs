@@ -48,6 +48,8 @@ that the broker does not report is absent. Numbers are of messages unless a unit
   SQS queue             visible, in_flight, delayed, all approximate; redrive_policy
   pgmq queue            messages, visible, sent (since it was created),
                         oldest_age_seconds, newest_age_seconds
+  outbox                pending, dead, oldest_age_seconds (of the pending ones). An
+                        outbox has no list of targets: one without messages has zeros
   all                   error, if something of a place could not be read
 
 Exit status: 0 done, 1 there is no such place or none at all, or the broker refused,

@@ -7,7 +7,7 @@ use super::{
     respond::busy,
     turns::{Came, Next, Processed, Turn, Turns},
 };
-use crate::DeliveryKey;
+use crate::{DeliveryKey, signature::Verified};
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{ClientSide, Delivering, Exchange, Problem, ReadRequest, Settled};
 use std::{
@@ -24,6 +24,9 @@ use tracing::Instrument as _;
 
 /// How long the response waits until a store has recorded the result of the delivery.
 const RECORDED: Duration = Duration::from_secs(1);
+
+/// The longest id in a log, in characters. A digest of SHA-256 has 64.
+const LONGEST: usize = 64;
 
 /// How long a copy waits on average until it looks again whether another process has the delivery.
 const LOOK: Duration = Duration::from_millis(200);
@@ -135,10 +138,11 @@ impl Once {
         };
         // The sender has its 503, and the rest of the lease may be too short.
         if began.is_ago(self.within) {
-            self.end((key, claim), None).await;
+            self.end((key, claim), &id(&copy.read, &copy.decoded), None).await;
             return Turned::Settled(Err(busy("the store of deliveries answered too late", after)));
         }
         let Copy { mut read, decoded, peer, may_come, .. } = *copy;
+        let id = id(&read, &decoded);
         read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
         let recording = self.recordings.begin();
         let settled = match may_come() {
@@ -146,9 +150,9 @@ impl Once {
             Err(refusal) => Err(refusal),
         };
         if matches!(settled, Ok(Settled::Accepted(_))) {
-            self.end((key, claim), Some((recording, turn.processed()))).await;
+            self.end((key, claim), &id, Some((recording, turn.processed()))).await;
         } else {
-            self.end((key, claim), None).await;
+            self.end((key, claim), &id, None).await;
             match settled {
                 Ok(Settled::Rejected(_)) => turn.refused(),
                 _ => drop(turn),
@@ -159,20 +163,25 @@ impl Once {
 
     /// Records in the store that the delivery was processed, or gives it back, so that another attempt can have it. It goes on behind the
     /// response. Until then, the store answers that the delivery is being processed. Copies of a delivery that was processed learn that here.
-    async fn end(&self, (key, claim): (DeliveryKey, Claim), recording: Option<(Recording, Processed)>) {
-        let store = self.store.clone();
+    async fn end(
+        &self,
+        (key, claim): (DeliveryKey, Claim),
+        id: &str,
+        recording: Option<(Recording, Processed)>,
+    ) {
+        let (store, id) = (self.store.clone(), id.to_owned());
         let ending = outliving(async move {
             match &recording {
                 None => {
                     if let Err(error) = store.0.abandon(key, claim).await {
                         // It ends with its lease.
-                        tracing::warn!(target: "cloudevents_webhook::store", %error, %key, "a claim is not given back");
+                        tracing::warn!(target: "cloudevents_webhook::store", %error, %key, id, "a claim is not given back");
                     }
                 }
                 Some(_) => {
                     if let Err(error) = store.0.complete(key, claim).await {
                         // The store does not change whether it was processed.
-                        tracing::error!(%error, %key, "a delivery that was processed is not recorded: a duplicate would be handled");
+                        tracing::error!(%error, %key, id, "a delivery that was processed is not recorded: a duplicate would be handled");
                     }
                 }
             }
@@ -180,6 +189,16 @@ impl Once {
         });
         let _ = timeout(RECORDED, ending).await;
     }
+}
+
+/// The id of a delivery for logs: the signed one, or the id of its event. A text of a peer, of limited length.
+fn id(read: &ReadRequest, decoded: &Result<Decoded<Message>, Error>) -> String {
+    let signed = read.parts().extensions.get::<Verified>().and_then(|verified| verified.id.as_deref());
+    let id = signed.or_else(|| match &decoded.as_ref().ok()?.value {
+        Message::Binary(event) => Some(event.id()),
+        _ => None,
+    });
+    id.unwrap_or_default().chars().take(LONGEST).collect()
 }
 
 /// Ready when the sender has ended its side of the connection.

@@ -377,6 +377,12 @@ fn check_source(config: &Config) -> Result<(), Failure> {
         return Err(Failure::usage("there is no place for refused messages")
             .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
     }
+    if config.redrive.is_some() && from.option("outbox").is_some() {
+        return Err(Failure::usage(
+            "the dead messages of an outbox stay in it, and are no messages of a place",
+        )
+        .help("`ce webhook replay` sends them once more"));
+    }
     let own = from.path().trim_start_matches('/');
     if config.redrive.is_some() && from.option("dead-letter").is_some_and(|place| place == own) {
         return Err(Failure::usage(

@@ -446,7 +446,10 @@ fn file(
         }
         if interrupt.is_asked() || attempts.is_cut() {
             line.rest = events.is_ready();
-            line.read_to = interrupt.is_asked().then(|| format!("{}:{}", place.source.name, place.line())).filter(|_| line.rest);
+            line.read_to = interrupt
+                .is_asked()
+                .then(|| format!("{}:{}", place.source.name, place.line()))
+                .filter(|_| line.rest);
             break;
         }
     }

@@ -78,7 +78,8 @@ async fn replay(outbox: &Outbox<impl Store>, command: &Replay, console: &Console
     };
     emit.flush()?;
     let number = thousands(usize::try_from(replayed).unwrap_or(usize::MAX));
-    console.say(&format!("{number} {}", if command.dry_run { "to be replayed" } else { "replayed" }));
+    let left = if replayed == 0 { "; pending deliveries are left alone" } else { "" };
+    console.say(&format!("{number} {}{left}", if command.dry_run { "to be replayed" } else { "replayed" }));
     Ok(if replayed == 0 { Status::No } else { Status::Done })
 }
 

@@ -163,6 +163,7 @@ pub(super) async fn run(
         service: Arc::clone(&service),
         store,
         is_stopping: Arc::clone(&is_stopping),
+        reason: Arc::default(),
     };
     let mut serving = None;
     probes::serve_at(&mut serving, gate.metrics, &state).await?;

@@ -6,7 +6,7 @@ use cloudevents_kit::transport::PrometheusPage;
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -28,25 +28,48 @@ pub(super) struct State {
     pub(super) store: Option<Probe>,
     /// Whether the gate takes no more deliveries.
     pub(super) is_stopping: Arc<AtomicBool>,
+    /// The reason of the last look, if the gate was not ready.
+    pub(super) reason: Arc<Mutex<&'static str>>,
 }
 
 impl Shown for State {
     /// Whether a delivery that comes now has a good chance: the store answers, and the service takes connections.
     async fn is_ready(&self) -> bool {
-        if self.is_stopping.load(Ordering::Relaxed) {
-            return false;
-        }
-        let store = async {
-            match &self.store {
-                Some(probe) => probe().await,
-                None => true,
-            }
-        };
-        let both = async { tokio::join!(store, self.service.is_reachable()) };
-        timeout(PATIENCE, both).await.is_ok_and(|(store, service)| store && service)
+        let reason = self.unready().await;
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason.unwrap_or_default();
+        reason.is_none()
+    }
+
+    fn reason(&self) -> Option<String> {
+        let reason = *self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        (!reason.is_empty()).then(|| reason.to_owned())
     }
 
     fn page(&self) -> PrometheusPage {
         self.counts.page()
+    }
+}
+
+impl State {
+    /// The reason why the gate is not ready.
+    async fn unready(&self) -> Option<&'static str> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Some("the gate stops");
+        }
+        let store = async {
+            match &self.store {
+                Some(probe) => timeout(PATIENCE, probe()).await.unwrap_or_default(),
+                None => true,
+            }
+        };
+        let service = async { timeout(PATIENCE, self.service.is_reachable()).await.unwrap_or_default() };
+        match tokio::join!(store, service) {
+            (true, true) => None,
+            (false, true) => Some("the store of accepted deliveries does not answer"),
+            (true, false) => Some("the service takes no connection"),
+            (false, false) => {
+                Some("the store of accepted deliveries does not answer, and the service takes no connection")
+            }
+        }
     }
 }
