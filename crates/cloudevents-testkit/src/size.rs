@@ -10,6 +10,6 @@
 /// let expected = if cfg!(debug_assertions) { 500 } else { 2_000 };
 /// assert_eq!(size(2_000), expected);
 /// ```
-pub fn size(optimised: usize) -> usize {
+pub const fn size(optimised: usize) -> usize {
     if cfg!(debug_assertions) { optimised / 4 } else { optimised }
 }

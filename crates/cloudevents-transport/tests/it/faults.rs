@@ -157,7 +157,7 @@ impl Broken {
 impl Venue for Broken {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = Duration::from_secs(20);
+        claims.patience = Duration::from_secs(6);
         claims.quiet = Duration::from_millis(50);
         claims.too_large = Some(100);
         claims.attempts = Some(10);

@@ -2,6 +2,7 @@
 
 use crate::keyed;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
+use cloudevents_testkit::size;
 use cloudevents_transport::{
     Bounds, Failure, OrderBy, ReceiverOptions, RunState,
     binding::log::LogOptions,
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 const PARTITIONS: u32 = 4;
 
 /// The number of events of each key.
-const EACH: usize = 2_000;
+const EACH: usize = size(2_000);
 
 /// The size of a payload.
 const SIZE: usize = 1_000;

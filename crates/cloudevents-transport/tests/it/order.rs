@@ -3,7 +3,7 @@
 use crate::{event, events, filled, id, keyed, until_settled};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
-use cloudevents_testkit::rng::Rng;
+use cloudevents_testkit::{rng::Rng, size};
 use cloudevents_transport::{
     By, DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Partition, Raw, Received, Receiver,
     ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
@@ -435,7 +435,7 @@ impl DeadLetterSink for Uneven {
 #[tokio::test(start_paused = true)]
 async fn letters_have_the_order_of_their_keys() {
     const COUNT: usize = 300;
-    for seed in 0..10 {
+    for seed in 0..size(12) as u64 {
         let sink = Uneven { rng: Arc::new(Mutex::new(Rng(seed))), stored: Arc::default() };
         let (queue, log) = (FakeQueue::new(), FakeLog::new(1));
         let of_queue = QueueOptions::default().with_sink(sink.clone());

@@ -151,7 +151,7 @@ async fn work(store: MemoryStore, seed: u64, stopped: watch::Receiver<bool>) {
 #[test]
 fn whatever_happens_pauses_leases_and_order_hold() {
     let one = env::var("CE_SIM_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let number = env::var("CE_SIM_SEEDS").map_or(size(200) as u64, |number| number.parse().unwrap());
+    let number = env::var("CE_SIM_SEEDS").map_or(size(100) as u64, |number| number.parse().unwrap());
     let seeds = one.map_or(0..number, |seed| seed..seed + 1);
     for seed in seeds {
         let (violations, trace) = play(seed);
@@ -166,7 +166,7 @@ fn whatever_happens_pauses_leases_and_order_hold() {
 /// So that a seed that fails fails again.
 #[test]
 fn a_seed_repeats_its_schedule() {
-    for seed in 0..20 {
+    for seed in 0..size(40) as u64 {
         // Workers that are stopped at the same time end in any order.
         let [once, again] = [play(seed), play(seed)].map(|(_, mut trace)| {
             trace.sort();

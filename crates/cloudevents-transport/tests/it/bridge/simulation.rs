@@ -3,7 +3,7 @@
 
 use super::world::{Item, Kind, Letters, Log, Queue, Target, World};
 use cloudevents_core::{DecodeOptions, Error, Event};
-use cloudevents_testkit::rng::Rng;
+use cloudevents_testkit::{rng::Rng, size};
 use cloudevents_transport::{
     Bounds, Bridge, DeadLetter, DeadLetterSink, OrderBy, Receiver, ReceiverOptions, Sender,
     binding::log::{Ledger, LogOptions, LogReceiver},
@@ -19,7 +19,7 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     match number("CE_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CE_SIM_SEEDS").unwrap_or(50),
+        None => 0..number("CE_SIM_SEEDS").unwrap_or(size(100) as u64),
     }
 }
 
@@ -40,7 +40,7 @@ fn nothing_is_lost_or_inverted() {
 
 #[test]
 fn a_seed_is_one_schedule() {
-    for seed in 0..20 {
+    for seed in 0..size(40) as u64 {
         let (one, two) = (run(seed).trace, run(seed).trace);
         let differs = one.iter().zip(&two).find(|(one, two)| one != two);
         assert!(differs.is_none() && one.len() == two.len(), "seed {seed}: {differs:?}");

@@ -97,8 +97,8 @@ fn truncate(state: &mut world::State, number: u32) {
 
 /// Starts the program again and again, until everything is concluded or it is too late.
 async fn programs(world: &World, quiet: Instant, late: Instant) {
-    let is_done = |state: &world::State| Instant::now() >= quiet && state.open().is_empty();
-    while Instant::now() < late && !is_done(&world.state()) {
+    let is_done = |state: &mut world::State| Instant::now() >= quiet && state.is_done();
+    while Instant::now() < late && !is_done(&mut world.state()) {
         let incarnation = {
             let mut state = world.state();
             state.start();
@@ -329,7 +329,7 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     match number("CE_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CE_SIM_SEEDS").unwrap_or(cloudevents_testkit::size(400) as u64),
+        None => 0..number("CE_SIM_SEEDS").unwrap_or(cloudevents_testkit::size(200) as u64),
     }
 }
 

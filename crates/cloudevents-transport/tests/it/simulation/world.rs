@@ -8,7 +8,7 @@ use cloudevents_transport::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, LazyLock, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::{
@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) queue: Queue,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) seen: Vec<Seen>,
+    /// The messages before this one are not open, and will not be.
+    done_before: usize,
     /// The last arrival with an effect, by ownership and key.
     last: HashMap<(u64, u32), usize>,
     /// The last arrivals with an effect in this start of the program: of all, and of batches.
@@ -158,6 +160,7 @@ impl World {
             queue: Queue::default(),
             arrivals: Vec::new(),
             seen: vec![Seen::default(); script.messages.len()],
+            done_before: 0,
             last: HashMap::new(),
             last_of_all: None,
             last_batch: None,
@@ -476,8 +479,9 @@ impl State {
     }
 
     pub(super) fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        static IS_LIVE: LazyLock<bool> = LazyLock::new(|| std::env::var_os("CE_SIM_LIVE").is_some());
         let line = format!("{:>9} ms: {what}", self.begun.elapsed().as_millis());
-        if std::env::var_os("CE_SIM_LIVE").is_some() {
+        if *IS_LIVE {
             println!("{line}");
         }
         self.trace.push(line);
@@ -503,17 +507,22 @@ impl State {
 
     /// Messages that were published and have neither an effect nor a letter.
     pub(super) fn open(&self) -> Vec<usize> {
-        let hangs = |index: usize| {
-            self.script.time_limit.is_none() && matches!(self.script.messages[index].does, Does::Hangs(_))
-        };
-        let stays = |index: usize| {
-            self.script.give_up_after.is_none()
-                && self.script.attempts.is_none()
-                && self.script.messages[index].does.stays()
-        };
-        (0..self.seen.len())
-            .filter(|index| !self.seen[*index].is_concluded() && !hangs(*index) && !stays(*index))
-            .collect()
+        (0..self.seen.len()).filter(|index| self.is_open(*index)).collect()
+    }
+
+    /// Whether none is open. It is asked after each change.
+    pub(super) fn is_done(&mut self) -> bool {
+        while self.done_before < self.seen.len() && !self.is_open(self.done_before) {
+            self.done_before += 1;
+        }
+        self.done_before == self.seen.len()
+    }
+
+    fn is_open(&self, index: usize) -> bool {
+        let does = self.script.messages[index].does;
+        let hangs = || self.script.time_limit.is_none() && matches!(does, Does::Hangs(_));
+        let stays = || self.script.give_up_after.is_none() && self.script.attempts.is_none() && does.stays();
+        !self.seen[index].is_concluded() && !hangs() && !stays()
     }
 
     /// Whether the program has concluded the latest arrival of a message.
