@@ -30,13 +30,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 REQUIREMENTS = {clause["id"]: clause for path in sorted((ROOT / "requirements").glob("*.json"))
                 for clause in json.loads(path.read_text(encoding="utf-8"))}
 RANK = {"MAY": 0, "SHOULD": 1, "MUST": 2}
+# The carriers that are rows of data: those of this area.
+ROWS = {row["name"]: row for row in json.loads((ROOT / "carriers.json").read_text(encoding="utf-8"))["bindings"] if row.get("area") == "carriers"}
 
 # Clauses that say where something is or that all rules hold. Whether a document that breaks a rule is refused depends on the
 # other clauses that a case cites.
 GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HTTP-3.1.3-a", "KAFKA-3.2.3-a", "KAFKA-3.2.1-a", "HTTP-3.1.1-a",
            "HTTP-3.1.3.1-a", "KAFKA-3.2.3.1-a", "PROTO-2.3-a", "PROTO-2.4-a", "PROTO-2.4-b", "AMQP-3.1.3-a", "AMQP-3.1.3.1-a", "AMQP-3.1.3.1-g", "JSON-3-b", "JSON-3-c",
            "AVRO-2.4-b", "AMQP-3.1.1-a", "XML-2-a", "JSON-4.1-a", "PROTO-5-a", "AMQP-3.1.3.2-c",
-           "MQTT-3.1.3-a", "NATS-3.1.2-a", "RABBITMQ-3.1.3-a", "HTTP-3.3.2-a", "HTTP-3.1.3.1-b", "SDK-Acceptance-a"}
+           "MQTT-3.1.3-a", "NATS-3.1.2-a", "RABBITMQ-3.1.3-a", "HTTP-3.3.2-a", "HTTP-3.1.3.1-b", "SDK-Acceptance-a", "CARRIERS-Rows-a", "CARRIERS-Rows-e"}
 
 # Input that attacks whoever reads it: nested levels, entities. A reference to an entity that nothing declares is not well-formed, and no more than that.
 HOSTILE = re.compile(r"xml/security/(?!undefined-entity$|entity-in-)|/(?:deep|nested-too|too-deep)|billion|-deep$|unclosed-nesting$|beyond-the-(?:input|document)")
@@ -483,7 +485,8 @@ def fragment_kept(one):
 
 ALWAYS = {"kafka": {"key": None, "headers": [], "value": None}, "amqp": {"properties": {}, "application-properties": [], "body": None},
           "rabbitmq": {"properties": {}, "headers": [], "body": {"text": ""}}, "mqtt3": {"payload": {"text": ""}},
-          "mqtt5": {"user-properties": [], "payload": {"text": ""}}, "nats": {"payload": {"text": ""}}}
+          "mqtt5": {"user-properties": [], "payload": {"text": ""}}, "nats": {"payload": {"text": ""}},
+          **{name: row["empty"] for name, row in ROWS.items()}}
 
 
 def present(request):
@@ -501,9 +504,9 @@ def present(request):
 
 
 # Carriers on which a payload is bytes or characters and no more: what an implementation calls it is its own choice.
-PLAIN = {"amqp", "avro", "avro-compact", "protobuf", "xml", "cbor", "http", "kafka", "rabbitmq", "mqtt", "nats"}
+PLAIN = {"amqp", "avro", "avro-compact", "protobuf", "xml", "cbor", "http", "kafka", "rabbitmq", "mqtt", "nats", "carriers"}
 # Of these, the ones that cannot tell characters from bytes.
-BYTES_ONLY = {"amqp", "avro-compact", "rabbitmq", "mqtt", "nats"}
+BYTES_ONLY = {"amqp", "avro-compact", "rabbitmq", "mqtt", "nats", "carriers"}
 # Where octets that are characters may be presented as these, too: nothing says the kind of what is read. In the JSON format, they are bytes (JSON-3.1.2-a).
 OCTETS = BYTES_ONLY | {"kafka", "http", "avro", "protobuf"}
 
@@ -517,7 +520,7 @@ def same_payloads(expect, area, free=False):
     stated = area in ("http", "kafka") and any("binary" in event.get("data", {}) for outcome in expect for event in outcome.get("result", {}).get("events", []))
     for outcome in expect:
         result = outcome.get("result", {})
-        if not result or result.get("format") == "json" or result.get("mode") != "binary" and area in ("http", "kafka", "amqp", "rabbitmq", "mqtt", "nats"):
+        if not result or result.get("format") == "json" or result.get("mode") != "binary" and area in ("http", "kafka", "amqp", "rabbitmq", "mqtt", "nats", "carriers"):
             continue
         taken = {"json", "text"} - ({"json"} if free else set()) | ({"binary"} if area in OCTETS else set())
         for kind in ("text",) if stated else ("text", "binary"):
@@ -2661,8 +2664,10 @@ def path_of(document):
 def pack(one):
     """The pack that a case is in; `src/pack.rs` says the same."""
     area, request = one["id"].split("/")[0], one["request"]
-    if "rabbitmq" in {area, request.get("via"), request.get("from", {}).get("via"), request.get("to", {}).get("via")}:
-        return "rabbitmq"
+    named = {area, request.get("via"), request.get("from", {}).get("via"), request.get("to", {}).get("via")}
+    for binding, names in (("rabbitmq", {"rabbitmq"}), ("carriers", {"carriers", *ROWS})):
+        if named & names:
+            return binding
     if one.get("draft"):
         return "drafts"
     if area == "extensions":

@@ -147,6 +147,8 @@ pub enum BodyForm {
     /// Bytes: no body is one of no bytes.
     #[default]
     Bytes,
+    /// The Base64 of the payload or the document. Text that begins with `{` is a document as it is.
+    Base64,
     /// Bytes or null, which are not the same.
     Nullable,
     /// The sections of AMQP 1.0: data, a value or sequences, or null.
@@ -221,7 +223,10 @@ impl Carrier {
 
     /// Whether a header of this name carries an attribute other than the content type.
     pub fn is_of_attribute(&self, header: &str) -> bool {
-        self.is_of_event(header) && !header.eq_ignore_ascii_case("content-type")
+        let is_content_type = |name: &str| header.eq_ignore_ascii_case(name);
+        self.is_of_event(header)
+            && !is_content_type("content-type")
+            && !matches!(&self.content_type, ContentType::Header(name) if is_content_type(name))
     }
 
     /// The attribute that a header of this name carries, or the name where it carries none.

@@ -1,6 +1,6 @@
 //! Parts of the vectors that are read, versioned and run by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -38,8 +38,8 @@ pub enum Pack {
     Extensions,
     /// Working drafts.
     Drafts,
-    /// The binding of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative. Its cases are
-    /// those that it carries, in whatever area.
+    /// The bindings of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative. Its cases are
+    /// those that these bindings carry, in whatever area.
     Binding(&'static str),
 }
 
@@ -69,7 +69,9 @@ impl Pack {
             Pack::Extensions,
             Pack::Drafts,
         ];
-        own.into_iter().chain(carriers().iter().filter_map(Pack::of))
+        // Several bindings may be of one area.
+        let of_others: BTreeSet<Pack> = carriers().iter().filter_map(Pack::of).collect();
+        own.into_iter().chain(of_others)
     }
 
     /// The pack of a carrier, if it has one of its own.

@@ -93,7 +93,7 @@ impl Adapter {
     /// An event that stands in the document is returned as it is, and read with these options. In other documents, an attribute may be
     /// missing: an optional attribute is left out then. A time that is no timestamp is left out, too, if the payload still has it.
     ///
-    /// An error is of one event, or of the whole document:
+    /// An error is of one event, or of the whole document. Its offset is an offset of the document:
     ///
     /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system or lacks a required attribute.
     /// - [`NotACloudEvent`](ErrorKind::NotACloudEvent) if it is one of the system that has no event.
@@ -141,11 +141,28 @@ impl Adapter {
             check_count(count.saturating_sub(1), 0, &with.limits)?;
             let document = mapping.of_document(part);
             events.extend(elements.into_iter().map(|element| {
-                let error = |error: Error| match error.kind() {
-                    ErrorKind::InvalidData => {
-                        error.with_help(format!("{} describes {}", self.reference, self.what))
+                let begin = place::begin(text, element);
+                let error = |error: Error| {
+                    let error = match error.offset().map(usize::try_from) {
+                        Some(Ok(offset)) => error.with_offset(begin.saturating_add(offset)),
+                        _ => error,
+                    };
+                    match error.kind() {
+                        ErrorKind::InvalidData => {
+                            error.with_help(format!("{} describes {}", self.reference, self.what))
+                        }
+                        // An event that stands in the document has its own attributes.
+                        _ if error.offset().is_none() && error.help().is_none() => match error.attribute() {
+                            Some(name) => {
+                                let help = format!(
+                                    "a mapping of your own, with `--map` of `ce`, gives it another `{name}`"
+                                );
+                                error.with_help(help)
+                            }
+                            None => error,
+                        },
+                        _ => error,
                     }
-                    _ => error,
                 };
                 mapping.event(Given { element, document: &document, headers }, with).map_err(error)
             }));

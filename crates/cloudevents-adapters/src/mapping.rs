@@ -298,8 +298,9 @@ fn is_text(media_type: MediaType<'_>) -> bool {
 impl Unwrap {
     /// An event that stands there. `None` if there is none.
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
+        let raw = place::at(element, &self.at);
         let document = || {
-            let Some(raw) = place::at(element, &self.at) else { return Ok(Bytes::new()) };
+            let Some(raw) = raw else { return Ok(Bytes::new()) };
             Ok(match serde_json::from_str::<String>(raw) {
                 Ok(text) if self.base64 => decode_base64(text)?.into(),
                 Ok(text) => text.into(),
@@ -317,7 +318,24 @@ impl Unwrap {
         }
         // A document that cannot be read is no event.
         let document = document().ok()?;
-        is_event(&document).then(|| Json::new().decode(document, with))
+        let within = |error| match raw {
+            Some(raw) => of_element(error, raw, element),
+            None => error,
+        };
+        is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+    }
+}
+
+/// An error of an event in an envelope, with the offset within the element. The offset within a text would count without its escapes, so
+/// it is the beginning of the text.
+fn of_element(error: Error, raw: &str, element: &str) -> Error {
+    let inner = match raw.starts_with('"') {
+        true => 0,
+        false => error.offset().and_then(|inner| usize::try_from(inner).ok()).unwrap_or_default(),
+    };
+    match error.offset() {
+        Some(_) => error.with_offset(place::begin(element, raw).saturating_add(inner)),
+        None => error,
     }
 }
 

@@ -11,6 +11,11 @@ pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
     lines.fold(column, usize::saturating_add).min(text.len())
 }
 
+/// The offset of a part of a text.
+pub(crate) fn begin(text: &str, part: &str) -> usize {
+    part.as_ptr().addr().saturating_sub(text.as_ptr().addr()).min(text.len())
+}
+
 /// Whether an event stands there, in the JSON format of a version that is read.
 pub(crate) fn is_event(value: &str) -> bool {
     matches!(text(value, "specversion").as_deref(), Some("1.0" | "0.3"))

@@ -53,6 +53,8 @@ fn named<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
 
 /// Names the repairs that would read the input, and the peers whose repairs would read the same in it. `None` if none would.
 ///
+/// If repairs are allowed already, no peer is named: the input may be from the peer whose repairs these are.
+///
 /// `reads` returns the value that it reads, and is called with some thirty choices.
 pub fn suggestion<T: PartialEq>(
     with: &DecodeOptions,
@@ -76,8 +78,8 @@ pub fn suggestion<T: PartialEq>(
         }
     }
     // If a peer's repairs drop parts that the other repairs keep, the input is not from this peer.
-    let peers: Vec<_> =
-        Peer::ALL.iter().filter(|peer| tried(peer.leniency()) == read).map(|peer| peer.name()).collect();
+    let reads_alone = |peer: &&Peer| with.leniency == Leniency::strict() && tried(peer.leniency()) == read;
+    let peers: Vec<_> = Peer::ALL.iter().filter(reads_alone).map(|peer| peer.name()).collect();
     Some(match peers.as_slice() {
         [] => format!("--lenient={needed} reads it"),
         names => format!("--lenient={needed} reads it; it may be from {}", names.join(" or ")),
@@ -90,11 +92,15 @@ mod tests {
     use cloudevents_kit::{Format, json::Json};
 
     fn suggested(name: &str) -> String {
+        suggested_by(name, &DecodeOptions::strict())
+    }
+
+    fn suggested_by(name: &str, with: &DecodeOptions) -> String {
         let document = format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","{name}":"x"}}"#);
         let reads = |with: &DecodeOptions| {
             Json::new().decode(document.clone().into(), with).ok().map(|decoded| decoded.value)
         };
-        suggestion(&DecodeOptions::strict(), reads).unwrap()
+        suggestion(with, reads).unwrap()
     }
 
     /// Debezium's repair drops the attribute.
@@ -102,5 +108,11 @@ mod tests {
     fn a_peer_is_named_if_it_reads_the_same() {
         assert_eq!(suggested("partitionKey"), "--lenient=lower-cased-name reads it");
         assert_eq!(suggested("my_name"), "--lenient=dropped-name reads it; it may be from debezium-3");
+    }
+
+    #[test]
+    fn no_other_peer_is_named_beside_repairs_that_are_allowed() {
+        let with = DecodeOptions::strict().with_leniency(Peer::Spring4.leniency());
+        assert_eq!(suggested_by("my_name", &with), "--lenient=dropped-name reads it");
     }
 }

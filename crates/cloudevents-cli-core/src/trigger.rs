@@ -3,7 +3,7 @@
 use crate::{failure::Failure, yaml::Documents};
 use cloudevents_kit::subscriptions::{Filter, FilterOptions, Filters, Leniency};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use std::collections::BTreeMap;
 
 /// The parts of a manifest that say what passes.
@@ -54,12 +54,36 @@ fn of_spec(spec: Spec) -> Result<Filters, String> {
     // Knative calls the dialect `sql` by another name.
     let options = FilterOptions::strict().allow(Leniency::CesqlDialect);
     if let Some(filters) = spec.filters.filter(|filters| !is_empty(filters.get())) {
+        // What is no JSON of filters is an error below.
+        let value = serde_json::from_str(filters.get()).unwrap_or_default();
+        if let Some((path, dialect)) = unknown(&value, "spec.filters") {
+            let known = DIALECTS.join(", ");
+            return Err(format!(
+                "invalid filters: {path}: a Trigger has no dialect {dialect:?}: the dialects are {known}"
+            ));
+        }
         let read = Filters::parse_with(filters.get(), &options);
         return read.map(|read| read.value).map_err(|error| format!("invalid filters: spec.filters{error}"));
     }
     let attributes = spec.filter.and_then(|filter| filter.attributes).unwrap_or_default();
     let filters: Result<Filters, _> = attributes.iter().map(|(name, text)| condition(name, text)).collect();
     filters.map_err(|why| format!("invalid filters: spec.filter.attributes{why}"))
+}
+
+/// The members of `SubscriptionsAPIFilter` of `eventing.knative.dev/v1`.
+const DIALECTS: [&str; 7] = ["exact", "prefix", "suffix", "all", "any", "not", "cesql"];
+
+/// The first filter in a dialect that a Trigger does not have: its path, and the dialect. The depth is that of the parser of JSON.
+fn unknown(filters: &Value, path: &str) -> Option<(String, String)> {
+    if let Value::Array(list) = filters {
+        let mut all = list.iter().enumerate();
+        return all.find_map(|(index, filter)| unknown(filter, &format!("{path}/{index}")));
+    }
+    filters.as_object()?.iter().find_map(|(dialect, value)| match dialect.as_str() {
+        "all" | "any" | "not" => unknown(value, &format!("{path}/{dialect}")),
+        known if DIALECTS.contains(&known) => None,
+        _ => Some((format!("{path}/{dialect}"), dialect.clone())),
+    })
 }
 
 /// Null and an empty array are no filters.
@@ -168,7 +192,11 @@ spec:
             ("{".to_owned(), "invalid YAML"),
             (
                 format!("{head}{{filters: [{{like: {{type: x}}}}]}}}}"),
-                "spec.filters/0/like: there is no dialect",
+                "spec.filters/0/like: a Trigger has no dialect \"like\": the dialects are exact, prefix, suffix, all, any, not, cesql",
+            ),
+            (
+                format!("{head}{{filters: [{{exact: {{type: t}}}}, {{any: [{{not: {{sql: 'TRUE'}}}}]}}]}}}}"),
+                "spec.filters/1/any/0/not/sql: a Trigger has no dialect \"sql\"",
             ),
             (
                 format!("{head}{{filter: {{attributes: {{a-b: x}}}}}}}}"),

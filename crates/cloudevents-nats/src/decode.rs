@@ -1,9 +1,13 @@
 //! Messages of NATS to messages and events.
 
-use crate::{mode::Look, name, value, wire::MessageView};
+use crate::{
+    mode::{self, Look},
+    name, value,
+    wire::MessageView,
+};
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
-    codec::{Assembler, Detected, decode_base64},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload, RepairKind,
+    codec::{Assembler, Detected, decode_base64, repeated_content_type},
 };
 use cloudevents_json::{find, recognize};
 
@@ -65,8 +69,11 @@ fn binary(
 ) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
     assembler.reserve(look.length); // one allocation, of the right size
+    let mut typed = Typed::default();
     for (header, value) in message.headers() {
-        if let Some(name) = name::attribute(header) {
+        let Some(name) = name::attribute(header) else { continue };
+        let value = if name == "datacontenttype" { typed.first(value, with) } else { Some(value) };
+        if let Some(value) = value {
             value::read(&name, value, &mut assembler)?;
         }
     }
@@ -77,7 +84,30 @@ fn binary(
         false if completed.base64 => Some(Payload::body(decode_base64(&payload)?)),
         false => Some(Payload::body(payload)),
     };
-    assembler.finish(payload)
+    let decoded = assembler.finish(payload)?;
+    Ok(decoded.with_repair(typed.is_repeated.then(|| mode::repeated("ce-datacontenttype"))))
+}
+
+/// The headers `ce-datacontenttype`, of which leniency ignores all but the first if they are equal, also after a comma.
+#[derive(Default)]
+struct Typed<'m> {
+    value: Option<&'m [u8]>,
+    is_repeated: bool,
+}
+
+impl<'m> Typed<'m> {
+    /// The value to read. `None` if it was read before.
+    fn first(&mut self, value: &'m [u8], with: &DecodeOptions) -> Option<&'m [u8]> {
+        if self.value == Some(value) && with.leniency.allows(RepairKind::IgnoredHeader) {
+            self.is_repeated = true;
+            return None;
+        }
+        self.value.get_or_insert(value);
+        let text = std::str::from_utf8(value).ok().map(str::trim);
+        let joined = text.and_then(|text| repeated_content_type(text, with.leniency));
+        self.is_repeated |= joined.is_some();
+        Some(joined.map_or(value, str::as_bytes))
+    }
 }
 
 #[cold]

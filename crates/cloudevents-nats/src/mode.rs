@@ -99,12 +99,12 @@ impl<'m> Look<'m> {
             };
         };
         if self.twice || self.repeated && !with.leniency.allows(RepairKind::IgnoredHeader) {
-            return Err(two_content_types());
+            return Err(two_content_types(CONTENT_TYPE));
         }
         let text = std::str::from_utf8(content_type).ok().map(str::trim);
         let joined = text.and_then(|text| repeated_content_type(text, with.leniency));
         let is_repeated = self.repeated || joined.is_some();
-        Ok((detect(joined.or(text))?, is_repeated.then(repeated)))
+        Ok((detect(joined.or(text))?, is_repeated.then(|| repeated(CONTENT_TYPE))))
     }
 }
 
@@ -121,15 +121,16 @@ fn not_a_cloudevent() -> Error {
         .with_clause("NATS-3-a")
 }
 
-/// The repair of a content type that is there several times.
+/// The repair of a content type that is there several times, in headers of this name.
 #[cold]
-fn repeated() -> Repair {
-    Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(two_content_types())
+pub(crate) fn repeated(header: &str) -> Repair {
+    let cause = two_content_types(header);
+    Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(cause)
 }
 
 #[cold]
-fn two_content_types() -> Error {
+fn two_content_types(header: &str) -> Error {
     Error::new(ErrorKind::DuplicateAttribute)
-        .with_detail("there are two Content-Type headers")
+        .with_detail(format!("there are two `{header}` headers"))
         .with_clause("CE-Context-Attributes-d")
 }

@@ -49,7 +49,7 @@ def body(row):
     bytes_ = {"$ref": "#/$defs/bytes"}
     sections = {"anyOf": [{"type": "null"}, only("data", {"type": "array", "items": bytes_}), only("value", {"$ref": f"#/$defs/{row['name']}Value"}),
                           only("sequence", {"type": "array"})]}
-    return {"bytes": bytes_, "nullable": {"$ref": "#/$defs/bytesOrNull"}, "sections": sections}[row["body"].get("form", "bytes")]
+    return {"bytes": bytes_, "base64": bytes_, "nullable": {"$ref": "#/$defs/bytesOrNull"}, "sections": sections}[row["body"].get("form", "bytes")]
 
 
 def message(row):
@@ -76,6 +76,15 @@ def whole(row):
     return {"allOf": [{"$ref": f"#/$defs/{row['name']}Message"}], "required": list(row["empty"])}
 
 
+def shapes():
+    """The bindings with messages of one shape, by the first of them, which names the shape."""
+    found = []
+    for row in BINDINGS.values():
+        same = next((rows for rows in found if message(rows[0]) == message(row) and rows[0]["empty"] == row["empty"]), None)
+        same.append(row) if same else found.append([row])
+    return [(rows[0], [row["name"] for row in rows]) for rows in found]
+
+
 def parts(of_vectors):
     """The definitions that come of the carriers."""
     found = {"via": {"enum": FORMATS + list(BINDINGS)}}
@@ -85,12 +94,13 @@ def parts(of_vectors):
             found[f"{name}Value"] = {
                 "type": "object", "required": ["type"], "additionalProperties": False,
                 "properties": {"type": {"enum": [one for names in types.values() for one in names]}, "value": {"type": ["string", "boolean", "number", "null"]}}}
-        found[f"{name}Message"] = message(row)
+    for row, _ in shapes():
+        found[f"{row['name']}Message"] = message(row)
 
     def each(branch):
         yield branch({"enum": FORMATS}, {"$ref": "#/$defs/documentMessage"}, {"$ref": "#/$defs/documentMessage"})
-        for name, row in BINDINGS.items():
-            yield branch({"const": name}, whole(row), {"$ref": f"#/$defs/{name}Message"})
+        for row, names in shapes():
+            yield branch({"enum": names} if len(names) > 1 else {"const": names[0]}, whole(row), {"$ref": f"#/$defs/{row['name']}Message"})
 
     def read(via, complete, _):
         return {"if": {"required": ["via"], "properties": {"via": via}}, "then": {"properties": {"message": complete}}}

@@ -53,6 +53,8 @@ fn names_of_headers_are_those_of_attributes() {
         ("http", "Content-Type", None),
         ("kafka", "content-type", None),
         ("http", "cé", None),
+        ("rocketmq", "CE_subject", Some("subject")),
+        ("rocketmq", "CE_contenttype", None),
     ] {
         let carrier = Carrier::of(via).unwrap();
         let found = carrier.is_of_attribute(header).then(|| carrier.attribute(header));

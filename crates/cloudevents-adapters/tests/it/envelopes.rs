@@ -141,3 +141,24 @@ fn pascal_case() {
     let error = all("pascal-case", &[], &named).remove(0).unwrap_err();
     assert!(error.detail().contains("`ExtensionAttributes`"), "{error}");
 }
+
+/// A text has escapes, so that a place within it is none of the document.
+#[test]
+fn an_error_of_an_event_in_an_envelope_has_its_place_in_the_document() {
+    let message =
+        r#"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"My_Ext\":\"x\"}"#;
+    let sns = format!(
+        r#"{{"Type":"Notification","MessageId":"22b80b92-fdea-4c2c","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":"{message}"}}"#
+    );
+    let error = all("aws-sns", &[], &sns).remove(0).unwrap_err();
+    assert_eq!(error.attribute(), Some("My_Ext"));
+    assert_eq!(error.offset(), sns.find("\"{").map(|at| at as u64), "{error:#}");
+    let inner = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","My_Ext":"x"}"#;
+    let good = inner.replace("My_Ext", "ext");
+    let bulk = |second: &str| {
+        format!(r#"{{"entries":[{{"entryId":"1","event":{good}}},{{"entryId":"2","event":{second}}}]}}"#)
+    };
+    let (bulk, alone) = (bulk(inner), cloudevents_json::decode(inner).unwrap_err().offset().unwrap());
+    let error = all("dapr-bulk", &[], &bulk).remove(1).unwrap_err();
+    assert_eq!(error.offset(), Some(bulk.rfind("{\"specversion").unwrap() as u64 + alone), "{error:#}");
+}

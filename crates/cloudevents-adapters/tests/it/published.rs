@@ -1,7 +1,7 @@
 //! Documents from the documentation of each system, and their events by the adapters of the specification.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_adapters::Adapter;
+use cloudevents_adapters::{Adapter, recognize};
 use cloudevents_core::{DecodeOptions, ErrorKind};
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
@@ -123,6 +123,11 @@ const EVENTBRIDGE: &str = r#"{"version":"0","id":"6a7e8feb-b491-4cf7-a9f1-bf3703
 
 #[test]
 fn amazon_eventbridge() {
+    let unfit = all("aws-eventbridge", &[], &EVENTBRIDGE.replace("aws.ec2", "My App")).remove(0).unwrap_err();
+    assert_eq!(
+        (unfit.attribute(), unfit.help().unwrap().contains("another `source`")),
+        (Some("source"), true)
+    );
     let event = one("aws-eventbridge", &[], EVENTBRIDGE);
     assert_eq!(
         named(&event),
@@ -248,8 +253,51 @@ fn gitlab() {
     );
     let release = r#"{"id":1,"created_at":"2020-11-02 12:55:12 UTC","name":"v1.1","object_kind":"release","action":"create",
         "project":{"id":2,"path_with_namespace":"root/p","web_url":"https://example.com/root/p"}}"#;
-    let error = all("gitlab", headers, release).remove(0).unwrap_err();
-    assert!(error.help().unwrap().contains("mapping of your own"), "{error:#}");
+    // <https://docs.gitlab.com/user/project/integrations/webhook_events/#project-and-group-member-events> and of subgroups.
+    let member = r#"{"created_at":"2020-12-11T04:57:22Z","group_name":"webhook-test","group_path":"webhook-test","group_id":100,
+        "user_username":"test_user","user_id":64,"group_access":"Guest","expires_at":null,"event_name":"user_add_to_group"}"#;
+    let subgroup = r#"{"created_at":"2021-01-20T09:40:12Z","event_name":"subgroup_create","name":"subgroup1","path":"subgroup1",
+        "full_path":"group1/subgroup1","group_id":10,"parent_group_id":7,"parent_full_path":"group1"}"#;
+    for kind in [release, member, subgroup] {
+        assert_eq!(recognize(kind.as_bytes()).unwrap().name(), "gitlab");
+        let error = all("gitlab", headers, kind).remove(0).unwrap_err();
+        assert!(error.help().unwrap().contains("`--map` of `ce`"), "{error:#}");
+    }
+}
+
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads>: the parts of each payload, and the payload of `ping`.
+#[test]
+fn github() {
+    let sender = r#""sender":{"login":"octocat","id":1,"node_id":"MDQ6VXNlcjE=","type":"User"}"#;
+    for (document, help) in [
+        (
+            format!(
+                r#"{{"action":"opened","issue":{{"number":1}},"repository":{{"full_name":"octocat/hello"}},{sender}}}"#
+            ),
+            "`ce webhook serve --provider github`",
+        ),
+        (
+            format!(r#"{{"action":"created","organization":{{"login":"github"}},{sender}}}"#),
+            "`ce webhook serve --provider github`",
+        ),
+        (
+            format!(r#"{{"action":"created","installation":{{"id":5}},"repositories":[],{sender}}}"#),
+            "`ce webhook serve --provider github`",
+        ),
+        (
+            r#"{"zen":"Design for failure.","hook_id":109948940,"hook":{"type":"Repository"}}"#.to_owned(),
+            "is set up",
+        ),
+    ] {
+        let adapter = recognize(document.as_bytes()).unwrap();
+        assert_eq!(adapter.name(), "github");
+        let error = all("github", &[], &document).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains(help), "{error:#}");
+    }
+    // Gitea has the members of GitHub, and no ids of nodes.
+    let gitea = r#"{"action":"opened","repository":{"full_name":"a/b"},"sender":{"login":"a","id":1}}"#;
+    assert!(recognize(gitea.as_bytes()).is_none());
 }
 
 /// <https://github.com/cloudevents/spec/blob/v0.1/spec.md#example> and <https://github.com/cloudevents/spec/blob/v0.2/spec.md#example>

@@ -12,6 +12,12 @@ use cloudevents_testkit::carrier::{Carrier as Form, carrier_form};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 
+/// Of the conformance suite, which are made of the same messages.
+#[test]
+fn published() {
+    cloudevents_testkit::vectors::check("carriers/**");
+}
+
 #[test]
 fn each_row_reads_and_writes_its_vectors() {
     let mut failed = Vec::new();

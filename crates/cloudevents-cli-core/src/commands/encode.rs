@@ -17,6 +17,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::Event;
+use cloudevents_vectors::{BodyForm, Carrier, ContentType};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -108,7 +109,7 @@ pub fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
 fn check(command: &Encode) -> Result<(), Failure> {
     let binary = match command.mode.as_deref() {
         // Documents are the only messages of some bindings.
-        None => !matches!(command.via.as_str(), "mqtt3" | "websockets"),
+        None => Carrier::of(&command.via).is_some_and(|carrier| carrier.has_mode("binary")),
         Some(mode) => mode == "binary",
     };
     if Form::of(&command.via, &cloudevents_kit::formats()).is_some() {
@@ -179,10 +180,19 @@ fn pretty(value: &Value, paint: Paint) -> String {
         let mut parts = header.as_array().into_iter().flatten().filter_map(Value::as_str);
         parts.all(|part| plain(part) == part && part.trim_ascii() == part)
     });
-    let faithful = headers_shown && body.split('\n').all(is_shown);
+    let is_read = value.get("via").and_then(Value::as_str).is_some_and(is_read_as_text);
+    let faithful = is_read && headers_shown && body.split('\n').all(is_shown);
     if let Some(headers) = message.get_mut("headers").and_then(Value::as_array_mut).filter(|_| length > 0) {
         headers.push(json!(["content-length", length.to_string()]));
     }
     let text = if faithful { wire::as_text(&message, "", paint) } else { None };
     text.unwrap_or_else(|| format!("{}\n", json_view::pretty(&value.to_string(), "", paint)))
+}
+
+/// Whether `ce decode` reads the text of messages of this carrier: HTTP, and documents as they are.
+fn is_read_as_text(via: &str) -> bool {
+    let is_document = |carrier: &Carrier| {
+        matches!(carrier.content_type, ContentType::Always(_)) && carrier.body.form == BodyForm::Bytes
+    };
+    via == "http" || Carrier::of(via).is_some_and(is_document)
 }

@@ -1,6 +1,6 @@
 //! Reaching into requests and answers.
 
-use cloudevents_vectors::{Carrier, carriers};
+use cloudevents_vectors::{Carrier, ContentType, carriers};
 use serde_json::{Map, Value, json};
 
 use crate::compare::bytes::{decode, encode};
@@ -196,8 +196,9 @@ pub(super) fn change_document(message: &mut Map<String, Value>, change: impl Fn(
 
 /// Whether a message is a document of the JSON format, by its carrier or by its content type.
 pub(super) fn is_json_document(via: &str, message: &Map<String, Value>) -> bool {
-    match via {
-        "json" | "json-batch" => true,
+    let always = Carrier::of(via).map(|carrier| &carrier.content_type);
+    match always {
+        Some(ContentType::Always(format)) => matches!(format.as_str(), "json" | "json-batch"),
         _ => content_type(message).is_some_and(|text| {
             text.to_lowercase().starts_with("application/cloudevents") && text.to_lowercase().contains("json")
         }),
@@ -210,10 +211,19 @@ pub(super) fn content_type(message: &Map<String, Value>) -> Option<String> {
     let property = message.get("properties").and_then(|properties| properties["content-type"].as_str());
     let header = || {
         let headers = message.get("headers")?.as_array()?;
-        let header = headers.iter().find(|header| name(header) == "content-type")?;
+        let header = headers.iter().find(|header| is_content_type(header))?;
         header[1].as_str().or_else(|| header[1]["text"].as_str())
     };
     member.or(property).or_else(header).map(str::to_owned)
+}
+
+/// Whether a header is the content type of some carrier.
+fn is_content_type(header: &Value) -> bool {
+    let name = name(header);
+    carriers().iter().any(|carrier| match &carrier.content_type {
+        ContentType::Header(known) => known.eq_ignore_ascii_case(&name),
+        _ => false,
+    })
 }
 
 /// Changes the content type of a message; `None` takes it away.
@@ -231,7 +241,7 @@ pub(super) fn set_content_type(message: &mut Map<String, Value>, content_type: O
     }
     let Some(Value::Array(headers)) = message.get_mut("headers") else { return };
     let bytes = headers.iter().any(|header| header[1].is_object());
-    let found = headers.iter().position(|header| name(header) == "content-type");
+    let found = headers.iter().position(is_content_type);
     match (found, content_type) {
         (Some(index), None) => drop(headers.remove(index)),
         (found, Some(text)) => {

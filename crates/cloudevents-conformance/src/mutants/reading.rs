@@ -1,6 +1,6 @@
 //! Faults of reading messages.
 
-use cloudevents_vectors::Carrier;
+use cloudevents_vectors::{BodyForm, Carrier};
 use serde_json::{Value, json};
 
 use super::MutantProfile::{Base, Should, Strict, Verbatim};
@@ -84,7 +84,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     Mutant::of_answer(
         "read-invents-a-content-type",
-        &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml"],
+        &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml", "carriers"],
         Base,
         |_, answer| add_attribute(answer, "datacontenttype", "String", "application/json"),
     ),
@@ -149,14 +149,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
             set_content_type(message, Some("text/plain"));
         }
     }),
-    Mutant::of_request("media-type-parameters-not-stripped", &["http", "kafka", "amqp"], Base, |request| {
-        if let Some(message) = message(request)
-            && content_type(message)
-                .is_some_and(|text| text.starts_with("application/cloudevents") && text.contains(';'))
-        {
-            set_content_type(message, Some("application/cloudevents+unknown"));
-        }
-    }),
+    Mutant::of_request(
+        "media-type-parameters-not-stripped",
+        &["http", "kafka", "amqp", "carriers"],
+        Base,
+        |request| {
+            if let Some(message) = message(request)
+                && content_type(message)
+                    .is_some_and(|text| text.starts_with("application/cloudevents") && text.contains(';'))
+            {
+                set_content_type(message, Some("application/cloudevents+unknown"));
+            }
+        },
+    ),
     // That JSON travels under its media type binds producers.
     Mutant::of_request("media-type-told-by-its-beginning", &["http", "kafka"], Strict, |request| {
         if let Some(message) = message(request)
@@ -179,12 +184,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
             set_content_type(message, Some("application/octet-stream"));
         }
     }),
-    Mutant::of_request("last-of-duplicate-headers-wins", &["http", "kafka", "amqp"], Strict, |request| {
-        without_duplicates(request, true);
-    }),
-    Mutant::of_request("first-of-duplicate-headers-wins", &["http", "kafka", "amqp"], Strict, |request| {
-        without_duplicates(request, false);
-    }),
+    Mutant::of_request(
+        "last-of-duplicate-headers-wins",
+        &["http", "kafka", "amqp", "carriers"],
+        Strict,
+        |request| {
+            without_duplicates(request, true);
+        },
+    ),
+    Mutant::of_request(
+        "first-of-duplicate-headers-wins",
+        &["http", "kafka", "amqp", "carriers"],
+        Strict,
+        |request| {
+            without_duplicates(request, false);
+        },
+    ),
     Mutant::of_request("last-of-duplicate-members-wins", &["json"], Strict, |request| {
         text(request, |text| {
             let document: Value = serde_json::from_str(text).ok()?;
@@ -351,16 +366,48 @@ pub(super) const MUTANTS: &[Mutant] = &[
             events.reverse();
         }
     }),
-    Mutant::of_answer("structured-called-binary", &["http", "kafka", "amqp"], Base, |_, answer| {
-        if answer["result"]["mode"] == "structured" {
-            answer["result"]["mode"] = json!("binary");
+    Mutant::of_answer(
+        "structured-called-binary",
+        &["http", "kafka", "amqp", "carriers"],
+        Base,
+        |_, answer| {
+            if answer["result"]["mode"] == "structured" {
+                answer["result"]["mode"] = json!("binary");
+            }
+        },
+    ),
+    Mutant::of_answer(
+        "foreign-message-accepted",
+        &["http", "kafka", "amqp", "carriers"],
+        Base,
+        |request, answer| {
+            if answer["error"]["kind"] == "not-a-cloudevent" {
+                *answer = json!({"seq": answer["seq"], "result": {"mode": "binary", "events": [
+                    {"specversion": "1.0", "attributes": {"id": {"type": "String", "value": "x"}}, "data": request["message"]["body"]}
+                ]}});
+            }
+        },
+    ),
+    Mutant::of_request("prefix-of-another-carrier-read", &["carriers"], Base, |request| {
+        let carrier = reads_from(request).filter(|carrier| carrier.area() == "carriers");
+        let prefix = carrier.and_then(|carrier| carrier.headers.as_ref()?.prefixes.first());
+        let (Some(prefix), Some(headers)) = (prefix, message(request).and_then(headers)) else { return };
+        for header in headers {
+            if let Some(attribute) = header[0].as_str().and_then(|name| name.strip_prefix("CE-")) {
+                header[0] = json!(format!("{prefix}{attribute}"));
+            }
         }
     }),
-    Mutant::of_answer("foreign-message-accepted", &["http", "kafka", "amqp"], Base, |request, answer| {
-        if answer["error"]["kind"] == "not-a-cloudevent" {
-            *answer = json!({"seq": answer["seq"], "result": {"mode": "binary", "events": [
-                {"specversion": "1.0", "attributes": {"id": {"type": "String", "value": "x"}}, "data": request["message"]["body"]}
-            ]}});
+    Mutant::of_answer("no-payload-read-as-a-byte", &["carriers"], Base, |request, answer| {
+        if reads_via(request) == "rocketmq" && request["message"]["body"]["base64"] == "AA==" {
+            events(answer).for_each(|event| drop(event.insert("data".to_owned(), json!({"binary": "AA=="}))));
+        }
+    }),
+    Mutant::of_answer("base64-of-a-document-refused", &["carriers"], Base, |request, answer| {
+        let is_encoded = reads_from(request).is_some_and(|carrier| carrier.body.form == BodyForm::Base64);
+        let text = request["message"]["body"]["text"].as_str().unwrap_or_default();
+        if is_encoded && !text.trim_start().starts_with('{') {
+            refuse(answer);
         }
     }),
     Mutant::of_answer("tombstone-has-an-empty-payload", &["kafka"], Base, |request, answer| {

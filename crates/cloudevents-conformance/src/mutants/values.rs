@@ -298,9 +298,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer("strings-trimmed", &["http", "xml", "json"], Base, |_, answer| {
         attribute_text(answer, |_, ty, value| (ty == "String").then(|| value.trim().to_owned()));
     }),
-    Mutant::of_answer("letter-case-of-values-lost", &["http", "kafka", "core"], Base, |_, answer| {
-        attribute_text(answer, |_, _, value| Some(value.to_lowercase()));
-    }),
+    Mutant::of_answer(
+        "letter-case-of-values-lost",
+        &["http", "kafka", "core", "carriers"],
+        Base,
+        |_, answer| {
+            attribute_text(answer, |_, _, value| Some(value.to_lowercase()));
+        },
+    ),
     Mutant::of_answer("uri-normalised", &["core"], Verbatim, |_, answer| {
         let value =
             answer["result"]["value"].as_str().filter(|text| text.contains("://")).map(str::to_lowercase);
@@ -353,7 +358,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }),
     Mutant::of_answer(
         "repairs-not-reported",
-        &["http", "json", "kafka", "amqp", "protobuf", "cbor"],
+        &["http", "json", "kafka", "amqp", "protobuf", "cbor", "carriers"],
         Lenient,
         |_, answer| {
             if let Some(result) = answer.get_mut("result").and_then(Value::as_object_mut) {
@@ -570,11 +575,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
             (ty == "Timestamp").then(|| time(text, cut)).flatten()
         });
     }),
-    Mutant::of_answer("transcoding-refused", &["http", "json", "kafka", "amqp"], Base, |request, answer| {
-        if is_op(request, "transcode") {
-            refuse(answer);
-        }
-    }),
+    Mutant::of_answer(
+        "transcoding-refused",
+        &["http", "json", "kafka", "amqp", "carriers"],
+        Base,
+        |request, answer| {
+            if is_op(request, "transcode") {
+                refuse(answer);
+            }
+        },
+    ),
     Mutant::of_answer("transcoding-never-refused", &["http", "json", "kafka"], Strict, |request, answer| {
         if is_op(request, "transcode") && answer.get("error").is_some() {
             *answer =

@@ -1,5 +1,6 @@
 //! Faults of writing messages.
 
+use cloudevents_vectors::BodyForm;
 use serde_json::{Value, json};
 
 use super::Mutant;
@@ -90,19 +91,29 @@ pub(super) const MUTANTS: &[Mutant] = &[
         }
     }),
     // The bindings of Kafka and MQTT do not forbid the same content type in a header of an attribute.
-    Mutant::of_answer("two-content-types", &["http", "kafka", "mqtt"], Base, |request, answer| {
-        if let (Some(carrier), Some(message)) = (writes_to(request), written(answer))
-            && content_type(message).is_some_and(|text| !text.starts_with("application/cloudevents"))
-        {
-            add_header(carrier, message, "datacontenttype", "text/mutant");
-        }
-    }),
-    Mutant::of_answer("content-type-not-written", &["http", "kafka", "amqp"], Base, |_, answer| {
-        if let Some(message) = written(answer) {
-            set_content_type(message, None);
-        }
-    }),
-    Mutant::of_answer("content-type-invented", &["http", "kafka", "amqp"], Base, |_, answer| {
+    Mutant::of_answer(
+        "two-content-types",
+        &["http", "kafka", "mqtt", "carriers"],
+        Base,
+        |request, answer| {
+            if let (Some(carrier), Some(message)) = (writes_to(request), written(answer))
+                && content_type(message).is_some_and(|text| !text.starts_with("application/cloudevents"))
+            {
+                add_header(carrier, message, "datacontenttype", "text/mutant");
+            }
+        },
+    ),
+    Mutant::of_answer(
+        "content-type-not-written",
+        &["http", "kafka", "amqp", "carriers"],
+        Base,
+        |_, answer| {
+            if let Some(message) = written(answer) {
+                set_content_type(message, None);
+            }
+        },
+    ),
+    Mutant::of_answer("content-type-invented", &["http", "kafka", "amqp", "carriers"], Base, |_, answer| {
         if let Some(message) = written(answer).filter(|message| content_type(message).is_none()) {
             set_content_type(message, Some("application/octet-stream"));
         }
@@ -205,7 +216,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     Mutant::of_answer(
         "invalid-event-written",
-        &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml", "cbor"],
+        &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml", "cbor", "carriers"],
         Should,
         |request, answer| {
             if is_op(request, "encode") && answer.get("error").is_some() {
@@ -302,6 +313,31 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
+    Mutant::of_answer("prefix-of-another-carrier", &["carriers"], Base, |request, answer| {
+        let carrier = writes_to(request).filter(|carrier| carrier.area() == "carriers");
+        let prefix = carrier.and_then(|carrier| carrier.headers.as_ref()?.prefixes.first());
+        let (Some(prefix), Some(headers)) = (prefix, written(answer).and_then(headers)) else { return };
+        let other = if prefix == "ce-" { "ce_" } else { "ce-" };
+        for header in headers {
+            if let Some(attribute) = header[0].as_str().and_then(|name| name.strip_prefix(prefix)) {
+                header[0] = json!(format!("{other}{attribute}"));
+            }
+        }
+    }),
+    Mutant::of_answer("document-not-in-base64", &["carriers"], Base, |request, answer| {
+        if writes_to(request).is_some_and(|carrier| carrier.body.form == BodyForm::Base64)
+            && let Some(message) = written(answer)
+        {
+            change_body(message, |text| String::from_utf8(decode(text)?).ok());
+        }
+    }),
+    Mutant::of_answer("no-payload-written-as-an-empty-body", &["carriers"], Base, |request, answer| {
+        if let Some(message) =
+            on("rocketmq", request, answer).filter(|message| body(message).is_some_and(|bytes| bytes == [0]))
+        {
+            set_body(message, &[]);
+        }
+    }),
     Mutant::of_answer("stray-text-in-the-document", &["xml"], Base, |request, answer| {
         if let Some(message) = on("xml", request, answer) {
             change_body(message, |text| {

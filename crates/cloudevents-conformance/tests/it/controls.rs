@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use cloudevents_conformance::vectors::{Case, Expected, Pack, Validity};
+use cloudevents_conformance::vectors::{Case, Expected, Pack, Validity, carriers};
 use cloudevents_conformance::{
     Breakdown, BreakdownKind, CaseReport, InProcess, KnownFailing, Problem, Reporter, Selection, Suite,
     Summary, Testee, Verdict, badge, run,
@@ -592,11 +592,13 @@ fn answering(capabilities: Value, answer: impl Fn(&Value) -> Value) -> InProcess
 
 /// Every capability.
 fn everything() -> Value {
+    let bindings = carriers().iter().filter(|carrier| !carrier.is_format());
+    let bindings: Vec<_> = bindings.map(|carrier| carrier.name.as_str()).collect();
     json!({
         "spec": ["1.0.2", "main"], "specversions": ["1.0", "0.3"],
         "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name", "sql", "filter", "handshake", "deliver", "send"],
         "formats": ["json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor"],
-        "bindings": ["http", "kafka", "amqp", "rabbitmq", "mqtt3", "mqtt5", "nats", "websockets"],
+        "bindings": bindings,
         "strictness": ["strict", "lenient"], "reports": ["losses", "repairs", "notes"],
         "payloads": ["json", "text", "binary", "xml", "cbor", "proto"],
         "options": ["key", "separator", "subprotocol", "topic", "subject"],

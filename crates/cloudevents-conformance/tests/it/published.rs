@@ -1,7 +1,7 @@
 //! The comparison, by the published vectors: it takes what they want, and nothing else.
 
 use cloudevents_conformance::vectors::{
-    Case, Document, Expected, Flag, JsonComparison, Outcome, Revision, load_documents,
+    Carrier, Case, Document, Expected, Flag, JsonComparison, Outcome, Revision, load_documents,
 };
 use cloudevents_conformance::{
     CaseReport, Finding, InProcess, KnownFailing, Reporter, Selection, Suite, Summary, run,
@@ -261,9 +261,20 @@ impl Reporter for Findings {
 fn changes(case: &Case) -> Vec<(String, Value)> {
     let answer = first(case);
     let places = places(&answer, "").into_iter();
+    let header = format!("{}inserted", prefix(case));
     places
-        .flat_map(|place| changed(&answer, &place).into_iter().map(move |answer| (place.clone(), answer)))
+        .flat_map(|place| {
+            changed(&answer, &place, &header).into_iter().map(move |answer| (place.clone(), answer))
+        })
         .collect()
+}
+
+/// The prefix of headers of attributes in the message that a case writes.
+fn prefix(case: &Case) -> &'static str {
+    let to = case.request.get("to").and_then(|to| to.get("via")).or_else(|| case.request.get("via"));
+    let carrier = to.and_then(Value::as_str).and_then(Carrier::of);
+    let headers = carrier.and_then(|carrier| carrier.headers.as_ref());
+    headers.and_then(|headers| headers.prefixes.first()).map_or("ce-", String::as_str)
 }
 
 /// Pointers to everything below a value that counts in a comparison.
@@ -293,7 +304,7 @@ fn places(value: &Value, path: &str) -> Vec<String> {
 }
 
 /// The answer with the value at a place changed, and without it.
-fn changed(answer: &Value, path: &str) -> Vec<Value> {
+fn changed(answer: &Value, path: &str, header: &str) -> Vec<Value> {
     let old = answer.pointer(path).unwrap();
     let mut all = Vec::new();
     let new = match old {
@@ -326,12 +337,12 @@ fn changed(answer: &Value, path: &str) -> Vec<Value> {
         }
         all.push(answer);
     }
-    all.extend(inserted(answer, path));
+    all.extend(inserted(answer, path, header));
     all
 }
 
-/// The answer with something added to the value at a place, where an addition counts.
-fn inserted(answer: &Value, path: &str) -> Option<Value> {
+/// The answer with something added to the value at a place, where an addition counts: to headers one of this name.
+fn inserted(answer: &Value, path: &str, header: &str) -> Option<Value> {
     let mut answer = answer.clone();
     let (parent, name) = path.rsplit_once('/')?;
     // Of Kafka, whose headers are bytes.
@@ -352,9 +363,9 @@ fn inserted(answer: &Value, path: &str) -> Option<Value> {
                 "events" => json!({"specversion": "1.0", "attributes": {}}),
                 // Of a handshake, its own headers count.
                 "headers" if path.contains("/response/") => json!(["webhook-inserted", "x"]),
-                "headers" if is_record => json!(["ce_inserted", {"text": "x"}]),
+                "headers" if is_record => json!([header, {"text": "x"}]),
                 "headers" if is_batch => json!(["content-type", "x"]),
-                "headers" => json!(["ce-inserted", "x"]),
+                "headers" => json!([header, "x"]),
                 "application-properties" => json!(["cloudEvents_inserted", {"type": "string", "value": "x"}]),
                 _ => json!({"kind": "inserted", "attribute": "inserted", "at": "inserted"}),
             };

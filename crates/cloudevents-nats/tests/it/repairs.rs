@@ -105,3 +105,36 @@ fn a_content_type_of_a_document_that_is_there_again() {
     let differ = read(&[structured, "application/cloudevents+xml"], Leniency::all());
     assert_eq!(differ.unwrap_err().kind(), ErrorKind::DuplicateAttribute);
 }
+
+/// NATS has the content type of a payload among the attributes (section 3.1.2).
+#[test]
+fn a_content_type_of_a_payload_that_is_there_again() {
+    let read = |types: &[&'static str], leniency| {
+        let message = NatsMessage::new("{}")
+            .with_header("ce-specversion", "1.0")
+            .with_header("ce-id", "1")
+            .with_header("ce-source", "/s")
+            .with_header("ce-type", "t");
+        let message =
+            types.iter().fold(message, |message, value| message.with_header("ce-datacontenttype", *value));
+        decode(&message, &with(leniency))
+    };
+    let ignored = Leniency::strict().with(RepairKind::IgnoredHeader);
+    for types in [&["application/json", "application/json"][..], &["application/json, application/json"]] {
+        assert!(read(types, Leniency::strict()).is_err(), "{types:?}");
+        for leniency in [Leniency::all(), ignored] {
+            let decoded = read(types, leniency).unwrap();
+            let repairs = decoded.repairs().iter().map(|repair| (repair.kind(), repair.attribute()));
+            assert_eq!(
+                repairs.collect::<Vec<_>>(),
+                [(RepairKind::IgnoredHeader, Some("datacontenttype"))],
+                "{types:?}"
+            );
+            assert_eq!(decoded.value.content_type().unwrap().as_str(), "application/json");
+        }
+    }
+    // Which of two counts is not known.
+    for types in [&["application/json", "text/plain"][..], &["application/json, text/plain"]] {
+        assert!(read(types, ignored).is_err(), "{types:?}");
+    }
+}

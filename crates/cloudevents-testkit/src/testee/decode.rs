@@ -2,7 +2,7 @@
 
 use super::{
     Answer,
-    carrier::{Carrier, formats, id},
+    carrier::{Carrier, decode_row, formats, id},
 };
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
@@ -79,6 +79,7 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
             format: Some(format.into()),
         },
         Carrier::Bound(codec) => opened((codec.decode)(message, &with)?, &with)?,
+        Carrier::Row(row) => opened(decode_row(row, message, &with)?, &with)?,
     }))
 }
 

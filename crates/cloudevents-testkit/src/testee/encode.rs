@@ -2,7 +2,7 @@
 
 use super::{
     Answer,
-    carrier::{Carrier, formats, id},
+    carrier::{Carrier, encode_row, formats, id},
     decode,
     to::{To, Written},
 };
@@ -73,6 +73,7 @@ fn write(to: &Json, events: &[Event]) -> Written {
         Carrier::Single(format) => formats.require(&id(format))?.encode(to.one()?, &mut body)?,
         Carrier::Batch(format) => formats.require(&id(format))?.encode_batch(events.into(), &mut body)?,
         Carrier::Bound(codec) => return (codec.encode)(&to),
+        Carrier::Row(row) => return encode_row(row, &to),
     };
     Ok(Ok((json!({"body": tagged::from_bytes(&body)}), losses)))
 }

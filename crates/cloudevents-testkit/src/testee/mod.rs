@@ -93,7 +93,7 @@ fn start() -> Json {
             "specversions": ["1.0", "0.3"],
             "spec": ["1.0.2", "main"],
             "formats": carrier::format_names().collect::<Vec<_>>(),
-            "bindings": carrier::CODECS.iter().map(|codec| codec.name).collect::<Vec<_>>(),
+            "bindings": carrier::binding_names().collect::<Vec<_>>(),
             "ops": OPS,
         },
     })

@@ -21,8 +21,12 @@ pub(super) enum Body<'a> {
 pub(super) fn read<'a>(carrier: &Carrier, message: &'a Json) -> Result<Body<'a>, String> {
     let form = carrier.body.form;
     let Some(member) = message.get(&carrier.body.member).filter(|member| !member.is_null()) else {
-        return Ok(if form == BodyForm::Bytes { Body::Bytes(Vec::new()) } else { Body::Null });
+        let is_null = matches!(form, BodyForm::Nullable | BodyForm::Sections);
+        return Ok(if is_null { Body::Null } else { Body::Bytes(Vec::new()) });
     };
+    if form == BodyForm::Base64 {
+        return base64(member).map(Body::Bytes);
+    }
     if form != BodyForm::Sections {
         return bytes::read(member).map(Body::Bytes);
     }
@@ -40,6 +44,13 @@ pub(super) fn read<'a>(carrier: &Carrier, message: &'a Json) -> Result<Body<'a>,
         }
         _ => Ok(Body::Other(member)),
     }
+}
+
+/// The bytes whose Base64 a body is. Those who write it may not leave out the Base64.
+fn base64(member: &Json) -> Result<Vec<u8>, String> {
+    let text = bytes::read(member)?;
+    let decoded = str::from_utf8(&text).ok().and_then(bytes::decode);
+    decoded.ok_or_else(|| format!("a body that is not Base64: {}", bytes::show(&text)))
 }
 
 impl fmt::Display for Body<'_> {
