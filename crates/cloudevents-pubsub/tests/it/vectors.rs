@@ -1,6 +1,6 @@
-//! Answers of Pub/Sub: `vectors/answers.json`. A case has the document that it is copied from (`from`), an `answer`, and the `messages` that
-//! are read: what the API says of each, and its `event` as a JSON document, or the code of its `error`. An answer without `messages` is an
-//! error.
+//! Answers of Pub/Sub: `vectors/answers.json`. A case has the document that it is copied from (`from`), an `answer`, and the `messages`
+//! that are read: what the API says of each, and its `event` as a JSON document, or the code of its `error`. An answer without `messages`
+//! is an error.
 
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_pubsub::{GOOGLE_PUBSUB, reqwest013::ReceivedMessage};
