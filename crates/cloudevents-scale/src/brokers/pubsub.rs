@@ -4,7 +4,7 @@ use super::Broker;
 use crate::{
     failure::Result,
     hand::Hand,
-    load::{Load, number},
+    load::{Load, digits, number},
 };
 use base64_simd::STANDARD;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -90,7 +90,9 @@ impl Broker for Pubsub {
             for message in messages.into_iter().flatten() {
                 let text = |path: &str| message.pointer(path).and_then(Value::as_str).unwrap_or_default();
                 let body = STANDARD.decode_to_vec(text("/message/data"))?;
-                let number = number(&body).ok_or("a message without a number")?;
+                // `ce send` writes events in binary mode.
+                let of_binary = || digits(text("/message/attributes/ce-id").as_bytes());
+                let number = of_binary().or_else(|| number(&body)).ok_or("a message without a number")?;
                 let (id, done) = (text("/ackId").to_owned(), done.clone());
                 let acknowledge = async move {
                     let _ = done.send(id);
