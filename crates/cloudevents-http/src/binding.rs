@@ -1,6 +1,6 @@
 //! The binding as a value.
 
-use cloudevents_transport::{Binding, Look, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, Urls};
+use cloudevents_transport::{Binding, Create, Look, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, Urls};
 
 /// HTTP, for programs that know more than one protocol. The query of a URL belongs to the server, so there are no options. The server
 /// leaves TLS to a proxy.
@@ -11,6 +11,8 @@ pub static BINDING: Binding = Binding {
     look: Look::Elsewhere(
         "a server of HTTP keeps no messages; what a program shows of itself is at URLs of its own",
     ),
+    create: Create::Elsewhere("there is nothing to create"),
+    show: None,
 };
 
 static URLS: Urls = Urls {

@@ -31,6 +31,7 @@ use brokers::{
     mqtt::{Mqtt, Topics},
     nats,
     pgmq::Pgmq,
+    pubsub::Pubsub,
     rabbitmq::RabbitMq,
     redis::Redis,
     sqs::Sqs,
@@ -43,7 +44,7 @@ use std::{env, path::Path, process::ExitCode, time::Duration};
 use table::Table;
 
 const USAGE: &str = "usage: scale run ROWS GROUP, or scale report ROWS; \
-    groups: amqp, files, http, jetstream, kafka, mqtt, nats, pgmq, postgres, rabbitmq, redis, run, slow, sqlite, \
+    groups: amqp, files, http, jetstream, kafka, mqtt, nats, pgmq, postgres, pubsub, rabbitmq, redis, run, slow, sqlite, \
     sqs, websockets";
 
 #[tokio::main(worker_threads = 2)]
@@ -148,7 +149,7 @@ impl Form {
             measured: Duration::from_secs(15),
         },
     };
-    /// The load that core NATS and a receiver hold by themselves.
+    /// The load that core NATS and a receiver hold by themselves, or an emulator.
     const HELD: Load = Load { count: 60_000, size: 1000, keys: 5000 };
 
     /// For a queue that keeps none: each event has its own key.
@@ -189,6 +190,14 @@ async fn run(group: &str, table: &Table) -> Result<()> {
             of_broker(&Pgmq::install(&url("CE_TEST_POSTGRES_URL")?, &file).await?, form, table).await
         }
         "postgres" => outbox::postgres(&url("CE_TEST_POSTGRES_URL")?, form.rows, table).await,
+        "pubsub" => {
+            let server = url("CE_TEST_PUBSUB_URL")?;
+            // The emulator holds all messages of a run in memory.
+            let held = |load: Load| Load { count: load.count.min(Form::HELD.count), ..load };
+            let form =
+                Form { small: held(form.small), large: form.emulated_large, sent: held(form.sent), ..form };
+            of_broker(&Pubsub::new(&server)?, form.without_order(), table).await
+        }
         "rabbitmq" => {
             for queues in ["classic", "quorum"] {
                 of_broker(&RabbitMq(url("CE_TEST_RABBITMQ_URL")?, queues), form, table).await?;

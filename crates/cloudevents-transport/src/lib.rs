@@ -11,6 +11,7 @@ pub mod contract;
 pub mod fake;
 
 mod codec;
+mod create;
 mod deadline;
 mod endpoint;
 mod in_flight;
@@ -22,6 +23,7 @@ mod panics;
 mod receiving;
 mod running;
 mod sending;
+mod shown;
 mod streak;
 mod sync;
 
@@ -31,6 +33,7 @@ pub use bridge::Bridge;
 #[doc(hidden)]
 pub use cloudevents_core as __core;
 pub use codec::AsyncCodec;
+pub use create::{Create, CreateAt};
 pub use endpoint::{
     Endpoint, Host, Secret,
     described::{Binding, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, UrlOption, Urls},
@@ -75,3 +78,4 @@ pub use sending::{
     receipt::Receipt,
     sender::{SendAllError, Sender, SenderOptions},
 };
+pub use shown::{Part, Show};

@@ -1,7 +1,7 @@
 //! The binding as a value.
 
 use super::{receiver, sender, urls::URLS};
-use cloudevents_transport::{Binding, Look};
+use cloudevents_transport::{Binding, Create, Look};
 use futures_util::FutureExt;
 
 /// AMQP 1.0, for programs that know more than one protocol.
@@ -12,4 +12,8 @@ pub static BINDING: Binding = Binding {
     look: Look::Elsewhere(
         "use the tool of the broker, such as `artemis queue stat`, `rabbitmqctl list_queues` or `az servicebus queue show`",
     ),
+    create: Create::Elsewhere(
+        "the protocol has no request for it: use the tool of the broker, or a `rabbitmq` URL for RabbitMQ",
+    ),
+    show: None,
 };

@@ -6,8 +6,8 @@ use cloudevents_kit::{
     Error, ErrorKind, Sender,
     json::Json,
     transport::{
-        Binding, Bounds, Endpoint, Look, OnRefusal, Place, Places, ReceiverOptions, SenderOptions, Side,
-        UrlFamily,
+        Binding, Bounds, Create, Endpoint, Look, OnRefusal, Place, Places, ReceiverOptions, SenderOptions,
+        Side, UrlFamily,
     },
 };
 use std::{
@@ -95,53 +95,14 @@ pub(super) async fn places(endpoint: Endpoint) -> Result<Places, Failure> {
 /// Creates the place of the URL.
 pub(super) async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Result<Place, Failure> {
     let Some(binding) = binding(&endpoint) else { return Err(unknown(&endpoint, Side::Send)) };
-    let scheme = crate::plain::plain(endpoint.scheme());
-    match created(binding.urls.name, endpoint, settings).await {
-        Some(created) => created.map_err(|error| not_built(binding, error)),
-        None => Err(Failure::usage(format!("`{scheme}` URLs name a place that `ce` does not create"))
-            .help(elsewhere(binding.urls.name))),
-    }
-}
-
-/// `None` for bindings that have no request for it, or that create a place with its first message.
-async fn created(
-    binding: &str,
-    endpoint: Endpoint,
-    settings: Vec<(String, String)>,
-) -> Option<Result<Place, Error>> {
-    // Not each build has a binding that uses them.
-    let _ = (&endpoint, &settings);
-    match binding {
-        #[cfg(feature = "kafka")]
-        "kafka" => Some(cloudevents_kit::kafka::rdkafka039::create(endpoint, settings).await),
-        #[cfg(feature = "nats")]
-        "nats" => Some(cloudevents_kit::nats::async_nats051::create(endpoint, settings).await),
-        #[cfg(feature = "rabbitmq")]
-        "rabbitmq" => Some(cloudevents_kit::rabbitmq::lapin4::create(endpoint, settings).await),
-        #[cfg(feature = "pgmq")]
-        "pgmq" if endpoint.option("outbox").is_some() => {
-            Some(cloudevents_kit::pgmq::tokio_postgres07::create(endpoint, settings).await)
+    match binding.create {
+        Create::Creates(create) => {
+            create(endpoint, settings).await.map_err(|error| not_built(binding, error))
         }
-        _ => None,
-    }
-}
-
-/// How a place comes into being where `ce` does not create it.
-fn elsewhere(binding: &str) -> &'static str {
-    match binding {
-        "redis" => "the first message creates a stream of Redis, and a receiver creates its group",
-        "sqs" => "`aws sqs create-queue --queue-name <name>` creates a queue",
-        "sns" => "`aws sns create-topic --name <name>` creates a topic",
-        "eventbridge" => "`aws events create-event-bus --name <name>` creates a bus",
-        "pubsub" => {
-            "`gcloud pubsub topics create <name>` creates a topic, and `gcloud pubsub subscriptions create` a subscription"
+        Create::Elsewhere(help) => {
+            let scheme = crate::plain::plain(endpoint.scheme());
+            Err(Failure::usage(format!("`{scheme}` URLs name a place that `ce` does not create")).help(help))
         }
-        "pgmq" => "`SELECT pgmq.create('<name>')` creates a queue, in the database",
-        "mqtt" => "topics of MQTT need not be created",
-        "amqp" => {
-            "the protocol has no request for it: use the tool of the broker, or a `rabbitmq` URL for RabbitMQ"
-        }
-        _ => "there is nothing to create",
     }
 }
 

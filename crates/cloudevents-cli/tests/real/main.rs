@@ -42,7 +42,6 @@ mod convert;
     feature = "mqtt",
     feature = "nats",
     feature = "pgmq",
-    feature = "pubsub",
     feature = "rabbitmq",
     feature = "redis",
     feature = "sqs"

@@ -1,7 +1,12 @@
 //! The list of URLs and options, beside what each protocol refuses.
 
 use crate::program::{GOOD, ce, ce_with};
-use std::collections::{BTreeMap, BTreeSet};
+use cloudevents_kit::transport::{Side, UrlFamily};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    path::Path,
+};
 
 /// The options that the program lists for a scheme and a command.
 fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
@@ -18,25 +23,17 @@ fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
     of(&format!("{scheme}://")).chain(of("All but HTTP")).collect()
 }
 
-/// Every protocol that has options of its own.
-const SCHEMES: [&str; 13] = [
-    "kafka",
-    "amqp",
-    "rabbitmq",
-    "redis",
-    "sqs",
-    "postgres",
-    "mqtt",
-    "nats",
-    "nats+jetstream",
-    "ws",
-    "sns",
-    "eventbridge",
-    "pubsub",
-];
+/// Every family of URLs that has options of its own, by its first scheme.
+fn families() -> impl Iterator<Item = (&'static str, &'static UrlFamily)> {
+    let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.urls.families);
+    let with_options = families.filter(|family| !family.options.is_empty());
+    with_options.map(|family| (family.schemes[0].name, family))
+}
 
-/// Nothing is received from these.
-const SENDERS: [&str; 2] = ["sns", "eventbridge"];
+/// Whether something is received from these URLs.
+fn receives(family: &UrlFamily) -> bool {
+    family.options.iter().any(|option| option.side == Side::Receive)
+}
 
 /// The options that the code of a scheme knows, which it names when it refuses another one.
 fn known(scheme: &str, command: &str, others: &str) -> BTreeSet<String> {
@@ -54,41 +51,47 @@ fn known(scheme: &str, command: &str, others: &str) -> BTreeSet<String> {
     names.map(|name| name.trim_matches('`').to_owned()).collect()
 }
 
-/// One name means one thing, and options that several protocols have stand in one row.
+/// One name means one thing, and options that several protocols have stand in one row. `CE_WRITE_DOCS=1` writes the table anew.
 #[test]
 fn the_page_of_options_is_that_of_the_code() {
-    let mut rows = BTreeMap::<String, [String; SCHEMES.len()]>::new();
-    for (column, scheme) in SCHEMES.into_iter().enumerate() {
+    let schemes: Vec<&str> = families().map(|(scheme, _)| scheme).collect();
+    let mut rows = BTreeMap::<String, Vec<&str>>::new();
+    for (column, (scheme, family)) in families().enumerate() {
         let sent = known(scheme, "send", "");
-        let mut received = match SENDERS.contains(&scheme) {
-            true => BTreeSet::new(),
-            false => known(scheme, "listen", ""),
-        };
+        let mut received = if receives(family) { known(scheme, "listen", "") } else { BTreeSet::new() };
         if scheme == "ws" {
             received.extend(known(scheme, "listen", "&role=client"));
         }
         for name in sent.union(&received) {
-            rows.entry(name.clone()).or_default()[column] =
-                match (sent.contains(name), received.contains(name)) {
-                    (true, true) => "both",
-                    (true, false) => "senders",
-                    _ => "receivers",
-                }
-                .into();
+            let cells = rows.entry(name.clone()).or_insert_with(|| vec![""; schemes.len()]);
+            cells[column] = match (sent.contains(name), received.contains(name)) {
+                (true, true) => "both",
+                (true, false) => "senders",
+                _ => "receivers",
+            };
         }
     }
-    let rows: Vec<String> =
-        rows.iter().map(|(name, cells)| format!("| `{name}` | {} |", cells.join(" | "))).collect();
-    let page = include_str!("../../../../docs/urls.md");
-    let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
-    assert_eq!(table, rows, "\ndocs/urls.md has to have\n{}", rows.join("\n"));
+    let head: String = schemes.iter().map(|scheme| format!(" `{scheme}` |")).collect();
+    let mut table = format!("\n| option |{head}\n|{}\n", "---|".repeat(schemes.len() + 1));
+    for (name, cells) in rows {
+        table += &format!("| `{name}` | {} |\n", cells.join(" | "));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/urls.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let at = page.find("\n| option |").unwrap();
+    let end = page[at + 1..].find("\n\n").map_or(page.len(), |end| at + end + 2);
+    let written = format!("{}{table}{}", &page[..at], &page[end..]);
+    if env::var_os("CE_WRITE_DOCS").is_some() {
+        fs::write(path, written).unwrap();
+    } else {
+        assert_eq!(page, written, "CE_WRITE_DOCS=1 writes the table of docs/urls.md anew");
+    }
 }
 
 #[test]
 fn the_list_of_options_is_that_of_the_code() {
-    for scheme in SCHEMES {
-        for command in
-            ["send", "listen"].into_iter().filter(|command| *command == "send" || !SENDERS.contains(&scheme))
+    for (scheme, family) in families() {
+        for command in ["send", "listen"].into_iter().filter(|command| *command == "send" || receives(family))
         {
             let mut known = known(scheme, command, "");
             if scheme != "ws" {
@@ -112,7 +115,7 @@ const OF_HANDLERS: [&str; 4] = ["attempts", "drain", "give-up-after", "time-limi
 /// `ce` has no handlers: these would have no effect.
 #[test]
 fn options_of_handlers_are_refused() {
-    for scheme in SCHEMES {
+    for (scheme, _) in families() {
         for option in OF_HANDLERS {
             let url = format!("{scheme}://127.0.0.1:9/t?{option}=1s");
             for arguments in [&["listen", &url][..], &["bridge", &url, "http://127.0.0.1:9/", "--check"]] {

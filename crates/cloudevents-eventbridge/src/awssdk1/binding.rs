@@ -1,8 +1,9 @@
 //! The binding as a value.
 
 use super::{sender, urls::URLS};
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Binding, Look};
+use crate::encode_message;
+use cloudevents_core::{Error, ErrorKind, Message};
+use cloudevents_transport::{Binding, Create, Look, Part, Show};
 use futures_util::FutureExt;
 use std::future::ready;
 
@@ -22,4 +23,17 @@ pub static BINDING: Binding = Binding {
     look: Look::Elsewhere(
         "`aws events list-event-buses` lists buses, and `aws events list-rules` the rules of one",
     ),
+    create: Create::Elsewhere("`aws events create-event-bus --name <name>` creates a bus"),
+    show: Some(Show { kind: "bus", parts }),
 };
+
+/// The document, and the members that rules see beside it.
+fn parts(message: &Message) -> Result<Vec<(&'static str, Part)>, Error> {
+    let entry = encode_message(message)?;
+    Ok(vec![
+        ("detail", Part::Bytes(entry.detail)),
+        ("detail-type", Part::Text(entry.detail_type)),
+        ("source", Part::Text(entry.source)),
+        ("resources", Part::Texts(entry.resources)),
+    ])
+}

@@ -1,7 +1,7 @@
 //! The binding as a value.
 
 use super::{receiver, sender, urls::URLS};
-use cloudevents_transport::{Binding, Look};
+use cloudevents_transport::{Binding, Create, Look};
 use futures_util::FutureExt;
 
 /// MQTT, for programs that know more than one protocol.
@@ -12,4 +12,6 @@ pub static BINDING: Binding = Binding {
     look: Look::Elsewhere(
         "use the tool of the broker, such as `mosquitto_sub -t '$SYS/#'` or `emqx ctl topics list`",
     ),
+    create: Create::Elsewhere("topics of MQTT need not be created"),
+    show: None,
 };

@@ -1,7 +1,9 @@
 //! The binding as a value.
 
-use super::{look::look, receiver, sender, urls::URLS};
-use cloudevents_transport::{Binding, Look};
+use super::{create::create, look::look, receiver, sender, urls::URLS};
+use crate::encode_message;
+use cloudevents_core::{Error, Message};
+use cloudevents_transport::{Binding, Create, Look, Part, Show};
 use futures_util::FutureExt;
 
 /// Queues of Postgres, for programs that know more than one protocol.
@@ -10,4 +12,13 @@ pub static BINDING: Binding = Binding {
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
     look: Look::Lists(|endpoint| look(endpoint).boxed()),
+    create: Create::Creates(|endpoint, settings| create(endpoint, settings).boxed()),
+    show: Some(Show { kind: "queue", parts }),
 };
+
+/// The headers of a message, in their order, and its document.
+fn parts(message: &Message) -> Result<Vec<(&'static str, Part)>, Error> {
+    let written = encode_message(message)?;
+    let headers = written.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+    Ok(vec![("headers", Part::Headers(headers)), ("message", Part::Bytes(written.message))])
+}

@@ -14,7 +14,9 @@ use cloudevents_transport::{Endpoint, Place, Side};
 /// and errors of connecting.
 pub async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) -> Result<Place, Error> {
     let Some(target) = named(&endpoint)? else {
-        return Err(endpoint.invalid("the option `outbox` is missing"));
+        return Err(endpoint
+            .invalid("the option `outbox` is missing")
+            .with_help("`SELECT pgmq.create('<name>')` creates a queue, in the database"));
     };
     if let Some((name, _)) = settings.first() {
         return Err(Error::new(ErrorKind::Unsupported)

@@ -1,7 +1,9 @@
 //! A received message.
 
+use super::message::received;
 use bytes::Bytes;
 use cloudevents_carriers::{CarrierMessage, rows::GOOGLE_PUBSUB};
+use cloudevents_core::Error;
 use cloudevents_transport::Origin;
 use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
@@ -31,6 +33,30 @@ pub struct ReceivedMessage {
     /// How often it was delivered, this time included. `None` if the subscription has no policy for dead letters, without which Pub/Sub
     /// does not count.
     pub attempt: Option<u32>,
+}
+
+impl ReceivedMessage {
+    /// Reads the answer of a request for messages, `projects.subscriptions.pull`, for a program that makes such requests itself.
+    ///
+    /// `subscription` is the name of the subscription, without its project. The message is decoded by [`GOOGLE_PUBSUB`].
+    ///
+    /// ```
+    /// use cloudevents_core::DecodeOptions;
+    /// use cloudevents_pubsub::{GOOGLE_PUBSUB, reqwest013::ReceivedMessage};
+    ///
+    /// let answer = br#"{"receivedMessages": [{"ackId": "a", "message": {"data": "aGVsbG8=", "messageId": "1", "attributes":
+    ///     {"ce-specversion": "1.0", "ce-id": "7", "ce-source": "/s", "ce-type": "t"}}}]}"#;
+    /// for received in ReceivedMessage::of_answer(answer, "orders-billing")? {
+    ///     let event = GOOGLE_PUBSUB.decode(&received.message, &DecodeOptions::strict())?.value;
+    ///     assert_eq!((event.id(), &*received.ack_id), ("7", "a"));
+    /// }
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    ///
+    /// Errors: [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) for JSON that is no such answer.
+    pub fn of_answer(answer: &[u8], subscription: &str) -> Result<Vec<Self>, Error> {
+        received(answer, &subscription.into())
+    }
 }
 
 impl Origin for ReceivedMessage {

@@ -1,7 +1,7 @@
 //! The binding as a value.
 
-use super::{look::look, receiver, sender, urls::URLS};
-use cloudevents_transport::{Binding, Look};
+use super::{create::create, look::look, receiver, sender, urls::URLS};
+use cloudevents_transport::{Binding, Create, Look};
 use futures_util::FutureExt;
 
 /// RabbitMQ, for programs that know more than one protocol.
@@ -10,4 +10,6 @@ pub static BINDING: Binding = Binding {
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
     look: Look::Lists(|endpoint| look(endpoint).boxed()),
+    create: Create::Creates(|endpoint, settings| create(endpoint, settings).boxed()),
+    show: None,
 };

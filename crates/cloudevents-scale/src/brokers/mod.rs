@@ -6,6 +6,7 @@ pub(crate) mod kafka;
 pub(crate) mod mqtt;
 pub(crate) mod nats;
 pub(crate) mod pgmq;
+pub(crate) mod pubsub;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 pub(crate) mod sqs;

@@ -1,8 +1,9 @@
 //! The binding as a value.
 
 use super::{sender, urls::URLS};
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Binding, Look};
+use crate::encode_message;
+use cloudevents_core::{Error, ErrorKind, Message};
+use cloudevents_transport::{Binding, Create, Look, Part, Show};
 use futures_util::FutureExt;
 use std::future::ready;
 
@@ -19,4 +20,13 @@ pub static BINDING: Binding = Binding {
         .boxed()
     }),
     look: Look::Elsewhere("`aws sns list-topics` lists topics, and `aws sns get-topic-attributes` shows one"),
+    create: Create::Elsewhere("`aws sns create-topic --name <name>` creates a topic"),
+    show: Some(Show { kind: "topic", parts }),
 };
+
+/// The attributes of a message, in their order, and its body.
+fn parts(message: &Message) -> Result<Vec<(&'static str, Part)>, Error> {
+    let written = encode_message(message)?;
+    let attributes = written.attributes.into_iter().map(|(name, value)| (name, value.value)).collect();
+    Ok(vec![("attributes", Part::Headers(attributes)), ("body", Part::Bytes(written.body))])
+}

@@ -15,6 +15,7 @@ mod choose;
 mod contract;
 mod lanes;
 mod leniency;
+mod listed;
 mod lookup;
 mod losses;
 mod pages;

@@ -102,13 +102,10 @@ fn json_of_pages_is_json() {
 #[test]
 fn options_of_urls_exist() {
     let table = read("docs/urls.md");
-    let rows = table.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 15);
-    let options: BTreeMap<&str, Vec<&str>> = rows
-        .map(|row| {
-            let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`')).skip(1);
-            (cells.next().unwrap(), cells.collect())
-        })
-        .collect();
+    let (head, rows) = table.split_once("\n| option |").unwrap().1.split_once('\n').unwrap();
+    let head = cells(head);
+    let rows = rows.lines().filter(|line| line.starts_with("| `")).map(cells);
+    let options: BTreeMap<&str, Vec<&str>> = rows.map(|row| (row[0], row[1..].to_vec())).collect();
     assert!(options.len() > 60, "{options:?}");
     let (mut count, mut wrong) = (0, Vec::new());
     for page in every_page() {
@@ -120,7 +117,7 @@ fn options_of_urls_exist() {
             let end = end.map_or(text.len(), |end| at + end);
             let url = &text[begin..end];
             let scheme = url.split("://").next().unwrap();
-            let Some(column) = column(scheme) else { continue };
+            let Some(column) = column(&head, scheme) else { continue };
             let line = &text[text[..begin].rfind('\n').map_or(0, |newline| newline + 1)..begin];
             let rest = text[end..].split(['\n', '`', '|']).next().unwrap();
             let query = url.split_once('?').map_or("", |(_, query)| query);
@@ -140,24 +137,14 @@ fn options_of_urls_exist() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The column of the table for a scheme.
-fn column(scheme: &str) -> Option<usize> {
-    let protocols: [&[&str]; 13] = [
-        &["kafka"],
-        &["amqp", "amqps"],
-        &["rabbitmq", "rabbitmqs"],
-        &["redis", "rediss"],
-        &["sqs"],
-        &["postgres", "postgresql"],
-        &["mqtt", "mqtts"],
-        &["nats", "nats+tls"],
-        &["nats+jetstream", "nats+jetstream+tls"],
-        &["ws", "wss"],
-        &["sns"],
-        &["eventbridge"],
-        &["pubsub"],
-    ];
-    protocols.iter().position(|schemes| schemes.contains(&scheme))
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect()
+}
+
+/// The column of a scheme: that of the longest scheme in the head of the table that it begins with. `amqps` has the options of `amqp`.
+fn column(head: &[&str], scheme: &str) -> Option<usize> {
+    let begins = head.iter().enumerate().filter(|(_, known)| scheme.starts_with(*known));
+    begins.max_by_key(|(_, known)| known.len()).map(|(at, _)| at)
 }
 
 /// Whether senders or receivers have an option, where the line before the URL shows which of them opens it.
@@ -235,7 +222,7 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 /// Each page of the repository, by its path from the root.
-fn every_page() -> BTreeSet<String> {
+pub(crate) fn every_page() -> BTreeSet<String> {
     let mut pages = pages();
     for folder in ["crates", "examples", "packaging", "spec-tests"] {
         collect(&root().join(folder), folder, &mut pages);
@@ -274,10 +261,10 @@ fn links(page: &str) -> Vec<&str> {
     prose.filter_map(|rest| rest.split([')', ' ']).next()).collect()
 }
 
-fn read(page: &str) -> String {
+pub(crate) fn read(page: &str) -> String {
     fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

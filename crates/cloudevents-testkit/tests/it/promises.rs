@@ -2,25 +2,6 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-/// The pages of promises, and the crates that run their tests.
-const PROTOCOLS: &[(&str, &str)] = &[
-    ("http", "cloudevents-http"),
-    ("kafka", "cloudevents-kafka"),
-    ("amqp", "cloudevents-amqp"),
-    ("rabbitmq", "cloudevents-rabbitmq"),
-    ("nats", "cloudevents-nats"),
-    ("jetstream", "cloudevents-nats"),
-    ("mqtt", "cloudevents-mqtt"),
-    ("redis", "cloudevents-redis"),
-    ("sqs", "cloudevents-sqs"),
-    ("pubsub", "cloudevents-pubsub"),
-    ("pgmq", "cloudevents-pgmq"),
-    ("websockets", "cloudevents-websockets"),
-];
-
-/// The pages of promises of senders, where nothing is received.
-const SENDERS: &[(&str, &str)] = &[("sns", "cloudevents-sns"), ("eventbridge", "cloudevents-eventbridge")];
-
 /// The lists whose items are promises: page and heading.
 const LISTS: &[(&str, &str)] = &[
     ("delivery-guarantees.md", "Guarantees of `run`"),
@@ -39,10 +20,14 @@ const LISTS: &[(&str, &str)] = &[
 #[test]
 fn every_row_of_a_protocol_has_evidence() {
     let evidence = Evidence::read();
-    for (protocol, name) in PROTOCOLS.iter().chain(SENDERS) {
+    let protocols = protocols();
+    assert!(protocols.len() > 12, "{protocols:?}");
+    for protocol in protocols {
         let page = format!("promises/{protocol}.md");
+        let name = crate_of(&protocol);
+        let receives = has_receiver(&name);
         for (heading, least) in [("Sending", 12), ("Receiving", 12), ("Incidents", 10)] {
-            if heading == "Receiving" && SENDERS.contains(&(protocol, name)) {
+            if heading == "Receiving" && !receives {
                 continue;
             }
             let rows = rows(section(&read(&page), heading));
@@ -53,7 +38,7 @@ fn every_row_of_a_protocol_has_evidence() {
                 assert!(is_said || !tests(shown).is_empty(), "{page}, {heading}: no test shows: {row}");
                 for (path, test) in tests(shown) {
                     let (file, _) = test.split_once("::").unwrap();
-                    let lanes = root().join("crates").join(name).join("tests");
+                    let lanes = root().join("crates").join(&name).join("tests");
                     let runs = |lane: &str| lanes.join(lane).join(file).with_extension("rs").exists();
                     let is_own = path.starts_with(&format!("../crates/{name}/"));
                     assert!(is_own || runs("it") || runs("real"), "{name} does not run {test}");
@@ -95,6 +80,29 @@ fn all_evidence_is_of_a_promise_and_names_tests_that_exist() {
         }
     }
     assert!(count > 1000, "{count} tests were read");
+}
+
+/// The names of the pages of promises.
+fn protocols() -> Vec<String> {
+    let pages = fs::read_dir(root().join("docs/promises")).unwrap();
+    let mut names: Vec<String> =
+        pages.map(|page| page.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The crate that runs the tests of a page of promises.
+fn crate_of(protocol: &str) -> String {
+    // The crate of NATS has two pages.
+    let name = if protocol == "jetstream" { "nats" } else { protocol };
+    format!("cloudevents-{name}")
+}
+
+/// Whether a client of the crate has a receiver.
+fn has_receiver(name: &str) -> bool {
+    let entries = fs::read_dir(root().join("crates").join(name).join("src")).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.any(|path| path.join("receiver.rs").exists())
 }
 
 /// The lines of the page, by the page and the heading of the promise.

@@ -1,6 +1,6 @@
 //! A protocol binding as a value: its URLs, their options, and the functions that open them.
 
-use crate::{Endpoint, Look, Receiver, ReceiverOptions, Sender, SenderOptions};
+use crate::{Create, Endpoint, Look, Receiver, ReceiverOptions, Sender, SenderOptions, Show};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::BoxFuture;
 
@@ -15,6 +15,10 @@ pub struct Binding {
     pub receiver: Option<OpenReceiver>,
     /// Lists the places that the broker shows.
     pub look: Look,
+    /// Creates the place of a URL.
+    pub create: Create,
+    /// Shows messages. `None`: their form is one of the harness of conformance.
+    pub show: Option<Show>,
 }
 
 /// The URLs of a binding.

@@ -4,7 +4,7 @@ use super::{receiver, sender, urls::URLS};
 use cloudevents_core::Error;
 #[cfg(not(feature = "server"))]
 use cloudevents_core::ErrorKind;
-use cloudevents_transport::{Binding, Endpoint, Look, Receiver, ReceiverOptions};
+use cloudevents_transport::{Binding, Create, Endpoint, Look, Receiver, ReceiverOptions};
 use futures_util::FutureExt;
 
 /// WebSockets, for programs that know more than one protocol. The receiver of a `ws` URL listens, unless its option `role` is `client`.
@@ -15,6 +15,8 @@ pub static BINDING: Binding = Binding {
     look: Look::Elsewhere(
         "a peer keeps no messages for others; what a server shows of itself is at URLs of its own",
     ),
+    create: Create::Elsewhere("there is nothing to create"),
+    show: None,
 };
 
 async fn open(endpoint: Endpoint, options: ReceiverOptions) -> Result<Receiver, Error> {

@@ -5,7 +5,7 @@ use crate::{connect, failure::Failure, report::Report};
 use cloudevents_kit::{
     Error, Message, Peer,
     model::codec::header,
-    transport::{Endpoint, bridge::Template},
+    transport::{Binding, Endpoint, Show, bridge::Template},
 };
 use serde_json::{Map, Value, json};
 
@@ -178,12 +178,6 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
             put("key", key.map_or(Value::Null, Value::from));
         }
         Some("amqp") => put("address", path.into()),
-        Some("redis") => put("stream", option("stream").unwrap_or_default().into()),
-        Some("sqs") => put("queue", path.into()),
-        Some("sns") => put("topic", path.into()),
-        Some("eventbridge") => put("bus", path.into()),
-        Some("pubsub") => put("topic", path.into()),
-        Some("pgmq") => put("queue", option("queue").unwrap_or_default().into()),
         Some("rabbitmq") => {
             let (exchange, key) = match option("queue") {
                 Some(queue) => ("", queue.to_owned()),
@@ -196,9 +190,19 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
             put("routing-key", key.into());
             put("mandatory", json!(option("mandatory") != Some("false")));
         }
-        _ => {}
+        _ => {
+            if let Some((binding, show)) = shown(endpoint) {
+                put(show.kind, show.place(binding.urls, endpoint).into());
+            }
+        }
     }
     Ok(to)
+}
+
+/// The binding of a URL whose messages the testee protocol does not have, and how it shows them.
+pub(super) fn shown(endpoint: &Endpoint) -> Option<(&'static Binding, Show)> {
+    let binding = connect::binding(endpoint)?;
+    binding.show.map(|show| (binding, show))
 }
 
 /// Names the messages that the broker drops without an error.

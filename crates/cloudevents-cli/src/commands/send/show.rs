@@ -13,36 +13,18 @@ use crate::{
     report::Report,
     style::Paint,
 };
-#[cfg(feature = "eventbridge")]
-use cloudevents_kit::eventbridge;
-#[cfg(feature = "pgmq")]
-use cloudevents_kit::pgmq;
-#[cfg(feature = "pubsub")]
-use cloudevents_kit::pubsub;
-#[cfg(feature = "redis")]
-use cloudevents_kit::redis;
-#[cfg(feature = "sns")]
-use cloudevents_kit::sns;
-#[cfg(any(feature = "sns", feature = "sqs"))]
-use cloudevents_kit::sqs;
 use cloudevents_kit::{
     Error, Event, Message, Peer,
     http::{Encoding, encode, encode_message, reqwest013::Traced},
-    transport::{Endpoint, Receipt, Side},
+    transport::{Endpoint, Part, Receipt, Side},
 };
 use cloudevents_testkit::tagged;
 use http::HeaderMap;
-use serde_json::Value;
-use std::{io::Write, sync::Arc};
-#[cfg(any(
-    feature = "eventbridge",
-    feature = "pgmq",
-    feature = "pubsub",
-    feature = "redis",
-    feature = "sns",
-    feature = "sqs"
-))]
-use {serde_json::json, std::io};
+use serde_json::{Map, Value, json};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 /// Prints messages instead of sending them.
 pub(super) struct DryRun<'a> {
@@ -102,16 +84,11 @@ impl Shown {
     fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
         let to = carrier::destination(&self.endpoint, message).map_err(refused)?;
         self.line.clear();
-        #[cfg(any(
-            feature = "eventbridge",
-            feature = "pgmq",
-            feature = "pubsub",
-            feature = "redis",
-            feature = "sns",
-            feature = "sqs"
-        ))]
-        if let Some((via, form)) = own_form(&self.endpoint, message) {
-            let shown = json!({"message": form.map_err(refused)?, "to": to, "via": via});
+        if let Some((binding, show)) = carrier::shown(&self.endpoint) {
+            let parts = (show.parts)(message).map_err(refused)?;
+            let form: Map<String, Value> =
+                parts.into_iter().map(|(name, part)| (name.to_owned(), value(&part))).collect();
+            let shown = json!({"message": form, "to": to, "via": binding.urls.name});
             serde_json::to_writer(&mut self.line, &shown).map_err(io::Error::from)?;
             self.line.push(b'\n');
             return Ok((&self.line, Vec::new()));
@@ -133,76 +110,20 @@ impl Shown {
     }
 }
 
-/// The message of a protocol that the testee protocol does not have.
-#[cfg(any(
-    feature = "eventbridge",
-    feature = "pgmq",
-    feature = "pubsub",
-    feature = "redis",
-    feature = "sns",
-    feature = "sqs"
-))]
-fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Result<Value, Error>)> {
-    match carrier::binding(endpoint)? {
-        #[cfg(feature = "redis")]
-        "redis" => Some(("redis", entry(message))),
-        #[cfg(feature = "sqs")]
-        "sqs" => Some(("sqs", sqs::encode_message(message).map(|message| attributes_and_body(&message)))),
-        #[cfg(feature = "sns")]
-        "sns" => Some(("sns", sns::encode_message(message).map(|message| attributes_and_body(&message)))),
-        #[cfg(feature = "eventbridge")]
-        "eventbridge" => Some(("eventbridge", entry_of_bus(message))),
-        #[cfg(feature = "pubsub")]
-        "pubsub" => Some(("pubsub", attributes_and_data(message))),
-        #[cfg(feature = "pgmq")]
-        "pgmq" => Some(("pgmq", headers_and_document(message))),
-        _ => None,
+/// A part of a message, as the testee protocol would have it.
+fn value(part: &Part) -> Value {
+    match part {
+        Part::Bytes(bytes) => tagged::from_bytes(bytes),
+        Part::Text(text) => text.as_str().into(),
+        Part::Texts(texts) => texts.iter().map(String::as_str).collect(),
+        Part::Headers(headers) => {
+            headers.iter().map(|(name, value)| json!([name, tagged::from_bytes(value)])).collect()
+        }
+        Part::Fields(fields) => fields
+            .iter()
+            .map(|(name, value)| json!([tagged::from_bytes(name), tagged::from_bytes(value)]))
+            .collect(),
     }
-}
-
-/// An entry of EventBridge: the document, and what rules see beside it.
-#[cfg(feature = "eventbridge")]
-fn entry_of_bus(message: &Message) -> Result<Value, Error> {
-    let entry = eventbridge::encode_message(message)?;
-    Ok(json!({
-        "detail": tagged::from_bytes(&entry.detail),
-        "detail-type": entry.detail_type,
-        "source": entry.source,
-        "resources": entry.resources,
-    }))
-}
-
-/// A message of SQS or SNS: its attributes, in their order, and its body.
-#[cfg(any(feature = "sns", feature = "sqs"))]
-fn attributes_and_body(message: &sqs::SqsMessage) -> Value {
-    let shown =
-        message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
-    json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)})
-}
-
-/// A message of Pub/Sub: its attributes, in their order, and its data.
-#[cfg(feature = "pubsub")]
-fn attributes_and_data(message: &Message) -> Result<Value, Error> {
-    let message = pubsub::GOOGLE_PUBSUB.encode_message(message)?;
-    let shown = message.headers.iter().map(|(name, value)| json!([name.as_str(), tagged::from_bytes(value)]));
-    Ok(json!({"attributes": shown.collect::<Vec<_>>(), "data": tagged::from_bytes(&message.body)}))
-}
-
-/// A message of pgmq: its headers, in their order, and its document.
-#[cfg(feature = "pgmq")]
-fn headers_and_document(message: &Message) -> Result<Value, Error> {
-    let message = pgmq::encode_message(message)?;
-    let shown =
-        message.headers.iter().map(|(name, value)| json!([name, tagged::from_bytes(value.as_bytes())]));
-    Ok(json!({"headers": shown.collect::<Vec<_>>(), "message": tagged::from_bytes(&message.message)}))
-}
-
-/// The fields of an entry of Redis Streams, in their order.
-#[cfg(feature = "redis")]
-fn entry(message: &Message) -> Result<Value, Error> {
-    let entry = redis::encode_message(message)?;
-    let shown = |(name, value): &redis::Field| json!([tagged::from_bytes(name), tagged::from_bytes(value)]);
-    Ok(json!({"fields": entry.fields.iter().map(shown).collect::<Vec<_>>()}))
 }
 
 fn refused(error: Error) -> Failure {
