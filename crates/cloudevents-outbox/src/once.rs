@@ -145,14 +145,17 @@ impl<S: InboxStore + Clone> Inbox<S> {
         }
     }
 
-    /// Begins to handle an event, as [`begin`](Self::begin) does, within a fourth of the lease, or a second. If the store begins later, the
-    /// event is given up. Needs tokio's timer.
+    /// Begins to handle an event, as [`begin`](Self::begin) does, within a fourth of the lease, or a second. Otherwise the call is dropped.
+    /// If the store has begun all the same, the event is under way until the lease ends. Needs tokio's timer.
     pub async fn begin_in_time(&self, key: EventKey) -> Result<Begun, Error> {
-        let beginning = self.beginning(key);
+        let mut beginning = self.beginning(key);
+        // A call that hangs would hold its connection.
+        let abort = beginning.abort_handle();
         let begun = self.in_time(async {
-            beginning.await.map_err(|error| Error::new(ErrorKind::Closed).with_source(error))?
+            (&mut beginning).await.map_err(|error| Error::new(ErrorKind::Closed).with_source(error))?
         });
-        Ok(begun.await?.map_or_else(|begun| begun, |beginning| Begun::First(beginning.keep())))
+        let begun = begun.await.inspect_err(|_| abort.abort())?;
+        Ok(begun.map_or_else(|begun| begun, |beginning| Begun::First(beginning.keep())))
     }
 
     /// Begins with an event, in a task of its own: if it is dropped before the store has begun, the event is given up.

@@ -176,17 +176,19 @@ impl Drop for Call {
         runtime.spawn(async move {
             let (token, end) = (client.cancel_token(), task.abort_handle());
             drop(client);
+            let mut permit = Some(permit);
             let ending = async {
                 loop {
-                    cancel(token.clone()).await;
+                    let _ = timeout(AGAIN, cancel(token.clone())).await;
                     if timeout(AGAIN, &mut task).await.is_ok() {
                         return;
                     }
+                    // Of a connection that is silent, the session may last. Other calls do not wait for its end.
+                    permit = None;
                 }
             };
             let _ = timeout(CANCELLED, ending).await;
             end.abort();
-            drop(permit);
         });
     }
 }

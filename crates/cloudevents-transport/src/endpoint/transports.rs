@@ -231,7 +231,7 @@ impl fmt::Debug for Transports {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Look, Scheme, UrlFamily, UrlOption, Urls};
+    use crate::{Create, Look, Scheme, UrlFamily, UrlOption, Urls};
 
     static URLS: Urls = Urls {
         name: "all",
@@ -250,8 +250,14 @@ mod tests {
         }],
         tls: true,
     };
-    static BINDING: Binding =
-        Binding { urls: &URLS, sender: None, receiver: None, look: Look::Elsewhere("") };
+    static BINDING: Binding = Binding {
+        urls: &URLS,
+        sender: None,
+        receiver: None,
+        look: Look::Elsewhere(""),
+        create: Create::Elsewhere(""),
+        show: None,
+    };
 
     #[test]
     fn credentials_that_others_can_read() {

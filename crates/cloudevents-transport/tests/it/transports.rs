@@ -4,8 +4,8 @@ use crate::{event, id};
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Leniency, Peer, RepairKind};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Binding, Endpoint, Look, ReceiverOptions, Scheme, SenderOptions, Transports, UnreadablePolicy, UrlFamily,
-    Urls, fake::FakeQueue,
+    Binding, Create, Endpoint, Look, ReceiverOptions, Scheme, SenderOptions, Transports, UnreadablePolicy,
+    UrlFamily, Urls, fake::FakeQueue,
 };
 
 fn transports() -> Transports {
@@ -113,6 +113,8 @@ async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
         sender: Some(|_, _| Box::pin(async { Ok(FakeQueue::new().sender()) })),
         receiver: None,
         look: Look::Elsewhere("ask the broker"),
+        create: Create::Elsewhere("ask the broker"),
+        show: None,
     };
     let transports = Transports::default().with_binding(&BINDING);
     transports.sender("amqp://alice:s3cret@localhost/orders").await.unwrap();

@@ -2,24 +2,32 @@
 
 use crate::DeliveryKey;
 use cloudevents_transport::Bounds;
+use http::request::Parts;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
 /// Copies of a delivery that may wait, each with its body.
 const MOST: usize = 32;
 
+/// A copy counts as so many bytes beside its body when places are compared.
+const A_COPY: usize = 64 << 10;
+
 /// Refused heads of a delivery that are known.
 const REFUSED: usize = 64;
+
+/// Deliveries that were processed a moment ago, and for how long each is known here. A flood of their copies does not ask the store.
+const PROCESSED: usize = 1024;
+const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// The deliveries of this process. One copy of each has the turn, and others wait. Clones are the same.
 ///
 /// The next copy is drawn by lot: a peer that sends copies without end gets no more than its part of the turns. Copies with a head that the
-/// handler has refused come last, and give their places up.
+/// handler has refused come last, and give their places up. If no place is left for all deliveries, the delivery with most copies gives way.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
     all: Arc<Mutex<All>>,
@@ -35,6 +43,8 @@ struct All {
     bytes: usize,
     /// The number of copies that have come, for names and for lots.
     came: u64,
+    /// In the order of their times.
+    processed: VecDeque<(Instant, DeliveryKey)>,
 }
 
 /// The copies of a delivery whose turn one of them has.
@@ -115,25 +125,31 @@ impl Turns {
     pub(super) fn come(&self, key: DeliveryKey, head: u64, bytes: usize) -> Came {
         let mut all = self.lock();
         all.came = all.came.wrapping_add(1);
-        let All { deliveries, waiting, bytes: held, came: name } = &mut *all;
-        let Some(copies) = deliveries.get_mut(&key) else {
-            deliveries.insert(key, Copies::default());
+        if all.was_processed(key) {
+            return Came::Processed;
+        }
+        let Some(copies) = all.deliveries.get_mut(&key) else {
+            all.deliveries.insert(key, Copies::default());
             return Came::Has(Turn { turns: self.clone(), key, head, is_over: false });
         };
         if copies.is_processed {
             return Came::Processed;
         }
-        let is_full = copies.waiting.len() >= MOST
-            || *waiting >= self.most.messages
-            || (*held > 0 && held.saturating_add(bytes) > self.most.bytes);
-        if is_full {
-            let gives_way = copies.waiting.iter().position(|copy| copies.refused.contains(&copy.head));
-            let Some(last) = gives_way.filter(|_| !copies.refused.contains(&head)) else { return Came::Full };
-            let last = copies.waiting.swap_remove(last);
-            *waiting = waiting.saturating_sub(1);
-            *held = held.saturating_sub(last.bytes);
-            let _ = last.next.send(Called::GaveWay);
+        let is_refused = copies.refused.contains(&head);
+        if copies.waiting.len() >= MOST && (is_refused || !all.gives_way(key)) {
+            return Came::Full;
         }
+        while all.waiting >= self.most.messages || all.bytes.saturating_add(bytes) > self.most.bytes {
+            if all.waiting == 0 {
+                break; // one alone may be larger than the bound
+            }
+            let made = (!is_refused && all.gives_way(key)) || all.greatest_gives_way(key, bytes);
+            if !made {
+                return Came::Full;
+            }
+        }
+        let All { deliveries, waiting, bytes: held, came: name, .. } = &mut *all;
+        let Some(copies) = deliveries.get_mut(&key) else { return Came::Full };
         let (next, wait) = oneshot::channel();
         copies.waiting.push(Waiting { name: *name, head, bytes, next });
         *waiting = waiting.saturating_add(1);
@@ -141,10 +157,10 @@ impl Turns {
         Came::Waits(Wait { turns: self.clone(), key, copy: (*name, head), next: wait })
     }
 
-    /// A head, for [`come`](Self::come).
-    pub(super) fn head(&self, headers: &http::HeaderMap) -> u64 {
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        self.random.hash_one(headers)
+    /// A head, for [`come`](Self::come): all that a handler sees beside the body.
+    pub(super) fn head(&self, request: &Parts) -> u64 {
+        let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        self.random.hash_one((&request.method, &request.uri, headers.collect::<Vec<_>>()))
     }
 
     /// A part of this time, by lot.
@@ -156,7 +172,7 @@ impl Turns {
     /// Gives the turn to another copy.
     fn pass(&self, key: DeliveryKey) {
         let mut all = self.lock();
-        let All { deliveries, waiting, bytes, came } = &mut *all;
+        let All { deliveries, waiting, bytes, came, .. } = &mut *all;
         let Some(copies) = deliveries.get_mut(&key) else { return };
         loop {
             let Some(next) = copies.next(self.random.hash_one((*came, copies.waiting.len()))) else { break };
@@ -172,6 +188,10 @@ impl Turns {
     /// Tells all copies that wait that the delivery was processed.
     fn processed(&self, key: DeliveryKey) {
         let mut all = self.lock();
+        if all.processed.len() >= PROCESSED {
+            all.processed.pop_front();
+        }
+        all.processed.push_back((Instant::now(), key));
         let All { deliveries, waiting, bytes, .. } = &mut *all;
         let Some(copies) = deliveries.get_mut(&key) else { return };
         copies.is_processed = true;
@@ -194,6 +214,49 @@ impl Turns {
 
     fn lock(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    /// Whether the delivery was processed a moment ago.
+    fn was_processed(&mut self, key: DeliveryKey) -> bool {
+        while self.processed.front().is_some_and(|(at, _)| at.elapsed() >= A_MOMENT) {
+            self.processed.pop_front();
+        }
+        self.processed.iter().any(|(_, known)| *known == key)
+    }
+
+    /// A copy of this delivery gives way whose head was refused, if there is one.
+    fn gives_way(&mut self, key: DeliveryKey) -> bool {
+        let Some(copies) = self.deliveries.get(&key) else { return false };
+        let last = copies.waiting.iter().position(|copy| copies.refused.contains(&copy.head));
+        last.is_some_and(|last| self.send_away(key, last))
+    }
+
+    /// A copy of the delivery gives way whose copies hold most bytes, or are most, if that is more than this one would hold.
+    fn greatest_gives_way(&mut self, key: DeliveryKey, bytes: usize) -> bool {
+        let size = |copies: &Copies| {
+            let bytes = copies.waiting.iter().fold(0_usize, |sum, copy| sum.saturating_add(copy.bytes));
+            (bytes.saturating_add(copies.waiting.len().saturating_mul(A_COPY)), copies.waiting.len())
+        };
+        let own = self.deliveries.get(&key).map(size).unwrap_or_default().0;
+        let greatest =
+            self.deliveries.iter().filter(|(other, _)| **other != key).max_by_key(|(_, one)| size(one));
+        let Some((other, (most, _))) = greatest.map(|(other, copies)| (*other, size(copies))) else {
+            return false;
+        };
+        most > own.saturating_add(bytes).saturating_add(A_COPY) && self.send_away(other, 0)
+    }
+
+    fn send_away(&mut self, key: DeliveryKey, at: usize) -> bool {
+        let Some(copies) = self.deliveries.get_mut(&key).filter(|copies| at < copies.waiting.len()) else {
+            return false;
+        };
+        let copy = copies.waiting.swap_remove(at);
+        self.waiting = self.waiting.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(copy.bytes);
+        let _ = copy.next.send(Called::GaveWay);
+        true
     }
 }
 
@@ -279,7 +342,6 @@ impl Drop for Processed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderMap;
     use tokio::task::yield_now;
 
     fn turns() -> Turns {
@@ -419,7 +481,43 @@ mod tests {
         assert!(matches!(turns.come(key(), 1, 1), Came::Processed));
         drop(processed);
         assert!(is_empty(&turns));
-        assert!(matches!(turns.come(key(), 1, 1), Came::Has(_)));
+        assert!(matches!(turns.come(key(), 1, 1), Came::Processed));
+    }
+
+    /// For a moment. Then the store is asked.
+    #[test]
+    fn few_processed_deliveries_are_known() {
+        let turns = turns();
+        let all = |number: usize| DeliveryKey::of_id(&number.to_string());
+        for number in 0..=PROCESSED {
+            let Came::Has(turn) = turns.come(all(number), 0, 1) else { panic!("another copy has the turn") };
+            drop(turn.processed());
+        }
+        assert!(matches!(turns.come(all(0), 0, 1), Came::Has(_)));
+        assert!(matches!(turns.come(all(1), 0, 1), Came::Processed));
+        let old = Instant::now().checked_sub(A_MOMENT).unwrap();
+        turns.lock().processed.iter_mut().for_each(|(at, _)| *at = old);
+        assert!(matches!(turns.come(all(1), 0, 1), Came::Has(_)));
+    }
+
+    /// A captured delivery with many copies leaves room for others.
+    #[tokio::test]
+    async fn the_delivery_with_most_copies_gives_way() {
+        let another = || DeliveryKey::of_id("2");
+        for (bounds, bytes) in [
+            (Bounds { messages: 32, bytes: 8 << 20 }, 1),
+            (Bounds { messages: 1024, bytes: 8 << 20 }, 900 << 10),
+        ] {
+            let turns = Turns::new(bounds);
+            let (_first, Came::Has(_other)) = (has(&turns), turns.come(another(), 0, 1)) else { panic!() };
+            let mut captured = Vec::new();
+            while let Came::Waits(wait) = turns.come(key(), 1, bytes) {
+                captured.push(wait);
+            }
+            let Came::Waits(_genuine) = turns.come(another(), 0, 1) else { panic!("there is no room") };
+            let gone = captured.iter_mut().filter_map(|copy| copy.next.try_recv().ok());
+            assert_eq!(gone.collect::<Vec<_>>(), [Called::GaveWay]);
+        }
     }
 
     #[test]
@@ -436,10 +534,14 @@ mod tests {
 
     #[test]
     fn heads_are_told_apart() {
-        let (turns, mut headers) = (turns(), HeaderMap::new());
-        let none = turns.head(&headers);
-        headers.insert("x-github-event", "push".parse().unwrap());
-        assert_ne!(turns.head(&headers), none);
-        assert_eq!(turns.head(&headers), turns.clone().head(&headers));
+        let turns = turns();
+        let request = |uri, event| {
+            let request = http::Request::post(uri).header("x-github-event", event).body(()).unwrap();
+            request.into_parts().0
+        };
+        let push = turns.head(&request("/hook", "push"));
+        assert_ne!(turns.head(&request("/hook", "ping")), push);
+        assert_ne!(turns.head(&request("/hook?x=1", "push")), push);
+        assert_eq!(turns.clone().head(&request("/hook", "push")), push);
     }
 }

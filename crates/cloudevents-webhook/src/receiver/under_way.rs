@@ -31,6 +31,9 @@ const LONGEST: usize = 64;
 /// How long a copy waits on average until it looks again whether another process has the delivery.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long a delivery that was not accepted is left to other processes: longer than they wait until they look again.
+const ELSEWHERE: Duration = Duration::from_millis(350);
+
 /// A delivery that is under way.
 pub(super) enum UnderWay {
     /// Delivered if the store does not know it.
@@ -77,7 +80,7 @@ impl Once {
         let began = Began::now();
         let being_processed = || busy("this delivery is being processed", self.after);
         let client = copy.read.parts().extensions.get::<ClientSide>().cloned();
-        let (key, head) = (copy.key, self.turns.head(&copy.read.parts().headers));
+        let (key, head) = (copy.key, self.turns.head(copy.read.parts()));
         let mut copy = Box::new(copy);
         loop {
             let turn = match self.turns.come(key, head, copy.read.body().len()) {
@@ -90,11 +93,7 @@ impl Once {
                         () = hung_up(client.as_ref()) => return Err(being_processed()),
                     };
                     match called {
-                        // The copy before was refused. Copies at other processes get their part of the turns.
-                        Ok(Next::Turn(turn)) => {
-                            sleep(self.turns.part_of(LOOK)).await;
-                            turn
-                        }
+                        Ok(Next::Turn(turn)) => turn,
                         Ok(Next::Processed) => return Ok(Settled::Accepted(None)),
                         Ok(Next::Full) | Err(_) => return Err(being_processed()),
                     }
@@ -153,10 +152,12 @@ impl Once {
             self.end((key, claim), &id, Some((recording, turn.processed()))).await;
         } else {
             self.end((key, claim), &id, None).await;
-            match settled {
-                Ok(Settled::Rejected(_)) => turn.refused(),
-                _ => drop(turn),
-            }
+            let is_rejected = matches!(settled, Ok(Settled::Rejected(_)));
+            // A copy at another process looks again in this time, and may have the delivery first.
+            drop(outliving(async move {
+                sleep(ELSEWHERE).await;
+                if is_rejected { turn.refused() } else { drop(turn) }
+            }));
         }
         Turned::Settled(settled)
     }

@@ -217,7 +217,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         }
     });
     let Some(opened) = opened else {
-        summary(command, [0; 3], false, console);
+        summary(command, [0; 3], "", console);
         return Ok(Status::No);
     };
     let sender = opened?;

@@ -17,11 +17,12 @@ use super::{
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_carriers::CARRIERS;
 use cloudevents_cbor::Cbor;
-use cloudevents_core::{FormatId, Formats};
+use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Formats, Message};
 use cloudevents_protobuf::Protobuf;
 use cloudevents_vectors::carriers;
 use cloudevents_xml::Xml;
 use codec::Codec;
+use serde_json::Value as Json;
 
 /// The codecs of the toolkit.
 pub(crate) const CODECS: &[Codec] = &[
