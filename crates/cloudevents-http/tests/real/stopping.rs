@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A server that hands over the client's side of each request, and responds when it is told to, or when the client has ended its side.
+/// A server that hands over the client's side of each request, and responds at a command.
 struct Server {
     address: SocketAddr,
     stop: oneshot::Sender<()>,

@@ -342,7 +342,11 @@ fn clients() -> BTreeSet<String> {
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
     };
     let all = folders(&crates()).into_iter().flat_map(|member| folders(&member.join("src")));
-    all.filter(|folder| folder.join("binding.rs").exists())
+    // The benches have bindings of another kind.
+    let is_client = |folder: &PathBuf| {
+        fs::read_to_string(folder.join("binding.rs")).is_ok_and(|text| text.contains("pub static BINDING"))
+    };
+    all.filter(is_client)
         .map(|folder| folder.strip_prefix(crates()).unwrap().to_string_lossy().into_owned())
         .collect()
 }

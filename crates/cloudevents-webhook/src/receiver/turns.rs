@@ -27,7 +27,8 @@ const A_MOMENT: Duration = Duration::from_secs(5);
 /// The deliveries of this process. One copy of each has the turn, and others wait. Clones are the same.
 ///
 /// The next copy is drawn by lot: a peer that sends copies without end gets no more than its part of the turns. Copies with a head that the
-/// handler has refused come last, and give their places up. If no place is left for all deliveries, the delivery with most copies gives way.
+/// handler has refused come last, and give their places up. If no place is left for all deliveries, the delivery with most copies gives
+/// way.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
     all: Arc<Mutex<All>>,
@@ -295,7 +296,7 @@ impl Drop for Wait {
     fn drop(&mut self) {
         self.next.close();
         match self.next.try_recv() {
-            // Nobody has taken this turn.
+            // It was called, and is gone.
             Ok(Called::Turn) => self.turns.pass(self.key),
             Ok(_) => {}
             Err(_) => {
@@ -506,7 +507,7 @@ mod tests {
         let another = || DeliveryKey::of_id("2");
         for (bounds, bytes) in [
             (Bounds { messages: 32, bytes: 8 << 20 }, 1),
-            (Bounds { messages: 1024, bytes: 8 << 20 }, 900 << 10),
+            (Bounds { messages: 1024, bytes: 8 << 20 }, 1 << 20),
         ] {
             let turns = Turns::new(bounds);
             let (_first, Came::Has(_other)) = (has(&turns), turns.come(another(), 0, 1)) else { panic!() };

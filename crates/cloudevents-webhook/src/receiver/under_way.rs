@@ -163,7 +163,8 @@ impl Once {
     }
 
     /// Records in the store that the delivery was processed, or gives it back, so that another attempt can have it. It goes on behind the
-    /// response. Until then, the store answers that the delivery is being processed. Copies of a delivery that was processed learn that here.
+    /// response. Until then, the store answers that the delivery is being processed. Copies of a delivery that was processed learn that
+    /// here.
     async fn end(
         &self,
         (key, claim): (DeliveryKey, Claim),

@@ -44,8 +44,8 @@ pub struct Verified {
     pub coverage: Coverage,
     /// The signed id of the delivery, for an idempotency store. `None` if the scheme signs none.
     pub id: Option<Box<str>>,
-    /// The part by which a delivery without a signed id is recognised, if the verifier says that. Otherwise it is the event in binary mode, and
-    /// the body in other modes.
+    /// The part by which a delivery without a signed id is recognised, if the verifier says that. Otherwise it is the event in binary mode,
+    /// and the body in other modes.
     pub identity: Option<Identity>,
     /// The signed time of the attempt. `None` if the scheme signs none, so that an old delivery can be replayed.
     pub signed_at: Option<SystemTime>,
