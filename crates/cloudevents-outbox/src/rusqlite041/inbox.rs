@@ -112,7 +112,7 @@ impl InboxStore for SqliteStore {
         now: SystemTime,
         lease: Duration,
     ) -> Result<Begun, Error> {
-        self.0.run(move |connection| begin(connection, consumer, key, now, lease)).await
+        self.0.run_if_awaited(move |connection| begin(connection, consumer, key, now, lease)).await
     }
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {

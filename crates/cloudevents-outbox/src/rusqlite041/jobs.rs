@@ -21,6 +21,8 @@ const LONG: Duration = Duration::from_secs(5);
 type Job = Box<dyn FnOnce(Result<&Connection, Error>, Undo) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
 /// The changes that a failure of a job undoes.
 #[derive(Clone, Copy)]
 enum Undo {
@@ -59,9 +61,26 @@ impl Jobs {
         self: &Arc<Self>,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.run_if(|_| true, work).await
+    }
+
+    /// As [`run`](Self::run), but if the future is dropped before its turn, nothing is done.
+    pub(crate) async fn run_if_awaited<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.run_if(|reply| !reply.is_closed(), work).await
+    }
+
+    async fn run_if<T: Send + 'static>(
+        self: &Arc<Self>,
+        may: fn(&Reply<T>) -> bool,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection, undo| {
             let worked = connection.and_then(|connection| match undo {
+                _ if !may(&reply) => Err(Error::new(ErrorKind::Closed)),
                 Undo::Transaction => or_rollback(connection, work),
                 Undo::Job => within_savepoint(connection, work),
             });

@@ -49,6 +49,11 @@ pub trait IdempotencyStore: Send + Sync + 'static {
 
     /// Forgets a delivery that was not processed, so that the next attempt is. A claim that is not the current one changes nothing.
     fn abandon(&self, key: DeliveryKey, claim: Claim) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Whether other processes may use the store. Then a delivery that was not processed is left to them for a moment.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -58,6 +63,7 @@ pub(super) trait DynStore: Send + Sync {
     fn begin(&self, key: DeliveryKey) -> Boxed<'_, Begun>;
     fn complete(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()>;
     fn abandon(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()>;
+    fn is_shared(&self) -> bool;
 }
 
 impl<T: IdempotencyStore> DynStore for T {
@@ -71,6 +77,10 @@ impl<T: IdempotencyStore> DynStore for T {
 
     fn abandon(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()> {
         Box::pin(IdempotencyStore::abandon(self, key, claim))
+    }
+
+    fn is_shared(&self) -> bool {
+        IdempotencyStore::is_shared(self)
     }
 }
 

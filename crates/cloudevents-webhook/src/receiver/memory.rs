@@ -121,6 +121,10 @@ impl IdempotencyStore for MemoryStore {
         }
         Ok(())
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

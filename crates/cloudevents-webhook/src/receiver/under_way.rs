@@ -152,12 +152,16 @@ impl Once {
             self.end((key, claim), &id, Some((recording, turn.processed()))).await;
         } else {
             self.end((key, claim), &id, None).await;
-            let is_rejected = matches!(settled, Ok(Settled::Rejected(_)));
+            if matches!(settled, Ok(Settled::Rejected(_))) {
+                turn.refuse();
+            }
             // A copy at another process looks again in this time, and may have the delivery first.
-            drop(outliving(async move {
-                sleep(ELSEWHERE).await;
-                if is_rejected { turn.refused() } else { drop(turn) }
-            }));
+            if self.store.0.is_shared() {
+                drop(outliving(async move {
+                    sleep(ELSEWHERE).await;
+                    drop(turn);
+                }));
+            }
         }
         Turned::Settled(settled)
     }
