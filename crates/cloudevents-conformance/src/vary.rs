@@ -127,9 +127,13 @@ fn change_members(members: &mut Map<String, Value>, ids: &Ids<'_>) {
 fn change(value: &mut Value, ids: &Ids<'_>) {
     match value {
         Value::String(text) => {
-            if let Ok(new) = String::from_utf8(changed(text.as_bytes(), ids)) {
-                *text = new;
-            }
+            let new = String::from_utf8(changed(text.as_bytes(), ids)).unwrap_or_else(|_| text.clone());
+            // A message may be the Base64 of a document.
+            let inside = decode(text).filter(|_| new == *text).and_then(|bytes| {
+                let other = changed(&bytes, ids);
+                (other != bytes).then(|| encode(&other))
+            });
+            *text = inside.unwrap_or(new);
         }
         Value::Array(items) => items.iter_mut().for_each(|item| change(item, ids)),
         Value::Object(members) => change_members(members, ids),
@@ -206,5 +210,8 @@ mod tests {
             serde_json::json!({"message": {"body": {"base64": encode(b"xcccy")}}, "id": ["ccc"]})
         );
         assert_ne!(id(1, 6), id(2, 6));
+        let mut body = serde_json::json!({"text": encode(br#"{"id":"A-1"}"#)});
+        change(&mut body, ids);
+        assert_eq!(body, serde_json::json!({"text": encode(br#"{"id":"ccc"}"#)}));
     }
 }
