@@ -197,7 +197,7 @@ impl<S: InboxStore> Inbox<S> {
     /// A connection may be silent, and another one answer. So one call of several in a lease is not waited for longer than a fourth of it,
     /// or a second.
     async fn in_time<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let limit = (self.lease() / 4).clamp(Duration::from_secs(1), PATIENCE);
+        let limit = self.lease().checked_div(4).unwrap_or_default().clamp(Duration::from_secs(1), PATIENCE);
         timeout(limit, call).await.unwrap_or_else(|_| {
             let detail = format!("the store of the inbox has answered nothing for {limit:?}");
             Err(Error::new(ErrorKind::Timeout).with_detail(detail))

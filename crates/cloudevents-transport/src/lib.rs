@@ -78,4 +78,4 @@ pub use sending::{
     receipt::Receipt,
     sender::{SendAllError, Sender, SenderOptions},
 };
-pub use shown::{Part, Show};
+pub use shown::{Part, Parts, Show};

@@ -4,13 +4,16 @@ use crate::{Endpoint, Urls};
 use bytes::Bytes;
 use cloudevents_core::{Error, Message};
 
+/// The parts of a message: the name and the value of each.
+pub type Parts = Vec<(&'static str, Part)>;
+
 /// How a program shows what a sender would write, without sending it.
 #[derive(Clone, Copy, Debug)]
 pub struct Show {
     /// The kind of the place that a URL of a sender names: `topic`. [`place`](Self::place) finds its name.
     pub kind: &'static str,
     /// Writes a message, without a connection. Its errors are those of sending.
-    pub parts: fn(&Message) -> Result<Vec<(&'static str, Part)>, Error>,
+    pub parts: fn(&Message) -> Result<Parts, Error>,
 }
 
 /// A part of a message, such as its headers or its body.

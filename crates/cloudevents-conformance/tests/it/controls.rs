@@ -286,7 +286,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
     assert!(badge.to_string().contains(" its API cannot be given"), "{badge}");
     // What is not in the request is no reason.
     let suite = self::suite();
-    let lies = judge(&suite, |_| json!({"unsupported": "the API takes no such thing", "input": "pigeons"}));
+    let lies = judge(suite, |_| json!({"unsupported": "the API takes no such thing", "input": "pigeons"}));
     assert!(!lies.is_success() && lies.number(Verdict::Declined) > 500, "{lies}");
 }
 
@@ -495,7 +495,8 @@ fn a_testee_that_hangs_again_and_again_is_given_up() {
 fn an_adapter_that_is_broken_is_named_as_that() {
     // Whatever it does in place of answering, and also if it answers some.
     let crash = || Err(Breakdown::new(BreakdownKind::Crashed, "it ended"));
-    let answers: [&dyn Fn(usize, &Value) -> Result<String, Breakdown>; 4] = [
+    type Answer<'a> = &'a dyn Fn(usize, &Value) -> Result<String, Breakdown>;
+    let answers: [Answer<'_>; 4] = [
         &|_, _| crash(),
         &|_, _| Ok("Traceback (most recent call last):".to_owned()),
         &|_, _| Ok(json!({"seq": -1, "result": {}}).to_string()),

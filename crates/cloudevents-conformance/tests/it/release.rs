@@ -171,7 +171,7 @@ fn no_case_of_the_release_leans_on_main() {
 fn every_sentence_of_main_alone_is_looked_for() {
     let known = |id: &str| {
         let named = |name: &&str| name.strip_suffix('*').map_or(*name == id, |start| id.starts_with(start));
-        SENTENCES.iter().any(|sentence| sentence.clauses.iter().any(|name| named(&name)))
+        SENTENCES.iter().any(|sentence| sentence.clauses.iter().any(&named))
             || UNSEEN.iter().any(|(name, _)| *name == id)
     };
     let requirements = load_requirements().unwrap();

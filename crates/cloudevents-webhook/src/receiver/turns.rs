@@ -170,7 +170,7 @@ impl Turns {
     /// A part of this time, by lot.
     pub(super) fn part_of(&self, time: Duration) -> Duration {
         let [lot, ..] = self.random.hash_one((self.lock().came, "part")).to_le_bytes();
-        time.saturating_mul(u32::from(lot)) / 256
+        time.saturating_mul(u32::from(lot)).checked_div(256).unwrap_or_default()
     }
 
     /// Gives the turn to another copy.

@@ -31,6 +31,9 @@ const LONGEST: usize = 64;
 /// How long a copy waits on average until it looks again whether another process has the delivery.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long it waits at least.
+const LEAST: Duration = Duration::from_millis(100);
+
 /// How long a delivery that was not accepted is left to other processes: longer than they wait until they look again.
 const ELSEWHERE: Duration = Duration::from_millis(350);
 
@@ -109,7 +112,7 @@ impl Once {
                         return Err(being_processed());
                     }
                     tokio::select! {
-                        () = sleep(LOOK / 2 + self.turns.part_of(LOOK)) => {}
+                        () = sleep(self.turns.part_of(LOOK).saturating_add(LEAST)) => {}
                         () = hung_up(client.as_ref()) => return Err(being_processed()),
                     }
                     drop(turn);
