@@ -165,10 +165,10 @@ impl WebhookOptions {
     /// ([`identity`](crate::signature::MessageSignatures::identity)), and each signature that counts covers it.
     ///
     /// Copies of a delivery that come while it is being processed wait until it has ended: 32 at most, for the time of
-    /// [`respond_within`](Self::respond_within). They also wait if another process has it. Copies of all deliveries together hold an
-    /// eighth of the places and of the bytes in flight. Others get 503. If the delivery was processed, the copies that wait get the same
-    /// response without the reply. Otherwise the next one is drawn by lot. Copies with headers that the handler has rejected come last.
-    /// A copy whose sender has hung up is gone ([`ClientSide`](cloudevents_http::ClientSide)).
+    /// [`respond_within`](Self::respond_within). They also wait if another process has it. Copies of all deliveries together hold an eighth
+    /// of the places and of the bytes in flight, but for the first four of each. Others get 503. If the delivery was processed, the copies
+    /// that wait get the same response without the reply. Otherwise the next one is drawn by lot. Copies with headers that the handler has
+    /// rejected come last. A copy whose sender has hung up is gone ([`ClientSide`](cloudevents_http::ClientSide)).
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

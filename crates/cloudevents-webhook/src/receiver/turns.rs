@@ -119,7 +119,7 @@ pub(super) struct Processed {
 }
 
 impl Turns {
-    /// Copies that wait hold an eighth of these bounds at most.
+    /// Copies that wait hold an eighth of these bounds at most, but for the first [`FEW`] of each delivery.
     pub(super) fn new(bounds: Bounds) -> Self {
         let most = Bounds { messages: (bounds.messages / 8).max(1), bytes: (bounds.bytes / 8).max(1) };
         Self { all: Arc::default(), most, random: RandomState::new() }
@@ -129,15 +129,16 @@ impl Turns {
     pub(super) fn come(&self, key: DeliveryKey, head: u64, bytes: usize) -> Came {
         let mut all = self.lock();
         all.came = all.came.wrapping_add(1);
-        let was_processed = all.was_processed(key);
-        let Some(copies) = all.deliveries.get_mut(&key) else {
+        // A copy that comes alone asks the store.
+        if !all.deliveries.contains_key(&key) {
             all.deliveries.insert(key, Copies::default());
             return Came::Has(Turn { turns: self.clone(), key, head, is_over: false });
-        };
-        // A copy that comes alone asks the store.
-        if copies.is_processed || was_processed {
-            return Came::Processed;
         }
+        let was_processed = all.was_processed(key);
+        let Some(copies) = all.deliveries.get(&key).filter(|copies| !copies.is_processed && !was_processed)
+        else {
+            return Came::Processed;
+        };
         let is_refused = copies.refused.contains(&head);
         let number = copies.waiting.len();
         if number >= MOST && (is_refused || !all.gives_way(key)) {
