@@ -68,9 +68,10 @@ pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
     let mut target = Target::new(form, &formats, console)?;
     let mut progress = Progress::new(console, None, "events");
     let changes = Changes { upgrade: command.upgrade, rules: Arc::new(command.rules.rules()?) };
+    let reading = Reading { suggests: true, ..command.reading.clone() };
     for path in input::files(&command.files) {
         let (lines, in_lines) = (target.form == Form::Lines && !console.is_shown(), changes.clone());
-        let mut pieces = input::open(&path, &command.reading)?.pieces(move || {
+        let mut pieces = input::open(&path, &reading)?.pieces(move || {
             let changes = in_lines.clone();
             move |located: &Located, out: &mut Vec<u8>| lines && line(located, &changes, out)
         });

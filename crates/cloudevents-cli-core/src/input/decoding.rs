@@ -8,6 +8,9 @@ use cloudevents_kit::{DecodeOptions, Decoded, Error, Event, Format, FormatId, Le
 /// The most events that are in memory at once: the help states it. The problems of an event take a multiple of the event's memory.
 pub(super) const MOST: usize = 200_000;
 
+/// The largest document that is decoded again with repairs.
+const TRIED: usize = 64 << 10;
+
 /// How events are decoded.
 #[derive(Clone, Debug)]
 pub(super) struct Decoding {
@@ -51,6 +54,9 @@ impl Decoding {
     }
 
     fn suggest(&self, error: Error, format: &dyn Format, document: &Bytes) -> Error {
+        if document.len() > TRIED {
+            return error;
+        }
         let reads =
             |with: &DecodeOptions| format.decode(document.clone(), with).ok().map(|decoded| decoded.value);
         match (suggestion(&self.options, reads), error.help().map(str::to_owned)) {

@@ -125,8 +125,13 @@ fn is_taken(name: &str, formats: &Formats) -> bool {
     name.is_empty() || name == AUTO || Form::of(name, formats).is_some()
 }
 
-/// The error that names the system of a document that is no event, if the system is known.
-pub fn named(document: &[u8]) -> Option<Error> {
+/// The error that names the system of a document that is no event, if the system is known. It is for commands that have `--from`.
+pub(super) fn named(document: &[u8]) -> Option<Error> {
+    named_by(document, |adapter| format!("`--from {adapter}` makes events of it"))
+}
+
+/// The same for other commands: `how` gets the name of the adapter.
+pub(crate) fn named_by(document: &[u8], how: impl Fn(&str) -> String) -> Option<Error> {
     let adapter = recognize(document)?;
-    Some(adapter.unread(document, &format!("`ce convert --from {}` makes events of it", adapter.name())))
+    Some(adapter.unread(document, &how(adapter.name())))
 }

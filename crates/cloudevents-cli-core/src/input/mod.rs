@@ -21,7 +21,8 @@ pub(crate) use form::{Form, LINES, names};
 pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
 
-pub use foreign::{AnyName, Systems, named, system_names};
+pub(crate) use foreign::named_by;
+pub use foreign::{AnyName, Systems, system_names};
 pub use form::format_names;
 pub use identity::check_written;
 pub use located::Located;

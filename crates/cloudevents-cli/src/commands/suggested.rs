@@ -1,7 +1,7 @@
 //! Suggests options that would read a message that was refused.
 
 use crate::lenient::suggestion;
-use cloudevents_kit::{DecodeOptions, transport::Received};
+use cloudevents_kit::{DecodeOptions, FormatId, adapters::recognize, transport::Received};
 
 /// The largest message that is tried.
 const TRIED: usize = 64 << 10;
@@ -25,4 +25,16 @@ pub(super) fn of(received: &Received, with: &DecodeOptions) -> Option<String> {
         Some(_) => None,
         None => suggestion(with, reads),
     }
+}
+
+/// Names the system of a document that its message calls an event, and how to make events of it. Over WebSockets, the connection calls each
+/// message an event.
+///
+/// `None` for an event, and for a document of no known system.
+pub(super) fn system(received: &Received) -> Option<String> {
+    received.message().ok()?.format().filter(|format| **format == FormatId::JSON)?;
+    let document = received.whole_body().ok()??;
+    let adapter = recognize(&document)?;
+    let how = format!("`--from {}` makes events of it", adapter.name());
+    Some(adapter.unread(&document, &how).detail().to_owned())
 }

@@ -167,11 +167,14 @@ fn single_repairs_by_name() {
     assert_eq!(ran.status, 2);
     assert!(ran.err.contains("there is no repair `drop`") && ran.err.contains("dropped-name"), "{}", ran.err);
     // What cannot be read says what would read it.
-    let ran = ce_with(&["inspect", "--error-format", "json"], input);
-    assert_eq!(ran.status, 1);
-    let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
-    // That peer leaves the attribute out, so that it is not where the event came from.
-    assert!(help.contains("--lenient=lower-cased-name reads it") && !help.contains("debezium-3"), "{help}");
+    for command in ["inspect", "convert"] {
+        let ran = ce_with(&[command, "--error-format", "json"], input);
+        assert_eq!(ran.status, 1);
+        let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
+        // That peer leaves the attribute out, so that it is not where the event came from.
+        assert!(help.contains("--lenient=lower-cased-name reads it"), "{command}: {help}");
+        assert!(!help.contains("debezium-3"), "{command}: {help}");
+    }
     let ran = ce_with(&["inspect"], input.replace(r#""id":"1","#, ""));
     assert!(!ran.err.contains("--lenient"), "{}", ran.err);
 }

@@ -40,14 +40,40 @@ fn are_named_in_one_line() {
             "{}",
             read.err
         );
-        assert!(read.err.contains("`ce convert --from event-grid`"), "{}", read.err);
+        assert!(read.err.contains("`--from event-grid`"), "{}", read.err);
         assert!(!read.err.contains("specversion"), "{}", read.err);
     }
     let read = ce_with(&["decode"], GRID);
     assert!(read.status == 1 && read.err.contains("`ce convert --from event-grid`"), "{}", read.err);
+    let read = ce_with(&["decode"], &format!("[{GRID}]"));
+    assert!(read.status == 1 && read.err.contains("`ce convert --from event-grid`"), "{}", read.err);
     // Where a system has no event, it is said what to do about it.
     let read = ce_with(&["validate"], r#"{"op":"c","source":{"connector":"postgresql"}}"#);
-    assert!(read.err.contains("CloudEventsConverter") && !read.err.contains("--from"), "{}", read.err);
+    let helps = read.err.contains("CloudEventsConverter") && read.err.contains("--map");
+    assert!(helps && !read.err.contains("--from"), "{}", read.err);
+}
+
+#[test]
+fn in_bodies_of_messages_are_named() {
+    let raw = format!(
+        "POST / HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{GRID}",
+        GRID.len()
+    );
+    let kcat =
+        json!({"topic": "t", "partition": 0, "offset": 5, "headers": [], "key": null, "payload": GRID});
+    let object = json!({"headers": {"content-type": "application/json"}, "body": GRID});
+    let amqp = json!({"via": "amqp", "message": {"properties": {}, "application-properties": [],
+        "body": {"data": [{"text": GRID}]}}});
+    for input in [raw, kcat.to_string(), object.to_string(), amqp.to_string()] {
+        let read = ce_with(&["decode"], &input);
+        assert_eq!(read.status, 1, "{input}");
+        let words = "it is an event in the schema of Azure Event Grid: `ce convert --from event-grid` makes events of its body";
+        assert!(read.err.contains(words), "{}", read.err);
+    }
+    // A message that bears a mark has a fault of its own.
+    let marked = json!({"headers": {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s"}, "body": GRID});
+    let read = ce_with(&["decode"], &marked.to_string());
+    assert!(read.status == 1 && !read.err.contains("Event Grid"), "{}", read.err);
 }
 
 const ROW: &str = r#"{"name": "shop", "what": "an order", "reference": "the wiki", "mappings": [

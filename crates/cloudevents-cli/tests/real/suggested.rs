@@ -61,6 +61,49 @@ fn of_a_document() {
     target.end();
 }
 
+/// Sends documents as they are.
+#[cfg(feature = "websockets")]
+fn send_documents(to: &str, documents: &[&str]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let sender = cloudevents_kit::connect_sender(to).await.unwrap();
+        for document in documents {
+            let document = Document::new(FormatId::JSON, (*document).to_owned());
+            sender.send(Message::Structured(document)).await.unwrap();
+        }
+        sender.close().await.unwrap();
+    });
+}
+
+/// Over WebSockets, the connection calls each message an event. A document of another system is named all the same.
+#[cfg(feature = "websockets")]
+#[test]
+fn of_documents_over_websockets() {
+    // As Debezium writes it.
+    let underscore = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","my_name":"k"}"#;
+    let grid = r#"{"id":"1","topic":"/t","subject":"s","eventType":"Blob","eventTime":"2019-01-01T00:00:00Z","data":{},"dataVersion":"1"}"#;
+    let documents = [UPPER_CASE, underscore, grid];
+    let helps = [
+        READS,
+        "= help: --lenient=dropped-name reads it; it may be from debezium-3",
+        "it is an event in the schema of Azure Event Grid: `--from event-grid` makes events of it",
+    ];
+    let mut listener = Listener::at("ws://127.0.0.1:0/events", &[]);
+    send_documents(&listener.url, &documents);
+    helps.iter().for_each(|help| listener.until(help));
+    listener.interrupt();
+    listener.end();
+    let from = format!("ws://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
+    let to = format!("file:{}", file("moved.jsonl", "").display());
+    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &to]);
+    send_documents(&from, &documents);
+    for help in helps {
+        bridge.line(help);
+    }
+    bridge.signal("-TERM");
+    bridge.end();
+}
+
 type Headers = &'static [(&'static str, &'static [u8])];
 
 /// Records of other writers, and the help with which each is read. The peers are those with the repairs.

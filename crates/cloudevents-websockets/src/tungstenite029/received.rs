@@ -3,7 +3,7 @@
 use super::failure;
 use crate::{Subprotocol, decode::decode_parts};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_core::{DecodeOptions, Decoded, Error};
 use cloudevents_transport::{Origin, Received};
 use std::{any::Any, borrow::Cow, net::SocketAddr, sync::Arc};
 use tokio_tungstenite::tungstenite::Message;
@@ -48,21 +48,21 @@ impl Reader {
 
     /// The document is decoded when the program reads the event.
     pub(crate) fn received(&self, message: Message) -> Received {
-        let message = ReceivedMessage { message, via: Arc::clone(&self.via) };
-        let decoded = decode_parts(message.is_text(), message.document(), self.subprotocol, &self.decoding);
-        Received::new(decoded, message)
+        let message = ReceivedMessage { message, subprotocol: self.subprotocol, via: Arc::clone(&self.via) };
+        Received::new(message.decode(&self.decoding), message)
     }
 }
 
 /// A message as an origin. Its native form is [`Message`].
 pub(crate) struct ReceivedMessage {
     message: Message,
+    subprotocol: Subprotocol,
     via: Arc<Via>,
 }
 
 impl ReceivedMessage {
-    fn is_text(&self) -> bool {
-        self.message.is_text()
+    fn decode(&self, with: &DecodeOptions) -> Result<Decoded<cloudevents_core::Message>, Error> {
+        decode_parts(self.message.is_text(), self.document(), self.subprotocol, with)
     }
 
     /// The content of the message, which is not copied.
@@ -86,6 +86,13 @@ impl Origin for ReceivedMessage {
 
     fn body(&self) -> Option<Bytes> {
         Some(self.document())
+    }
+
+    fn decode_message(
+        &self,
+        with: &DecodeOptions,
+    ) -> Option<Result<Decoded<cloudevents_core::Message>, Error>> {
+        Some(self.decode(with))
     }
 
     /// A WebSocket message has no headers.

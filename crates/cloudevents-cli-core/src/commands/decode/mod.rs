@@ -1,5 +1,6 @@
 //! `ce decode`: converts wire messages to events.
 
+mod foreign;
 mod messages;
 mod recognized;
 
@@ -70,7 +71,8 @@ pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
                     Ok(recognized) => recognized,
                     Err(words) => {
                         emit.flush()?;
-                        console.error(Status::No, &broken(words).at(&place));
+                        let report = foreign::document(&place).unwrap_or_else(|| broken(words));
+                        console.error(Status::No, &report.at(&place));
                         continue;
                     }
                 },
@@ -86,6 +88,9 @@ pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
     emit.flush()?;
     Ok(Status::Done)
 }
+
+/// The code of the error of a message without a mark of CloudEvents.
+const NOT_A_CLOUDEVENT: &str = "not-a-cloudevent";
 
 fn broken(words: &str) -> Report {
     Report::new("not a wire message").kind("invalid-document").detail(words)
@@ -116,10 +121,13 @@ fn decode(
         Ok(result) => result,
         Err(refusal) => {
             emit.flush()?;
+            let repairs = suggestion(&with, |with| run(with).ok()?.get("events").cloned());
+            let bears_no_mark = refusal.report.kind_code() == Some(NOT_A_CLOUDEVENT);
+            let in_body = || bears_no_mark.then(|| foreign::body(via, request.get("message"))).flatten();
             let mut report = refusal.report.at(place);
-            if let Some(error) = input::named(&place.text()) {
-                report = Report::of(&error).at(place);
-            } else if let Some(repairs) = suggestion(&with, |with| run(with).ok()?.get("events").cloned()) {
+            if let Some(foreign) = foreign::document(place).or_else(in_body) {
+                report = foreign.at(place);
+            } else if let Some(repairs) = repairs {
                 report = report.help(repairs);
             }
             console.error(refusal.status, &report);

@@ -149,6 +149,7 @@ async fn run_once(
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
+    let converts = config.adapter.is_some() || config.map.is_some();
     let (failing, refusing) = (LastReason::default(), LastReason::default());
     let unstored = Unstored::default();
     let seen = unstored.clone();
@@ -164,7 +165,10 @@ async fn run_once(
             _ => Vec::new(),
         };
         let help = match fate {
-            Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => suggested::of(received, &decoding),
+            Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => {
+                let system = || suggested::system(received).filter(|_| !converts);
+                suggested::of(received, &decoding).or_else(system)
+            }
             Fate::WouldSend => refused_before(received),
             _ => None,
         };
