@@ -1,6 +1,6 @@
 //! Processes that are killed and started again: brokers, and the program.
 
-use cloudevents_testkit::ports;
+use cloudevents_testkit::{patience, ports};
 use std::{
     env, fs,
     net::TcpStream,
@@ -91,7 +91,7 @@ fn start(mut command: Command, folder: &Path, port: u16) -> Child {
         if let Some(status) = child.try_wait().unwrap() {
             panic!("it ends at its start with {status}:\n{}", fs::read_to_string(&log).unwrap());
         }
-        assert!(begin.elapsed() < Duration::from_secs(180), "it takes too long to start");
+        assert!(begin.elapsed() < 6 * patience(), "it takes too long to start");
         std::thread::sleep(Duration::from_millis(10)); // between two tries
     }
     child
