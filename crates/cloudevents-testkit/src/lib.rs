@@ -55,5 +55,5 @@ pub mod webhook;
 #[cfg(feature = "websockets")]
 pub mod websockets;
 
-pub use patience::patience;
+pub use patience::{patience, slowed};
 pub use size::size;

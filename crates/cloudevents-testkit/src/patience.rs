@@ -22,8 +22,27 @@ const USUAL: Duration = Duration::from_secs(30);
 ///
 /// If `CE_SLOWNESS` is no number from 0.01 to 1,000.
 pub fn patience() -> Duration {
-    static PATIENCE: OnceLock<Duration> = OnceLock::new();
-    *PATIENCE.get_or_init(|| USUAL.mul_f64(env::var("CE_SLOWNESS").map_or(1.0, |given| slowness(&given))))
+    slowed(USUAL)
+}
+
+/// The time within which a test asserts that something has happened, other than [`patience`]: what it takes where nothing is slow, times
+/// the number that `CE_SLOWNESS` has.
+///
+/// It is for a limit that shows a fault, such as less than the time of a lock. If something must happen at all, use [`patience`].
+///
+/// ```
+/// use cloudevents_testkit::{patience, slowed};
+/// use std::time::Duration;
+///
+/// assert_eq!(slowed(Duration::from_secs(30)), patience());
+/// ```
+///
+/// # Panics
+///
+/// If `CE_SLOWNESS` is no number from 0.01 to 1,000.
+pub fn slowed(usual: Duration) -> Duration {
+    static SLOWNESS: OnceLock<f64> = OnceLock::new();
+    usual.mul_f64(*SLOWNESS.get_or_init(|| env::var("CE_SLOWNESS").map_or(1.0, |given| slowness(&given))))
 }
 
 #[allow(clippy::panic)] // only tests call it

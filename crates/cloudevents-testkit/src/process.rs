@@ -1,6 +1,6 @@
 //! Programs that listen on a port, and that tests kill and start again: brokers, and others.
 
-use crate::ports;
+use crate::{patience::slowed, ports};
 use std::{
     env, fmt,
     fs::{self, File},
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a program may take until it accepts connections.
+/// How long a program may take until it accepts connections, where nothing is slow.
 const STARTING: Duration = Duration::from_secs(180);
 
 /// Between two tries to connect.
@@ -37,7 +37,7 @@ impl Process {
     /// Starts a program by its command for a port and this folder, and blocks until it accepts connections. It makes the folder. The
     /// program's standard error output is the file `log` there.
     ///
-    /// Returns an error if the program cannot be started, if it ends, or if it accepts no connection within three minutes.
+    /// Returns an error if the program cannot be started, if it ends, or if it accepts no connection within three minutes, times `CE_SLOWNESS`.
     ///
     /// ```no_run
     /// use cloudevents_testkit::process::Process;
@@ -155,7 +155,7 @@ fn start(mut command: Command, folder: &Path, port: u16) -> io::Result<Child> {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             return Err(io::Error::other(format!("it ends at its start with {status}:\n{log}")));
         }
-        if begin.elapsed() > STARTING {
+        if begin.elapsed() > slowed(STARTING) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it takes too long to start"));
         }
         sleep(PAUSE);

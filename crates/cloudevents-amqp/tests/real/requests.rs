@@ -3,12 +3,13 @@
 use crate::tools::{event, id, next, receiver_from, sender_to, within};
 use cloudevents_amqp::fe2o3_amqp018::ReceivedMessage;
 use cloudevents_core::{ErrorKind, Event};
-use cloudevents_testkit::amqp::{Broker, BrokerOptions};
+use cloudevents_testkit::{
+    amqp::{Broker, BrokerOptions},
+    patience,
+};
 use cloudevents_transport::{Delivery, Outgoing, Sender};
 use fe2o3_amqp_types::messaging::MessageId;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// The reply of a responder on any library: to `reply-to`, with the `correlation-id`.
 fn reply(delivery: &Delivery, answer: Event) -> Outgoing {
@@ -48,7 +49,7 @@ async fn a_request_gets_its_reply() {
         }
     };
     let ask = async |number: u32| {
-        let answer = sender.request(&event(number), LIMIT).await.unwrap();
+        let answer = sender.request(&event(number), patience()).await.unwrap();
         assert_eq!(answer.id(), format!("re: {number}"));
     };
     tokio::join!(responder, ask(1), ask(2), ask(3));
@@ -65,7 +66,7 @@ async fn a_request_goes_to_another_address() {
     let sender = sender_to(&broker, "orders").await;
     let question = Outgoing::from(event(1)).to("questions");
     let responder = async { answer(&sender, next(&mut requests).await).await };
-    let (answer, ()) = tokio::join!(sender.request(question, LIMIT), responder);
+    let (answer, ()) = tokio::join!(sender.request(question, patience()), responder);
     assert_eq!(answer.unwrap().id(), "re: 1");
 }
 
@@ -82,7 +83,7 @@ async fn what_is_no_event_is_an_error_of_its_request() {
         broker.queue(&address).put_undecodable();
         answer(&sender, delivery).await;
     };
-    let (answer, ()) = tokio::join!(sender.request(event(1), LIMIT), responder);
+    let (answer, ()) = tokio::join!(sender.request(event(1), patience()), responder);
     assert_eq!(answer.unwrap().id(), "re: 1");
 }
 
@@ -95,7 +96,7 @@ async fn requests_outlive_the_broker() {
         let mut requests = receiver_from(&broker, "questions").await;
         let asking = tokio::spawn({
             let sender = sender.clone();
-            async move { sender.request(&event(1), LIMIT).await }
+            async move { sender.request(&event(1), patience()).await }
         });
         let delivery = next(&mut requests).await;
         let address = delivery.reply_to().unwrap().to_owned();
@@ -109,7 +110,7 @@ async fn requests_outlive_the_broker() {
     let mut requests = receiver_from(&broker, "questions").await;
     let asking = async {
         loop {
-            match sender.request(&event(2), LIMIT).await {
+            match sender.request(&event(2), patience()).await {
                 Err(error) if error.kind() == ErrorKind::Disconnected => {} // noticed only now
                 answer => break answer,
             }
@@ -135,7 +136,7 @@ async fn without_dynamic_nodes_nothing_is_sent() {
     options.dynamic = false;
     let broker = Broker::with_options(options).unwrap();
     let sender = sender_to(&broker, "questions").await;
-    let error = within(sender.request(&event(1), LIMIT)).await.unwrap_err();
+    let error = within(sender.request(&event(1), patience())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     within(sender.send(&event(2))).await.unwrap();
     assert_eq!(broker.queue("questions").len(), 1);

@@ -1,7 +1,7 @@
 //! `ce bridge`, as a user runs it.
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
-use cloudevents_testkit::{amqp::Broker, ports};
+use cloudevents_testkit::{amqp::Broker, patience, ports, slowed};
 use std::{
     io::{BufRead as _, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -105,7 +105,7 @@ fn a_bridge_that_holds_nothing_is_ready_though_its_last_attempts_failed() {
     let becomes_ready = || {
         let begin = Instant::now();
         while !bridge.get("/ready").starts_with("HTTP/1.1 200 OK\r\n") {
-            assert!(begin.elapsed() < Duration::from_secs(20), "{}", bridge.get("/metrics"));
+            assert!(begin.elapsed() < patience(), "{}", bridge.get("/metrics"));
             std::thread::sleep(Duration::from_millis(5)); // between two looks
         }
     };
@@ -131,7 +131,7 @@ fn probes_are_answered_beside_connections_that_say_nothing() {
     let begin = Instant::now();
     assert!(bridge.get("/live").starts_with("HTTP/1.1 200 OK\r\n"));
     // In turns of five seconds, it takes twenty.
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begin.elapsed());
     drop(silent);
     bridge.signal("-TERM");
     assert_eq!(bridge.end().0, Some(0));
@@ -390,7 +390,7 @@ fn settings_are_read_again_after_a_hangup() {
     bridge.line("the settings were read again");
     send(&broker.url("orders"), 3);
     let begin = Instant::now();
-    while broker.queue("new").is_empty() && begin.elapsed() < Duration::from_secs(60) {
+    while broker.queue("new").is_empty() && begin.elapsed() < 2 * patience() {
         std::thread::sleep(Duration::from_millis(20)); // between two looks
     }
     bridge.signal("-TERM");
@@ -425,7 +425,7 @@ fn a_bridge_goes_on_while_its_settings_are_read_again() {
     bridge.signal("-HUP");
     let begin = Instant::now();
     while !began.exists() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "the command is not run");
+        assert!(begin.elapsed() < 2 * patience(), "the command is not run");
         std::thread::sleep(Duration::from_millis(20)); // between two looks
     }
     send(&broker.url("orders"), 1);
@@ -454,7 +454,7 @@ fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() 
     send(&broker.url("orders"), 1);
     let begin = Instant::now();
     while broker.queue("new").is_empty() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "it does not come back");
+        assert!(begin.elapsed() < 2 * patience(), "it does not come back");
         std::thread::sleep(Duration::from_millis(20)); // between two looks
     }
     bridge.signal("-TERM");
@@ -521,7 +521,7 @@ fn metrics_move_with_their_address() {
     let gone = |address: &str| {
         let begin = Instant::now();
         while TcpStream::connect(address).is_ok() {
-            assert!(begin.elapsed() < Duration::from_secs(60), "{address} is still served");
+            assert!(begin.elapsed() < 2 * patience(), "{address} is still served");
             std::thread::sleep(Duration::from_millis(10)); // between two looks
         }
     };
@@ -715,7 +715,7 @@ fn the_last_settings_hold_however_fast_the_ones_before_are_opened() {
         if arrived.recv_timeout(Duration::from_millis(500)).is_ok() {
             break;
         }
-        assert!(begin.elapsed() < Duration::from_secs(30), "the second signal is lost");
+        assert!(begin.elapsed() < patience(), "the second signal is lost");
     }
     bridge.signal("-TERM");
     let (status, text) = bridge.end();

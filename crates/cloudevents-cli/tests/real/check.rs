@@ -1,6 +1,7 @@
 //! `ce validate` and `ce inspect`.
 
 use crate::program::{GOOD, ce, ce_with, command, file};
+use cloudevents_testkit::patience;
 use std::{
     process::Stdio,
     time::{Duration, Instant},
@@ -232,7 +233,7 @@ fn a_pipe_in_a_folder_is_not_waited_for() {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if begin.elapsed() > Duration::from_secs(20) {
+        if begin.elapsed() > patience() {
             child.kill().unwrap();
             panic!("it waits for the pipe");
         }

@@ -5,6 +5,7 @@
 //! HTTP, and 128 + 32 + 40 MiB over WebSockets.
 
 use crate::program::{ce_with, command};
+use cloudevents_testkit::{patience, slowed};
 use std::{
     fs,
     io::{Read, Write},
@@ -211,12 +212,12 @@ fn a_client_stays_within_its_bound() {
             let begin = Instant::now();
             // It does not end before it was measured.
             while highest.fetch_max(peak(child.id()), Ordering::Relaxed) == 0 {
-                assert!(begin.elapsed() < Duration::from_secs(90), "{kind}: it cannot be measured");
+                assert!(begin.elapsed() < 3 * patience(), "{kind}: it cannot be measured");
             }
             drop(stdin);
             while child.try_wait().unwrap().is_none() {
                 highest.fetch_max(peak(child.id()), Ordering::Relaxed);
-                assert!(begin.elapsed() < Duration::from_secs(90), "{kind}: it does not end");
+                assert!(begin.elapsed() < 3 * patience(), "{kind}: it does not end");
                 thread::sleep(Duration::from_millis(2)); // between two measurements
             }
             done.store(true, Ordering::Release);
@@ -252,7 +253,7 @@ fn silent_connections_give_way_where_there_are_no_more_descriptors() {
         assert_eq!(ran.status, 0, "{scheme}: {}", ran.err);
         assert!(child.wait().unwrap().success(), "{scheme}");
         // Silence takes thirty.
-        assert!(took < Duration::from_secs(25), "{scheme}: {took:?}");
+        assert!(took < slowed(Duration::from_secs(25)), "{scheme}: {took:?}");
         drop(silent);
     }
 }
@@ -286,7 +287,7 @@ fn a_newcomer_ends_one_connection_where_there_are_no_more_descriptors() {
         let silent: Vec<TcpStream> = (0..70).map(|_| connect()).collect();
         let begin = Instant::now();
         while ended(&silent) == 0 || waiting(&address) > 0 {
-            assert!(begin.elapsed() < Duration::from_secs(20), "{scheme}: none gives way");
+            assert!(begin.elapsed() < patience(), "{scheme}: none gives way");
             thread::sleep(Duration::from_millis(20)); // between two looks
         }
         // Each is accepted behind the end of the one that gave way to it. The end of one more may be under way: the server keeps a
@@ -297,10 +298,7 @@ fn a_newcomer_ends_one_connection_where_there_are_no_more_descriptors() {
                 let newcomer = connect();
                 let begin = Instant::now();
                 while ended(&silent) < before + nth {
-                    assert!(
-                        begin.elapsed() < Duration::from_secs(20),
-                        "{scheme}: none gives way to newcomer {nth}"
-                    );
+                    assert!(begin.elapsed() < patience(), "{scheme}: none gives way to newcomer {nth}");
                     thread::sleep(Duration::from_millis(5)); // between two looks
                 }
                 newcomer

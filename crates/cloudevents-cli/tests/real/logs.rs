@@ -2,7 +2,7 @@
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_kit::model::Timestamp;
-use cloudevents_testkit::{amqp, kafka, mqtt, nats, ports, rabbitmq, tls::Authority};
+use cloudevents_testkit::{amqp, kafka, mqtt, nats, patience, ports, rabbitmq, tls::Authority};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -345,7 +345,7 @@ fn stands(bridge: &Bridge, stalled: bool) {
     let gauge = format!("\ncloudevents_bridge_stalled {}\n", u8::from(stalled));
     let status = if stalled { "HTTP/1.1 503 " } else { "HTTP/1.1 200 " };
     while !bridge.get("/metrics").contains(&gauge) || !bridge.get("/ready").starts_with(status) {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{}", bridge.get("/metrics"));
+        assert!(begin.elapsed() < 2 * patience(), "{}", bridge.get("/metrics"));
         std::thread::sleep(Duration::from_millis(20)); // between two looks
     }
 }

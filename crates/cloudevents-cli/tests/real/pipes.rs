@@ -1,7 +1,7 @@
 //! Pipes that nothing reads or writes do not keep the program from ending.
 
 use crate::program::{GOOD, ce_with, command, file};
-use cloudevents_testkit::ports;
+use cloudevents_testkit::{patience, ports};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
@@ -57,7 +57,7 @@ fn ended(mut child: Child) -> (Option<i32>, String) {
     });
     let begin = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if begin.elapsed() > Duration::from_secs(20) {
+        if begin.elapsed() > patience() {
             child.kill().unwrap();
             panic!("it goes on waiting");
         }
@@ -143,7 +143,7 @@ fn a_pipe_is_opened_once() {
         let out = child.stdout.take().unwrap();
         let reading = std::thread::spawn(move || BufReader::new(out).read_line(&mut line).map(|_| line));
         while !reading.is_finished() {
-            if begin.elapsed() > Duration::from_secs(20) {
+            if begin.elapsed() > patience() {
                 child.kill().unwrap();
                 panic!("the event is lost");
             }
@@ -277,7 +277,7 @@ fn reports_that_are_not_read_hold_up_nothing() {
         let sent = ce_with(&["send", &from, "--timeout", "10"], GOOD);
         assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
         let begin = Instant::now();
-        while child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20) {
+        while child.try_wait().unwrap().is_none() && begin.elapsed() < patience() {
             std::thread::sleep(Duration::from_millis(5)); // between two looks
         }
         let ended = child.try_wait().unwrap();

@@ -1,5 +1,6 @@
 //! Running `ce`.
 
+use cloudevents_testkit::patience;
 use serde_json::Value;
 use std::{
     fs,
@@ -274,7 +275,7 @@ impl Bridge {
             if values.sum::<u64>() >= least {
                 return;
             }
-            assert!(begin.elapsed() < Duration::from_secs(60), "{names:?} are not {least}: {metrics}");
+            assert!(begin.elapsed() < 2 * patience(), "{names:?} are not {least}: {metrics}");
             std::thread::sleep(Duration::from_millis(20)); // between two looks
         }
     }

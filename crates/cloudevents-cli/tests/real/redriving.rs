@@ -1,7 +1,7 @@
 //! What `ce bridge` waits for before it is idle.
 
 use crate::program::{Bridge, GOOD, ce, ce_with, command, file};
-use cloudevents_testkit::amqp::Broker;
+use cloudevents_testkit::{amqp::Broker, slowed};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
@@ -65,7 +65,7 @@ fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
     let from = format!("file:{}", from.display());
     let begin = Instant::now();
     let ran = ce(&["bridge", &from, "http://127.0.0.1:9/events", "--redrive", "--dry-run", "--idle", "3"]);
-    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < slowed(Duration::from_secs(20)), "{:?}", begin.elapsed());
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
     assert!(ran.err.contains("a dry run: 0 messages moved"), "{}", ran.err);
@@ -111,7 +111,7 @@ fn a_dry_run_whose_output_is_not_read_ends_by_a_signal() {
         let ended = loop {
             match bridge.child.try_wait().unwrap() {
                 Some(status) => break Some(status.code()),
-                None if begin.elapsed() > Duration::from_secs(10) => break None,
+                None if begin.elapsed() > slowed(Duration::from_secs(10)) => break None,
                 None => std::thread::sleep(Duration::from_millis(20)), // between two looks
             }
         };

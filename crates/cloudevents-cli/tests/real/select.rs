@@ -1,6 +1,7 @@
 //! `ce sql`, `ce filter` and `ce listen --filter`.
 
 use crate::program::{Listener, ce, ce_with, file};
+use cloudevents_testkit::patience;
 
 const EVENTS: &str = concat!(
     r#"{"specversion":"1.0","id":"1","source":"/s","type":"com.example.a","priority":3}"#,
@@ -118,7 +119,7 @@ fn a_filter_takes_nothing_from_a_queue_unless_that_is_meant() {
     let orders = broker.queue("orders");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let back = orders.until(|orders| orders.len() == 1 && orders.unsettled() == 0);
-    let limited = async { tokio::time::timeout(std::time::Duration::from_secs(20), back).await };
+    let limited = async { tokio::time::timeout(patience(), back).await };
     assert!(runtime.block_on(limited).is_ok(), "{} and {}", orders.len(), orders.unsettled());
 }
 

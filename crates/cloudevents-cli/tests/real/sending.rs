@@ -4,6 +4,7 @@ use crate::program::{GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_kit::webhook::signature::{
     Coverage, MessageSignatures, SigningKey, StandardWebhooks, Verify,
 };
+use cloudevents_testkit::{patience, slowed};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener},
@@ -229,7 +230,7 @@ fn ctrl_c_ends_a_pause_without_another_attempt() {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if begin.elapsed() > Duration::from_secs(20) {
+            if begin.elapsed() > patience() {
                 child.kill().unwrap();
                 panic!("it waits for the pause: {line}");
             }
@@ -346,7 +347,7 @@ fn interim_responses_without_end_end_at_the_limit() {
         let some = b"HTTP/1.1 102 Processing\r\n\r\n".repeat(1000);
         // Until the client has closed the connection, or much later.
         let begin = Instant::now();
-        while stream.write_all(&some).is_ok() && begin.elapsed() < Duration::from_secs(240) {}
+        while stream.write_all(&some).is_ok() && begin.elapsed() < slowed(Duration::from_secs(240)) {}
     });
     let begin = Instant::now();
     let ran = ce_with(&["send", &url, "--timeout", "5"], GOOD);
@@ -355,7 +356,7 @@ fn interim_responses_without_end_end_at_the_limit() {
     assert_eq!(ran.status, 3, "{}", ran.err);
     assert!(ran.err.contains("the time limit passed"), "{}", ran.err);
     // A debug build reads slowly what it skips, some 50 MB before it looks at the time.
-    assert!(took < Duration::from_secs(160), "{took:?}");
+    assert!(took < slowed(Duration::from_secs(160)), "{took:?}");
 }
 
 #[test]

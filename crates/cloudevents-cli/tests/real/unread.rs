@@ -2,7 +2,7 @@
 //! come. `ce listen` gives back the messages whose lines it cannot print.
 
 use crate::program::{Ran, ce, command};
-use cloudevents_testkit::process::Process;
+use cloudevents_testkit::{patience, process::Process};
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -58,7 +58,7 @@ pub(crate) fn server_with(name: &str, denied: &str, messages: &[Vec<u8>]) -> Opt
 /// Creates the stream `S`, with messages of these headers.
 fn fill(port: u16, messages: &[Vec<u8>]) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(patience())).unwrap();
     let body = r#"{"name":"S","subjects":["S.>"],"storage":"memory"}"#;
     let mut said = b"CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB reply 1\r\n".to_vec();
     said.extend(format!("PUB $JS.API.STREAM.CREATE.S reply {}\r\n{body}\r\n", body.len()).bytes());
@@ -136,7 +136,7 @@ fn a_bridge_that_cannot_read_several_messages_moves_all_others() {
 fn a_bridge_is_not_idle_before_everything_has_come_again_that_another_one_held() {
     let Some(server) = server("killed", "none.at.all") else { return };
     let mut other = TcpStream::connect(("127.0.0.1", server.0.port())).unwrap();
-    other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    other.set_read_timeout(Some(patience())).unwrap();
     let config =
         r#"{"durable_name":"c","ack_policy":"explicit","ack_wait":4000000000,"filter_subject":"S.x"}"#;
     let create = format!(r#"{{"stream_name":"S","config":{config}}}"#);

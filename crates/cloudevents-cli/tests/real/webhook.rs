@@ -2,6 +2,7 @@
 
 use crate::program::{GOOD, Ran, Served, ce_with, command};
 use cloudevents_kit::webhook::signature::{GitHub, Sign, Stripe};
+use cloudevents_testkit::patience;
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -244,7 +245,7 @@ fn a_check_keeps_to_the_rate_that_the_target_grants() {
     let mut check = command(&["webhook", "check", &url, "--origin", "me.example", "--quick"]);
     let child = check.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut checking = Served { child, url };
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + patience();
     while posts.load(Ordering::Relaxed) < 2 {
         assert!(Instant::now() < until, "nothing is delivered");
         std::thread::sleep(Duration::from_millis(5));

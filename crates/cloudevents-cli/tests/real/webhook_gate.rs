@@ -2,6 +2,7 @@
 
 use crate::program::{GOOD, Served, ce_with, command};
 use cloudevents_kit::webhook::signature::{GitHub, HmacSignature, Sign, StandardSigner, Stripe};
+use cloudevents_testkit::patience;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -96,8 +97,7 @@ impl Service {
     pub(crate) fn wait_for(&self, number: usize) {
         let (state, changed) = &*self.state;
         let few = |state: &mut State| state.seen.len() < number;
-        let (_state, waited) =
-            changed.wait_timeout_while(state.lock().unwrap(), Duration::from_secs(30), few).unwrap();
+        let (_state, waited) = changed.wait_timeout_while(state.lock().unwrap(), patience(), few).unwrap();
         assert!(!waited.timed_out(), "the service does not have {number} requests");
     }
 }
@@ -128,7 +128,7 @@ fn serve(stream: TcpStream, (state, changed): &(Mutex<State>, Condvar)) {
     state.seen.push(seen);
     changed.notify_all();
     let few = |state: &mut State| state.seen.len() < state.least;
-    let (state, _) = changed.wait_timeout_while(state, Duration::from_secs(30), few).unwrap();
+    let (state, _) = changed.wait_timeout_while(state, patience(), few).unwrap();
     let response = state.response.clone();
     drop(state);
     match response {

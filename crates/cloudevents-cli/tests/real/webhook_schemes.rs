@@ -5,6 +5,7 @@ use crate::{
     webhook_gate::{STANDARD, Service, TOKEN, headers, in_front_of, post, signed, standard},
 };
 use cloudevents_kit::webhook::signature::{GitHub, HmacSignature, MessageSigner, Sign as _, SigningKey};
+use cloudevents_testkit::patience;
 use std::{fs, path::PathBuf, process::Command, time::SystemTime};
 
 #[test]
@@ -169,7 +170,7 @@ pub(crate) fn until(reports: &PathBuf, words: &str) -> String {
         if reported.contains(words) {
             return reported;
         }
-        assert!(begin.elapsed().as_secs() < 30, "no `{words}`: {reported}");
+        assert!(begin.elapsed() < patience(), "no `{words}`: {reported}");
         std::thread::sleep(std::time::Duration::from_millis(5)); // between two looks
     }
 }

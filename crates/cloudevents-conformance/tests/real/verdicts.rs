@@ -11,6 +11,7 @@ use cloudevents_conformance::{
     BreakdownKind, CaseReport, ChildTestee, Finding, KnownFailing, Problem, Reporter, RunError, Selection,
     Suite, Summary, Testee, Verdict, run, smoke,
 };
+use cloudevents_testkit::patience;
 use serde_json::{Value, json};
 
 use crate::harness::Test;
@@ -43,14 +44,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_testee_can_be_used_again_after_a_stop", a_testee_can_be_used_again_after_a_stop),
 ];
 
-/// Long enough for any answer on a busy machine. No test waits for it to pass.
-const LIMIT: Duration = Duration::from_secs(30);
-
 fn every_verdict() {
     let known =
         "test/child/fail-known # reason\ntest/child/hang-known # reason\ntest/child/pass-known # reason";
     let (found, summary) = run_all(
-        ChildTestee::new(command(&[])).time_limit(LIMIT),
+        ChildTestee::new(command(&[])).time_limit(patience()),
         &[
             ("pass", "MUST"),
             ("fail", "MUST"),
@@ -88,7 +86,7 @@ fn every_verdict() {
 
 fn a_testee_is_restarted_after_each_breakdown() {
     let (found, summary) = run_all(
-        ChildTestee::new(command(&[])).time_limit(LIMIT),
+        ChildTestee::new(command(&[])).time_limit(patience()),
         &[
             ("exit", "MUST"),
             ("pass", "MUST"),
@@ -123,7 +121,7 @@ fn a_testee_is_restarted_after_each_breakdown() {
 }
 
 fn diagnostics_are_the_last_of_them() {
-    let testee = ChildTestee::new(command(&[])).time_limit(Duration::from_secs(60)).diagnostics_limit(24);
+    let testee = ChildTestee::new(command(&[])).time_limit(2 * patience()).diagnostics_limit(24);
     let (found, _) = run_all(testee, &[("noise", "MUST")], "");
     assert_eq!(found[0].breakdown().0, BreakdownKind::Crashed);
     assert_eq!(found[0].diagnostics, "...noise 99998\nnoise 99999\n");
@@ -147,7 +145,7 @@ fn a_testee_that_does_not_read_hangs() {
     let begin = Instant::now();
     let breakdown = testee.call(&request).unwrap_err();
     assert_eq!(breakdown.kind, BreakdownKind::Hung);
-    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < patience(), "{:?}", begin.elapsed());
     // It is gone, and the next request finds another.
     assert!(testee.call(r#"{"cmd":"start","version":1}"#).is_ok());
 }
@@ -159,7 +157,7 @@ fn a_testee_that_answers_without_reading_does_not_stop_the_harness() {
         let padding = "x".repeat(1 << 20);
         let request = |seq: u32| json!({"cmd": "run", "seq": seq, "padding": padding}).to_string();
         let started = || {
-            let mut testee = ChildTestee::new(command(&["canned"])).time_limit(LIMIT);
+            let mut testee = ChildTestee::new(command(&["canned"])).time_limit(patience());
             testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
             testee
         };
@@ -174,7 +172,8 @@ fn a_testee_that_answers_without_reading_does_not_stop_the_harness() {
         done.send(testee.stop().err()).unwrap();
     });
     for _ in ["call", "stop"] {
-        let breakdown = ended.recv_timeout(LIMIT).expect("the harness hangs").expect("it was taken for read");
+        let breakdown =
+            ended.recv_timeout(patience()).expect("the harness hangs").expect("it was taken for read");
         assert_eq!(
             (breakdown.kind, breakdown.detail.as_str()),
             (BreakdownKind::Garbage, "it answered a request that it has not read")
@@ -183,7 +182,7 @@ fn a_testee_that_answers_without_reading_does_not_stop_the_harness() {
 }
 
 fn an_answer_has_a_limit() {
-    let testee = ChildTestee::new(command(&[])).time_limit(Duration::from_secs(60)).line_limit(100_000);
+    let testee = ChildTestee::new(command(&[])).time_limit(2 * patience()).line_limit(100_000);
     let (found, _) = run_all(testee, &[("flood", "MUST"), ("pass", "MUST")], "");
     assert_eq!(found[0].breakdown(), (BreakdownKind::Garbage, "it is longer than 100000 bytes"));
     assert_eq!(found[1].verdict, Verdict::Passed);
@@ -195,7 +194,7 @@ fn a_testee_that_does_not_start_again_is_given_up() {
     let [(found, summary), (_, listed)] = ["", known].map(|known| {
         let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("only-once-{}", std::process::id()));
         let script = format!("only-once={}", marker.display());
-        let testee = ChildTestee::new(command(&[&script])).time_limit(LIMIT);
+        let testee = ChildTestee::new(command(&[&script])).time_limit(patience());
         let scripts = [("pass", "MUST"), ("exit", "MUST"), ("fail", "MUST"), ("fail-known", "MUST")];
         let ran = run_all(testee, &scripts, known);
         std::fs::remove_file(marker).unwrap();
@@ -248,7 +247,7 @@ fn a_run_needs_a_testee_that_starts() {
 fn a_testee_ends_with_status_0() {
     let stopped = |script: &[&str]| {
         let (_, summary) =
-            run_all(ChildTestee::new(command(script)).time_limit(LIMIT), &[("pass", "MUST")], "");
+            run_all(ChildTestee::new(command(script)).time_limit(patience()), &[("pass", "MUST")], "");
         assert_eq!(summary.number(Verdict::Passed), 1);
         summary.problems
     };
@@ -273,7 +272,7 @@ fn a_testee_that_does_not_stop_hangs() {
 
 fn a_testee_that_says_more_than_its_answers_is_noticed_when_it_stops() {
     for script in ["twice", "bye"] {
-        let mut testee = ChildTestee::new(command(&[script])).time_limit(LIMIT);
+        let mut testee = ChildTestee::new(command(&[script])).time_limit(patience());
         testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
         testee.call(r#"{"cmd":"run","seq":1,"do":"pass"}"#).unwrap();
         let breakdown = testee.stop().unwrap_err();
@@ -288,7 +287,7 @@ fn a_testee_that_closes_its_output_and_lives_on_is_not_said_to_be_killed() {
     }
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "read -r line; echo '{}'; read -r line; exec sleep 1000 >&-"]);
-    let mut testee = ChildTestee::new(shell).time_limit(LIMIT);
+    let mut testee = ChildTestee::new(shell).time_limit(patience());
     testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
     let breakdown = testee.call(r#"{"cmd":"run","seq":1}"#).unwrap_err();
     assert_eq!(
@@ -298,19 +297,19 @@ fn a_testee_that_closes_its_output_and_lives_on_is_not_said_to_be_killed() {
 }
 
 fn a_testee_can_be_checked_first() {
-    let mut testee = ChildTestee::new(command(&[])).time_limit(LIMIT);
+    let mut testee = ChildTestee::new(command(&[])).time_limit(patience());
     let faults: Vec<_> = smoke(&mut testee).into_iter().filter(|check| check.fault.is_some()).collect();
     // The scripted testee knows no such thing as an unknown operation: it panics.
     let names: Vec<_> = faults.iter().map(|check| check.name).collect();
     assert_eq!(names, ["unknown-op", "seq", "unknown-member"]);
-    let mut testee = ChildTestee::new(command(&["bad-stop"])).time_limit(LIMIT);
+    let mut testee = ChildTestee::new(command(&["bad-stop"])).time_limit(patience());
     assert!(
         smoke(&mut testee).iter().any(|check| check.name == "start-unknown-member" && check.fault.is_some())
     );
 }
 
 fn a_testee_can_be_used_again_after_a_stop() {
-    let mut testee = ChildTestee::new(command(&[])).time_limit(LIMIT);
+    let mut testee = ChildTestee::new(command(&[])).time_limit(patience());
     for _ in 0..2 {
         testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
         assert!(testee.call(r#"{"cmd":"run","seq":1,"do":"pass"}"#).unwrap().contains("right"));

@@ -205,7 +205,7 @@ async fn a_request_returns_the_reply_of_the_handler() {
         second.reply(event("kept")).await.unwrap();
         second.reject("no").await.unwrap();
     };
-    let limit = Duration::from_secs(10);
+    let limit = patience();
     let asking = async {
         let answer = sender.request(&event("1"), limit).await.unwrap();
         assert_eq!(answer.id(), "to 1");

@@ -7,6 +7,7 @@ use cloudevents_http::{
     Exchange, HttpReceiver, HttpReceiverOptions, Unread,
     reqwest013::{HttpSenderOptions, Refusal, sender},
 };
+use cloudevents_testkit::slowed;
 use cloudevents_transport::{Bounds, Receiver};
 use futures_util::FutureExt;
 use http::{Request, StatusCode};
@@ -132,7 +133,7 @@ async fn half_a_request_does_not_delay_the_end() {
     assert_eq!(last.answer().await.unwrap().status, StatusCode::NO_CONTENT);
     let begin = Instant::now();
     soon(deliveries.drain(Duration::from_secs(10))).await.unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < slowed(Duration::from_secs(8)), "{:?}", begin.elapsed());
     assert!(head.answer().await.is_none());
     assert_eq!(body.answer().await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -228,7 +229,7 @@ async fn clients_that_go_on_sending_do_not_delay_the_end() {
         }
     };
     let (took, ()) = soon(async { tokio::join!(drain, sending) }).await;
-    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(took < slowed(Duration::from_secs(8)), "{took:?}");
 }
 
 /// An event with as many attributes as the model allows arrives in binary mode, and comes back as a reply.
@@ -290,7 +291,7 @@ async fn connections_that_say_nothing_give_way() {
     let begin = Instant::now();
     let answer = post(address, GOOD.replace("/events", "/other")).await.unwrap();
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begin.elapsed());
     // A request that is served keeps its place.
     delivery.accept().await.unwrap();
     assert_eq!(served.answer().await.unwrap().status, StatusCode::NO_CONTENT);
@@ -368,7 +369,7 @@ async fn connections_that_wait_for_their_clients_give_way() {
         let begin = Instant::now();
         let answer = post(address, GOOD.replace("/events", "/other")).await.unwrap();
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{kind}");
-        assert!(begin.elapsed() < Duration::from_secs(15), "{kind}: {:?}", begin.elapsed());
+        assert!(begin.elapsed() < slowed(Duration::from_secs(15)), "{kind}: {:?}", begin.elapsed());
         replying.abort();
         crowd.iter().for_each(|task| task.abort());
     }

@@ -4,6 +4,7 @@ use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Payload, Peer, RepairKind,
 };
 use cloudevents_http::{Encoding, HttpReceiver, decode, encode, encode_with, reqwest013::HttpSenderOptions};
+use cloudevents_testkit::patience;
 
 fn read(subject: &[u8], leniency: Leniency) -> Result<Decoded<Event>, Error> {
     let headers: [(&str, &[u8]); 5] = [
@@ -194,7 +195,7 @@ async fn a_document_is_judged_by_what_it_loses_itself() {
     options.sender.peer = Some(Peer::Java4);
     let sender = cloudevents_http::reqwest013::sender(&listening.url(), options).unwrap();
     let mut receiver = listening.into_receiver();
-    let asking = async { sender.request(&event, std::time::Duration::from_secs(10)).await.unwrap() };
+    let asking = async { sender.request(&event, patience()).await.unwrap() };
     let (answer, ()) = tokio::join!(asking, async {
         let delivery = receiver.next().await.unwrap().unwrap();
         assert_eq!(delivery.event().unwrap(), event);
@@ -216,7 +217,7 @@ async fn a_peer_at_both_ends_of_a_reply() {
     options.sender.peer = Some(Peer::Go2);
     let sender = cloudevents_http::reqwest013::sender(&url, options).unwrap();
     let question = event("question");
-    let (answer, ()) = tokio::join!(sender.request(&question, std::time::Duration::from_secs(10)), async {
+    let (answer, ()) = tokio::join!(sender.request(&question, patience()), async {
         let delivery = receiver.next().await.unwrap().unwrap();
         delivery.reply(event("answer")).await.unwrap();
         delivery.accept().await.unwrap();
@@ -225,7 +226,7 @@ async fn a_peer_at_both_ends_of_a_reply() {
     // The server writes it raw: a client without a peer undoes an escape of the source.
     let strict = cloudevents_http::reqwest013::sender(&url, HttpSenderOptions::default()).unwrap();
     let plain = Event::builder().id("1").source("/s").ty("t").build().unwrap();
-    let (answer, ()) = tokio::join!(strict.request(&plain, std::time::Duration::from_secs(10)), async {
+    let (answer, ()) = tokio::join!(strict.request(&plain, patience()), async {
         let delivery = receiver.next().await.unwrap().unwrap();
         delivery.reply(event("answer")).await.unwrap();
         delivery.accept().await.unwrap();

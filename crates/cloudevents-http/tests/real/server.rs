@@ -10,7 +10,7 @@ use cloudevents_http::{
 use cloudevents_json::Json;
 use cloudevents_testkit::{
     carrier::{Carrier, carrier_form},
-    ports,
+    patience, ports,
 };
 use cloudevents_transport::{Bounds, Receiver, Sender, UnreadablePolicy};
 use futures_util::FutureExt;
@@ -365,7 +365,7 @@ async fn draining_answers_everybody() {
     let delivery = soon(deliveries.next()).await.unwrap().unwrap();
     waiting.write(GOOD).await;
     let draining = tokio::spawn(async move {
-        let drained = deliveries.drain(Duration::from_secs(10)).await;
+        let drained = deliveries.drain(patience()).await;
         (drained, deliveries)
     });
     // What waited is given back at once, and whoever is idle is hung up on.
@@ -395,7 +395,7 @@ fn the_last_response_is_written_before_draining_ends() {
         let mut client = std::net::TcpStream::connect(address).unwrap();
         client.write_all(GOOD.as_bytes()).unwrap();
         let delivery = soon(deliveries.next()).await.unwrap().unwrap();
-        let (settled, drained) = tokio::join!(delivery.accept(), deliveries.drain(Duration::from_secs(10)));
+        let (settled, drained) = tokio::join!(delivery.accept(), deliveries.drain(patience()));
         settled.unwrap();
         drained.unwrap();
         client
@@ -428,7 +428,7 @@ async fn an_exchange_that_drains_waits_for_what_is_in_flight_and_takes_no_more()
     };
     let drained = async {
         let delivery = soon(deliveries.next()).await.unwrap().unwrap();
-        let mut drain = pin!(deliveries.drain(Duration::from_secs(10)));
+        let mut drain = pin!(deliveries.drain(patience()));
         assert!((&mut drain).now_or_never().is_none());
         assert_eq!(deliver().await, StatusCode::SERVICE_UNAVAILABLE);
         assert!((&mut drain).now_or_never().is_none());

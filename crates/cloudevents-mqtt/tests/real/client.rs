@@ -335,7 +335,7 @@ async fn a_request_gets_its_reply() {
         }
     };
     let ask = async |number: u32| {
-        let answer = sender.request(&event(number), Duration::from_secs(30)).await.unwrap();
+        let answer = sender.request(&event(number), patience()).await.unwrap();
         assert_eq!(answer.id(), format!("re: {number}"));
     };
     tokio::join!(responder, ask(1), ask(2), ask(3));
@@ -442,7 +442,7 @@ async fn a_session_without_a_name_ends_with_its_receiver() {
         let name = broker.clients().pop().unwrap();
         let session = broker.session(&name).unwrap();
         assert_eq!((session.connected, session.filters.len()), (true, 1));
-        within(receiver.drain(Duration::from_secs(10))).await.unwrap();
+        within(receiver.drain(patience())).await.unwrap();
         drop(receiver);
         until(&broker, &name, |session| session.is_none()).await;
     }

@@ -10,6 +10,7 @@ use cloudevents_testkit::{
     fault_proxy::{FaultProxy, Flow},
     incidents::{Patience, Proxied, check_all, check_replaced},
     mqtt::Broker,
+    patience,
 };
 use cloudevents_transport::{
     Bounds, Endpoint, Receiver, ReceiverOptions, Sender,
@@ -113,7 +114,7 @@ async fn a_session_with_a_backlog_is_resumed_over_a_slow_line() {
             options.connection.connect_timeout = Duration::from_secs(5);
             receiver(&topic.url("&client=slow&reject=drop&session=10m"), options).await.unwrap()
         };
-        open().await.drain(Duration::from_secs(10)).await.unwrap();
+        open().await.drain(patience()).await.unwrap();
         let sender = topic.sender().await.unwrap();
         sender.send_all((0..count).map(|number| large(number, bytes))).await.unwrap();
         topic.proxy.slow(Flow::ToClient, NonZeroU32::new(60_000).unwrap());

@@ -65,7 +65,7 @@ async fn loses_nothing(topic: &str, client: &str) {
     }
     println!("{rounds} rounds: {before} of {} handled before the kills, {again} of them again", sent.len());
     assert_eq!(handled, sent);
-    within(left.drain(Duration::from_secs(10))).await.unwrap();
+    within(left.drain(patience())).await.unwrap();
 }
 
 /// Returns the events that the consumer's process reported as handled before it was killed, at least this many.

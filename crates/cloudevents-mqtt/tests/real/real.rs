@@ -108,7 +108,7 @@ async fn a_dead_letter_that_has_no_subscriber_at_a_real_broker_is_not_stored() {
     let letter = next(&mut letters).await;
     assert_eq!(letter.header_text("dead-letter-reason").as_deref(), Some("no"));
     within(letter.accept()).await.unwrap();
-    within(deliveries.drain(Duration::from_secs(10))).await.unwrap();
+    within(deliveries.drain(patience())).await.unwrap();
 }
 
 /// The broker sends what has waited before it confirms the subscription.
@@ -117,7 +117,7 @@ async fn a_real_session_with_many_waiting_messages_is_resumed() {
     const COUNT: usize = 200;
     let Some(url) = topic("waiting") else { return };
     let from = format!("{url}?client=waiting-{}&session=10m", process::id());
-    within(receiver(&from, strict()).await.unwrap().drain(Duration::from_secs(10))).await.unwrap();
+    within(receiver(&from, strict()).await.unwrap().drain(patience())).await.unwrap();
     let sender = sender(&url, Default::default()).await.unwrap();
     within(sender.send_all((0..COUNT).map(|number| large(number, 100_000)))).await.unwrap();
     let mut receiver = within(receiver(&from, strict())).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_request_on_a_real_broker() {
         within(delivery.accept()).await.unwrap();
     };
     let question = event("question");
-    let (answer, ()) = tokio::join!(asking.request(&question, Duration::from_secs(20)), answering);
+    let (answer, ()) = tokio::join!(asking.request(&question, patience()), answering);
     assert_eq!(answer.unwrap().id(), "answer");
 }
 

@@ -2,7 +2,7 @@
 
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_nats::async_nats051::receiver;
-use cloudevents_testkit::heap;
+use cloudevents_testkit::{heap, patience};
 use cloudevents_transport::ConnectionState;
 use std::time::Duration;
 use tokio::{
@@ -72,7 +72,7 @@ async fn a_loss_behind_a_flood_is_noticed() {
             }
         }
     };
-    let noticed = timeout(Duration::from_secs(20), again).await;
+    let noticed = timeout(patience(), again).await;
     let state = receiver.connectivity().state();
     assert!(noticed.is_ok(), "{state:?} after {seen} messages");
     assert!(matches!(state, ConnectionState::Connected { .. }), "{state:?}");

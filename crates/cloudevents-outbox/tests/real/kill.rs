@@ -8,6 +8,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{
     Entry, Outbox, OutboxOptions, Query, RetrySchedule, State, Store, rusqlite041::SqliteStore,
 };
+use cloudevents_testkit::patience;
 use cloudevents_transport::{Receipt, Sender, binding::connect::Backoff};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,9 +31,6 @@ const ROUND: usize = 1_000_000;
 
 /// The most messages that the child has in flight.
 const IN_FLIGHT: usize = 16;
-
-/// How long no message may be delivered at the end. The whole may take longer: it depends on the rounds and on the machine.
-const STALLED: Duration = Duration::from_secs(30);
 
 /// Not a test: the process that is killed. It prints what is enqueued for certain, and what it has sent.
 #[tokio::test]
@@ -150,7 +148,8 @@ pub(crate) async fn loses_nothing<S: Store>(child: &str, variable: &str, value: 
                 break;
             }
             let targets = outbox.targets("").await.unwrap();
-            assert!(since.elapsed() < STALLED, "{pending} messages do not get on: {targets:?}");
+            // The whole may take longer: it depends on the rounds and on the machine.
+            assert!(since.elapsed() < patience(), "{pending} messages do not get on: {targets:?}");
             sleep(Duration::from_millis(20)).await;
         }
     };

@@ -437,7 +437,7 @@ async fn a_worker_outlives_what_an_operator_repairs() {
     ];
     let arrived = Arrived::default();
     let repairing = async {
-        let (mut number, patience) = (0, Duration::from_secs(30));
+        let mut number = 0;
         for (fault, repair) in faults {
             operator.batch_execute(&fault).await.unwrap();
             let noticing = async {
@@ -445,7 +445,7 @@ async fn a_worker_outlives_what_an_operator_repairs() {
                     sleep(Duration::from_millis(5)).await;
                 }
             };
-            timeout(patience, noticing).await.expect(&fault);
+            timeout(patience(), noticing).await.expect(&fault);
             // A program that opens its store then has a wrong configuration, as far as anyone can say.
             if fault.contains("NOLOGIN") {
                 let refused = PostgresStore::connect(config.clone(), NoTls).await.unwrap_err();
@@ -456,14 +456,14 @@ async fn a_worker_outlives_what_an_operator_repairs() {
             while outbox.enqueue(Entry::new("a", event(number))).await.is_err() {
                 sleep(Duration::from_millis(20)).await;
             }
-            timeout(patience, arrived.until(number)).await.expect(&repair);
+            timeout(patience(), arrived.until(number)).await.expect(&repair);
             // The peer has the event before the worker knows.
             let knowing = async {
                 while !outbox.is_ready() {
                     sleep(Duration::from_millis(5)).await;
                 }
             };
-            timeout(patience, knowing).await.expect(&repair);
+            timeout(patience(), knowing).await.expect(&repair);
         }
     };
     let peer = arrived.sender();
@@ -619,7 +619,7 @@ async fn a_worker_that_stops_in_the_middle_of_a_claim_stops_no_other() {
     timeout(patience(), waiting).await.expect("the claim does not wait for the lock");
     proxy.stall(Flow::Both);
     locking.execute("SELECT pg_advisory_unlock($1)", &[&lock]).await.unwrap();
-    let claimed = timeout(Duration::from_secs(25), other.claim(claim())).await;
+    let claimed = timeout(patience(), other.claim(claim())).await;
     claiming.abort();
     assert_eq!(claimed.expect("no worker gets the lock").unwrap().messages.len(), 1);
 }
@@ -658,7 +658,7 @@ async fn a_worker_that_stops_reading_what_it_has_claimed_stops_no_other() {
     proxy.stall(Flow::Both);
     // Its first 32 messages are claimed again: that transaction is undone.
     let claim = Claim::new(at(10), 33, Duration::from_secs(60));
-    let claimed = timeout(Duration::from_secs(25), other.claim(claim)).await;
+    let claimed = timeout(patience(), other.claim(claim)).await;
     claiming.abort();
     assert_eq!(claimed.expect("no worker gets the lock").unwrap().messages.len(), 33);
 }

@@ -1,6 +1,7 @@
 //! Many messages wait, or large ones: each comes once, within the bounds of the receiver.
 
 use crate::tools::{Place, event, id, large, next, take, until, within};
+use cloudevents_testkit::patience;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -18,7 +19,7 @@ async fn ten_thousand_come_in_order() {
         assert_eq!(id(&delivery), number.to_string());
         drop(delivery.accept());
     }
-    within(receiver.drain(Duration::from_secs(20))).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     println!("{COUNT}: sent in {sent:?}, received in {:?}", begun.elapsed());
     assert_eq!(place.counts().await, (0, 0));
 }

@@ -3,6 +3,7 @@
 use crate::tools::{Place, event, id, name, next, strict, take, until, within};
 use cloudevents_core::{Document, ErrorKind, Event, FormatId, Message, Payload};
 use cloudevents_pgmq::tokio_postgres07::{PgmqReceiverOptions, PgmqSenderOptions, receiver, sender};
+use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, Outgoing};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -200,7 +201,7 @@ async fn a_receiver_that_waits_ends_soon() {
         _ = receiver.next() => panic!("nothing is there"),
         () = tokio::task::yield_now() => {}
     }
-    within(receiver.drain(Duration::from_secs(30))).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

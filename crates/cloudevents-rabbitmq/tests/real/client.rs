@@ -859,7 +859,7 @@ async fn draining_releases_what_was_prefetched() {
     let mut receiver = receiver_from(&broker, "orders").await;
     let first = next(&mut receiver).await;
     drop(first.accept());
-    within(receiver.drain(Duration::from_secs(20))).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled(), queue.consumers()), (19, 0, 0));
     let mut next_one = receiver_from(&broker, "orders").await;
     assert_eq!(id(&next(&mut next_one).await), "1");
@@ -903,7 +903,7 @@ async fn rejected_messages_can_be_left_to_the_broker_or_dropped() {
         let url = broker.url(&format!("queue=orders&reject={reject}"));
         let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
         within(next(&mut receiver).await.reject("no")).await.unwrap();
-        within(receiver.drain(Duration::from_secs(20))).await.unwrap();
+        within(receiver.drain(patience())).await.unwrap();
         assert_eq!((dead.len(), broker.queue("orders").len()), (expected, 0));
     }
     drop(connection);

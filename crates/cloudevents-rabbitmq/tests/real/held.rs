@@ -3,6 +3,7 @@
 
 use crate::tools::{event, name, real, within};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
+use cloudevents_testkit::patience;
 use cloudevents_transport::Failure;
 use std::{env, process::Command, time::Duration};
 use tokio::time::sleep;
@@ -51,7 +52,7 @@ async fn what_the_broker_takes_back_again_and_again_is_given_up_and_the_reason_i
         }
     };
     let poison = async |_: cloudevents_core::Event| Err::<(), _>(Failure::retry("a bug"));
-    let ended = tokio::time::timeout(Duration::from_secs(30), receiver.run(poison).until(script)).await;
+    let ended = tokio::time::timeout(patience(), receiver.run(poison).until(script)).await;
     set_timeout(&control, 1_800_000, 60_000);
     ended.unwrap().unwrap();
     let error = within(seen).await.unwrap();

@@ -6,6 +6,7 @@ use crate::{
 };
 use cloudevents_core::ErrorKind;
 use cloudevents_rabbitmq::lapin4::{RabbitRefusal, RabbitSenderOptions, receiver, sender};
+use cloudevents_testkit::patience;
 use cloudevents_transport::Outgoing;
 use futures_util::future::join_all;
 use lapin::{
@@ -60,7 +61,7 @@ async fn real_retries_wait_and_dead_letters_are_kept() {
         assert!(begun.elapsed() >= Duration::from_millis(400), "{wait}: {:?}", begun.elapsed());
         assert_eq!((again.attempt(), id(&again).as_str()), (2, wait));
         within(again.reject("enough")).await.unwrap();
-        within(deliveries.drain(Duration::from_secs(20))).await.unwrap();
+        within(deliveries.drain(patience())).await.unwrap();
         let mut letters =
             receiver(&format!("{server}?queue={dead}&declare={}", queues()), strict()).await.unwrap();
         let letter = next(&mut letters).await;
@@ -68,7 +69,7 @@ async fn real_retries_wait_and_dead_letters_are_kept() {
         assert_eq!(letter.header_text("dead-letter-attempt").as_deref(), Some("2"));
         assert_eq!((id(&letter).as_str(), letter.header_text("h").as_deref()), (wait, Some("x")));
         within(letter.accept()).await.unwrap();
-        within(letters.drain(Duration::from_secs(20))).await.unwrap();
+        within(letters.drain(patience())).await.unwrap();
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     tools::{Place, event, id, large, name, next, take, until, within},
 };
 use cloudevents_redis::redis1::ReceivedMessage;
-use cloudevents_testkit::logged::Logged;
+use cloudevents_testkit::{logged::Logged, patience, slowed};
 use cloudevents_transport::Delivery;
 use std::{
     collections::BTreeMap,
@@ -43,7 +43,7 @@ async fn what_is_released_comes_to_others_at_once_and_in_order() {
         );
         within(delivery.accept()).await.unwrap();
     }
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < slowed(Duration::from_secs(60)), "{:?}", begun.elapsed());
     within(second.drain(Duration::from_secs(5))).await.unwrap();
     // Both consumers had made-up names, and are gone.
     let consumers: Vec<redis::Value> = place.ask(&["XINFO", "CONSUMERS", &place.stream, "cloudevents"]).await;
@@ -107,7 +107,7 @@ async fn what_a_dead_consumer_left_is_taken_over_though_the_last_search_took_lon
     for _ in 0..5 {
         take(&mut receiver).await;
     }
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begun.elapsed());
 }
 
 /// The server has not heard of the renewals of what is here. To connect, it need not go through all of that.
@@ -141,7 +141,7 @@ async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
     for delivery in held {
         drop(delivery.accept());
     }
-    within(receiver.drain(Duration::from_secs(20))).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!(place.pending("cloudevents").await, 0);
 }
 

@@ -1,6 +1,7 @@
 //! Many messages wait, or large ones: each comes once, within the bounds of the receiver.
 
 use crate::tools::{Place, event, id, large, next, take, until, within};
+use cloudevents_testkit::patience;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -23,7 +24,7 @@ async fn a_thousand_come() {
         *came.entry(id(&delivery)).or_insert(0) += 1;
         drop(delivery.accept());
     }
-    within(receiver.drain(Duration::from_secs(20))).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     println!("{COUNT}: sent in {sent:?}, received in {:?}", begun.elapsed());
     assert!((0..COUNT).all(|number| came.contains_key(&number.to_string())));
     assert!(came.values().all(|times| *times == 1), "something came twice");

@@ -1,6 +1,6 @@
 //! Members that share a queue, and join and leave under load.
 
-use super::{AGAIN, scene::ensure};
+use super::{again, scene::ensure};
 use cloudevents_core::Event;
 use cloudevents_transport::{
     Delivery, Receiver, ReceiverOptions,
@@ -51,13 +51,13 @@ pub async fn check_members(venue: &impl Venue) -> Result<(), Failure> {
                 kept.insert(number);
             }
         }
-        ensure(last.elapsed() < AGAIN, || format!("only {} of {SENT} came", came.len()))?;
+        ensure(last.elapsed() < again(), || format!("only {} of {SENT} came", came.len()))?;
         if leaves.first().is_some_and(|leave| came.len() >= *leave) {
             leaves.remove(0);
             let (mut drained, mut left) = (members.remove(2), members.remove(1));
             let held = taken(&mut left).await?;
             drop((held, left));
-            drained.drain(AGAIN).await?;
+            drained.drain(again()).await?;
             for _ in 0..2 {
                 members.push(venue.receiver(options.clone()).await?);
             }

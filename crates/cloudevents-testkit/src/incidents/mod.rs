@@ -13,7 +13,10 @@
 mod members;
 mod scene;
 
-use crate::fault_proxy::{End, FaultProxy, Flow};
+use crate::{
+    fault_proxy::{End, FaultProxy, Flow},
+    slowed,
+};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     ReceiverOptions,
@@ -76,10 +79,14 @@ const SILENCE: Duration = Duration::from_secs(4);
 const STALL: Duration = Duration::from_secs(2);
 
 /// How much a busy machine may add to a time.
-const SLACK: Duration = Duration::from_secs(6);
+fn slack() -> Duration {
+    slowed(Duration::from_secs(6))
+}
 
 /// Within which time both work again after a fault is over: the pause before the next attempt is at most as long as the fault was.
-const AGAIN: Duration = Duration::from_secs(15);
+fn again() -> Duration {
+    slowed(Duration::from_secs(15))
+}
 
 /// The bytes per second of a line, or of each of them, over which no large message passes within `SHORT`.
 const SLOW: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
@@ -165,7 +172,7 @@ pub async fn check_replaced(venue: &impl Proxied, empty: SocketAddr) -> Result<(
     venue.proxy().forward_to(empty);
     venue.proxy().end(End::Cut);
     if venue.shows_each_loss() {
-        scene.losses_are_seen(SLACK).await?;
+        scene.losses_are_seen(slack()).await?;
     }
     scene.passes_again().await?;
     scene.each_arrives(WAITING).await
@@ -180,7 +187,7 @@ async fn a_stall_that_ends(venue: &impl Proxied) -> Result<Verdict, Failure> {
     let sends = scene.send(WAITING);
     sleep(STALL).await;
     venue.proxy().resume();
-    for sent in scene.outcomes(sends, AGAIN).await? {
+    for sent in scene.outcomes(sends, again()).await? {
         ensure(sent.result.is_ok(), || format!("{sent:?}"))?;
     }
     scene.nothing_confirmed_is_lost().await?;
@@ -195,8 +202,8 @@ async fn a_stall(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Fa
         scene.begin();
         venue.proxy().stall(Flow::Both);
         let sends = scene.send(WAITING);
-        scene.outcomes(sends, patience.send * 2 + SLACK).await?;
-        scene.losses_are_seen(patience.silence + SLACK).await?;
+        scene.outcomes(sends, patience.send * 2 + slack()).await?;
+        scene.losses_are_seen(patience.silence + slack()).await?;
         venue.proxy().resume();
         scene.works_again().await?;
     }
@@ -221,7 +228,7 @@ async fn late_sends(
         scene.loss_is_unseen(); // of the place in a group, whose session is shorter
     }
     let sends = scene.send_large(MANY, BYTES);
-    let outcomes = scene.outcomes(sends, patience.send * 2 + SLACK).await?;
+    let outcomes = scene.outcomes(sends, patience.send * 2 + slack()).await?;
     let failed = outcomes.iter().any(|sent| sent.result.is_err());
     ensure(failed, || "the system kept everything: this check has no fault".into())?;
     venue.proxy().resume();
@@ -239,10 +246,10 @@ async fn an_end(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
         ensure(refuses, || "the proxy does not refuse connections: its port is taken".into())?;
         sleep(STALL / 2).await; // so that the sends wait for the broker
         venue.proxy().end(end);
-        scene.losses_are_seen(SLACK).await?;
+        scene.losses_are_seen(slack()).await?;
         sleep(STALL / 2).await; // the broker stays away
         venue.proxy().resume();
-        scene.outcomes(sends, AGAIN).await?;
+        scene.outcomes(sends, again()).await?;
         scene.works_again().await?;
     }
     Ok(Verdict::Holds)
@@ -255,12 +262,12 @@ async fn an_end_for_handlers(venue: &impl Proxied) -> Result<Verdict, Failure> {
     let sends = scene.send(WAITING);
     scene.is_handling(LONG).await?;
     venue.proxy().end(End::Reset);
-    scene.losses_are_seen(SLACK).await?;
+    scene.losses_are_seen(slack()).await?;
     if venue.claims().persistent {
-        scene.receiver_is_connected(AGAIN).await?; // elsewhere what is left comes first
+        scene.receiver_is_connected(again()).await?; // elsewhere what is left comes first
     }
     scene.pace(Some(Duration::ZERO));
-    scene.outcomes(sends, AGAIN).await?;
+    scene.outcomes(sends, again()).await?;
     scene.works_again().await
 }
 
@@ -286,7 +293,7 @@ async fn cut_at(venue: &impl Proxied, flow: Flow, bytes: u64) -> Result<Verdict,
     let sends = scene.send(WAITING);
     sleep(STALL / 2).await; // for a few attempts
     venue.proxy().resume();
-    scene.outcomes(sends, AGAIN).await?;
+    scene.outcomes(sends, again()).await?;
     scene.works_again().await
 }
 
@@ -295,9 +302,9 @@ async fn half_open(venue: &impl Proxied, patience: Patience) -> Result<Verdict, 
     let scene = Scene::open(venue).await?;
     venue.proxy().half_open();
     let sends = scene.send(WAITING);
-    scene.outcomes(sends, patience.send * 2 + SLACK).await?;
+    scene.outcomes(sends, patience.send * 2 + slack()).await?;
     if venue.shows_each_loss() {
-        scene.losses_are_seen(patience.silence + SLACK).await?;
+        scene.losses_are_seen(patience.silence + slack()).await?;
     } else {
         scene.loss_is_unseen();
     }
@@ -313,7 +320,7 @@ async fn unconfirmed_sends(venue: &impl Proxied, patience: Patience) -> Result<V
     venue.proxy().stall(Flow::ToClient);
     for _ in 0..2 {
         let sends = scene.send(WAITING);
-        for sent in scene.outcomes(sends, patience.send * 2 + SLACK).await? {
+        for sent in scene.outcomes(sends, patience.send * 2 + slack()).await? {
             let kind = sent.result.as_ref().err().map(Error::kind);
             let is_honest = matches!(kind, Some(ErrorKind::Timeout | ErrorKind::Disconnected));
             ensure(is_honest, || format!("without a confirmation: {sent:?}"))?;

@@ -1,6 +1,6 @@
 //! A sender and a receiver that are observed.
 
-use super::{AGAIN, LONG, Proxied};
+use super::{LONG, Proxied, again};
 use cloudevents_core::{Error, ErrorKind, Event, Payload};
 use cloudevents_transport::{
     ConnectionState, Connectivity, Counters, Receiver, ReceiverOptions, Sender,
@@ -231,11 +231,12 @@ impl Scene {
         let begin = Instant::now();
         let mut last = None;
         loop {
-            let limit = AGAIN.saturating_sub(begin.elapsed());
+            let limit = again().saturating_sub(begin.elapsed());
             ensure(!limit.is_zero(), || {
                 let states = (self.sending.state(), self.receiving.state());
                 format!(
-                    "nothing passes {AGAIN:?} after the fault; the last send: {last:?}; the states: {states:?}"
+                    "nothing passes {:?} after the fault; the last send: {last:?}; the states: {states:?}",
+                    again()
                 )
             })?;
             let Ok(outcomes) = self.outcomes(self.send(1), limit).await else { continue };

@@ -96,6 +96,37 @@ fn the_real_lane_is_run_by_its_name_alone() {
     assert!(programs > 10, "{programs}");
 }
 
+/// Files of the real lane that compare a time with a constant, and why. All others wait for `patience()` or `slowed(..)`, which
+/// `CE_SLOWNESS` makes longer.
+const UNSCALED: &[(&str, &str)] = &[
+    ("cloudevents-cli/tests/real/bridge.rs", "how long nothing may happen"),
+    ("cloudevents-cli/tests/real/pipes.rs", "some kernels never show what is waited for"),
+    ("cloudevents-pubsub/tests/real/client.rs", "not yet scaled"),
+    ("cloudevents-pubsub/tests/real/taking_over.rs", "not yet scaled"),
+    ("cloudevents-rabbitmq/tests/real/behaves/tuning.rs", "longer than a silent client stays"),
+    ("cloudevents-webhook/tests/real/target_delivery.rs", "not yet scaled"),
+];
+
+#[test]
+fn limits_of_the_real_lane_are_longer_where_all_is_slow() {
+    let compares = |text: &str| {
+        let text = text.split_whitespace().collect::<String>().replace("std::time::", "");
+        ["elapsed()<Duration::from_secs(", "took<Duration::from_secs(", "elapsed().as_secs()<"]
+            .iter()
+            .any(|marker| text.contains(marker))
+    };
+    let (mut files, mut wrong) = (0, Vec::new());
+    for file in folders().iter().flat_map(|tests| below(&tests.join("real"))) {
+        files += 1;
+        let is_unscaled = UNSCALED.iter().any(|(path, _)| file.ends_with(path));
+        if compares(&fs::read_to_string(&file).unwrap()) && !is_unscaled {
+            wrong.push(file);
+        }
+    }
+    assert!(files > 150, "{files} files were read");
+    assert!(wrong.is_empty(), "limits without `patience()` or `slowed(..)`: {wrong:#?}");
+}
+
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -5,7 +5,7 @@ use axum::{Router, response::Response, routing::any};
 use cloudevents_avro::Avro;
 use cloudevents_core::{ErrorKind, Event, Message as CloudEvent};
 use cloudevents_protobuf::Protobuf;
-use cloudevents_testkit::ports;
+use cloudevents_testkit::{patience, ports};
 use cloudevents_transport::{
     Bounds, Confirmed, LossPolicy, Outgoing, Receiver, ReceiverOptions, Sender, SenderOptions, Settles,
 };
@@ -22,8 +22,6 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::mpsc, time::timeout};
-
-const LONG: Duration = Duration::from_secs(20);
 
 /// A server whose connections the test owns.
 pub(crate) async fn pairs(options: WsServerOptions) -> (String, mpsc::UnboundedReceiver<(Sender, Receiver)>) {
@@ -43,7 +41,7 @@ pub(crate) fn sender_url(url: &str) -> &str {
 }
 
 async fn next(deliveries: &mut Receiver) -> Event {
-    let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+    let delivery = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
     let event = delivery.event().unwrap();
     delivery.accept().await.unwrap();
     event
@@ -226,19 +224,19 @@ async fn what_is_in_flight_is_bounded() {
 async fn sender_and_receiver_outlive_their_server() {
     // A port that the system does not hand out, also while no server has it.
     let serving = format!("ws://127.0.0.1:{}/?reject=drop", ports::free());
-    let server = timeout(LONG, bind_again(&serving)).await.unwrap();
+    let server = timeout(patience(), bind_again(&serving)).await.unwrap();
     let url = server.url();
     let sender = sender(&url, Default::default()).await.unwrap();
     let mut deliveries = server.into_receiver();
     sender.send(&event("1")).await.unwrap();
     assert_eq!(next(&mut deliveries).await.id(), "1");
-    deliveries.drain(LONG).await.unwrap();
+    deliveries.drain(patience()).await.unwrap();
     drop(deliveries);
     let mut state = sender.connectivity();
     while state.losses() == 0 {
-        timeout(LONG, state.changed()).await.unwrap();
+        timeout(patience(), state.changed()).await.unwrap();
     }
-    let again = timeout(LONG, bind_again(&serving)).await.unwrap();
+    let again = timeout(patience(), bind_again(&serving)).await.unwrap();
     sender.send(&event("2")).await.unwrap(); // waits for the connection
     assert_eq!(next(&mut again.into_receiver()).await.id(), "2");
     assert_eq!((state.connects(), state.losses()), (2, 1));
@@ -246,7 +244,7 @@ async fn sender_and_receiver_outlive_their_server() {
     let (url, mut connections) = pairs(WsServerOptions::default()).await;
     let (sender, mut deliveries) = connect_pair(&url, Default::default(), Default::default()).await.unwrap();
     for round in 0..3 {
-        let (to_client, mut from_client) = timeout(LONG, connections.recv()).await.unwrap().unwrap();
+        let (to_client, mut from_client) = timeout(patience(), connections.recv()).await.unwrap().unwrap();
         to_client.send(&event(&round.to_string())).await.unwrap();
         assert_eq!(next(&mut deliveries).await.id(), round.to_string());
         sender.send(&event(&round.to_string())).await.unwrap();
@@ -287,7 +285,7 @@ async fn messages_of_a_lost_connection_fail() {
     }
     drop((to_client, from_client));
     let last = outcomes.pop().unwrap();
-    assert_eq!(timeout(LONG, last).await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(timeout(patience(), last).await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
 #[tokio::test]

@@ -6,7 +6,10 @@ use crate::{
     tools::{Peer, event},
 };
 use cloudevents_core::ErrorKind;
-use cloudevents_testkit::websockets::{Handshake, HostileServer};
+use cloudevents_testkit::{
+    patience, slowed,
+    websockets::{Handshake, HostileServer},
+};
 use cloudevents_transport::{Receiver, ReceiverOptions};
 use cloudevents_websockets::{
     Subprotocol, WsServer, WsServerOptions,
@@ -27,8 +30,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
-
-const LONG: Duration = Duration::from_secs(20);
 
 /// A masked frame of a client: the key is zero, so that the payload is as it is.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -56,7 +57,7 @@ async fn still_serves(url: &str, deliveries: &mut Receiver) {
     let sender = sender(url, Default::default()).await.unwrap();
     sender.send(&event("good")).await.unwrap();
     loop {
-        let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+        let delivery = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
         let good = delivery.event().is_ok_and(|event| event.id() == "good");
         delivery.accept().await.unwrap();
         if good {
@@ -106,7 +107,7 @@ async fn a_sender_learns_that_its_message_is_too_large() {
     let large = event("large").into_builder().text("x".repeat(20 << 20)).build().unwrap();
     for _ in 0..3 {
         let sender = sender(&url, Default::default()).await.unwrap();
-        let error = timeout(LONG, sender.send(&large)).await.expect("it hangs").unwrap_err();
+        let error = timeout(patience(), sender.send(&large)).await.expect("it hangs").unwrap_err();
         assert!(error.detail().contains("closed the connection with status 1009"), "{error}");
     }
     still_serves(&url, &mut deliveries).await;
@@ -135,7 +136,7 @@ async fn a_refusal_is_seen_while_the_peer_still_sends() {
         };
         let seeing = async {
             if drains {
-                deliveries.drain(LONG).await.unwrap();
+                deliveries.drain(patience()).await.unwrap();
             }
             // It is discarded for five seconds.
             timeout(Duration::from_millis(4500), seen.recv())
@@ -163,14 +164,14 @@ async fn a_message_that_never_ends_is_given_up() {
     let dripping = async {
         loop {
             let drops = [masked(CONTINUATION, b""), masked(PONG, b"")].concat();
-            if peer.write(&drops).await.is_err() || begun.elapsed() > LONG {
+            if peer.write(&drops).await.is_err() || begun.elapsed() > patience() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::join!(dripping, still_serves(&url, &mut deliveries));
-    assert!(begun.elapsed() >= Duration::from_millis(400) && begun.elapsed() < LONG);
+    assert!(begun.elapsed() >= Duration::from_millis(400) && begun.elapsed() < patience());
     assert_eq!(peer.close_code().await, Some(1008));
 }
 
@@ -230,9 +231,9 @@ async fn messages_that_make_no_progress_give_way() {
         let sender = sender(&url, Default::default()).await.unwrap();
         let begun = Instant::now();
         sender.send(&large).await.unwrap();
-        let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+        let delivery = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
         assert_eq!(delivery.event().unwrap().id(), "good");
-        assert!(begun.elapsed() < Duration::from_secs(12), "{drip:?}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < slowed(Duration::from_secs(12)), "{drip:?}: {:?}", begun.elapsed());
         crowd.iter().for_each(|task| task.abort());
     }
 }
@@ -258,7 +259,7 @@ async fn a_handshake_has_one_valid_host() {
         let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = [0; 12];
-        timeout(LONG, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+        timeout(patience(), stream.read_exact(&mut answer)).await.unwrap().unwrap();
         assert_eq!(String::from_utf8_lossy(&answer[9..]), status, "{request}");
     }
 }
@@ -274,13 +275,13 @@ async fn a_flood_does_not_delay_the_end() {
     let flood = message.repeat(1000);
     let flooding = tokio::spawn(async move { while peer.write(&flood).await.is_ok() {} });
     for _ in 0..100 {
-        timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap().accept().await.unwrap();
+        timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap().accept().await.unwrap();
     }
     let begun = Instant::now();
-    timeout(LONG, deliveries.drain(Duration::from_secs(15))).await.unwrap().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    timeout(patience(), deliveries.drain(Duration::from_secs(15))).await.unwrap().unwrap();
+    assert!(begun.elapsed() < slowed(Duration::from_secs(12)), "{:?}", begun.elapsed());
     drop(deliveries);
-    timeout(LONG, flooding).await.unwrap().unwrap();
+    timeout(patience(), flooding).await.unwrap().unwrap();
 }
 
 /// A flood of them must not keep others from being served either.
@@ -298,7 +299,7 @@ async fn a_flood_of_empty_fragments_blocks_no_other() {
             still_serves(&url, &mut deliveries).await;
         }
     };
-    tokio::join!(timeout(LONG, flooding), serving).0.expect("the peer was not given up");
+    tokio::join!(timeout(patience(), flooding), serving).0.expect("the peer was not given up");
 }
 
 /// More pings than are answered at once, and then a message.
@@ -306,7 +307,7 @@ async fn a_flood_of_empty_fragments_blocks_no_other() {
 async fn what_comes_behind_many_pings_does_not_wait() {
     let mut options = WsServerOptions::default();
     // No look after the peer goes on with it in time.
-    (options.keep_alive, options.message_deadline) = (LONG * 4, LONG * 4);
+    (options.keep_alive, options.message_deadline) = (patience() * 4, patience() * 4);
     let server = listen(options).await;
     let url = server.url();
     let mut deliveries = server.into_receiver();
@@ -314,7 +315,7 @@ async fn what_comes_behind_many_pings_does_not_wait() {
     for pings in [63, 64, 65, 1000] {
         let mut peer = Peer::connect(&url, Subprotocol::Json).await;
         peer.write(&[masked(PING, b"").repeat(pings), event.clone()].concat()).await.unwrap();
-        let delivery = timeout(LONG, deliveries.next()).await;
+        let delivery = timeout(patience(), deliveries.next()).await;
         delivery.unwrap_or_else(|_| panic!("{pings}")).unwrap().unwrap().accept().await.unwrap();
     }
 }
@@ -345,7 +346,7 @@ async fn floods_of_small_frames_leave_others_their_turn() {
         .collect();
     // Each has written more than is read in a turn.
     for _ in 0..FLOODS * 4 {
-        timeout(LONG, begins.recv()).await.expect("they are not read").unwrap();
+        timeout(patience(), begins.recv()).await.expect("they are not read").unwrap();
     }
     let begin = Instant::now();
     still_serves(&url, &mut deliveries).await;
@@ -355,7 +356,7 @@ async fn floods_of_small_frames_leave_others_their_turn() {
     for flood in floods {
         tokio::task::spawn_blocking(|| flood.join().unwrap()).await.unwrap();
     }
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < slowed(Duration::from_secs(15)), "{took:?}");
 }
 
 #[tokio::test]
@@ -366,7 +367,7 @@ async fn a_silent_peer_is_given_up() {
     let begun = Instant::now();
     let peer = Peer::connect(&url, Subprotocol::Json).await;
     let (_to_client, mut from_client) = connections.recv().await.unwrap();
-    assert!(timeout(LONG, from_client.next()).await.unwrap().unwrap().is_none());
+    assert!(timeout(patience(), from_client.next()).await.unwrap().unwrap().is_none());
     assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
     let error = from_client.connectivity().state().error().cloned().unwrap();
     assert!(error.detail().contains("silent"), "{error}");
@@ -391,7 +392,7 @@ async fn a_flood_of_pings_without_reading_is_given_up() {
             assert!(written < 256 << 20, "the server reads without end");
         }
     };
-    tokio::join!(timeout(LONG, flooding), still_serves(&url, &mut deliveries))
+    tokio::join!(timeout(patience(), flooding), still_serves(&url, &mut deliveries))
         .0
         .expect("the peer was not given up");
 }
@@ -408,7 +409,7 @@ async fn a_handshake_that_never_ends_is_given_up() {
     let mut slow = TcpStream::connect(server.local_addr()).await.unwrap();
     slow.write_all(b"GET /events HTTP/1.1\r\nHost: ").await.unwrap();
     // There is room for no other connection until both are given up.
-    timeout(LONG, still_serves(&url, &mut server.into_receiver())).await.unwrap();
+    timeout(patience(), still_serves(&url, &mut server.into_receiver())).await.unwrap();
     drop((silent, slow));
 }
 
@@ -426,8 +427,8 @@ async fn connections_that_say_nothing_give_way() {
     }
     let mut deliveries = server.into_receiver();
     let begun = Instant::now();
-    timeout(LONG, still_serves(&url, &mut deliveries)).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    timeout(patience(), still_serves(&url, &mut deliveries)).await.unwrap();
+    assert!(begun.elapsed() < slowed(Duration::from_secs(10)), "{:?}", begun.elapsed());
     // A connection with a handshake keeps its place.
     kept.send(Message::text(r#"{"specversion":"1.0","id":"1","source":"/tests","type":"test"}"#)).await;
     assert_eq!(deliveries.next().await.unwrap().unwrap().event().unwrap().id(), "1");
@@ -457,7 +458,7 @@ async fn clients_refuse_bad_handshakes() {
         if kind == ErrorKind::Timeout {
             options.connection.connect_timeout = Duration::from_secs(1);
         }
-        let error = timeout(LONG, sender(&server.url(), options)).await.unwrap().unwrap_err();
+        let error = timeout(patience(), sender(&server.url(), options)).await.unwrap().unwrap_err();
         assert_eq!(error.kind(), kind, "{handshake:?}: {error}");
     }
 }
@@ -483,7 +484,7 @@ async fn clients_close_bad_connections_and_reconnect() {
         let mut deliveries = receiver(&url, ReceiverOptions::default().into()).await.unwrap();
         let mut seen = 0;
         while seen < 2 {
-            let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+            let delivery = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
             match delivery.event() {
                 Ok(event) => {
                     assert_eq!(event.id(), "1");
@@ -505,7 +506,7 @@ async fn a_silent_server_is_given_up() {
     let sender = sender(&url, Default::default()).await.unwrap();
     let mut state = sender.connectivity();
     while state.losses() == 0 {
-        timeout(LONG, state.changed()).await.unwrap();
+        timeout(patience(), state.changed()).await.unwrap();
     }
     drop((sender, WsServer::bind("ws://127.0.0.1:0/?reject=drop", Default::default()).await.unwrap()));
 }

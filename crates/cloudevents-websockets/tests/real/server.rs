@@ -200,7 +200,7 @@ async fn draining_closes_as_going_away() {
     let mut deliveries = server.into_receiver();
     peer.send(Message::text(DOCUMENT)).await;
     deliveries.next().await.unwrap().unwrap().accept().await.unwrap();
-    let (drained, code) = tokio::join!(deliveries.drain(Duration::from_secs(10)), peer.close_code());
+    let (drained, code) = tokio::join!(deliveries.drain(patience()), peer.close_code());
     drained.unwrap();
     assert_eq!(code, Some(1001));
     // A process that another test starts has a copy of the socket until it is another program.

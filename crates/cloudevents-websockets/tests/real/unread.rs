@@ -2,6 +2,7 @@
 
 use crate::tools::event;
 use cloudevents_core::DecodeOptions;
+use cloudevents_testkit::patience;
 use cloudevents_transport::{Bounds, Receiver, ReceiverOptions};
 use cloudevents_websockets::{
     Subprotocol,
@@ -22,8 +23,6 @@ use tokio_tungstenite::{
     },
 };
 
-const LONG: Duration = Duration::from_secs(20);
-
 /// A bare server, which a test drives.
 pub(crate) struct Server(TcpListener);
 
@@ -35,7 +34,7 @@ impl Server {
     }
 
     pub(crate) async fn accept(&self) -> WebSocketStream<TcpStream> {
-        let (stream, _) = timeout(LONG, self.0.accept()).await.unwrap().unwrap();
+        let (stream, _) = timeout(patience(), self.0.accept()).await.unwrap().unwrap();
         #[allow(clippy::result_large_err)] // the type is that of the callback
         let respond = |_: &Request, mut response: Response| {
             let name = Subprotocol::Json.name().parse().unwrap();
@@ -60,7 +59,7 @@ fn message(id: usize) -> Message {
 }
 
 async fn id(deliveries: &mut Receiver) -> String {
-    let delivery = timeout(LONG, deliveries.next()).await.expect("nothing came").unwrap().unwrap();
+    let delivery = timeout(patience(), deliveries.next()).await.expect("nothing came").unwrap().unwrap();
     let id = delivery.event().unwrap().id().to_owned();
     delivery.accept().await.unwrap();
     id
@@ -68,7 +67,7 @@ async fn id(deliveries: &mut Receiver) -> String {
 
 pub(crate) async fn is_answered(peer: &mut WebSocketStream<TcpStream>) {
     peer.send(Message::Ping("here?".into())).await.unwrap();
-    let answer = timeout(LONG, peer.next()).await.expect("the ping was not answered");
+    let answer = timeout(patience(), peer.next()).await.expect("the ping was not answered");
     assert_eq!(answer.unwrap().unwrap(), Message::Pong("here?".into()));
 }
 
@@ -78,7 +77,7 @@ async fn pings_are_answered_whatever_the_program_does() {
     let (mut deliveries, mut peer) = server.receiver(&url, 1).await;
     is_answered(&mut peer).await; // it is not waiting
     peer.send(message(0)).await.unwrap();
-    let held = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+    let held = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
     is_answered(&mut peer).await; // there is no room
     for number in 1..=30 {
         peer.send(message(number)).await.unwrap();
@@ -87,11 +86,11 @@ async fn pings_are_answered_whatever_the_program_does() {
     let draining = async {
         is_answered(&mut peer).await;
         held.accept().await.unwrap();
-        let closed = timeout(LONG, peer.next()).await.unwrap().unwrap().unwrap();
+        let closed = timeout(patience(), peer.next()).await.unwrap().unwrap().unwrap();
         assert!(matches!(closed, Message::Close(Some(CloseFrame { code: CloseCode::Normal, .. }))));
         while let Some(Ok(_)) = peer.next().await {}
     };
-    let (drained, ()) = tokio::join!(deliveries.drain(LONG), draining);
+    let (drained, ()) = tokio::join!(deliveries.drain(patience()), draining);
     drained.unwrap();
 }
 
@@ -112,7 +111,7 @@ async fn what_comes_before_a_close_frame_arrives_in_order_and_then_another_conne
             peer
         };
         let receiving = async {
-            let held = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+            let held = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
             assert_eq!(held.event().unwrap().id(), "0");
             tokio::task::yield_now().await;
             held.accept().await.unwrap();
@@ -155,10 +154,10 @@ async fn a_receiver_that_leaves_unread_messages_closes_its_connection() {
         let flooding = tokio::spawn(async move { while writing.send(message(1)).await.is_ok() {} });
         assert_eq!(id(&mut deliveries).await, "1");
         if drains {
-            timeout(LONG, deliveries.drain(LONG)).await.unwrap().unwrap();
+            timeout(patience(), deliveries.drain(patience())).await.unwrap().unwrap();
         }
         drop(deliveries);
-        let closed = timeout(LONG, reading.next()).await.unwrap().unwrap().unwrap();
+        let closed = timeout(patience(), reading.next()).await.unwrap().unwrap().unwrap();
         let normal = matches!(closed, Message::Close(Some(CloseFrame { code: CloseCode::Normal, .. })));
         assert!(normal, "{closed:?}");
         flooding.abort();

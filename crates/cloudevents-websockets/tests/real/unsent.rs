@@ -6,6 +6,7 @@ use crate::{
     unread::{Server, is_answered},
 };
 use cloudevents_core::Event;
+use cloudevents_testkit::patience;
 use cloudevents_websockets::tungstenite029::sender;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
@@ -18,10 +19,8 @@ use tokio_tungstenite::{
     },
 };
 
-const LONG: Duration = Duration::from_secs(20);
-
 async fn next(peer: &mut WebSocketStream<TcpStream>) -> Message {
-    timeout(LONG, peer.next()).await.expect("nothing came").unwrap().unwrap()
+    timeout(patience(), peer.next()).await.expect("nothing came").unwrap().unwrap()
 }
 
 fn has_id(message: &Message, id: usize) -> bool {

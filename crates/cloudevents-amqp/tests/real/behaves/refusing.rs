@@ -1,6 +1,7 @@
 //! Parts of AMQP that the embedded broker lacks: it refuses them.
 
 use super::client::{Behaviour, message, name};
+use cloudevents_testkit::patience;
 use fe2o3_amqp::Sender;
 use fe2o3_amqp_types::{
     messaging::{DistributionMode, FilterSet, Source, Target, TerminusDurability, TerminusExpiryPolicy},
@@ -85,7 +86,7 @@ const COORDINATOR: &[u8] = b"\x00\x53\x30\x45";
 /// Attaches a link with a target, which is encoded, and returns whether the broker attaches it, too. Otherwise it ends the connection.
 fn is_attached(address: &str, target: &[u8]) -> bool {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(patience())).unwrap();
     let frame = |kind: u8, body: &[u8]| {
         let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
         [&size[..], &[2, kind, 0, 0], body].concat()

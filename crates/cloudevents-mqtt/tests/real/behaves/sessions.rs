@@ -1,6 +1,7 @@
 //! Connecting, and what a session keeps.
 
 use super::client::{Asks, Behaviour, expiring, message, name, text};
+use cloudevents_testkit::patience;
 use rumqttc_v5::mqttbytes::{
     QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce},
     v5::{
@@ -102,7 +103,7 @@ pub(super) const ALL: &[Behaviour] = &[
             !late.texts().is_empty()
         };
         while is_there() {
-            assert!(begin.elapsed().as_secs() < 10, "it does not expire");
+            assert!(begin.elapsed() < patience(), "it does not expire");
         }
         let (mut client, _) = place.connect(Asks::session(&id, 60)).unwrap();
         assert_eq!(client.texts(), ["long"]);
@@ -160,7 +161,7 @@ pub(super) const ALL: &[Behaviour] = &[
         let lost = std::thread::spawn(move || silent.ended());
         let (mut other, begin) = (place.client(), std::time::Instant::now());
         while !lost.is_finished() {
-            assert!(begin.elapsed().as_secs() < 30, "it is not lost");
+            assert!(begin.elapsed() < patience(), "it is not lost");
             other.publish(&topic, AtMostOnce, "x");
         }
         lost.join().unwrap();

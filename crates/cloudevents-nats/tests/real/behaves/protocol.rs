@@ -1,6 +1,7 @@
 //! Operations, and what the server says to broken ones.
 
 use super::client::{Behaviour, line, name};
+use cloudevents_testkit::patience;
 
 pub(super) const ALL: &[Behaviour] = &[
     ("the server begins with INFO", |place| {
@@ -96,7 +97,7 @@ pub(super) const ALL: &[Behaviour] = &[
             other.write(&format!("PUB {subject} answers 1\r\nx\r\n"));
             other.messages()
         });
-        let answered = asked.take_while(|_| begin.elapsed().as_secs() < 20).find(|got| !got.is_empty());
+        let answered = asked.take_while(|_| begin.elapsed() < patience()).find(|got| !got.is_empty());
         assert!(answered.unwrap()[0].headers.starts_with("NATS/1.0 503\r\n"));
         let got = slow.drained();
         assert!(got.len() < count * text.len(), "it was not cut off");
