@@ -10,7 +10,6 @@ use std::{
     net::TcpStream,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 /// How many events are before the message, and behind it.

@@ -8,7 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::Stdio,
     sync::{Arc, Condvar, Mutex},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 pub(crate) const TOKEN: &str = "a long random token";
