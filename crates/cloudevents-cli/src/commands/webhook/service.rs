@@ -119,6 +119,8 @@ pub(super) struct Checks {
     pub(super) token: Option<String>,
     /// The settings of the scheme, which make its deliveries others than those of another gate.
     pub(super) settings: String,
+    /// Whether a delivery that comes again is recognised.
+    pub(super) recognizes: bool,
 }
 
 impl Checks {

@@ -118,8 +118,16 @@ impl GateOptions {
     async fn remembering(
         &self,
         options: WebhookOptions,
+        recognizes: bool,
         _target: &str,
     ) -> Result<(WebhookOptions, Option<Probe>), Failure> {
+        #[cfg(feature = "outbox")]
+        if !recognizes && self.remember.is_some() {
+            return Err(Failure::usage("--recognize-by nothing remembers nothing: --remember has no effect"));
+        }
+        if !recognizes {
+            return Ok((options, None));
+        }
         #[cfg(feature = "outbox")]
         if let Some(to) = &self.remember {
             // Twice as long as handling takes at most.
@@ -146,11 +154,11 @@ pub(super) async fn run(
     // Paths, services and keys keep the deliveries of targets apart that share a file.
     let path = url.splitn(4, '/').nth(3).unwrap_or_default();
     let gives_up = checks.gives_up;
-    let sender = checks.sender;
+    let (sender, recognizes) = (checks.sender, checks.recognizes);
     let service = Service::new(to, gate.timeout(), checks, gate.behind_proxy)?;
     let target = format!("{path} {}", service.name());
     let service = Arc::new(service);
-    let (options, store) = gate.remembering(options, &target).await?;
+    let (options, store) = gate.remembering(options, recognizes, &target).await?;
     let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
     options.http.header_deadline = IDLE;
     options.http.half_close = true;
