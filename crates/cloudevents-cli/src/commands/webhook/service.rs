@@ -348,7 +348,14 @@ mod tests {
 
     fn none() -> Checks {
         let gives_up = StatusCode::UNPROCESSABLE_ENTITY;
-        Checks { sender: "github", gives_up, signature: None, token: None, settings: String::new() }
+        Checks {
+            sender: "github",
+            gives_up,
+            signature: None,
+            token: None,
+            settings: String::new(),
+            recognizes: true,
+        }
     }
 
     fn parts(headers: &[(&str, &str)]) -> Parts {
