@@ -7,7 +7,7 @@ use crate::{
 };
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc, time::SystemTime};
 
 /// The state of a delivery in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
