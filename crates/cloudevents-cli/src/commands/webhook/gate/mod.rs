@@ -33,6 +33,7 @@ use state::State;
 use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -41,11 +42,14 @@ use std::{
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// Deliveries that are remembered in memory: some 100 bytes each.
 const REMEMBERED: usize = 100_000;
+
+/// How long the store may take at the start until the log says so.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// How much longer than the service a response may take: to check the delivery, and to remember it.
 const BESIDE: Duration = Duration::from_secs(5);
@@ -139,6 +143,17 @@ impl GateOptions {
     }
 }
 
+/// Waits for the store of accepted deliveries, and says so after a while.
+async fn said<T>(remembering: impl Future<Output = T>, console: &Console) -> T {
+    let mut remembering = pin!(remembering);
+    if let Ok(opened) = timeout(SILENT, remembering.as_mut()).await {
+        return opened;
+    }
+    let words = "the gate does not listen yet: the store of --remember does not answer";
+    console.report(&Report::warning(words).kind("store"));
+    remembering.await
+}
+
 /// Hands deliveries to the service at `to`, until `count` of them were accepted.
 ///
 /// After a signal, it still hands on the deliveries of the connections that it has. The next process finds the others in a socket that a
@@ -158,7 +173,8 @@ pub(super) async fn run(
     let service = Service::new(to, gate.timeout(), checks, gate.behind_proxy)?;
     let target = format!("{path} {}", service.name());
     let service = Arc::new(service);
-    let (options, store) = gate.remembering(options, recognizes, &target).await?;
+    let remembering = gate.remembering(options, recognizes, &target);
+    let (options, store) = said(remembering, console).await?;
     let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
     options.http.header_deadline = IDLE;
     options.http.half_close = true;
