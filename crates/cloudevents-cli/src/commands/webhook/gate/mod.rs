@@ -48,7 +48,7 @@ use tokio::{
 /// Deliveries that are remembered in memory: some 100 bytes each.
 const REMEMBERED: usize = 100_000;
 
-/// How long the store may take at the start until the log says so.
+/// How long the store may take at the start until there is a line in the log.
 const SILENT: Duration = Duration::from_secs(5);
 
 /// How much longer than the service a response may take: to check the delivery, and to remember it.
@@ -143,7 +143,7 @@ impl GateOptions {
     }
 }
 
-/// Waits for the store of accepted deliveries, and says so after a while.
+/// Waits for the store of accepted deliveries, with a line in the log after a while.
 async fn said<T>(remembering: impl Future<Output = T>, console: &Console) -> T {
     let mut remembering = pin!(remembering);
     if let Ok(opened) = timeout(SILENT, remembering.as_mut()).await {
