@@ -399,7 +399,10 @@ fn what_the_service_accepted_is_handed_on_once() {
         let before = service.seen().len();
         let gate =
             in_front_of(&service.url(), "a-secret", &[&["--provider", provider], WITH_SECRET].concat());
-        let bodies = [&br#"{"id":"evt_1","type":"t"}"#[..], br#"{"id":"evt_2","type":"t"}"#];
+        let bodies = [
+            &br#"{"object":"event","id":"evt_1","type":"t"}"#[..],
+            br#"{"object":"event","id":"evt_2","type":"t"}"#,
+        ];
         for (body, id) in [(bodies[0], "1"), (bodies[0], "1"), (bodies[0], "other"), (bodies[1], "2")] {
             assert_eq!(post(&gate.url, &delivery(signer, id, body), body).status, 204, "{provider}");
         }

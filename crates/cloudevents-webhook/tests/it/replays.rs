@@ -159,7 +159,7 @@ fn captured() -> Vec<(&'static str, Captured)> {
     let attributes = ["content-type", "ce-specversion", "ce-id", "ce-source", "ce-type"];
     let with_id = |headers: &[(&'static str, &'static str)]| [headers, &[("webhook-id", "msg_1")]].concat();
     let all = [&attributes[..], &["webhook-id"]].concat();
-    let stripe = r#"{"id":"evt_1","type":"t","specversion":"1.0","source":"/s"}"#;
+    let stripe = r#"{"object":"event","id":"evt_1","type":"t","specversion":"1.0","source":"/s"}"#;
     vec![
         ("standard", signed_by(&StandardSigner::new(STANDARD).unwrap(), &STRUCTURED, EVENT)),
         ("github", signed_by(&GitHub::new(KEY).unwrap(), &PLAIN, EVENT)),
