@@ -376,6 +376,7 @@ async fn a_wait_that_a_sender_imposes_on_itself_does_not_tell_whether_its_target
     let watch = async {
         sleep(Duration::from_secs(60)).await;
         assert!(status.metrics().failed >= 10 && status.is_ready(), "{status:?}");
+        assert_eq!(status.received().outages, 0);
         fails(Some(Error::new(ErrorKind::Timeout)));
         sleep(Duration::from_secs(60)).await;
         fails(Some(OwnWait::error("the rate is used up", Duration::from_secs(1))));
