@@ -16,7 +16,7 @@ use std::{
     error::Error as _,
     sync::{Arc, Mutex},
     thread::{self, ThreadId},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 #[test]
@@ -288,8 +288,9 @@ async fn a_captured_body_with_other_headers_does_not_use_up_the_rate() {
 /// It is not remembered as processed.
 #[tokio::test]
 async fn replays_of_a_delivery_that_was_rejected_do_not_use_up_the_rate() {
-    let options =
-        with_signature().highest_rate(Rate::per_minute(5).unwrap()).idempotency(MemoryStore::new(10));
+    let options = with_signature().highest_rate(Rate::per_minute(5).unwrap());
+    // Less than the wait for the rate.
+    let options = options.idempotency(MemoryStore::new(10)).respond_within(Duration::from_secs(1));
     let (target, mut receiver) = Target::open(options).await;
     tokio::spawn(async move {
         while let Ok(Some(delivery)) = receiver.next().await {
@@ -318,6 +319,7 @@ async fn replays_of_a_delivery_that_was_rejected_do_not_use_up_the_rate() {
 #[tokio::test]
 async fn many_repeats_of_one_delivery_do_not_use_up_the_rate_of_retries() {
     let options = with_signature().highest_rate(Rate::per_minute(5).unwrap());
+    let options = options.respond_within(Duration::from_secs(1));
     for options in [options.clone(), options.idempotency(MemoryStore::new(10))] {
         let (target, mut receiver) = Target::open(options).await;
         tokio::spawn(async move {
@@ -340,6 +342,31 @@ async fn many_repeats_of_one_delivery_do_not_use_up_the_rate_of_retries() {
         assert_eq!(post_signed(&target, "captured").await.status, 429);
         assert_eq!(post_signed(&target, "retried").await.status, 204);
     }
+}
+
+/// The sender's own attempt comes after those of whoever has captured the delivery, and has its turn.
+#[tokio::test]
+async fn a_delivery_that_comes_too_often_waits_for_the_rate() {
+    let options = with_signature().highest_rate(Rate::per_minute(60).unwrap());
+    let (target, mut receiver) = Target::open(options.idempotency(MemoryStore::new(10))).await;
+    tokio::spawn(async move {
+        let mut seen = 0;
+        while let Ok(Some(delivery)) = receiver.next().await {
+            seen += 1;
+            match seen {
+                1..70 => delivery.reject("no").await.unwrap(),
+                _ => delivery.accept().await.unwrap(),
+            }
+        }
+    });
+    let begun = Instant::now();
+    let mut answers = Vec::new();
+    for _ in 0..70 {
+        answers.push(post_signed(&target, "captured").await.status.as_u16());
+    }
+    assert_eq!(answers, [&[422; 69][..], &[204]].concat());
+    // One, three more, and sixty at once. Each of the others waited a second, or less for those that came before.
+    assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 /// Whoever has captured a delivery sends it in the name of another allowed origin each time.
