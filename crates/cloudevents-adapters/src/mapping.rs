@@ -59,7 +59,8 @@ struct Unwrap {
     /// Whether a text stands there that is base64.
     #[serde(default)]
     base64: bool,
-    /// Whether a document of another system that stands there is read in place of the envelope, if its adapter is among those to choose from.
+    /// Whether a document of another system that stands there is read in place of the envelope, if its adapter is among those to choose
+    /// from.
     #[serde(default)]
     documents: bool,
     /// The place of an object with attributes in binary mode, `ce-` before their names, and `content-type`.

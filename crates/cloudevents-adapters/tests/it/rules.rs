@@ -225,6 +225,10 @@ fn mistakes_in_rules() {
         (set("a", "{message.attempt}"), form, "key, offset, partition, peer, timestamp, topic"),
         (set("a", "{metadata.b}"), form, "`metadata.b`"),
         (set("a", "{$.b}"), form, "the payload is `data`"),
+        // A text without places is the same for all events.
+        (set("time", "hello"), ErrorKind::InvalidTimestamp, "`time`"),
+        (set("specversion", "2.0"), ErrorKind::UnsupportedSpecversion, "2.0"),
+        (set("source", "a b"), ErrorKind::InvalidUriReference, "`source`"),
         (set("a", "b").and_then(|rules| rules.set("a", "c")), twice, "two rules"),
         (set("a", "b").and_then(|rules| rules.remove("a")), twice, "two rules"),
         (new().rename("a", "b").and_then(|rules| rules.rename("b", "c")), twice, "two rules"),

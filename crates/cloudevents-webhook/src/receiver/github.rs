@@ -11,10 +11,10 @@ use http::request::Parts;
 /// It follows the [adapter](https://github.com/cloudevents/spec/blob/main/cloudevents/adapters/github.md) of the CloudEvents specification.
 /// Use it with [`GitHub`](crate::signature::GitHub) as the signature and `application/json` as the content type of the hook.
 ///
-/// It differs from the adapter in two points. The id is a digest of the body, in hexadecimal digits: `X-GitHub-Delivery` is not signed,
-/// so a peer that sends a delivery again could give it another id, and it would be handled again. And there is no time, where the adapter
-/// has the current time: a delivery that comes again would be another event. The event's name, which begins the type, comes from `X-GitHub-Event`, which is not signed either: check the
-/// payload before acting on it.
+/// It differs from the adapter in two points. The id is a digest of the body, in hexadecimal digits: `X-GitHub-Delivery` is not signed, so
+/// a peer that sends a delivery again could give it another id, and it would be handled again. And there is no time, where the adapter has
+/// the current time: a delivery that comes again would be another event. The event's name, which begins the type, comes from
+/// `X-GitHub-Event`, which is not signed either: check the payload before acting on it.
 ///
 /// So deliveries with equal bodies are one event. GitHub sends equal bodies if nothing in a payload is of its time: a `workflow_dispatch`
 /// or `repository_dispatch` with the inputs of the one before, for example. An [idempotency store](super::WebhookOptions::idempotency)
