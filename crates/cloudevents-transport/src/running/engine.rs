@@ -14,7 +14,7 @@ use super::{
     window::{Window, is_time_limit},
 };
 use crate::{
-    By, Counters, Delivery, Failure, InFlight, Received, Receiver, Stopper,
+    By, Counters, Delivery, Failure, Fault, InFlight, Received, Receiver, Stopper,
     binding::Ownership,
     deadline::later,
     observing::{MESSAGES, interceptor::around},
@@ -31,6 +31,9 @@ use tracing::Instrument;
 
 /// How long the next message of a lane waits for the dead letter before it. A destination that hangs stops no lane for longer.
 const STORING: Duration = Duration::from_secs(10);
+
+/// If as many others wait for another attempt, a failure is not that of one message. With it, they are three, as in an outbox.
+const OTHERS: usize = 2;
 
 impl Receiver {
     /// Handles deliveries until the receiver is stopped or has no more messages, and the last handler has
@@ -422,11 +425,23 @@ impl Engine {
         let now = Instant::now();
         self.counters.handler_failed();
         let earlier = self.handled.range(..handling.number).next().map(|(_, handled)| handled.since);
-        if self.pace.failed(handling.attempts.is_probe, now, earlier) {
-            self.counters.outage(&failure);
+        let (counts, is_probe) = (!failure.is_unavailable(), handling.attempts.is_probe);
+        let others_wait = self.lanes.waiting() >= OTHERS;
+        let concern_all = match failure.cause().downcast_ref().map(|error| Fault::of(error, false)) {
+            Some(Fault::OwnWait(_) | Fault::MessageForNow) => None,
+            Some(fault) => Some(fault == Fault::Target || others_wait),
+            None => Some(!counts || others_wait),
+        };
+        match concern_all {
+            // It was no attempt, or it was answered for this message alone.
+            None => self.pace.undecided(is_probe, now),
+            Some(concern_all) => {
+                if self.pace.failed(is_probe, concern_all, now, earlier) {
+                    self.counters.outage(&failure);
+                }
+            }
         }
         let Handling { lane, attempts, .. } = &mut handling;
-        let counts = !failure.is_unavailable();
         if self.giving_up.failed(&delivery, attempts, counts) {
             let attempt = delivery.attempt();
             self.giving_up.settled(attempts);

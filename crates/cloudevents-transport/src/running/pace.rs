@@ -1,7 +1,7 @@
 //! How fast messages are begun while everything fails.
 
 use super::retry::LONGEST_PAUSE;
-use crate::{RetryPolicy, deadline::later};
+use crate::{RetryPolicy, deadline::later, streak::LONG};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -95,15 +95,26 @@ impl Pace {
 
     /// An attempt failed. Returns whether an outage begins.
     ///
+    /// Failures of a moment may be those of messages that were under way together, so that it takes as many. Failures that go on for a
+    /// minute are those of a few messages that are tried again and again. They are an outage if they `concern_all`, and not one message.
+    ///
     /// `earlier` is the time when the first attempt was begun that still runs, if that was before this attempt. A message that succeeds may
     /// take longer than a message that fails. So no outage begins while an earlier attempt still runs, nor within the time that the latest
     /// success took. An attempt that takes too long tells nothing.
-    pub(super) fn failed(&mut self, was_probe: bool, now: Instant, earlier: Option<Instant>) -> bool {
+    pub(super) fn failed(
+        &mut self,
+        was_probe: bool,
+        concern_all: bool,
+        now: Instant,
+        earlier: Option<Instant>,
+    ) -> bool {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);
         let runs = earlier.is_some_and(|begun| now.duration_since(begun) < LONGEST_PAUSE);
         let may_succeed = runs || now.duration_since(since) < self.took.min(LONGEST_PAUSE);
-        let begins = !self.is_outage && self.failures >= self.many && !may_succeed;
+        let lasts = now.duration_since(since) >= LONG;
+        let many = if lasts && concern_all { FEW } else { self.many };
+        let begins = !self.is_outage && self.failures >= many && !may_succeed;
         self.is_outage |= begins;
         if self.slows && (begins || (was_probe && self.is_slow())) {
             self.probes = self.probes.saturating_add(1);
@@ -112,5 +123,28 @@ impl Pace {
             self.next = Some(later(now, pause));
         }
         begins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of failures, each so long after the one before, at which an outage begins.
+    fn begins_at(apart: Duration, concern_all: bool) -> Option<usize> {
+        let mut pace = Pace::new(RetryPolicy::default(), None, 64, true);
+        let begin = Instant::now();
+        let at = |number: u32| later(begin, apart * number);
+        (0..64).position(|number| pace.failed(false, concern_all, at(number), None)).map(|before| before + 1)
+    }
+
+    #[test]
+    fn few_failures_are_an_outage_if_they_go_on_for_a_minute_and_concern_all() {
+        let second = Duration::from_secs(1);
+        assert_eq!(begins_at(second / 10, true), Some(64));
+        assert_eq!(begins_at(second, true), Some(61));
+        assert_eq!(begins_at(5 * second, true), Some(13));
+        assert_eq!(begins_at(30 * second, true), Some(8));
+        assert_eq!(begins_at(30 * second, false), Some(64));
     }
 }

@@ -1,7 +1,7 @@
 //! Access tokens by OAuth 2.0 client credentials.
 
 use super::{
-    GuardedClient, TokenSource,
+    GuardedClient, TokenSource, clock,
     guarded::failed,
     kept_token::{Kept, Token},
 };
@@ -148,7 +148,7 @@ impl ClientCredentials {
             let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             request = request.basic_auth(encoded(&self.id), Some(encoded(&self.secret)));
         }
-        let requested = Instant::now();
+        let requested = clock::now();
         let response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = beginning(response, LONGEST, self.timeout).await;
@@ -183,21 +183,21 @@ impl ClientCredentials {
 
 impl TokenSource for ClientCredentials {
     async fn token(&self) -> Result<Box<str>, Error> {
-        if let Some(known) = self.kept().token(Instant::now()) {
+        if let Some(known) = self.kept().token(clock::now()) {
             return known;
         }
         let asking = Arc::clone(&self.shared.asking);
         let asking = match Arc::clone(&asking).try_lock_owned() {
             Ok(asking) => asking,
             Err(_) => {
-                if let Some(token) = self.kept().unexpired(Instant::now()) {
+                if let Some(token) = self.kept().unexpired(clock::now()) {
                     return Ok(token);
                 }
                 asking.lock_owned().await
             }
         };
         // Another one may have requested it meanwhile.
-        if let Some(known) = self.kept().token(Instant::now()) {
+        if let Some(known) = self.kept().token(clock::now()) {
             return known;
         }
         let this = self.clone();
@@ -207,11 +207,11 @@ impl TokenSource for ClientCredentials {
             if let Err(error) = &requested {
                 tracing::warn!(%error, "there is no new access token");
             }
-            this.kept().keep(requested, Instant::now())
+            this.kept().keep(requested, clock::now())
         };
         // It goes on without who waits, for the others.
         let requested = tokio::spawn(requesting);
-        let in_hand = self.kept().unexpired(Instant::now());
+        let in_hand = self.kept().unexpired(clock::now());
         if let Some(token) = in_hand {
             return Ok(token);
         }
@@ -221,7 +221,7 @@ impl TokenSource for ClientCredentials {
     }
 
     fn refused(&self, token: &str) -> bool {
-        self.kept().refused(token, Instant::now())
+        self.kept().refused(token, clock::now())
     }
 }
 

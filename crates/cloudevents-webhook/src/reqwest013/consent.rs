@@ -1,7 +1,7 @@
 //! Asking targets for consent, and their callbacks.
 
 use super::{
-    Target, WebhookSenderOptions, WithoutConsent,
+    Target, WebhookSenderOptions, WithoutConsent, clock,
     delivery::{Failure, Shared},
     guarded::failed,
     targets::{CENTURY, Entry},
@@ -63,7 +63,7 @@ impl Callbacks {
         registration: Registration,
         lifetime: Duration,
     ) -> Result<Registration, Error> {
-        let now = Instant::now();
+        let now = clock::now();
         let expires = now.checked_add(lifetime.min(CENTURY)).unwrap_or(now);
         let mut offers = self.offers();
         let mut before = None;
@@ -126,7 +126,7 @@ impl Callbacks {
         let (Some(id), Some(key)) = (id, key) else { return StatusCode::NOT_FOUND };
         let mut offers = self.offers();
         // Unknown, used and expired keys look the same.
-        let Some(offer) = offers.get(&key).filter(|offer| offer.expires > Instant::now()) else {
+        let Some(offer) = offers.get(&key).filter(|offer| offer.expires > clock::now()) else {
             return StatusCode::NOT_FOUND;
         };
         let Some(entry) = offer.entry.upgrade().filter(|entry| *entry.name == *id) else {
@@ -237,7 +237,7 @@ async fn ask(
     }
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
-        let until = Instant::now().checked_add(options.callback_lifetime.min(CENTURY));
+        let until = clock::now().checked_add(options.callback_lifetime.min(CENTURY));
         let mut agreed = None;
         entry.update_of(target, |live| {
             // The target may have agreed while this request was under way.

@@ -1,7 +1,7 @@
 //! One delivery, from its first attempt to its end.
 
 use super::{
-    Attempt, GuardedClient, Registered, Target, Undelivered, WebhookSenderOptions,
+    Attempt, GuardedClient, Registered, Target, Undelivered, WebhookSenderOptions, clock,
     consent::{Callbacks, consent},
     excerpt::{excerpt, reads},
     guarded::failed,
@@ -150,7 +150,7 @@ impl Times {
             true => options.retry.deadline().unwrap_or(CENTURY),
             false => options.timeout,
         };
-        let started = Instant::now();
+        let started = clock::now();
         let after = |time: Duration| started.checked_add(time.min(CENTURY)).unwrap_or(started);
         let begin = match options.retry.has_retries() {
             true => patience,
@@ -188,7 +188,7 @@ impl Delivery {
         let started = self.times.started;
         let (mut attempt, mut refused, mut denied) = (0_u32, None::<Failure>, None);
         loop {
-            let (at, begun) = (SystemTime::now(), Instant::now());
+            let (at, begun) = (SystemTime::now(), clock::now());
             // A delivery that a target has refused is to be tried again with another token. An outbox would take the other error for a
             // delivery that was not sent.
             let comes_again = |refused: &Failure| match refused.conclusion {
@@ -209,7 +209,12 @@ impl Delivery {
                         attempts.pop_front();
                     }
                     let (status, error) = (failure.status, failure.error.clone());
-                    attempts.push_back(Attempt { at, latency: begun.elapsed(), status, error });
+                    attempts.push_back(Attempt {
+                        at,
+                        latency: clock::now().saturating_duration_since(begun),
+                        status,
+                        error,
+                    });
                     if failure.renewed {
                         refused = Some(failure);
                         continue;
@@ -231,12 +236,13 @@ impl Delivery {
                 // Perhaps of all deliveries, until another one passes. An outbox finds out by itself.
                 // Without a response to this delivery, nothing that the target accepts shows that it refuses the event.
                 Conclusion::Denied if retry.has_retries() && !(is_proven && status.is_some()) => {
-                    denied.get_or_insert_with(Instant::now);
+                    denied.get_or_insert_with(clock::now);
                     (None, false)
                 }
                 _ => return Err(error.with_temporary(is_for_now)),
             };
-            let (elapsed, random) = (started.elapsed(), retry.random((&self.prepared.id, attempt)));
+            let (elapsed, random) =
+                (clock::now().saturating_duration_since(started), retry.random((&self.prepared.id, attempt)));
             let wait = |not_before| retry.wait(attempt, elapsed, not_before, random);
             let Some(longest) = wait(not_before) else {
                 return Err(match not_before {
@@ -269,14 +275,14 @@ impl Delivery {
                 Some(grant) => grant,
                 None => {
                     let asking = consent(entry, admitted.target(), &self.shared);
-                    let begun = Instant::now();
+                    let begun = clock::now();
                     let asked = timeout_at(within(left, latest).into(), asking).await;
-                    left = left.saturating_sub(begun.elapsed());
+                    left = left.saturating_sub(clock::now().saturating_duration_since(begun));
                     match asked.unwrap_or_else(|_| Err(self.late())) {
                         Ok(Registered::Granted(grant)) => grant,
                         Ok(Registered::Pending) => continue,
                         Err(failure) => {
-                            admitted.record_failure(&failure, Instant::now());
+                            admitted.record_failure(&failure, clock::now());
                             return Ok(Err(failure));
                         }
                     }
@@ -295,7 +301,7 @@ impl Delivery {
                 entry.rest(wait).await;
                 continue;
             }
-            if Instant::now() > begin {
+            if clock::now() > begin {
                 return Err(NotAdmitted::HeldBack(
                     "there is too little time left for a request",
                     Duration::ZERO,
@@ -307,18 +313,18 @@ impl Delivery {
             let Some(InHand { token, .. }) = in_hand.take().filter(is_good) else {
                 let target = Arc::clone(admitted.target());
                 drop(admitted);
-                let begun = Instant::now();
+                let begun = clock::now();
                 match self.token(&target, within(left, latest)).await {
-                    Ok(token) => in_hand = Some(InHand { target, token, since: Instant::now() }),
+                    Ok(token) => in_hand = Some(InHand { target, token, since: clock::now() }),
                     Err(failure) => return Ok(Err(failure)),
                 }
-                left = left.saturating_sub(begun.elapsed());
+                left = left.saturating_sub(clock::now().saturating_duration_since(begun));
                 continue;
             };
             entry.sends(interval);
             drop(turn);
             let was_accepted = is_proven();
-            let begun = Instant::now();
+            let begun = clock::now();
             let until = within(left, latest);
             let sent = self.exchange(admitted.target(), token, grant.origin(), until, may_renew).await;
             // Unless another delivery was refused meanwhile.
@@ -334,7 +340,7 @@ impl Delivery {
     /// The token of an attempt. Half of its time is for the request to the target.
     async fn token(&self, target: &Target, until: Instant) -> Result<Option<Box<str>>, Failure> {
         let Some(source) = &target.token else { return Ok(None) };
-        let now = Instant::now();
+        let now = clock::now();
         let wait = until.saturating_duration_since(now).checked_div(2).unwrap_or_default();
         match timeout_at(now.checked_add(wait).unwrap_or(until).into(), source.token()).await {
             Ok(token) => token.map(Some).map_err(Failure::without_token),
@@ -373,7 +379,7 @@ impl Delivery {
             .map_err(Failure::refused_by_guard)?
             .headers(parts.headers.clone())
             .body(prepared.body.clone())
-            .timeout(until.saturating_duration_since(Instant::now()))
+            .timeout(until.saturating_duration_since(clock::now()))
             .send()
             .await
             .map_err(|error| Failure::of_error(failed(error)))?;
@@ -429,7 +435,7 @@ struct InHand {
 impl InHand {
     /// Whether it is this target's, and no wait came between.
     fn is_good_for(&self, target: &Arc<Target>) -> bool {
-        Arc::ptr_eq(&self.target, target) && self.since.elapsed() < IN_HAND
+        Arc::ptr_eq(&self.target, target) && clock::now().saturating_duration_since(self.since) < IN_HAND
     }
 }
 
@@ -476,7 +482,7 @@ impl Drop for Admitted<'_> {
 
 /// The end of this time, or the latest one.
 fn within(time: Duration, latest: Instant) -> Instant {
-    Instant::now().checked_add(time).map_or(latest, |until| until.min(latest))
+    clock::now().checked_add(time).map_or(latest, |until| until.min(latest))
 }
 
 /// The error of a delivery that is given up before another attempt. It has the error of the last attempt, if there was one.

@@ -1,6 +1,7 @@
 //! The guard in a client of reqwest 0.13, and a sender of deliveries on top of it.
 
 mod client_credentials;
+mod clock;
 mod consent;
 mod delivery;
 mod excerpt;

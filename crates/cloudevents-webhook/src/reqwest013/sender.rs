@@ -1,7 +1,7 @@
 //! The sender.
 
 use super::{
-    Changes, GuardedClient, Registered, Target, WebhookSenderOptions,
+    Changes, GuardedClient, Registered, Target, WebhookSenderOptions, clock,
     consent::{Callbacks, consent},
     delivery::{Delivery, Shared, Status, Times, disabled},
     request::Prepared,
@@ -158,7 +158,7 @@ impl WebhookSender {
                 entry.record(
                     &Admission { target, is_probe: false, number: u64::MAX },
                     failure.conclusion,
-                    Instant::now(),
+                    clock::now(),
                 );
             }
             failure.error

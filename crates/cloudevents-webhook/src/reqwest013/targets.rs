@@ -1,6 +1,6 @@
 //! The targets of a sender, and their states.
 
-use super::{Target, WebhookSenderOptions};
+use super::{Target, WebhookSenderOptions, clock};
 use crate::{
     deliver::{self, Conclusion, Health, Reason, TargetState},
     handshake::Grant,
@@ -188,7 +188,7 @@ impl Entry {
             }
             (fresh.running, fresh.admitted) = (std::mem::take(&mut live.running), live.admitted);
             if fresh.target.agreed.is_some() {
-                fresh.health.consented(Instant::now());
+                fresh.health.consented(clock::now());
             }
             *live = fresh;
         });
@@ -234,7 +234,7 @@ impl Entry {
 
     /// Records the result of a delivery that was begun at this time.
     pub(super) fn record(&self, admitted: &Admission, conclusion: Conclusion, begun: Instant) {
-        let now = Instant::now();
+        let now = clock::now();
         let earlier = self.ended(admitted.number);
         let waits = earlier.is_some_and(|at| now.saturating_duration_since(at) < LONGEST_WAIT);
         self.update_of(&admitted.target, |live| {
@@ -263,7 +263,7 @@ impl Entry {
 
     /// Whether a delivery was accepted just now that was begun after this time, and none refused since.
     pub(super) fn has_accepted_since(&self, then: Instant) -> bool {
-        self.live().accepted.is_some_and(|accepted| accepted.shows(then, Instant::now()))
+        self.live().accepted.is_some_and(|accepted| accepted.shows(then, clock::now()))
     }
 
     /// Waits until a delivery may be sent. Then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or how
@@ -273,7 +273,7 @@ impl Entry {
             let mut changed = std::pin::pin!(self.changed.notified());
             // From here on, no change is missed.
             changed.as_mut().enable();
-            let now = Instant::now();
+            let now = clock::now();
             let (admission, admitted, state) = {
                 let mut live = self.live();
                 let (admission, admitted) = live.admit(now);
@@ -341,7 +341,7 @@ impl Entry {
         self.live()
             .refused
             .as_ref()
-            .filter(|(_, until)| *until > Instant::now())
+            .filter(|(_, until)| *until > clock::now())
             .map(|(error, _)| error.clone())
     }
 
@@ -350,7 +350,7 @@ impl Entry {
         let mut live = self.live();
         // Of the one that was asked: another one has other credentials.
         if Arc::ptr_eq(&live.target, target) {
-            live.refused = Instant::now().checked_add(lifetime).map(|until| (error, until));
+            live.refused = clock::now().checked_add(lifetime).map(|until| (error, until));
         }
     }
 
@@ -361,7 +361,7 @@ impl Entry {
 
     /// Keeps consent of this target, and ends the wait for it.
     pub(super) fn agree(&self, target: &Target, grant: Grant, lifetime: Duration) {
-        let now = Instant::now();
+        let now = clock::now();
         // Without an end within reach, in a century.
         let expires = now.checked_add(lifetime.min(CENTURY));
         self.update_of(target, |live| {
@@ -389,7 +389,7 @@ impl Entry {
         ahead: u32,
         latest: Instant,
     ) -> Result<Duration, NotAdmitted> {
-        let now = Instant::now();
+        let now = clock::now();
         let next =
             self.live().sent.and_then(|sent| sent.checked_add(interval)).map_or(now, |next| next.max(now));
         let wait = next.saturating_duration_since(now).saturating_add(interval.saturating_mul(ahead));
@@ -406,7 +406,7 @@ impl Entry {
 
     /// A delivery is sent now. That its timer was late does not make the next one late.
     pub(super) fn sends(&self, interval: Duration) {
-        let now = Instant::now();
+        let now = clock::now();
         let mut live = self.live();
         let due = live.sent.and_then(|sent| sent.checked_add(interval));
         live.sent = due.filter(|due| now.saturating_duration_since(*due) < LATE).or(Some(now));
@@ -469,7 +469,7 @@ impl Live {
 
     /// Consent that counts now.
     pub(super) fn grant(&self) -> Option<Grant> {
-        self.grant.as_ref().filter(|(_, expires)| *expires > Instant::now()).map(|(grant, _)| grant.clone())
+        self.grant.as_ref().filter(|(_, expires)| *expires > clock::now()).map(|(grant, _)| grant.clone())
     }
 
     fn admit(&mut self, now: Instant) -> (deliver::Admission, Admission) {
@@ -511,7 +511,7 @@ fn warn_of(target: &str, before: &TargetState, state: &TargetState) {
     else {
         return;
     };
-    let now = Instant::now();
+    let now = clock::now();
     if matches!(before, TargetState::Paused { until: Some(before), .. } if *before > now) {
         return;
     }

@@ -10,6 +10,9 @@
 
 mod access;
 mod deliver;
+mod failures;
+#[path = "../shared/failures/mod.rs"]
+mod failures_shared;
 mod guard;
 mod handshake;
 mod interleavings;

@@ -11,6 +11,9 @@
 
 mod client;
 mod client_credentials;
+mod failures;
+#[path = "../shared/failures/mod.rs"]
+mod failures_shared;
 mod growth;
 mod message_headers;
 mod providers;

@@ -27,9 +27,9 @@ use crate::{
 use answers::Answers;
 use clap::Args;
 use cloudevents_kit::{
-    Delivery, Error, ErrorKind, Event, Message, Receiver,
+    Delivery, Error, ErrorKind, Event, Message,
     adapters::AttributeRules,
-    transport::{By, ConnectionState, Missing, ReceiverOptions, Side, binding::later},
+    transport::{By, ConnectionState, Fact, Missing, Place, ReceiverOptions, Side, binding::later},
 };
 use faults::Faults;
 use futures_util::FutureExt;
@@ -148,7 +148,8 @@ pub(crate) struct Listen {
     /// repeated: all have to match.
     #[arg(long, value_name = "NAME=TEXT|EXPRESSION|JSON")]
     filter: Vec<String>,
-    /// Allow --filter on a queue, where events that do not match are removed for all consumers.
+    /// Allow --filter on a queue, where events that do not match are removed for all consumers. With --peek, and for JetStream without a
+    /// `consumer` and without a work queue, nothing is removed, and no permission is needed.
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
     /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
@@ -196,6 +197,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let rules = command.rules.rules()?;
     check_peek(command)?;
     command.certificates.check([&command.url])?;
+    check_filter(command).await?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
@@ -223,7 +225,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         }
     };
     let Opened { mut receiver, url, notes } = opened;
-    check_filter(command, &receiver)?;
+    // Of a queue whose URL does not show that it is one.
+    if removes(command) && receiver.capabilities().shared && !connect::is_queue(&command.url)? {
+        let _ = receiver.drain(ENDING).await;
+        return Err(removes_unmatched());
+    }
     let mut settling = JoinSet::new();
     // Not settled, and so still of the queue.
     let mut held = Vec::new();
@@ -497,12 +503,7 @@ fn changed(
 
 /// Refuses to leave messages in a queue if the source is no queue.
 fn check_peek(command: &Listen) -> Result<(), Failure> {
-    let is_queue = connect::endpoint(&command.url)?.is_some_and(|endpoint| {
-        connect::binding(&endpoint)
-            .and_then(|binding| binding.urls.family(endpoint.scheme()))
-            .is_some_and(|family| family.has_broker)
-    });
-    if !command.peek || is_queue {
+    if !command.peek || connect::is_queue(&command.url)? {
         return Ok(());
     }
     let help =
@@ -511,13 +512,37 @@ fn check_peek(command: &Listen) -> Result<(), Failure> {
         .help(help))
 }
 
-/// Refuses a filter on messages that other consumers read, too.
-fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
-    if command.filter.is_empty() || command.drop_unmatched || !receiver.capabilities().shared {
-        return Ok(());
+/// Refuses a filter on messages that other receivers get, too, before anything is opened: a consumer may be made then.
+async fn check_filter(command: &Listen) -> Result<(), Failure> {
+    if removes(command) && connect::is_queue(&command.url)? && !keeps_for_others(command).await? {
+        return Err(removes_unmatched());
     }
-    let words = "--filter would remove events that do not match from the queue, also for other consumers";
-    Err(Failure::usage(words).help("add --drop-unmatched if this is intended, or filter on the broker"))
+    Ok(())
+}
+
+/// Whether events that do not match are removed without permission. `--peek` gives all of them back.
+fn removes(command: &Listen) -> bool {
+    !command.filter.is_empty() && !command.drop_unmatched && !command.peek
+}
+
+/// Whether others get accepted messages all the same: from a stream of JetStream that is no work queue, by a consumer of this command
+/// alone.
+async fn keeps_for_others(command: &Listen) -> Result<bool, Failure> {
+    let Some(endpoint) = connect::endpoint(&command.url)? else { return Ok(false) };
+    if !endpoint.scheme().starts_with("nats+jetstream") || endpoint.option("consumer").is_some() {
+        return Ok(false);
+    }
+    let streams = connect::places(&command.url, &command.certificates).await?.list;
+    let keeps = |stream: &Place| {
+        stream.fact("retention").is_some_and(|retention| *retention != Fact::from("workqueue"))
+    };
+    Ok(!streams.is_empty() && streams.iter().all(keeps))
+}
+
+fn removes_unmatched() -> Failure {
+    let words =
+        "--filter would remove events that do not match, also for other receivers of the queue or consumer";
+    Failure::usage(words).help("add --drop-unmatched if this is intended, or filter on the broker")
 }
 
 /// Returns a filter: `NAME=TEXT` with `*` for any text, `data.PLACE=TEXT`, filters in JSON, or an expression of CESQL.
