@@ -14,7 +14,7 @@ fn a_filter_of_jetstream_is_refused_where_others_lose_messages() {
     let (url, work) = (format!("{server}S.x"), format!("{server}work.x"));
     let (stream, set) =
         (format!("{work}?stream=W"), ["--set", "retention=workqueue", "--set", "storage=memory"]);
-    assert_eq!(ce(&[&["create", stream.as_str()], &set[..]].concat()).status, 0);
+    assert_eq!(ce(&[&["create", stream.as_str()][..], &set].concat()).status, 0);
     assert_eq!(ce_with(&["send", &work], GOOD).status, 0);
     let consumers = |url: &str| {
         let shown: serde_json::Value = serde_json::from_str(&ce(&["look", url]).out).unwrap();

@@ -327,7 +327,7 @@ impl Group {
             consumer.number("pending").is_some_and(|count| count > 0)
                 && consumer.number("idle").is_some_and(|idle| idle >= half)
         };
-        let names = found.iter().filter(|consumer| is_silent(consumer)).filter_map(|one| one.text("name"));
+        let names = found.into_iter().filter(is_silent).filter_map(|one| one.text("name"));
         names.filter(|name| *name != self.consumer.name && name != RELEASED).take(SILENT).collect()
     }
 

@@ -8,6 +8,7 @@ mod place;
 mod printing;
 mod since;
 mod template;
+mod unmatched;
 
 use crate::{
     catalog::LenientCatalog,
@@ -29,7 +30,7 @@ use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message,
     adapters::AttributeRules,
-    transport::{By, ConnectionState, Fact, Missing, Place, ReceiverOptions, Side, binding::later},
+    transport::{By, ConnectionState, Missing, ReceiverOptions, Side, binding::later},
 };
 use faults::Faults;
 use futures_util::FutureExt;
@@ -197,7 +198,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let rules = command.rules.rules()?;
     check_peek(command)?;
     command.certificates.check([&command.url])?;
-    check_filter(command).await?;
+    unmatched::check(command).await?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
@@ -226,9 +227,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     };
     let Opened { mut receiver, url, notes } = opened;
     // Of a queue whose URL does not show that it is one.
-    if removes(command) && receiver.capabilities().shared && !connect::is_queue(&command.url)? {
+    if unmatched::removes(command) && receiver.capabilities().shared && !connect::is_queue(&command.url)? {
         let _ = receiver.drain(ENDING).await;
-        return Err(removes_unmatched());
+        return Err(unmatched::removed());
     }
     let mut settling = JoinSet::new();
     // Not settled, and so still of the queue.
@@ -510,39 +511,6 @@ fn check_peek(command: &Listen) -> Result<(), Failure> {
         "a Kafka URL without a group changes nothing for others, and neither do MQTT, core NATS and files";
     Err(Failure::usage("--peek is for queues: `amqp`, `rabbitmq`, `postgres` and `nats+jetstream` URLs")
         .help(help))
-}
-
-/// Refuses a filter on messages that other receivers get, too, before anything is opened: a consumer may be made then.
-async fn check_filter(command: &Listen) -> Result<(), Failure> {
-    if removes(command) && connect::is_queue(&command.url)? && !keeps_for_others(command).await? {
-        return Err(removes_unmatched());
-    }
-    Ok(())
-}
-
-/// Whether events that do not match are removed without permission. `--peek` gives all of them back.
-fn removes(command: &Listen) -> bool {
-    !command.filter.is_empty() && !command.drop_unmatched && !command.peek
-}
-
-/// Whether others get accepted messages all the same: from a stream of JetStream that is no work queue, by a consumer of this command
-/// alone.
-async fn keeps_for_others(command: &Listen) -> Result<bool, Failure> {
-    let Some(endpoint) = connect::endpoint(&command.url)? else { return Ok(false) };
-    if !endpoint.scheme().starts_with("nats+jetstream") || endpoint.option("consumer").is_some() {
-        return Ok(false);
-    }
-    let streams = connect::places(&command.url, &command.certificates).await?.list;
-    let keeps = |stream: &Place| {
-        stream.fact("retention").is_some_and(|retention| *retention != Fact::from("workqueue"))
-    };
-    Ok(!streams.is_empty() && streams.iter().all(keeps))
-}
-
-fn removes_unmatched() -> Failure {
-    let words =
-        "--filter would remove events that do not match, also for other receivers of the queue or consumer";
-    Failure::usage(words).help("add --drop-unmatched if this is intended, or filter on the broker")
 }
 
 /// Returns a filter: `NAME=TEXT` with `*` for any text, `data.PLACE=TEXT`, filters in JSON, or an expression of CESQL.

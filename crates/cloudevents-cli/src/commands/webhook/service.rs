@@ -58,7 +58,7 @@ const OF_CONNECTION: [&str; 21] = [
 ];
 
 /// Headers that make some services take another method, another path, another user or another proxy than those of the request.
-const OF_ROUTING: [&str; 26] = [
+const OF_ROUTING: [&str; 25] = [
     "cf-access-authenticated-user-email",
     "proxy",
     "remote-user",
