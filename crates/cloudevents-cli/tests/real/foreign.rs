@@ -86,7 +86,8 @@ fn are_read_by_rows_of_the_users_own() {
     let grid = ROW
         .replace("shop", "grid")
         .replace(r#""order": "*""#, r#""eventType": "*""#)
-        .replace("order.number", "id");
+        .replace("order.number", "id")
+        .replace(r#""data": "order""#, r#""data": "data""#);
     for (map, arguments, input, expected) in [
         (ROW.to_owned(), &[][..], format!("{ORDER}\n{GOOD}\n{GRID}\n"), vec!["order", "t", "Blob"]),
         (ROW.to_owned(), &["--from", "shop"], ORDER.to_owned(), vec!["order"]),
