@@ -86,6 +86,11 @@ impl Adapter {
         &self.reference
     }
 
+    /// Whether it makes events. Otherwise it names the documents of its system, and helps.
+    pub fn makes_events(&self) -> bool {
+        self.mappings.iter().any(|mapping| mapping.help.is_none())
+    }
+
     /// Whether this document is one of the system. Of an array, the first element decides.
     pub fn fits(&self, document: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(document) else { return false };
@@ -100,6 +105,9 @@ impl Adapter {
     /// marks with `?` may be missing: its attribute is left out then. Every other missing place is an error, and so is a time that is no
     /// timestamp.
     ///
+    /// A document whose list of elements is empty has no event, and several elements may have one source and id: both are logged as
+    /// warnings.
+    ///
     /// An error is of one event, or of the whole document. Its offset is an offset of the document:
     ///
     /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system, or lacks a place that the mapping does not mark.
@@ -111,9 +119,29 @@ impl Adapter {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        match self.all(headers, document, with) {
-            Ok(events) => events,
-            Err(error) => vec![Err(error)],
+        let events = self.all(headers, document, with).unwrap_or_else(|error| vec![Err(error)]);
+        self.remark(&events);
+        events
+    }
+
+    /// Logs a warning of a document without an event, and of events that have one source and id.
+    fn remark(&self, events: &[Result<Decoded<Event>, Error>]) {
+        let adapter = &self.name;
+        if events.is_empty() {
+            tracing::warn!(adapter, "a document has no event, because its list is empty");
+        }
+        let mut seen = BTreeSet::new();
+        let events = events.iter().flatten().map(|decoded| &decoded.value);
+        let copies: Vec<_> =
+            events.filter(|event| !seen.insert((event.source().as_str(), event.id()))).collect();
+        if let Some(first) = copies.first() {
+            tracing::warn!(
+                adapter,
+                copies = copies.len(),
+                id = first.id(),
+                source = first.source().as_str(),
+                "events of one document have one source and id: everything that removes duplicates keeps one of them"
+            );
         }
     }
 
@@ -176,8 +204,13 @@ impl Adapter {
     /// );
     /// ```
     pub fn unread(&self, document: &[u8], how: &str) -> Error {
+        self.unread_message(&[], document, how)
+    }
+
+    /// The same for a document that came with headers.
+    pub fn unread_message(&self, headers: Headers<'_>, document: &[u8], how: &str) -> Error {
         let text = std::str::from_utf8(document).ok();
-        let mapping = text.and_then(first).and_then(|first| self.mapping(first, &[]));
+        let mapping = text.and_then(first).and_then(|first| self.mapping(first, headers));
         let why = mapping.and_then(|mapping| mapping.help.as_deref()).unwrap_or(how);
         Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}: {why}", self.what))
     }
@@ -194,8 +227,8 @@ impl Adapter {
         Some((place::begin(text, value), inner))
     }
 
-    /// Whether events can be made of the document.
-    pub(crate) fn has_events(&self, document: &[u8]) -> bool {
+    /// Whether events can be made of the document alone, without headers.
+    pub fn reads(&self, document: &[u8]) -> bool {
         let first = std::str::from_utf8(document).ok().and_then(first);
         first.and_then(|first| self.mapping(first, &[])).is_some_and(|mapping| mapping.help.is_none())
     }

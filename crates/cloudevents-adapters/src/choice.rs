@@ -44,14 +44,19 @@ impl Adapters {
         Some(Self { own: vec![self.find(name)?.clone()], known: false })
     }
 
-    /// The names. The names of the program's own adapters come first.
+    /// The adapters. The program's own adapters come first.
+    pub fn all(&self) -> impl Iterator<Item = &Adapter> {
+        self.own.iter().chain(self.others())
+    }
+
+    /// The names of [all](Self::all).
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.own.iter().chain(self.others()).map(Adapter::name)
+        self.all().map(Adapter::name)
     }
 
     /// The adapter of this name.
     pub fn find(&self, name: &str) -> Option<&Adapter> {
-        self.own.iter().chain(self.others()).find(|adapter| adapter.name() == name)
+        self.all().find(|adapter| adapter.name() == name)
     }
 
     /// The first adapter that fits the document. `None` for an event, and for a document that none fits.
@@ -103,7 +108,7 @@ impl Adapters {
             let (offset, inner) = adapter.inner(document)?;
             with.limits.check_bytes(document.len()).ok()?;
             // A document of a system that has no event stays in its envelope.
-            self.recognize(&inner).filter(|adapter| adapter.has_events(&inner))?;
+            self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
             let events = self.events_within(&[], &inner, with, depth)?;
             let placed = |error: Error| error.with_offset(offset);
             Some(events.into_iter().map(|event| event.map_err(placed)).collect())

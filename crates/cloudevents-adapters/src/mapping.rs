@@ -234,7 +234,7 @@ impl Mapping {
     fn payload(&self, element: &str, media_type: Option<MediaType<'_>>) -> Result<Option<Payload>, Error> {
         let (place, optional) = self.payload_place().unwrap_or_default();
         let Some(raw) = place::at(element, place) else {
-            let absent = format!("its payload, `{place}`, is not there");
+            let absent = format!("`{place}` is not there");
             let help = format!("`{place}?` makes events without a payload");
             return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
         };

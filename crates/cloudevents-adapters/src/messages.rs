@@ -55,8 +55,9 @@ impl Adapters {
         received.decoded_message().err()?;
         let body = body(received)?;
         let headers = received.headers();
-        let adapter = self.recognize_message(&texts(&headers), &body)?;
-        Some(adapter.unread(&body, &how(adapter.name())))
+        let headers = texts(&headers);
+        let adapter = self.recognize_message(&headers, &body)?;
+        Some(adapter.unread_message(&headers, &body, &how(adapter.name())))
     }
 }
 

@@ -80,7 +80,8 @@ impl AttributeRules {
     /// `id`, `source`, `specversion` and `type` may be set, too.
     ///
     /// Errors are the [errors of names](Self#errors-of-names), and [`InvalidDocument`](ErrorKind::InvalidDocument) if the template has a
-    /// mistake, or a place that no event has.
+    /// mistake, or a place that no event has. If it has no place, and its text is no value of the attribute, it is the error of the
+    /// attribute's type.
     pub fn set(mut self, name: &str, template: &str) -> Result<Self, Error> {
         self.claim(name)?;
         let wrong = |why: String| {
@@ -91,6 +92,9 @@ impl AttributeRules {
         };
         let template = Template::parse(template).map_err(wrong)?;
         template.all().try_for_each(found::check).map_err(wrong)?;
+        if template.all().next().is_none() {
+            constant(name, &template)?;
+        }
         self.set.insert(name.into(), Setting::Template(template));
         Ok(self)
     }
@@ -279,6 +283,17 @@ impl fmt::Debug for Setting {
             Self::Computed(_) => f.write_str("Computed"),
         }
     }
+}
+
+/// Checks that an event of some version may have the text of a template without places.
+fn constant(name: &str, template: &Template) -> Result<(), Error> {
+    let set = BTreeMap::from([(name.into(), Setting::Template(template.clone()))]);
+    let rule = AttributeRules { set, ..AttributeRules::new() };
+    let of = |version| {
+        let event = Event::builder().specversion(version).id("1").source("/").ty("t").build()?;
+        rule.apply(&event).map(drop)
+    };
+    of(SpecVersion::V1).or_else(|error| of(SpecVersion::V03).map_err(|_| error))
 }
 
 fn optional(name: &str, what: &str) -> Result<(), Error> {

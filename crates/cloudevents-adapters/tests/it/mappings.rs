@@ -56,13 +56,7 @@ fn what_cannot_be_filled_in_is_an_error() {
             "`customer.id` or the header `x-key` is not there",
             "`{customer.id, header.x-key?}` leaves `partitionkey` out then",
         ),
-        (
-            r#","d":{"x":1.50}"#,
-            "",
-            "",
-            "its payload, `d`, is not there",
-            "`d?` makes events without a payload",
-        ),
+        (r#","d":{"x":1.50}"#, "", "", "`d` is not there", "`d?` makes events without a payload"),
     ] {
         let wanted = (attribute.to_owned(), detail.to_owned(), help.to_owned());
         assert_eq!(error(mapping, &good.replace(from, to)), wanted);

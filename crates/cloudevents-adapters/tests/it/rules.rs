@@ -140,7 +140,7 @@ fn values_are_valid_for_their_attributes() {
         ("datacontenttype", "none", Some(ErrorKind::InvalidMediaType)),
         ("other", "a\u{1}b", Some(ErrorKind::InvalidString)),
     ] {
-        match (set(name, value).unwrap().apply(&event()), wanted) {
+        match (set(name, value).and_then(|rules| rules.apply(&event())), wanted) {
             (Ok(changed), None) => {
                 let changed = changed.unwrap_or_else(event);
                 assert_eq!((attribute(&changed, name).as_str(), data(&changed)), (value, DATA));
@@ -225,6 +225,10 @@ fn mistakes_in_rules() {
         (set("a", "{message.attempt}"), form, "key, offset, partition, peer, timestamp, topic"),
         (set("a", "{metadata.b}"), form, "`metadata.b`"),
         (set("a", "{$.b}"), form, "the payload is `data`"),
+        // A text without places is the same for all events.
+        (set("time", "hello"), ErrorKind::InvalidTimestamp, "`time`"),
+        (set("specversion", "2.0"), ErrorKind::UnsupportedSpecversion, "`specversion`"),
+        (set("source", "a b"), ErrorKind::InvalidUriReference, "`source`"),
         (set("a", "b").and_then(|rules| rules.set("a", "c")), twice, "two rules"),
         (set("a", "b").and_then(|rules| rules.remove("a")), twice, "two rules"),
         (new().rename("a", "b").and_then(|rules| rules.rename("b", "c")), twice, "two rules"),

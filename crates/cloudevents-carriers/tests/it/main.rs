@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod memory;
+mod page;
 mod repairs;
 mod roundtrip;
 mod rows;

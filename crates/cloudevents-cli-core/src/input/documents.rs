@@ -21,6 +21,9 @@ pub(super) struct JsonDocuments {
     base: usize,
 }
 
+/// Each event in JSON has this.
+const SPECVERSION: &[u8] = b"\"specversion\"";
+
 /// The documents that are decoded at once.
 const SOME: usize = 1024;
 
@@ -103,11 +106,14 @@ pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding)
         return match document.first() {
             Some(b'[') => batch(json, &place.source, document, place.base, decoding),
             _ => {
-                let event = decoding.single(json, document);
-                vec![Located {
-                    event: event.map_err(|error| error.with_help("no adapter fits the document, either")),
-                    place,
-                }]
+                let claims = document.windows(SPECVERSION.len()).any(|window| window == SPECVERSION);
+                let event = decoding.single(json, document).map_err(|error| match claims {
+                    true => error.with_help("no adapter fits the document, either"),
+                    false => Error::new(ErrorKind::NotACloudEvent).with_detail(
+                        "no adapter fits the document, and it is no event: it has no `specversion`",
+                    ),
+                });
+                vec![Located { event, place }]
             }
         };
     };

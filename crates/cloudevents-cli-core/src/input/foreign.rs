@@ -16,10 +16,18 @@ use clap::{
     builder::{NonEmptyStringValueParser, PossibleValue, TypedValueParser},
 };
 use cloudevents_kit::{
-    DecodeOptions, Decoded, Error, Event, Formats,
+    DecodeOptions, Decoded, Error, Event, Formats, Message,
     adapters::{Adapter, Adapters, recognize},
 };
-use std::{ffi::OsStr, iter, path::Path, sync::Arc};
+use std::{
+    ffi::OsStr,
+    iter,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// Events, and documents of other systems with the adapter that fits each.
 const AUTO: &str = "auto";
@@ -62,6 +70,8 @@ pub fn system_names() -> AnyName {
 pub struct Systems {
     adapters: Arc<Adapters>,
     name: Option<String>,
+    /// The number of documents without an event. Clones share it.
+    empty: Arc<AtomicU64>,
 }
 
 impl Systems {
@@ -75,12 +85,17 @@ impl Systems {
         let name = name.filter(|name| *name != AUTO);
         match name {
             Some(unknown) if adapters.find(unknown).is_none() => {
-                let names: Vec<_> = iter::once(AUTO).chain(adapters.names()).collect();
+                let (made, named): (Vec<_>, Vec<_>) =
+                    adapters.all().partition(|adapter| adapter.makes_events());
+                let names =
+                    |all: Vec<&Adapter>| all.into_iter().map(Adapter::name).collect::<Vec<_>>().join(", ");
+                let (made, named) = (names(made), names(named));
                 let more = if has_own { "" } else { "; `--map FILE` adds one of your own" };
-                Err(Failure::usage(format!("there is no adapter with the name `{}`", plain(unknown)))
-                    .help(format!("the names are {}{more}", names.join(", "))))
+                Err(Failure::usage(format!("there is no adapter with the name `{}`", plain(unknown))).help(
+                    format!("the names are {AUTO}, {made}; {named} are named, and not converted{more}"),
+                ))
             }
-            _ => Ok(Self { adapters, name: name.map(str::to_owned) }),
+            _ => Ok(Self { adapters, name: name.map(str::to_owned), empty: Arc::default() }),
         }
     }
 
@@ -90,10 +105,27 @@ impl Systems {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
-        match &self.name {
-            Some(name) => Some(self.adapters.find(name)?.events(&[], document, with)),
-            None => self.adapters.events(&[], document, with),
+        let events = match &self.name {
+            Some(name) => self.adapters.find(name)?.events(&[], document, with),
+            None => self.adapters.events(&[], document, with)?,
+        };
+        if events.is_empty() {
+            self.empty.fetch_add(1, Ordering::Relaxed);
         }
+        Some(events)
+    }
+
+    /// Counts a message that the adapters have made if it has no event.
+    pub fn count(&self, made: &Message) {
+        // An empty list of JSON.
+        if matches!(made, Message::Batched(document) if document.body().trim_ascii() == b"[]") {
+            self.empty.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The number of documents and messages without an event.
+    pub fn without_event(&self) -> u64 {
+        self.empty.load(Ordering::Relaxed)
     }
 
     /// The adapters that are chosen from, for messages.
@@ -132,11 +164,6 @@ fn is_taken(name: &str, formats: &Formats) -> bool {
 
 /// The error that names the system of a document that is no event, if the system is known. It is for commands that have `--from`.
 pub(super) fn named(document: &[u8]) -> Option<Error> {
-    named_by(document, |adapter| format!("`--from {adapter}` makes events of it"))
-}
-
-/// The same for other commands: `how` gets the name of the adapter.
-pub(crate) fn named_by(document: &[u8], how: impl Fn(&str) -> String) -> Option<Error> {
     let adapter = recognize(document)?;
-    Some(adapter.unread(document, &how(adapter.name())))
+    Some(adapter.unread(document, &format!("`--from {}` makes events of it", adapter.name())))
 }

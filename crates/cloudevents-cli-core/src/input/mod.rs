@@ -21,7 +21,6 @@ pub(crate) use form::{Form, LINES, names};
 pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
 
-pub(crate) use foreign::named_by;
 pub use foreign::{AnyName, Systems, system_names};
 pub use form::format_names;
 pub use identity::check_written;
@@ -54,13 +53,13 @@ use stream::Elements;
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
     /// Input format instead of the detected one: a format, its batch, JSON Lines, YAML, or documents of another system, such as aws-s3.
-    /// With `auto`, the adapter that fits each document is used. FORMAT can also be a name in --map. JSON Lines and large JSON batches may
-    /// have any length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000
-    /// events.
+    /// With `auto`, the adapter that fits each document is used. docs/adapters.md has all systems. FORMAT can also be a name in --map. JSON
+    /// Lines and large JSON batches may have any length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB,
+    /// and a batch or YAML 200,000 events.
     #[arg(long, value_name = "FORMAT", value_parser = read_names(), hide_possible_values = true)]
     pub from: Option<String>,
     /// Read documents of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one. Otherwise
-    /// the first adapter that fits each document is used, and these adapters come first.
+    /// the first adapter that fits each document is used, and these adapters come first. docs/adapters.md has their form and an example.
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
     /// The adapters of both options, once the file was read. It may be a pipe.

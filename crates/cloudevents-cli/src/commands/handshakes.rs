@@ -44,6 +44,6 @@ fn of_headers(header: impl Fn(&str) -> Option<String>) -> Option<String> {
     }
     is("x-amz-sns-message-type", "SubscriptionConfirmation").then(|| {
         let topic = named("x-amz-sns-topic-arn", "ARN");
-        format!("`ce webhook serve --from aws-sns --sns-topic {topic}` confirms the subscription of SNS")
+        format!("`ce webhook serve --from aws-sns --sns-topic {topic}` confirms the subscription of SNS, if it can check the signature")
     })
 }

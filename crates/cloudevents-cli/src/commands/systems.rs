@@ -11,11 +11,12 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SystemOptions {
     /// Make events of messages that are documents of another system, such as aws-s3. With `auto`, the adapter that fits each document is
-    /// used. NAME can also be a name in --map. Other messages are treated as without it.
+    /// used. NAME can also be a name in --map. Other messages are treated as without it. docs/adapters.md has all systems.
     #[arg(long = "from", value_name = "NAME", value_parser = system_names(), hide_possible_values = true)]
     pub(crate) adapter: Option<String>,
     /// Make events of messages of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one.
-    /// Otherwise the first adapter that fits each document is used, and these adapters come first.
+    /// Otherwise the first adapter that fits each document is used, and these adapters come first. docs/adapters.md has their form and an
+    /// example.
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
 }

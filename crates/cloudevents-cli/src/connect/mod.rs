@@ -27,7 +27,7 @@ use cloudevents_kit::{
     adapters::Adapters,
     http::reqwest013::{SignRequest, Trace},
     transport::{
-        Binding, Endpoint, LossPolicy, OnRefusal, Place, Places, ReceiverOptions, Side,
+        Binding, Endpoint, LossPolicy, OnRefusal, Place, Places, Received, ReceiverOptions, Side,
         binding::check_authorities,
     },
 };
@@ -206,10 +206,23 @@ pub(crate) async fn receiver_of(
 /// A receiver of [`receiver_of`].
 pub(crate) fn of(systems: Option<&Systems>, how: fn(&str) -> String, receiver: Receiver) -> Receiver {
     let adapters = systems.map_or_else(Adapters::known, Systems::adapters);
-    match systems {
-        Some(_) => receiver.convert(move |received, with| adapters.message(received, with)),
+    match systems.cloned() {
+        Some(systems) => receiver.convert(move |received, with| {
+            let made = adapters.message(received, with);
+            if let Some(Ok(made)) = &made {
+                systems.count(&made.value);
+            }
+            made.or_else(|| fits_none(received).map(Err))
+        }),
         None => receiver.convert(move |received, _| adapters.named(received, how).map(Err)),
     }
+}
+
+/// The error of a message that is no event, and that no adapter fits.
+fn fits_none(received: &Received) -> Option<Error> {
+    let error = received.decoded_message().err().filter(|error| error.kind() == ErrorKind::NotACloudEvent)?;
+    let detail = format!("{}, and no adapter fits its body", error.detail());
+    Some(error.clone().with_detail(detail))
 }
 
 /// Options of receivers whose program has handlers, with the substitutes that `ce` has.

@@ -1,6 +1,7 @@
 //! Documents of other systems, which `--from` reads.
 
 use crate::program::{GOOD, ce, ce_with, file};
+use cloudevents_kit::adapters::adapters;
 use serde_json::{Value, json};
 
 const GRID: &str = r#"{"topic":"/t","subject":"s","eventType":"Blob","eventTime":"2017-06-26T18:41:00Z","id":"7","data":{"n":1.50}}"#;
@@ -85,7 +86,8 @@ fn are_read_by_rows_of_the_users_own() {
     let grid = ROW
         .replace("shop", "grid")
         .replace(r#""order": "*""#, r#""eventType": "*""#)
-        .replace("order.number", "id");
+        .replace("order.number", "id")
+        .replace(r#""data": "order""#, r#""data": "data""#);
     for (map, arguments, input, expected) in [
         (ROW.to_owned(), &[][..], format!("{ORDER}\n{GOOD}\n{GRID}\n"), vec!["order", "t", "Blob"]),
         (ROW.to_owned(), &["--from", "shop"], ORDER.to_owned(), vec!["order"]),
@@ -168,4 +170,99 @@ fn rows_with_mistakes_are_shown_at_their_place() {
     assert!(ran.status == 2 && ran.err.contains("`--map FILE` adds one"), "{}", ran.err);
     let ran = ce(&["convert", "--map", "no-such-file"]);
     assert!(ran.status == 2 && ran.err.contains("no-such-file"), "{}", ran.err);
+}
+
+const PAGE: &str = include_str!("../../../../docs/adapters.md");
+
+/// The table of `docs/adapters.md` has the names of the program, in their order, and their documents.
+#[test]
+fn the_page_has_each_name() {
+    let (_, table) = PAGE.split_once("\n| name | documents | becomes |\n|---|---|---|\n").unwrap();
+    let rows: Vec<_> = table.lines().take_while(|line| !line.is_empty()).collect();
+    let wanted = adapters().iter().map(|adapter| format!("| `{}` | {} | ", adapter.name(), adapter.what()));
+    assert_eq!(rows.len(), adapters().len());
+    for (row, wanted) in rows.iter().zip(wanted) {
+        assert!(row.starts_with(&wanted), "{row}\n{wanted}");
+    }
+    for adapter in adapters() {
+        let row = rows.iter().find(|row| row.contains(&format!("| `{}` |", adapter.name()))).unwrap();
+        assert_eq!(row.contains("named, not converted"), !adapter.makes_events(), "{row}");
+    }
+    // An error lists the same names.
+    let ran = ce(&["convert", "--from", "no-such"]);
+    assert!(ran.err.contains("couchdb, debezium, gitea are named, and not converted"), "{}", ran.err);
+    for command in ["convert", "listen", "bridge"] {
+        assert!(ce(&[command, "--help"]).out.contains("docs/adapters.md"), "{command}");
+    }
+}
+
+/// The example of `docs/adapters.md`.
+#[test]
+fn the_map_of_the_page_makes_its_events() {
+    let blocks: Vec<_> =
+        PAGE.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    let [map, document] = blocks[..] else { panic!("{blocks:?}") };
+    let events = PAGE.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let (map, order) = (file("orders.json", map), file("order.json", document));
+    let (map, order) = (map.to_str().unwrap(), order.to_str().unwrap());
+    let ran = ce(&["convert", "--map", map, order]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, events), "{}", ran.err);
+    let lacking = document.replace(r#""customer": "c-42", "#, "");
+    let ran = ce_with(&["convert", "--map", map], &lacking);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    let words = [
+        "attribute `partitionkey`",
+        "`$.customer` is not there",
+        "`{$.customer?}` leaves `partitionkey` out then",
+    ];
+    assert!(words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+}
+
+#[test]
+fn without_an_event_or_with_copies_are_named() {
+    let map = file(
+        "map.json",
+        r#"{"name": "shop", "what": "w", "reference": "r", "mappings": [
+        {"where": {"lines": "*"}, "each": "lines", "id": "{no}", "source": "/s", "type": "t"}]}"#,
+    );
+    let map = map.to_str().unwrap();
+    let ran = ce_with(&["convert", "--map", map], r#"{"lines":[]}"#);
+    assert_eq!((ran.status, ran.out.as_str()), (0, ""));
+    assert!(ran.err.contains("WARN") && ran.err.contains("a document has no event"), "{}", ran.err);
+    let ran = ce_with(&["convert", "--map", map], r#"{"lines":[{"no":1},{"no":2},{"no":1},{"no":1}]}"#);
+    assert_eq!((ran.status, ran.out.lines().count()), (0, 4), "{}", ran.err);
+    let words = ["one source and id", "copies=2", "id=\"1\"", "source=\"/s\""];
+    assert!(words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    let ran = ce_with(&["convert", "--map", map], r#"{"lines":[{"no":1},{"no":2}]}"#);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    // In a bridge, they are counted.
+    let input = file("in.jsonl", "{\"lines\":[]}\n{\"lines\":[{\"no\":1}]}\n{\"lines\":[]}\n");
+    let (from, to) =
+        (format!("file:{}", input.display()), format!("file:{}", file("out.jsonl", "").display()));
+    let ran = ce(&["bridge", &from, &to, "--map", map]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.ends_with("1 message moved, 0 refused, 2 without an event\n"), "{}", ran.err);
+}
+
+#[test]
+fn of_github_and_stripe_are_named() {
+    let body = r#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
+    let request = format!(
+        "POST /hook HTTP/1.1\r\nX-GitHub-Event: issues\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let ran = ce_with(&["decode"], &request);
+    let words = "it is a webhook of GitHub: `ce listen URL --from github` makes events of such requests";
+    assert!(ran.status == 1 && ran.err.contains(words), "{}", ran.err);
+    let stripe = r#"{"id":"evt_1","object":"event","api_version":"2019-02-19","created":1686089970,"type":"invoice.paid"}"#;
+    for (command, how) in [("decode", "`ce convert --from stripe`"), ("validate", "`--from stripe`")] {
+        let ran = ce_with(&[command], stripe);
+        assert!(
+            ran.status == 1 && ran.err.contains("it is an event of Stripe") && ran.err.contains(how),
+            "{}",
+            ran.err
+        );
+    }
+    let ran = ce_with(&["convert", "--from", "stripe"], stripe);
+    assert!(ran.status == 0 && ran.out.contains("com.stripe.invoice.paid"), "{}", ran.err);
 }

@@ -26,10 +26,15 @@ fn notification(keys: &[&str]) -> String {
 
 /// Posts a body, and returns the response.
 fn post(url: &str, body: &str) -> String {
+    post_with(url, "", body)
+}
+
+/// The same with more headers, each of which ends its line.
+fn post_with(url: &str, headers: &str, body: &str) -> String {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
-    write!(stream, "POST /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "POST /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}").unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     response
@@ -201,4 +206,50 @@ fn of_a_file_are_read_with_its_rows() {
     let ran = ce(&["bridge", "--config", config.to_str().unwrap(), "--check"]);
     assert!(ran.status == 2 && ran.err.contains("no adapter with the name `no-such`"), "{}", ran.err);
     assert!(ran.err.contains("aws-s3") && ran.err.contains("--map"), "{}", ran.err);
+}
+
+/// The name of an event of GitHub is in a header.
+#[test]
+fn of_github_become_events_over_http() {
+    let body = r#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
+    let headers = "X-GitHub-Event: issues\r\nX-GitHub-Delivery: 72d3162e\r\n";
+    for name in ["github", "auto"] {
+        let listener = Listener::start(&["--from", name, "-n", "1"]);
+        assert!(post(&listener.url, body).starts_with("HTTP/1.1 415 "));
+        assert!(post_with(&listener.url, headers, body).starts_with("HTTP/1.1 20"));
+        let ended = listener.end();
+        let event: Value = serde_json::from_str(ended.out.trim()).unwrap();
+        assert_eq!(
+            [&event["id"], &event["type"], &event["subject"]],
+            ["72d3162e", "com.github.issues.opened", "7"]
+        );
+        assert!(ended.err.contains("no adapter fits its body"), "{}", ended.err);
+    }
+    let listener = Listener::start(&["--count", "1"]);
+    let response = post_with(&listener.url, headers, body);
+    let words = "it is a webhook of GitHub: `--from github` makes events of it";
+    assert!(response.starts_with("HTTP/1.1 415 ") && response.contains(words), "{response}");
+    assert_eq!(ce(&["send", &listener.url, "--id", "1", "--source", "/s", "--type", "t"]).status, 0);
+    listener.end();
+}
+
+/// S3 notifies SNS, and SNS a queue.
+#[test]
+fn of_s3_in_messages_of_sns_become_events() {
+    let broker = Broker::start().unwrap();
+    let document = serde_json::json!({"Type": "Notification", "MessageId": "22b80b92", "TopicArn": "arn:aws:sns:us-west-2:1:T",
+        "Message": notification(&["a", "b"]), "Timestamp": "2012-05-02T00:54:06.655Z"});
+    broker.queue("uploads").put(document.to_string().as_bytes());
+    let out = file("moved.jsonl", "");
+    let ran = ce(&[
+        "bridge",
+        &broker.url("uploads?dead-letter=rejected"),
+        &format!("file:{}", out.display()),
+        "--from",
+        "auto",
+        "--idle",
+        "3",
+    ]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(subjects(&fs::read_to_string(out).unwrap()), ["a", "b"]);
 }

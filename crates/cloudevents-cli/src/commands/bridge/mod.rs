@@ -18,6 +18,7 @@ use crate::{
     connect,
     console::Console,
     failure::{Failure, Status},
+    input::Systems,
     interrupt::{Interrupt, finishing},
     plain::count,
     report::Report,
@@ -301,7 +302,8 @@ async fn run_once(
     }
     selection.and_then(Selection::rest).iter().for_each(|report| console.report(report));
     refusals.left_out().iter().for_each(|warning| console.report(warning));
-    summary::tell(&status, shows_all.then_some(shown), console);
+    let without_event = settings.systems.as_ref().map_or(0, Systems::without_event);
+    summary::tell(&status, without_event, shows_all.then_some(shown), console);
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);

@@ -53,7 +53,7 @@ pub(super) struct Both {
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) selection: Option<Arc<Selection>>,
-    systems: Option<Systems>,
+    pub(super) systems: Option<Systems>,
     catalog: Option<Arc<Catalog>>,
 }
 

@@ -5,7 +5,7 @@ use crate::{commands::systems::SystemOptions, failure::Failure};
 use bytes::Bytes;
 use cloudevents_kit::{
     BuilderConveniences as _, Error, ErrorKind, Event, EventBuilder, Payload, Peer,
-    adapters::recognize,
+    adapters::Adapters,
     webhook::{
         DeliveryKey,
         deliver::Practice,
@@ -52,9 +52,20 @@ pub(super) fn provided(
 }
 
 /// The refusal of a body that is no event. It names the system of the document.
-fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
-    let known = recognize(body)
-        .map(|adapter| adapter.unread(body, &format!("`--from {}` makes events of it", adapter.name())));
+fn named(request: &Parts, body: &Bytes) -> Result<Event, Error> {
+    let headers = request.headers.iter();
+    let headers: Vec<_> =
+        headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+    let adapters = Adapters::known();
+    let known = adapters.recognize_message(&headers, body).map(|adapter| {
+        let how = match adapter.name() {
+            name @ ("github" | "stripe") => {
+                format!("`--provider {name}` checks its signature, and makes events of it")
+            }
+            name => format!("`--from {name}` makes events of it"),
+        };
+        adapter.unread_message(&headers, body, &how)
+    });
     let unknown = || {
         Error::new(ErrorKind::NotACloudEvent)
             .with_detail("there is neither a `ce-` header nor a media type under application/cloudevents")

@@ -13,7 +13,8 @@ use std::{str::FromStr, sync::Arc, time::SystemTime};
 /// Whose deliveries there are, or how they are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Provider {
-    /// GitHub: its signatures, and events by the adapter of the specification.
+    /// GitHub: its signatures, and events by the adapter of the specification. Their id is a digest of the body, because
+    /// `X-GitHub-Delivery` is not signed: deliveries with equal bodies are one event.
     Github,
     /// Stripe: its signatures, and its events as CloudEvents.
     Stripe,

@@ -283,8 +283,12 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
         options = options.unauthenticated();
     } else if command.token_env.is_none() && command.secret_env.is_none() && command.sns_topics.is_empty() {
         let words = "anyone could send: there is neither a token nor a secret to check";
-        return Err(Failure::usage(words)
-            .help("add --token-env or --secret-env; --unauthenticated accepts deliveries from anyone"));
+        let help = "add --token-env or --secret-env; --unauthenticated accepts deliveries from anyone";
+        let failure = Failure::usage(words);
+        return Err(match command.systems.adapter.as_deref() {
+            Some("aws-sns") => failure.help("--sns-topic ARN checks the signatures of this topic of SNS"),
+            _ => failure.help(help),
+        });
     }
     options.http.receiver.decoding.limits.bytes = command.max_body.get();
     options.http.body_deadline = Duration::from_secs(command.body_deadline);
