@@ -1,4 +1,5 @@
-//! The machines that decide whose fault a failure is, before the same peer, in virtual time. `docs/architecture-failures.md` has their rules.
+//! The machines that decide whose fault a failure is, before the same peer, in virtual time. `docs/architecture-failures.md` has their
+//! rules.
 //!
 //! A seed makes the peer: `CE_SIM_SEED=1234 cargo test -p cloudevents-webhook --test it failures -- --nocapture` shows one, and
 //! `CE_SIM_SEEDS` is their number. `--test real` has the machine that needs a socket.
