@@ -17,13 +17,19 @@ pub type Headers<'a> = &'a [(&'a str, &'a str)];
 ///
 /// [`adapters`](crate::adapters) lists the known adapters; [`parse`](Self::parse) reads one of your own.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an adapter, which is an object with `name`, `what`, `reference` and `mappings`"
+)]
 pub struct Adapter {
     name: String,
     what: String,
     reference: String,
     #[serde(deserialize_with = "mapping::checked")]
     mappings: Vec<Mapping>,
+    /// Whether a program defines it.
+    #[serde(skip)]
+    own: bool,
 }
 
 impl Adapter {
@@ -44,7 +50,7 @@ impl Adapter {
     /// # Ok::<(), cloudevents_core::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
-        read(text)
+        read(text).map(Self::owned)
     }
 
     /// Reads one adapter, or an array of adapters.
@@ -52,7 +58,7 @@ impl Adapter {
     /// Errors are the errors of [`parse`](Self::parse), and two adapters of one name.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, Error> {
         if !is_array(text) {
-            return Ok(vec![read(text)?]);
+            return Ok(vec![Self::parse(text)?]);
         }
         let all: Vec<Self> = read(text)?;
         let mut names = BTreeSet::new();
@@ -61,7 +67,7 @@ impl Adapter {
                 let detail = format!("two adapters have the name `{}`", adapter.name());
                 Err(Error::new(ErrorKind::InvalidDocument).with_detail(detail))
             }
-            None => Ok(all),
+            None => Ok(all.into_iter().map(Self::owned).collect()),
         }
     }
 
@@ -83,19 +89,20 @@ impl Adapter {
     /// Whether this document is one of the system. Of an array, the first element decides.
     pub fn fits(&self, document: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(document) else { return false };
-        first(text).is_some_and(|first| self.mapping(first).is_some())
+        first(text).is_some_and(|first| self.mapping(first, &[]).is_some())
     }
 
     /// Makes events of a document of JSON, which may be an array.
     ///
     /// `headers` are the headers of the request that it came with, if there is one.
     ///
-    /// An event that stands in the document is returned as it is, and read with these options. In other documents, an attribute may be
-    /// missing: an optional attribute is left out then. A time that is no timestamp is left out, too, if the payload still has it.
+    /// An event that stands in the document is returned as it is, and read with these options. In other documents, a place that a mapping
+    /// marks with `?` may be missing: its attribute is left out then. Every other missing place is an error, and so is a time that is no
+    /// timestamp.
     ///
     /// An error is of one event, or of the whole document. Its offset is an offset of the document:
     ///
-    /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system or lacks a required attribute.
+    /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system, or lacks a place that the mapping does not mark.
     /// - [`NotACloudEvent`](ErrorKind::NotACloudEvent) if it is one of the system that has no event.
     /// - [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
     pub fn events(
@@ -126,7 +133,7 @@ impl Adapter {
         // One more than there may be.
         let most = with.limits.batch.saturating_add(1);
         for (index, part) in each(text, most).into_iter().enumerate() {
-            let mapping = self.mapping(part).ok_or_else(|| {
+            let mapping = self.mapping(part, headers).ok_or_else(|| {
                 let error = invalid(format!("it is not {}", self.what));
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
@@ -147,22 +154,7 @@ impl Adapter {
                         Some(Ok(offset)) => error.with_offset(begin.saturating_add(offset)),
                         _ => error,
                     };
-                    match error.kind() {
-                        ErrorKind::InvalidData => {
-                            error.with_help(format!("{} describes {}", self.reference, self.what))
-                        }
-                        // An event that stands in the document has its own attributes.
-                        _ if error.offset().is_none() && error.help().is_none() => match error.attribute() {
-                            Some(name) => {
-                                let help = format!(
-                                    "a mapping of your own, with `--map` of `ce`, gives it another `{name}`"
-                                );
-                                error.with_help(help)
-                            }
-                            None => error,
-                        },
-                        _ => error,
-                    }
+                    self.helped(error)
                 };
                 mapping.event(Given { element, document: &document, headers }, with).map_err(error)
             }));
@@ -184,8 +176,8 @@ impl Adapter {
     /// );
     /// ```
     pub fn unread(&self, document: &[u8], how: &str) -> Error {
-        let mapping =
-            std::str::from_utf8(document).ok().and_then(first).and_then(|first| self.mapping(first));
+        let text = std::str::from_utf8(document).ok();
+        let mapping = text.and_then(first).and_then(|first| self.mapping(first, &[]));
         let why = mapping.and_then(|mapping| mapping.help.as_deref()).unwrap_or(how);
         Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}: {why}", self.what))
     }
@@ -195,9 +187,50 @@ impl Adapter {
         self.mappings.iter().flat_map(Mapping::members)
     }
 
+    /// A document of another system in this one, and the offset of the value that has it.
+    pub(crate) fn inner(&self, document: &[u8]) -> Option<(usize, Bytes)> {
+        let text = std::str::from_utf8(document).ok().filter(|text| !is_array(text))?;
+        let (value, inner) = self.mapping(text, &[])?.inner(text)?;
+        Some((place::begin(text, value), inner))
+    }
+
+    /// Whether events can be made of the document.
+    pub(crate) fn has_events(&self, document: &[u8]) -> bool {
+        let first = std::str::from_utf8(document).ok().and_then(first);
+        first.and_then(|first| self.mapping(first, &[])).is_some_and(|mapping| mapping.help.is_none())
+    }
+
+    /// The headers by which a document is recognised.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.mappings.iter().flat_map(Mapping::headers)
+    }
+
     /// The mapping that fits a document, which is no array.
-    pub(crate) fn mapping(&self, document: &str) -> Option<&Mapping> {
-        self.mappings.iter().find(|mapping| mapping.fits(document))
+    pub(crate) fn mapping(&self, document: &str, headers: Headers<'_>) -> Option<&Mapping> {
+        self.mappings.iter().find(|mapping| mapping.fits(document, headers))
+    }
+
+    fn owned(self) -> Self {
+        Self { own: true, ..self }
+    }
+
+    /// An error of an event, with what helps if it has no help.
+    fn helped(&self, error: Error) -> Error {
+        if error.help().is_some() {
+            return error;
+        }
+        let help = match (error.kind(), error.attribute()) {
+            (ErrorKind::InvalidData, _) => format!("{} describes {}", self.reference, self.what),
+            // An event that stands in the document has its own attributes.
+            (_, Some(name)) if error.offset().is_none() && self.own => {
+                format!("`{name}` of the mapping has this value")
+            }
+            (_, Some(name)) if error.offset().is_none() => {
+                format!("a mapping of your own, with `--map` of `ce`, gives it another `{name}`")
+            }
+            _ => return error,
+        };
+        error.with_help(help)
     }
 }
 

@@ -7,6 +7,10 @@ use cloudevents_core::Timestamp;
 pub(crate) enum Change {
     /// `without-fragment`: the value ends before `#`.
     WithoutFragment,
+    /// `without-last-segment`: the value ends before the last `/`.
+    WithoutLastSegment,
+    /// `spaced-time`: `2015-05-17 18:21:36 UTC`, as GitLab writes it, becomes a timestamp.
+    SpacedTime,
     /// `epoch-seconds` and the like: a number of units since 1970 becomes a timestamp in UTC.
     Epoch {
         /// Nanoseconds of a unit.
@@ -14,12 +18,14 @@ pub(crate) enum Change {
     },
 }
 
-const NAMES: [(&str, Change); 5] = [
+const NAMES: [(&str, Change); 7] = [
     ("epoch-microseconds", Change::Epoch { unit: 1_000 }),
     ("epoch-milliseconds", Change::Epoch { unit: 1_000_000 }),
     ("epoch-nanoseconds", Change::Epoch { unit: 1 }),
     ("epoch-seconds", Change::Epoch { unit: SECOND }),
+    ("spaced-time", Change::SpacedTime),
     ("without-fragment", Change::WithoutFragment),
+    ("without-last-segment", Change::WithoutLastSegment),
 ];
 
 const SECOND: i128 = 1_000_000_000;
@@ -41,6 +47,8 @@ impl Change {
     pub(crate) fn apply(self, value: &str) -> Option<String> {
         match self {
             Self::WithoutFragment => value.split('#').next().map(str::to_owned),
+            Self::WithoutLastSegment => value.rsplit_once('/').map(|(before, _)| before.to_owned()),
+            Self::SpacedTime => spaced(value),
             Self::Epoch { unit } => timestamp(value, unit),
         }
     }
@@ -59,9 +67,43 @@ fn timestamp(value: &str, unit: i128) -> Option<String> {
     Timestamp::format_utc(seconds, rest)
 }
 
+/// A date, a time, and `UTC` or an offset such as `+0200`, with spaces between them.
+fn spaced(value: &str) -> Option<String> {
+    let (date, rest) = value.split_once(' ')?;
+    let (time, offset) = rest.split_once(' ')?;
+    let offset = match offset.split_at_checked(3) {
+        Some(("UTC", "")) => "Z".to_owned(),
+        Some((hours, minutes)) => format!("{hours}:{}", minutes.trim_start_matches(':')),
+        None => return None,
+    };
+    let timestamp = format!("{date}T{time}{offset}");
+    Timestamp::parse(&timestamp).is_ok().then_some(timestamp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_with_spaces_and_ends_of_urls() {
+        let changed = |change: &str, value: &str| Change::parse(change).unwrap().apply(value);
+        for (value, wanted) in [
+            ("2015-05-17 18:21:36 UTC", Some("2015-05-17T18:21:36Z")),
+            ("2013-12-03 17:23:34 +0200", Some("2013-12-03T17:23:34+02:00")),
+            ("2013-12-03 17:23:34.5 -03:30", Some("2013-12-03T17:23:34.5-03:30")),
+            ("2015-05-17T18:21:36Z", None),
+            ("2015-05-17 18:21:36", None),
+            ("2015-05-17 18:21:36 CET", None),
+            ("2015-05-17 25:21:36 UTC", None),
+            ("a b é", None),
+            (" ", None),
+        ] {
+            assert_eq!(changed("spaced-time", value).as_deref(), wanted, "{value}");
+        }
+        let users = changed("without-last-segment", "https://api.github.com/users/octocat");
+        assert_eq!(users.as_deref(), Some("https://api.github.com/users"));
+        assert_eq!(changed("without-last-segment", "octocat"), None);
+    }
 
     /// `date -u -d @SECONDS +%FT%T.%NZ` of coreutils.
     #[test]

@@ -5,6 +5,9 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_json::Json;
 
+/// Documents of other systems within each other that are read.
+const DEPTH: u8 = 3;
+
 /// The adapters that a program chooses from: adapters of its own, and behind them the [known adapters](crate::adapters).
 ///
 /// ```
@@ -53,17 +56,59 @@ impl Adapters {
 
     /// The first adapter that fits the document. `None` for an event, and for a document that none fits.
     pub fn recognize(&self, document: &[u8]) -> Option<&Adapter> {
+        self.recognize_message(&[], document)
+    }
+
+    /// The same for a document that came with headers, which show the system of some documents: those of GitHub, for example.
+    pub fn recognize_message(&self, headers: Headers<'_>, document: &[u8]) -> Option<&Adapter> {
         if !self.own.is_empty() {
             let first = first(std::str::from_utf8(document).ok()?)?;
             if place::is_event(first) {
                 return None;
             }
-            let own = self.own.iter().find(|adapter| adapter.mapping(first).is_some());
+            let own = self.own.iter().find(|adapter| adapter.mapping(first, headers).is_some());
             if own.is_some() {
                 return own;
             }
         }
-        self.known.then(|| known::recognize(document)).flatten()
+        self.known.then(|| known::recognize_with(headers, document)).flatten()
+    }
+
+    /// Makes events of a document, by the first adapter that fits it.
+    ///
+    /// If a notification of SNS has a document that another of these adapters reads, the events are those of that document, and so on for
+    /// four documents within each other. The other arguments, the results and the errors are those of [`Adapter::events`]. Errors of a
+    /// document within another one have the place of the text that it stands in.
+    ///
+    /// `None` for an event, and for a document that no adapter fits.
+    pub fn events(
+        &self,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
+        self.events_within(headers, document, with, DEPTH)
+    }
+
+    fn events_within(
+        &self,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+        depth: u8,
+    ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
+        let adapter = self.recognize_message(headers, document)?;
+        let within = || {
+            let depth = depth.checked_sub(1)?;
+            let (offset, inner) = adapter.inner(document)?;
+            with.limits.check_bytes(document.len()).ok()?;
+            // A document of a system that has no event stays in its envelope.
+            self.recognize(&inner).filter(|adapter| adapter.has_events(&inner))?;
+            let events = self.events_within(&[], &inner, with, depth)?;
+            let placed = |error: Error| error.with_offset(offset);
+            Some(events.into_iter().map(|event| event.map_err(placed)).collect())
+        };
+        Some(within().unwrap_or_else(|| adapter.events(headers, document, with)))
     }
 
     /// Makes a message of the events of a document: one event in binary mode, or a batch of all.
@@ -78,8 +123,7 @@ impl Adapters {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Option<Result<Decoded<Message>, Error>> {
-        let adapter = self.recognize(document)?;
-        Some(joined(adapter.events(headers, document, with)))
+        Some(joined(self.events(headers, document, with)?))
     }
 
     fn others(&self) -> &'static [Adapter] {

@@ -1,12 +1,12 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    place,
-    template::{Given, Of, Template},
+    Headers, place,
+    template::{Given, HEADER, Of, Template, header},
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Timestamp,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 
 /// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping, which is an object")]
 pub(crate) struct Mapping {
-    /// Places and patterns of their values. All have to match. A pattern may begin or end with `*`; `*` alone is anything but null.
+    /// Places and patterns of their values. All have to match. A pattern may begin or end with `*`; `*` alone is anything but null. A place
+    /// that begins with `header.` is a header.
     #[serde(rename = "where")]
     condition: BTreeMap<String, String>,
     /// The place of an array, each element of which is an event.
@@ -41,7 +42,7 @@ pub(crate) struct Mapping {
     /// Places of members of such objects that are no extensions.
     #[serde(default)]
     except: Vec<String>,
-    /// The place of the payload. The default is all of the element.
+    /// The place of the payload, with `?` behind it if it may be absent. The default is all of the element.
     data: Option<String>,
     /// The place of a payload in base64, in place of `data`. What is no text there is a payload in JSON.
     base64: Option<String>,
@@ -52,19 +53,23 @@ pub(crate) struct Mapping {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the place of an event in `at`")]
 struct Unwrap {
     at: String,
     /// Whether a text stands there that is base64.
     #[serde(default)]
     base64: bool,
+    /// Whether a document of another system that stands there is read in place of the envelope, if its adapter is among those to choose
+    /// from.
+    #[serde(default)]
+    documents: bool,
     /// The place of an object with attributes in binary mode, `ce-` before their names, and `content-type`.
     attributes: Option<String>,
 }
 
 /// One place, or several.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a place, or an array of places")]
 enum Places {
     One(String),
     Several(Vec<String>),
@@ -118,16 +123,31 @@ impl Mapping {
         Ok(())
     }
 
-    pub(crate) fn fits(&self, document: &str) -> bool {
-        self.condition.iter().all(|(place, pattern)| match pattern.as_str() {
-            "*" => place::at(document, place).is_some(),
-            pattern => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
+    pub(crate) fn fits(&self, document: &str, headers: Headers<'_>) -> bool {
+        self.condition.iter().all(|(place, pattern)| match (place.strip_prefix(HEADER), pattern.as_str()) {
+            (Some(name), "*") => header(headers, name).is_some(),
+            (Some(name), pattern) => header(headers, name).is_some_and(|text| matches(pattern, text)),
+            (None, "*") => place::at(document, place).is_some(),
+            (None, pattern) => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
         })
     }
 
     /// The members of a document that the condition asks for.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
-        self.condition.keys().filter_map(|place| place.split('.').next())
+        let places = self.condition.keys().filter(|place| !place.starts_with(HEADER));
+        places.filter_map(|place| place.split('.').next())
+    }
+
+    /// The headers that the condition asks for.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.condition.keys().filter_map(|place| place.strip_prefix(HEADER))
+    }
+
+    /// A value of the document, and the document in it that may be one of another system, which is read in place of this one.
+    pub(crate) fn inner<'a>(&self, document: &'a str) -> Option<(&'a str, Bytes)> {
+        let unwrap = self.unwrap.iter().find(|unwrap| unwrap.documents)?;
+        let value = place::at(document, &unwrap.at)?;
+        Some((value, unwrap.document(value).ok()?))
     }
 
     /// The first elements that become events, up to this number.
@@ -157,25 +177,18 @@ impl Mapping {
             let template = template.as_ref().ok_or_else(|| invalid("it has no event in it"))?;
             put(&mut event, name, &required(template, given).map_err(|error| error.with_attribute(name))?)?;
         }
-        let optional = |template: &Option<Template>| {
-            template.as_ref().and_then(|template| template.fill(given).ok().flatten())
-        };
-        // A time that is no timestamp stays in a payload that is the whole element.
-        let stays = |time: &str| self.payload_place().is_none() && Timestamp::parse(time).is_err();
-        for (name, value) in [
-            ("subject", optional(&self.subject)),
-            ("time", optional(&self.time).filter(|time| !stays(time))),
-            ("dataschema", optional(&self.dataschema)),
-            ("datacontenttype", optional(&self.datacontenttype)),
+        for (name, template) in [
+            ("subject", &self.subject),
+            ("time", &self.time),
+            ("dataschema", &self.dataschema),
+            ("datacontenttype", &self.datacontenttype),
         ] {
-            if let Some(value) = value {
-                put(&mut event, name, &value)?;
+            if let Some(template) = template {
+                put_optional(&mut event, name, template, given)?;
             }
         }
         for (name, template) in &self.extensions {
-            if let Ok(Some(value)) = template.fill(given) {
-                put(&mut event, name, &value)?;
-            }
+            put_optional(&mut event, name, template, given)?;
         }
         for (name, value) in self.spread(given.element, with)? {
             if CoreName::of(name.as_bytes()).is_some() {
@@ -185,7 +198,7 @@ impl Mapping {
         }
         let payload = self.payload(given.element, event.content_type())?;
         // Base64 says nothing about the content.
-        if payload.is_some() && self.base64.is_none() && optional(&self.datacontenttype).is_none() {
+        if payload.is_some() && self.base64.is_none() && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
         }
         event.finish(payload)
@@ -194,7 +207,7 @@ impl Mapping {
     /// Further attributes. A value that has members or elements is its text in JSON.
     fn spread(&self, element: &str, with: &DecodeOptions) -> Result<Vec<(String, String)>, Error> {
         let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
-        known.extend(self.payload_place());
+        known.extend(self.payload_place().map(|(place, _)| place));
         known.extend(self.condition.keys().chain(&self.except).chain(self.spread.all()).map(String::as_str));
         let most = with.limits.attributes;
         let mut all = Vec::new();
@@ -219,8 +232,12 @@ impl Mapping {
     }
 
     fn payload(&self, element: &str, media_type: Option<MediaType<'_>>) -> Result<Option<Payload>, Error> {
-        let place = self.payload_place().unwrap_or_default();
-        let Some(raw) = place::at(element, place) else { return Ok(None) };
+        let (place, optional) = self.payload_place().unwrap_or_default();
+        let Some(raw) = place::at(element, place) else {
+            let absent = format!("its payload, `{place}`, is not there");
+            let help = format!("`{place}?` makes events without a payload");
+            return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
+        };
         let text: Option<String> = serde_json::from_str(raw).ok();
         let is_json = media_type.is_none_or(MediaType::is_json);
         let is_text = media_type.is_some_and(is_text);
@@ -237,9 +254,10 @@ impl Mapping {
         })
     }
 
-    /// The place of the payload. `None` if it is the whole element.
-    fn payload_place(&self) -> Option<&str> {
-        self.base64.as_deref().or(self.either.as_deref()).or(self.data.as_deref())
+    /// The place of the payload, and whether it may be absent. `None` if it is the whole element.
+    fn payload_place(&self) -> Option<(&str, bool)> {
+        let place = self.base64.as_deref().or(self.either.as_deref()).or(self.data.as_deref())?;
+        Some(place.strip_suffix('?').map_or((place, false), |place| (place, true)))
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
@@ -261,11 +279,28 @@ fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> 
     event.named(name, Piece::Text(value))
 }
 
+/// Puts an attribute, unless a place with `?` is not there.
+fn put_optional(
+    event: &mut Assembler<'_>,
+    name: &str,
+    template: &Template,
+    given: Given<'_>,
+) -> Result<(), Error> {
+    match template.fill(given) {
+        Ok(Some(value)) => put(event, name, &value),
+        Ok(None) => Ok(()),
+        Err(lacking) => {
+            let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
+            Err(error.with_help(format!("`{{{}?}}` leaves `{name}` out then", lacking.inner())))
+        }
+    }
+}
+
 fn required(template: &Template, given: Given<'_>) -> Result<String, Error> {
     match template.fill(given) {
         Ok(Some(text)) => Ok(text),
-        Ok(None) => Err(invalid(format!("it has no {}", template.places()))),
-        Err(lacking) => Err(invalid(format!("it has no {}", lacking.names()))),
+        Ok(None) => Err(invalid(format!("{} is not there", template.places()))),
+        Err(lacking) => Err(invalid(lacking.to_string())),
     }
 }
 
@@ -299,14 +334,7 @@ impl Unwrap {
     /// An event that stands there. `None` if there is none.
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
         let raw = place::at(element, &self.at);
-        let document = || {
-            let Some(raw) = raw else { return Ok(Bytes::new()) };
-            Ok(match serde_json::from_str::<String>(raw) {
-                Ok(text) if self.base64 => decode_base64(text)?.into(),
-                Ok(text) => text.into(),
-                Err(_) => Bytes::copy_from_slice(raw.as_bytes()),
-            })
-        };
+        let document = || raw.map_or_else(|| Ok(Bytes::new()), |raw| self.document(raw));
         if let Some(place) = &self.attributes {
             let is_own = |name: &str| name.starts_with("ce-") || name.eq_ignore_ascii_case("content-type");
             let object = place::at(element, place).unwrap_or_default();
@@ -323,6 +351,15 @@ impl Unwrap {
             None => error,
         };
         is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+    }
+
+    /// The document that the value is, or that is in its text.
+    fn document(&self, raw: &str) -> Result<Bytes, Error> {
+        Ok(match serde_json::from_str::<String>(raw) {
+            Ok(text) if self.base64 => decode_base64(text)?.into(),
+            Ok(text) => text.into(),
+            Err(_) => Bytes::copy_from_slice(raw.as_bytes()),
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{Adapters, choice::joined};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Message};
 use cloudevents_transport::Received;
+use std::borrow::Cow;
 
 impl Adapters {
     /// Makes a message of events of a message whose body is a document of another system.
@@ -28,11 +29,8 @@ impl Adapters {
         with: &DecodeOptions,
     ) -> Option<Result<Decoded<Message>, Error>> {
         let body = body(received)?;
-        let adapter = self.recognize(&body)?;
         let headers = received.headers();
-        let headers = headers.iter().filter_map(|(name, value)| Some((*name, text(value.as_deref()?)?)));
-        let headers: Vec<_> = headers.collect();
-        Some(joined(adapter.events(&headers, &body, with)))
+        Some(joined(self.events(&texts(&headers), &body, with)?))
     }
 
     /// The error that names the system of a message's document, and `how` to make events of it.
@@ -56,7 +54,8 @@ impl Adapters {
         // A message that is marked as an event is not examined.
         received.decoded_message().err()?;
         let body = body(received)?;
-        let adapter = self.recognize(&body)?;
+        let headers = received.headers();
+        let adapter = self.recognize_message(&texts(&headers), &body)?;
         Some(adapter.unread(&body, &how(adapter.name())))
     }
 }
@@ -70,6 +69,8 @@ fn body(received: &Received) -> Option<Bytes> {
     received.whole_body().ok()?
 }
 
-fn text(value: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value).ok()
+/// The headers whose values are texts.
+fn texts<'a>(headers: &'a [(&'a str, Option<Cow<'a, [u8]>>)]) -> Vec<(&'a str, &'a str)> {
+    let text = |value: &'a Option<Cow<'a, [u8]>>| std::str::from_utf8(value.as_deref()?).ok();
+    headers.iter().filter_map(|(name, value)| Some((*name, text(value)?))).collect()
 }

@@ -13,6 +13,9 @@ use std::{convert::Infallible, fmt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
+/// A place that begins so is a header.
+pub(crate) const HEADER: &str = "header.";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
@@ -178,9 +181,9 @@ impl First {
 }
 
 impl<E> Lacking<'_, E> {
-    /// The places, in words, none of which is there.
-    pub(crate) fn names(&self) -> String {
-        self.first.names()
+    /// The places, as they stand in braces.
+    pub(crate) fn inner(&self) -> String {
+        self.first.places.iter().map(Of::written).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -204,7 +207,7 @@ impl Of {
         if let Some(place) = text.strip_prefix("$.") {
             return Ok(Self::Document(place.to_owned()));
         }
-        Ok(match text.strip_prefix("header.") {
+        Ok(match text.strip_prefix(HEADER) {
             Some(name) => Self::Header(name.to_ascii_lowercase()),
             None if text == "$digest" => Self::Digest,
             None => Self::Place(text.to_owned()),
@@ -213,10 +216,7 @@ impl Of {
 
     fn find(&self, given: Given<'_>) -> Option<String> {
         match self {
-            Self::Header(name) => {
-                let mut found = given.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-                found.next().map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
-            }
+            Self::Header(name) => header(given.headers, name).map(str::to_owned),
             Self::Digest => Some(digest(given.element.as_bytes())),
             Self::Place(path) => place::text(given.element, path),
             Self::Document(path) => {
@@ -224,6 +224,17 @@ impl Of {
                 found.next().map(|(_, text)| text.clone())
             }
             Self::Text(text) => Some(text.clone()),
+        }
+    }
+
+    /// As it stands in braces.
+    fn written(&self) -> String {
+        match self {
+            Self::Header(name) => format!("{HEADER}{name}"),
+            Self::Digest => "$digest".to_owned(),
+            Self::Place(path) => path.clone(),
+            Self::Document(path) => format!("$.{path}"),
+            Self::Text(text) => format!("'{text}'"),
         }
     }
 
@@ -236,6 +247,12 @@ impl Of {
             Self::Text(text) => format!("`'{text}'`"),
         }
     }
+}
+
+/// The value of a header, without white space around it. `None` if it is absent or empty.
+pub(crate) fn header<'a>(headers: Headers<'a>, name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
 }
 
 /// The SHA-256 in hexadecimal digits.

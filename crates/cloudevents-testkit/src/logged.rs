@@ -1,6 +1,11 @@
 //! The log of a test.
 
-use std::{cell::RefCell, fmt::Write, io, sync::Once};
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write,
+    io,
+    sync::Once,
+};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -14,6 +19,8 @@ use tracing_subscriber::{
 
 thread_local! {
     static LINES: RefCell<Vec<Logline>> = const { RefCell::new(Vec::new()) };
+    /// Lines down to this level are kept.
+    static DOWN_TO: Cell<Level> = const { Cell::new(Level::INFO) };
     /// The first line that is no JSON with each member once.
     static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
@@ -56,8 +63,16 @@ impl Logged {
         // A place that another test reached first, while the subscriber was being set, would stay silent for good.
         tracing::callsite::rebuild_interest_cache();
         LINES.with_borrow_mut(Vec::clear);
+        DOWN_TO.set(Level::INFO);
         FAULT.set(None);
         Self(())
+    }
+
+    /// As [`begin`](Self::begin), with the lines at `debug`, too.
+    pub fn with_debug() -> Self {
+        let logged = Self::begin();
+        DOWN_TO.set(Level::DEBUG);
+        logged
     }
 
     /// The lines at `warn` and above, each with its fields.
@@ -72,10 +87,10 @@ impl Logged {
 
     /// The number of lines at `info` and above.
     pub fn count(&self) -> usize {
-        LINES.with_borrow(Vec::len)
+        self.lines(Level::INFO).len()
     }
 
-    /// The lines at this level and above, down to `info`.
+    /// The lines at this level and above, down to `info`, or to `debug` if it was begun so.
     ///
     /// # Panics
     ///
@@ -92,7 +107,7 @@ struct Lines;
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let level = *event.metadata().level();
-        if level > Level::INFO {
+        if level > DOWN_TO.get() {
             return;
         }
         let mut line = Line::default();

@@ -34,6 +34,8 @@ struct Seen {
     failing: Option<Failing>,
     /// When the last one was begun that has succeeded.
     succeeded: Option<Instant>,
+    /// When the first one has succeeded since [`Streak::expect_first`].
+    first: Option<Instant>,
     over: Option<Over>,
 }
 
@@ -118,6 +120,16 @@ impl Streak {
         self.seen().over.take()
     }
 
+    /// From now on, [`first`](Self::first) is the first success after this.
+    pub(crate) fn expect_first(&self) {
+        self.seen().first = None;
+    }
+
+    /// When the first one has succeeded since [`expect_first`](Self::expect_first).
+    pub(crate) fn first(&self) -> Option<Instant> {
+        self.seen().first
+    }
+
     /// Whether at most one has failed since another one has succeeded that was begun a moment ago.
     pub(crate) fn has_just_succeeded(&self) -> bool {
         let seen = self.seen();
@@ -173,6 +185,7 @@ impl Attempt<'_> {
     pub(crate) fn succeeded(self) {
         let mut seen = self.0.seen();
         seen.succeeded = Some(self.1);
+        seen.first.get_or_insert_with(Instant::now);
         if let Some(failing) = seen.failing.take() {
             let over = Over { since: failing.since, until: Instant::now() };
             if failing.again > 1 && over.lasted() > SHORT {

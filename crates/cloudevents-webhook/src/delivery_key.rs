@@ -2,7 +2,10 @@
 
 use data_encoding::HEXLOWER;
 use ring::digest;
-use std::fmt;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The identity of a delivery over its retries: a digest of 32 bytes.
 ///
@@ -37,6 +40,12 @@ impl DeliveryKey {
     /// Of a body.
     pub fn of_body(body: &[u8]) -> Self {
         Self::of(b"body", &[body])
+    }
+
+    /// Of a body that its sender has signed with this time. The same body with another time is another delivery.
+    pub(crate) fn of_body_at(body: &[u8], signed_at: SystemTime) -> Self {
+        let since = signed_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::of(b"body at", &[body, &since.as_nanos().to_be_bytes()])
     }
 
     /// The bytes.

@@ -1,7 +1,7 @@
 //! Envelopes that have the members of an event: no attribute and no payload of them is lost.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_adapters::find;
+use cloudevents_adapters::{Adapters, find};
 use cloudevents_core::{Data, DecodeOptions, ErrorKind, Leniency, RepairKind};
 
 /// <https://argoproj.github.io/argo-events/eventsources/setup/webhook/>, and its EventContext.
@@ -161,4 +161,61 @@ fn an_error_of_an_event_in_an_envelope_has_its_place_in_the_document() {
     let (bulk, alone) = (bulk(inner), cloudevents_json::decode(inner).unwrap_err().offset().unwrap());
     let error = all("dapr-bulk", &[], &bulk).remove(1).unwrap_err();
     assert_eq!(error.offset(), Some(bulk.rfind("{\"specversion").unwrap() as u64 + alone), "{error:#}");
+}
+
+/// S3 notifies a topic of SNS, and SNS a queue of SQS: the usual way of AWS.
+#[test]
+fn a_document_of_a_known_system_in_a_notification_of_sns_is_read() {
+    let sns = |message: &str| {
+        let message = serde_json::json!(message);
+        format!(
+            r#"{{"Type":"Notification","MessageId":"22b80b92","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message}}}"#
+        )
+    };
+    let record = |id: &str| {
+        format!(
+            r#"{{"eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
+            "responseElements":{{"x-amz-request-id":"C3","x-amz-id-2":"{id}"}},"s3":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}"#
+        )
+    };
+    let s3 = format!(r#"{{"Records":[{},{}]}}"#, record("a"), record("b"));
+    let with = DecodeOptions::strict();
+    let read = |adapters: &Adapters, document: &str| {
+        adapters.events(&[("x-amz-sns-message-id", "7")], &document.to_owned().into(), &with).unwrap()
+    };
+    let ids = |document: &str| {
+        let events = read(&Adapters::known(), document).into_iter();
+        events.map(|event| event.unwrap().value.id().to_owned()).collect::<Vec<_>>()
+    };
+    for document in [sns(&s3), sns(&sns(&s3)), sns(&sns(&sns(&s3)))] {
+        assert_eq!(ids(&document), ["C3.a", "C3.b"]);
+    }
+    let message = Adapters::known().message_of(&[], &sns(&s3).into(), &with).unwrap().unwrap().value;
+    assert_eq!(message.events(&with).unwrap().value.len(), 2);
+    // Four documents within each other, and no more.
+    assert_eq!(
+        read(&Adapters::known(), &sns(&sns(&sns(&sns(&s3)))))[0].as_ref().unwrap().value.ty(),
+        "com.amazonaws.sns.Notification"
+    );
+    // What is read only as itself, what is unknown, and what has no event stays the notification.
+    let only = Adapters::known().only("aws-sns").unwrap();
+    let ty = |adapters: &Adapters, document: &str| {
+        read(adapters, document)[0].as_ref().unwrap().value.ty().to_owned()
+    };
+    assert_eq!(ty(&only, &sns(&s3)), "com.amazonaws.sns.Notification");
+    for other in [
+        "Hello world!",
+        r#"{"n":1}"#,
+        r#"{"Event":"s3:TestEvent","Bucket":"b"}"#,
+        r#"{"zen":"x","hook_id":1}"#,
+    ] {
+        assert_eq!(ty(&Adapters::known(), &sns(other)), "com.amazonaws.sns.Notification", "{other}");
+    }
+    // An error has the place of the text in the document.
+    let broken = sns(&s3.replace(r#","x-amz-id-2":"b""#, ""));
+    let events = read(&Adapters::known(), &broken);
+    assert!(events[0].is_ok());
+    let error = events[1].as_ref().unwrap_err();
+    assert_eq!(error.attribute(), Some("id"));
+    assert_eq!(error.offset(), broken.find(r#""{\"#).map(|at| at as u64), "{error:#}");
 }

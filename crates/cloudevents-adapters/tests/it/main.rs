@@ -16,4 +16,5 @@ mod memory;
 mod messages;
 mod published;
 mod rules;
+mod specification;
 mod tools;

@@ -1,7 +1,7 @@
 //! Adapters of programs: times in numbers, and places of the document around an element.
 
 use crate::tools::{attribute, data, named};
-use cloudevents_adapters::Adapter;
+use cloudevents_adapters::{Adapter, Adapters};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 
 fn events(mapping: &str, document: &str) -> Vec<Result<Event, Error>> {
@@ -27,6 +27,102 @@ fn times_since_1970() {
     // What is no such number is an error, and not another time.
     let error = events(&mapping.replace("TIME", "{op | epoch-seconds}"), document).remove(0).unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidTimestamp, Some("time")));
+}
+
+/// As a rule of `--set`: what cannot be filled in is an error that names the attribute, and `?` marks what may be absent.
+#[test]
+fn what_cannot_be_filled_in_is_an_error() {
+    let mapping = r#"{"where":{"n":"*"},"id":"{n}","source":"/s","type":"t","subject":"{a}","time":"{at? | epoch-milliseconds}",
+        "extensions":{"partitionkey":"{customer.id, header.x-key}"},"data":"d"}"#;
+    let good = r#"{"n":1,"a":"x","at":1700000000123,"customer":{"id":7},"d":{"x":1.50}}"#;
+    let event = events(mapping, good).remove(0).unwrap();
+    assert_eq!((attribute(&event, "partitionkey").as_str(), data(&event)), ("7", r#"{"x":1.50}"#));
+    let error = |mapping: &str, document: &str| {
+        let error = events(mapping, document).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error:#}");
+        (
+            error.attribute().unwrap_or_default().to_owned(),
+            error.detail().to_owned(),
+            error.help().unwrap().to_owned(),
+        )
+    };
+    for (from, to, attribute, detail, help) in [
+        (r#""a":"x","#, "", "subject", "`a` is not there", "`{a?}` leaves `subject` out then"),
+        (r#""a":"x","#, r#""a":null,"#, "subject", "`a` is not there", "`{a?}` leaves `subject` out then"),
+        (
+            r#"{"id":7}"#,
+            "{}",
+            "partitionkey",
+            "`customer.id` or the header `x-key` is not there",
+            "`{customer.id, header.x-key?}` leaves `partitionkey` out then",
+        ),
+        (
+            r#","d":{"x":1.50}"#,
+            "",
+            "",
+            "its payload, `d`, is not there",
+            "`d?` makes events without a payload",
+        ),
+    ] {
+        let wanted = (attribute.to_owned(), detail.to_owned(), help.to_owned());
+        assert_eq!(error(mapping, &good.replace(from, to)), wanted);
+    }
+    for wrong in [r#""yesterday""#, "1e30", "253402300800000"] {
+        let error = events(mapping, &good.replace("1700000000123", wrong)).remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidTimestamp, Some("time")), "{wrong}");
+    }
+    let spaced = mapping.replace("\"/s\"", "\"/{a}\"");
+    let error = events(&spaced, &good.replace("\"x\",", "\"a b\",")).remove(0).unwrap_err();
+    assert_eq!(
+        (error.attribute(), error.help()),
+        (Some("source"), Some("`source` of the mapping has this value"))
+    );
+    // Marked places may be absent.
+    let marked = mapping.replace("{a}", "{a?}").replace("x-key}", "x-key?}").replace(r#""d""#, r#""d?""#);
+    let event = events(&marked, r#"{"n":1}"#).remove(0).unwrap();
+    assert_eq!(
+        (event.subject(), event.time(), event.extensions().count(), event.data()),
+        (None, None, 0, None)
+    );
+    let event = events(&marked, good).remove(0).unwrap();
+    assert_eq!((event.subject(), data(&event)), (Some("x"), r#"{"x":1.50}"#));
+    // A required attribute is one, with a mark, too.
+    let error = events(&mapping.replace("{n}", "{m?}"), good).remove(0).unwrap_err();
+    assert_eq!((error.attribute(), error.detail()), (Some("id"), "`m` is not there"));
+}
+
+/// The words of a mistake are those of JSON and of this page, and no type of a program.
+#[test]
+fn mistakes_have_words_of_the_reader() {
+    let parse = |text: &str| Adapter::parse(text).unwrap_err().detail().to_owned();
+    let of = |member: &str| {
+        parse(&format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{{"where":{{}},{member}}}]}}"#))
+    };
+    for (words, wanted) in [
+        (of(r#""spread":1"#), "expected a place, or an array of places"),
+        (of(r#""unwrap":["a"]"#), "an object with the place of an event in `at`"),
+        (parse("1"), "an adapter, which is an object"),
+        (parse(r#"{"name":"n","what":"w","reference":"r","mappings":[1]}"#), "a mapping, which is an object"),
+    ] {
+        assert!(
+            words.contains(wanted) && !words.contains("untagged") && !words.contains("struct"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn headers_select_a_mapping() {
+    let mapping =
+        r#"{"where":{"header.X-Kind":"order*","n":"*"},"id":"{n}","source":"/s","type":"{header.x-kind}"}"#;
+    let adapter = format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#);
+    let adapters = Adapters::known().with(Adapter::parse_all(&adapter).unwrap());
+    let of = |headers: &[(&str, &str)]| {
+        let events = adapters.events(headers, &r#"{"n":1}"#.into(), &DecodeOptions::strict())?;
+        Some(events.into_iter().map(|event| event.unwrap().value.ty().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(of(&[("x-kind", "order.placed")]), Some(vec!["order.placed".to_owned()]));
+    assert_eq!((of(&[("x-kind", "other")]), of(&[])), (None, None));
 }
 
 #[test]

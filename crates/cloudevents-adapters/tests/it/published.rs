@@ -1,7 +1,7 @@
 //! Documents from the documentation of each system, and their events by the adapters of the specification.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_adapters::{Adapter, recognize};
+use cloudevents_adapters::{Adapter, Adapters, recognize};
 use cloudevents_core::{DecodeOptions, ErrorKind};
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
@@ -244,7 +244,10 @@ fn gitlab() {
     assert_eq!(attribute(&event, "time"), "2015-05-17T17:06:40Z");
     // As GitLab wrote it for years: no timestamp of RFC 3339.
     let older = one("gitlab", headers, &note.replace("2015-05-17T17:06:40Z", "2015-05-17 17:06:40 UTC"));
-    assert_eq!(older.time(), None);
+    assert_eq!(attribute(&older, "time"), "2015-05-17T17:06:40Z");
+    let unread =
+        all("gitlab", headers, &note.replace("2015-05-17T17:06:40Z", "yesterday")).remove(0).unwrap_err();
+    assert_eq!((unread.kind(), unread.attribute()), (ErrorKind::InvalidTimestamp, Some("time")));
     let request = r#"{"object_kind":"merge_request","repository":{"homepage":"http://example.com/g/t"},"object_attributes":{"iid":1,"action":"open",
         "created_at":"2013-12-03T17:23:34Z"}}"#;
     assert_eq!(
@@ -286,7 +289,7 @@ fn github() {
         ),
         (
             r#"{"zen":"Design for failure.","hook_id":109948940,"hook":{"type":"Repository"}}"#.to_owned(),
-            "is set up",
+            "`X-GitHub-Event`",
         ),
     ] {
         let adapter = recognize(document.as_bytes()).unwrap();
@@ -298,6 +301,32 @@ fn github() {
     // Gitea has the members of GitHub, and no ids of nodes.
     let gitea = r#"{"action":"opened","repository":{"full_name":"a/b"},"sender":{"login":"a","id":1}}"#;
     assert!(recognize(gitea.as_bytes()).is_none());
+    // It has the header of GitHub, too.
+    let adapters = Adapters::known();
+    let name =
+        |headers: &[(&str, &str)]| adapters.recognize_message(headers, gitea.as_bytes()).map(Adapter::name);
+    assert_eq!(name(&[("X-GitHub-Event", "issues")]), Some("github"));
+    assert_eq!(name(&[("X-GitHub-Event", "issues"), ("X-Gitea-Event", "issues")]), Some("gitea"));
+    assert_eq!(name(&[("X-GitHub-Event", " ")]), None);
+}
+
+/// <https://docs.stripe.com/api/events/object> and <https://docs.stripe.com/api/v2/core/events/object>
+#[test]
+fn stripe() {
+    let document = r#"{"id":"evt_1NG8Du2eZvKYlo2CUI79vXWy","object":"event","api_version":"2019-02-19","created":1686089970,
+        "data":{"object":{"id":"seti_1NG8Du2eZvKYlo2C9XMqbR0x","object":"setup_intent"}},"livemode":false,"type":"setup_intent.created"}"#;
+    let event = one("stripe", &[], document);
+    let subject = "seti_1NG8Du2eZvKYlo2C9XMqbR0x";
+    let [id, ty] = ["evt_1NG8Du2eZvKYlo2CUI79vXWy", "com.stripe.setup_intent.created"];
+    assert_eq!(named(&event), [id, "https://api.stripe.com", ty, subject]);
+    assert_eq!((attribute(&event, "time").as_str(), data(&event)), ("2023-06-06T22:19:30Z", document));
+    let of_account =
+        one("stripe", &[], &document.replace(r#""livemode""#, r#""account":"acct_1","livemode""#));
+    assert_eq!(of_account.source(), "https://api.stripe.com/v1/accounts/acct_1");
+    let thin = r#"{"id":"evt_test_65R9Ijk8dKEYZcXeRWn16R9A7j1FSQ3w3TGDPLLGSM4CW0","object":"v2.core.event",
+        "type":"v1.billing.meter.error_report_triggered","created":"2024-09-17T06:20:52.246Z"}"#;
+    let event = one("stripe", &[], thin);
+    assert_eq!((attribute(&event, "time").as_str(), event.subject()), ("2024-09-17T06:20:52.246Z", None));
 }
 
 /// <https://github.com/cloudevents/spec/blob/v0.1/spec.md#example> and <https://github.com/cloudevents/spec/blob/v0.2/spec.md#example>
@@ -353,6 +382,15 @@ fn envelopes_of_events() {
     let connect =
         |payload: &str| format!(r#"{{"schema":{{"type":"struct","optional":false}},"payload":{payload}}}"#);
     assert_eq!(named(&one("kafka-connect", &[], &connect(inner))), ["7", "/s", "t", ""]);
+    let text = format!(
+        r#"{{"schema":{{"type":"string","optional":false}},"payload":{}}}"#,
+        serde_json::json!(inner)
+    );
+    assert_eq!(named(&one("kafka-connect", &[], &text)), ["7", "/s", "t", ""]);
+    for other in ["{\\\"n\\\":1}", "n"] {
+        let text = format!(r#"{{"schema":{{"type":"string"}},"payload":"{other}"}}"#);
+        assert!(all("kafka-connect", &[], &text).remove(0).is_err(), "{text}");
+    }
     let error = all("kafka-connect", &[], &connect(r#"{"n":1}"#)).remove(0).unwrap_err();
     assert!(error.help().unwrap().contains("value.converter.schemas.enable"), "{error}");
     let change = connect(r#"{"op":"c","source":{"connector":"postgresql","name":"s"},"ts_ms":1}"#);
@@ -419,5 +457,12 @@ fn couchdb() {
             ["5-g1AAAAIr", "https://db.example/orders", &format!("org.apache.couchdb.{ty}"), id]
         );
         assert_eq!(data(&event), r#"[{"rev":"2-7051cbe5c8faecd085a3fa619e6e6337"}]"#);
+    }
+    for ty in ["created", "updated", "deleted"] {
+        let update = format!(r#"{{"db_name":"mailbox","type":"{ty}","seq":"1-g1AAAA"}}"#);
+        let event = adapter.events(&[], &update.into(), &DecodeOptions::strict()).remove(0).unwrap().value;
+        let wanted =
+            ["1-g1AAAA", "https://db.example", &format!("org.apache.couchdb.database.{ty}"), "mailbox"];
+        assert_eq!(named(&event), wanted);
     }
 }

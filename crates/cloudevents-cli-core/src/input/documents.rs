@@ -98,8 +98,8 @@ pub(super) fn batch(
 /// A document of no known system is an event.
 pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
     let json = &json::Json::new();
-    let adapter = decoding.foreign.as_ref().and_then(|systems| systems.adapter(&document));
-    let Some(adapter) = adapter else {
+    let events = decoding.foreign.as_ref().and_then(|systems| systems.events(&document, &decoding.options));
+    let Some(events) = events else {
         return match document.first() {
             Some(b'[') => batch(json, &place.source, document, place.base, decoding),
             _ => {
@@ -111,7 +111,6 @@ pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding)
             }
         };
     };
-    let events = adapter.events(&[], &document, &decoding.options);
     let is_one = events.len() == 1;
     let located = |(index, event)| {
         let place = Place { source: Arc::clone(&place.source), index: (!is_one).then_some(index), ..place };

@@ -10,12 +10,13 @@ use crate::{
     report::Report,
     source::{Place, Source},
 };
+use bytes::Bytes;
 use clap::{
     Arg, Command,
     builder::{NonEmptyStringValueParser, PossibleValue, TypedValueParser},
 };
 use cloudevents_kit::{
-    Error, Formats,
+    DecodeOptions, Decoded, Error, Event, Formats,
     adapters::{Adapter, Adapters, recognize},
 };
 use std::{ffi::OsStr, iter, path::Path, sync::Arc};
@@ -83,11 +84,15 @@ impl Systems {
         }
     }
 
-    /// The adapter that makes events of this document. With `auto`, none for an event and for an unknown document.
-    pub(super) fn adapter(&self, document: &[u8]) -> Option<&Adapter> {
+    /// The events of this document. With `auto`, none for an event and for an unknown document.
+    pub(super) fn events(
+        &self,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
         match &self.name {
-            Some(name) => self.adapters.find(name),
-            None => self.adapters.recognize(document),
+            Some(name) => Some(self.adapters.find(name)?.events(&[], document, with)),
+            None => self.adapters.events(&[], document, with),
         }
     }
 

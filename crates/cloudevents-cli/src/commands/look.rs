@@ -37,8 +37,8 @@ that the broker does not report is absent. Numbers are of messages unless a unit
                         in which the group has committed nothing: lag is without them)
   Kafka partition       first, end, committed (offsets), lag. Records of transactions
                         and those that were compacted count as messages
-  JetStream stream      subjects, messages, bytes, first, last (sequence numbers),
-                        consumers (their number)
+  JetStream stream      subjects, retention, messages, bytes, first, last (sequence
+                        numbers), consumers (their number)
   JetStream consumer    pending, ack_pending, redelivered, requests (that wait),
                         delivered, ack_floor (sequence numbers)
   RabbitMQ queue        ready, consumers (their number). There is no list of queues

@@ -261,6 +261,15 @@ pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
         .help(format!("the schemes are {}", known.join(", ")))
 }
 
+/// Whether this is the URL of a queue, whose broker gives each message to one receiver at a time.
+pub(crate) fn is_queue(url: &str) -> Result<bool, Failure> {
+    Ok(endpoint(url)?.is_some_and(|endpoint| {
+        binding(&endpoint)
+            .and_then(|binding| binding.urls.family(endpoint.scheme()))
+            .is_some_and(|family| family.has_broker)
+    }))
+}
+
 /// The binding that opens this URL.
 pub(crate) fn binding(endpoint: &Endpoint) -> Option<&'static Binding> {
     let mut bindings = cloudevents_kit::bindings().iter().copied();

@@ -2,7 +2,8 @@
 
 use crate::program::{GOOD, Listener, ce_with};
 use cloudevents_kit::{Document, FormatId, Message};
-use cloudevents_testkit::{kafka::Broker, patience, slowed};
+use cloudevents_testkit::{kafka::Broker, slowed};
+use std::time::Duration;
 
 fn broker(topics: &[&str]) -> Broker {
     let broker = Broker::start().unwrap();
@@ -111,7 +112,7 @@ fn the_last_messages_are_shown() {
 fn many_are_in_flight_in_their_order() {
     let broker = broker(&["orders"]);
     let event = |id: usize| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n";
-    broker.answer_after(std::time::Duration::from_millis(200)).unwrap();
+    broker.answer_after(Duration::from_millis(200)).unwrap();
     let begin = std::time::Instant::now();
     let ran = ce_with(&["send", &broker.url("orders")], (0..300).map(event).collect::<String>());
     assert_eq!(ran.status, 0, "{}", ran.err);
@@ -146,7 +147,7 @@ fn a_bridge_to_http_needs_no_flag() {
 #[test]
 fn a_bridge_that_its_group_has_not_let_in_is_not_idle() {
     let broker = broker(&["orders"]);
-    broker.rebalance_after(std::time::Duration::from_secs(6));
+    broker.rebalance_after(Duration::from_secs(6));
     assert_eq!(ce_with(&["send", &broker.url("orders")], GOOD).status, 0);
     let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
     let from = broker.url("orders?group=g&reject=drop");

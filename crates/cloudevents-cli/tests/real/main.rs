@@ -151,6 +151,8 @@ mod sns_deliveries;
 mod sqs;
 #[cfg(feature = "rabbitmq")]
 mod suggested;
+#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod taking;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;

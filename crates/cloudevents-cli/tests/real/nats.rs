@@ -5,6 +5,7 @@ use cloudevents_testkit::{
     nats::{Server, ServerOptions},
     slowed,
 };
+use std::time::Duration;
 
 #[test]
 fn from_one_to_the_other() {

@@ -10,7 +10,6 @@ use std::{
     net::TcpStream,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 /// How many events are before the message, and behind it.
@@ -24,7 +23,7 @@ fn server(name: &str, denied: &str) -> Option<(Process, PathBuf)> {
 }
 
 /// The headers of an event.
-fn event(id: usize, subject: &str) -> Vec<u8> {
+pub(crate) fn event(id: usize, subject: &str) -> Vec<u8> {
     let attributes = format!("ce-specversion: 1.0\r\nce-id: {id}\r\nce-source: /s\r\nce-type: t");
     let subject = if subject.is_empty() { String::new() } else { format!("\r\nce-subject: {subject}") };
     format!("NATS/1.0\r\n{attributes}{subject}\r\n\r\n").into_bytes()

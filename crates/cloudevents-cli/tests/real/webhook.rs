@@ -390,7 +390,7 @@ fn headers_of_a_signature_are_those_of_a_request() {
 #[test]
 fn deliveries_of_providers_are_printed_as_events() {
     let github = r#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
-    let stripe = r#"{"id":"evt_1","type":"invoice.paid"}"#;
+    let stripe = r#"{"object":"event","id":"evt_1","type":"invoice.paid"}"#;
     for (provider, body, ty) in
         [("github", github, "com.github.issues.opened"), ("stripe", stripe, "com.stripe.invoice.paid")]
     {

@@ -8,7 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::Stdio,
     sync::{Arc, Condvar, Mutex},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 pub(crate) const TOKEN: &str = "a long random token";
@@ -325,6 +325,7 @@ fn the_sender_gets_what_makes_it_give_up_or_try_again() {
         ("401 Unauthorized", 422, None),
         ("404 Not Found", 422, None),
         ("410 Gone", 422, None),
+        ("415 Unsupported Media Type", 415, None),
         ("422 Unprocessable Content", 422, None),
         ("408 Request Timeout", 503, Some("1")),
         ("425 Too Early", 503, Some("1")),
@@ -398,12 +399,27 @@ fn what_the_service_accepted_is_handed_on_once() {
         let before = service.seen().len();
         let gate =
             in_front_of(&service.url(), "a-secret", &[&["--provider", provider], WITH_SECRET].concat());
-        let bodies = [&br#"{"id":"evt_1","type":"t"}"#[..], br#"{"id":"evt_2","type":"t"}"#];
+        let bodies = [
+            &br#"{"object":"event","id":"evt_1","type":"t"}"#[..],
+            br#"{"object":"event","id":"evt_2","type":"t"}"#,
+        ];
         for (body, id) in [(bodies[0], "1"), (bodies[0], "1"), (bodies[0], "other"), (bodies[1], "2")] {
             assert_eq!(post(&gate.url, &delivery(signer, id, body), body).status, 204, "{provider}");
         }
         assert_eq!(service.seen().len() - before, 2, "{provider}");
     }
+}
+
+/// GitHub signs no id: two deliveries may have equal bodies.
+#[test]
+fn with_nothing_to_recognise_them_by_all_are_handed_on() {
+    let service = Service::start();
+    let options = ["--provider", "github", "--recognize-by", "nothing"];
+    let gate = in_front_of(&service.url(), "a-secret", &[WITH_SECRET, &options].concat());
+    let given = [("content-type", "application/json"), ("x-github-event", "workflow_dispatch")];
+    let delivery = signed(&GitHub::new("a-secret").unwrap(), "", &given, b"{}");
+    assert_eq!([(); 2].map(|()| post(&gate.url, &delivery, b"{}").status), [204, 204]);
+    assert_eq!(service.seen().len(), 2);
 }
 
 /// Without anything signed that shows it, equal deliveries are different ones.
@@ -548,6 +564,9 @@ fn wrong_usage_is_named() {
         (&["--to", "127.0.0.1:3000"][..], "the URL of the service does not begin with http"),
         (&["--to", "http://127.0.0.1:9/", "--misbehave", "204=503"], "--misbehave"),
         (&["--to-timeout", "3"], "--to"),
+        (&["--recognize-by", "nothing"], "--recognize-by is for deliveries with signatures"),
+        (&["--recognize-by", "id"], "message-signatures"),
+        (&["--scheme", "hmac", "--hmac", "x: {hex}", "--hmac-of", "{url}{body}"], "not a part of the URL"),
         (&["--in-flight", "3"], "--to"),
         (&["--to", "http://127.0.0.1:9/", "--in-flight", "0"], "--in-flight"),
         #[cfg(feature = "outbox")]

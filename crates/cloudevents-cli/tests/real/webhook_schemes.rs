@@ -103,6 +103,33 @@ fn message_signatures_cover_attributes() {
     assert_eq!((post(&gate.url, &genuine, b"hello").status, service.seen().len()), (204, 1));
 }
 
+/// The memory is the same one before, while and after a partner changes the name of its key.
+#[test]
+#[cfg(feature = "outbox")]
+fn deliveries_are_recognised_while_the_name_of_a_key_changes() {
+    let service = Service::start();
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}", folder.path().join("hook.db").display());
+    let scheme = ["--scheme", "message-signatures", "--authority", "partner.example", "--remember", &store];
+    for (names, name) in [
+        (&["--key-id", "2026"][..], "2026"),
+        (&["--key-id", "2026", "--key-id", "2027"], "2027"),
+        (&["--key-id", "2027"], "2027"),
+    ] {
+        let options = [&scheme[..], names, &["--secret", "HOOK_SECRET"]].concat();
+        let gate = in_front_of(&service.url(), STANDARD, &options);
+        let request =
+            http::Request::post("https://partner.example/hook").header("content-type", "text/plain");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let signer = MessageSigner::new(name, SigningKey::parse(STANDARD).unwrap());
+        signer.sign(&mut parts, b"hello", "msg_1", SystemTime::now()).unwrap();
+        let given = parts.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let given: Vec<_> = given.collect();
+        assert_eq!(post(&gate.url, &headers(&given), b"hello").status, 204, "{names:?}");
+        assert_eq!(service.seen().len(), 1, "{names:?}");
+    }
+}
+
 #[test]
 fn events_of_web_pubsub_come_with_their_replies() {
     let service = Service::start();

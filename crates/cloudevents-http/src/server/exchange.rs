@@ -117,6 +117,19 @@ impl ReadRequest {
         &self.body
     }
 
+    /// Drops the body and its event, for a request that waits while another one has an equal body. They no longer count in the bounds.
+    pub fn leave_body(&mut self) {
+        (self.body, self.event) = (Bytes::new(), None);
+        self.permit.discharge();
+    }
+
+    /// Sets the body that was left. It counts in the bounds, also beyond them.
+    pub fn set_body(&mut self, body: Bytes) {
+        self.permit.discharge();
+        self.permit.charge(body.len());
+        self.body = body;
+    }
+
     /// Sets the event of a structured document, for a server that has decoded it. The handler then decodes nothing.
     pub fn set_event(&mut self, event: Decoded<Event>) {
         self.event = Some(Box::new(event));

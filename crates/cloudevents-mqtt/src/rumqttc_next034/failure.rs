@@ -21,6 +21,22 @@ pub(super) fn refused_connection(code: u8, reason: Option<&str>) -> Error {
     }
 }
 
+/// The broker refused the connection, with this return code of MQTT 3.1.1, section 3.2.2.3.
+pub(super) fn refused_connection_v3(code: u8) -> Error {
+    let name = match code {
+        2 => "identifier rejected",
+        3 => "server unavailable",
+        4 => "bad user name or password",
+        5 => "not authorized",
+        _ => "refused",
+    };
+    let words = format!("{name} (0x{code:02x})");
+    match code {
+        2 | 4 | 5 => refused(words).with_help("check user, password and client identifier"),
+        _ => disconnected(words),
+    }
+}
+
 /// The reason code, with its name in MQTT 5.0, section 2.4, and the broker's words.
 pub(super) fn words(code: u8, reason: Option<&str>) -> String {
     let name = match code {

@@ -336,10 +336,10 @@ fn of_v3(packet: v4::Packet) -> Packet {
                 v4::ConnectReturnCode::RefusedProtocolVersion => Some(
                     Error::new(ErrorKind::Unsupported).with_detail("the broker does not speak MQTT 3.1.1"),
                 ),
-                v4::ConnectReturnCode::BadClientId => Some(failure::refused_connection(0x85, None)),
-                v4::ConnectReturnCode::ServiceUnavailable => Some(failure::refused_connection(0x88, None)),
-                v4::ConnectReturnCode::BadUserNamePassword => Some(failure::refused_connection(0x86, None)),
-                v4::ConnectReturnCode::NotAuthorized => Some(failure::refused_connection(0x87, None)),
+                v4::ConnectReturnCode::BadClientId => Some(failure::refused_connection_v3(2)),
+                v4::ConnectReturnCode::ServiceUnavailable => Some(failure::refused_connection_v3(3)),
+                v4::ConnectReturnCode::BadUserNamePassword => Some(failure::refused_connection_v3(4)),
+                v4::ConnectReturnCode::NotAuthorized => Some(failure::refused_connection_v3(5)),
             };
             Packet::Welcome(Welcome {
                 refused,
@@ -613,5 +613,21 @@ mod tests {
         assert_eq!(read(), v5::Packet::PingReq);
         let v5::Packet::Disconnect(disconnect) = read() else { panic!() };
         assert_eq!(disconnect.properties.unwrap().session_expiry_interval, Some(0));
+    }
+
+    /// MQTT 3.1.1, table 3.1.
+    #[test]
+    fn a_refusal_of_mqtt_3_has_its_own_code() {
+        for (code, words) in [
+            (2, "identifier rejected (0x02)"),
+            (3, "server unavailable (0x03)"),
+            (4, "bad user name or password (0x04)"),
+            (5, "not authorized (0x05)"),
+        ] {
+            let mut bytes = BytesMut::from(&[0x20, 2, 0, code][..]);
+            let packet = Reader::new(Version::V3, 1000).next(&mut bytes).unwrap().unwrap();
+            let Packet::Welcome(welcome) = packet else { panic!("{code}: no CONNACK") };
+            assert_eq!(welcome.refused.unwrap().detail(), words);
+        }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Wanted {
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) stream: String,
+    /// Whether it existed before.
+    pub(super) existed: bool,
     /// How long a message may be held without a renewal.
     pub(super) renewed: Duration,
     /// The most that one request may have.
@@ -94,7 +96,7 @@ impl Wanted {
             None => context.stream_by_subject(self.subject.as_str()).await.map_err(no_stream)?,
         };
         let existing = context.get_consumer_from_stream::<pull::Config, _, _>(&self.name, &stream).await;
-        let mut continues = false;
+        let (mut continues, existed) = (false, existing.is_ok());
         let consumer = match existing {
             Ok(consumer) => consumer,
             Err(error) if is_missing(&error) => {
@@ -128,6 +130,7 @@ impl Wanted {
         let expires = Some(info.config.max_expires).filter(|most| !most.is_zero()).unwrap_or(Duration::MAX);
         Ok(Found {
             stream,
+            existed,
             renewed: self.renewed(ack_wait),
             most,
             deliveries,

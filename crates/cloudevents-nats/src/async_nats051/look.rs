@@ -9,7 +9,7 @@ use super::{
 use async_nats::jetstream::{
     self, Context, consumer,
     context::{ConsumerInfoErrorKind, RequestError, RequestErrorKind},
-    stream::{Info, Stream},
+    stream::{Info, RetentionPolicy, Stream},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Place, Places, Side, binding::any_host};
@@ -99,8 +99,15 @@ async fn info(stream: &Stream, name: &str) -> Result<consumer::Info, Error> {
 pub(super) fn place(info: &Info) -> Place {
     let state = &info.state;
     let subjects = info.config.subjects.iter().take(SUBJECTS).map(|subject| subject.as_str().into());
+    // As servers write it.
+    let retention = match info.config.retention {
+        RetentionPolicy::Limits => "limits",
+        RetentionPolicy::Interest => "interest",
+        RetentionPolicy::WorkQueue => "workqueue",
+    };
     Place::new("stream", info.config.name.as_str())
         .with("subjects", subjects.collect::<Vec<Box<str>>>())
+        .with("retention", retention)
         .with("messages", state.messages)
         .with("bytes", state.bytes)
         .with("first", state.first_sequence)

@@ -434,6 +434,7 @@ mod tests {
     /// A consumer that has delivered up to here, of which so many messages are not settled.
     fn found(delivered: u64, unsettled: usize) -> Found {
         Found {
+            existed: true,
             stream: "S".into(),
             renewed: WAIT,
             most: Bounds { messages: 100, bytes: usize::MAX },

@@ -268,5 +268,6 @@ fn linking(
         position: Arc::default(),
         lost: Arc::new(lost),
         warning: Once::new(),
+        begun: Once::new(),
     })
 }

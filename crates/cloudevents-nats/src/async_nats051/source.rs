@@ -3,7 +3,7 @@
 use super::{
     acknowledge::{Acknowledge, Released},
     connection::Connected,
-    consumer::{Found, Wanted},
+    consumer::{DeliverFrom, Found, Wanted},
     failure,
     lost::{Lost, Place, Read, Reading, Unparsed},
     options::Target,
@@ -53,6 +53,8 @@ pub(super) struct Linking {
     pub(super) lost: Arc<Lost>,
     /// For a warning about the consumer.
     pub(super) warning: Once,
+    /// For a warning about where it begins.
+    pub(super) begun: Once,
 }
 
 impl Connect for Linking {
@@ -78,7 +80,16 @@ impl Connect for Linking {
             error = notes.refused_below(&api, 0) => return Err(forbidden(error)),
             found = self.wanted.find(&context, &self.position) => found?,
         };
-        let Found { stream, renewed, most, deliveries, expires, consumer, .. } = found.clone();
+        let Found { stream, existed, renewed, most, deliveries, expires, consumer, .. } = found.clone();
+        // Later, it may be the consumer that was created here.
+        self.begun.call_once(|| {
+            if existed && matches!(self.wanted.deliver, DeliverFrom::Since(_) | DeliverFrom::Last(_)) {
+                tracing::warn!(
+                    consumer = name,
+                    "the consumer exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
+                );
+            }
+        });
         if deliveries < u32::MAX {
             self.warning.call_once(|| {
                 tracing::warn!(

@@ -146,18 +146,18 @@ fn of_consumer(consumer: &Members) -> Place {
 }
 
 /// An answer that has names and values in turn.
-struct Members(Vec<(Vec<u8>, Value)>);
+pub(super) struct Members(Vec<(Vec<u8>, Value)>);
 
 impl Members {
     fn find(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(known, _)| known == name.as_bytes()).map(|(_, value)| value)
     }
 
-    fn number(&self, name: &str) -> Option<u64> {
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
         number(self.find(name)?)
     }
 
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         text(self.find(name)?)
     }
 
@@ -180,7 +180,7 @@ fn members(value: Value) -> Option<Members> {
     Some(Members(members))
 }
 
-fn all_members(value: Value) -> Option<Vec<Members>> {
+pub(super) fn all_members(value: Value) -> Option<Vec<Members>> {
     let Value::Array(values) = value else { return None };
     values.into_iter().take(Places::MOST.saturating_add(1)).map(members).collect()
 }

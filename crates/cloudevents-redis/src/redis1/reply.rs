@@ -41,6 +41,16 @@ pub(super) fn pending(value: Value) -> Option<Vec<(EntryId, u32)>> {
     array(value)?.into_iter().map(one).collect()
 }
 
+/// The answer to XPENDING: entries, and for how many milliseconds each was neither delivered nor renewed.
+pub(super) fn idle(value: Value) -> Option<Vec<(EntryId, u64)>> {
+    let one = |entry: Value| {
+        let [entry, _, idle, _] = <[Value; 4]>::try_from(array(entry)?).ok()?;
+        let Value::Int(idle) = idle else { return None };
+        Some((id(&entry)?, u64::try_from(idle).unwrap_or_default()))
+    };
+    array(value)?.into_iter().map(one).collect()
+}
+
 fn entries(value: Value) -> Option<Entries> {
     let mut found = Vec::new();
     for entry in array(value)? {

@@ -8,6 +8,7 @@
 use super::{
     connection::{Wire, command},
     failure::{self, garbled},
+    look::{Members, all_members},
     options::Target,
     received::{EntryId, ReceivedMessage},
     reply,
@@ -30,7 +31,7 @@ use cloudevents_transport::{
 use futures_util::{FutureExt, future::BoxFuture};
 use redis::{Cmd, Value};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -47,6 +48,9 @@ const WAIT: Duration = Duration::from_secs(1);
 
 /// How many entries a request may have, and how many are settled together.
 const MOST: Most = Most { receive: 128, settle: 512, wait: WAIT };
+
+/// The most consumers that seem to be gone whose entries are named in the log.
+const SILENT: usize = 16;
 
 /// How many pending entries are listed at once.
 const PAGE: usize = 1000;
@@ -131,7 +135,13 @@ impl Connect for Consuming {
             settling,
             client,
             is_wanted: AtomicBool::new(true),
-            scan: tokio::sync::Mutex::new(Scan { at: None, took: Duration::ZERO, next: Instant::now() }),
+            scan: tokio::sync::Mutex::new(Scan {
+                at: None,
+                took: Duration::ZERO,
+                next: Instant::now(),
+                silent: Vec::new(),
+            }),
+            lists: AtomicBool::new(true),
         };
         group.give_back_what_is_not_known().await?;
         Polled::open(group).await
@@ -158,6 +168,8 @@ pub(super) struct Group {
     client: Option<i64>,
     /// Whether to look at once for entries that can be taken over.
     is_wanted: AtomicBool,
+    /// Whether the server lists consumers to this user.
+    lists: AtomicBool,
     scan: tokio::sync::Mutex<Scan>,
 }
 
@@ -168,7 +180,12 @@ struct Scan {
     /// The time of its requests. In between, it may wait for permits.
     took: Duration,
     next: Instant,
+    /// The consumers that seem to be gone, for the log.
+    silent: Vec<String>,
 }
+
+/// For each entry of a consumer that seems to be gone: which of these it is, and the milliseconds since the last delivery or renewal.
+type Owned = HashMap<EntryId, (usize, u64)>;
 
 impl Group {
     /// A command about the group.
@@ -255,12 +272,15 @@ impl Group {
         if self.is_wanted.swap(false, Ordering::Relaxed) || (scan.at.is_none() && scan.next <= Instant::now())
         {
             (scan.at, scan.took) = (Some(EntryId::default()), Duration::ZERO);
+            scan.silent = self.silent().await;
         }
         while let Some(at) = scan.at {
             let mut command = self.command("XAUTOCLAIM", &[]);
             command.arg(&self.consumer.name).arg(milliseconds(self.consumer.lock));
             command.arg(at.to_string()).arg("COUNT").arg(most);
             let asked = Instant::now();
+            // The server does not say whose an entry was that it hands over.
+            let owned = self.owned(&scan.silent, at, most).await?;
             let answer = self.asking.ask(&command).await?;
             scan.took = scan.took.saturating_add(asked.elapsed());
             let (next, found, deleted) = reply::claimed(answer).ok_or_else(|| garbled("XAUTOCLAIM"))?;
@@ -280,6 +300,7 @@ impl Group {
                 deleted,
                 "an entry was trimmed or deleted: it is lost, unless the consumer that had it accepts it",
             );
+            self.tell_taken(&found, &owned, &scan.silent);
             if !found.is_empty() {
                 return self.again(found).await.map(Some);
             }
@@ -288,6 +309,56 @@ impl Group {
             }
         }
         Ok(None)
+    }
+
+    /// The consumers with entries that have requested nothing for half of the time of the lock. Those that run request something each
+    /// second.
+    async fn silent(&self) -> Vec<String> {
+        if !self.lists.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let listing = command("XINFO", &["CONSUMERS", &self.stream, &self.consumer.group]);
+        let Some(found) = self.asking.ask(&listing).await.ok().and_then(all_members) else {
+            self.lists.store(false, Ordering::Relaxed);
+            return Vec::new();
+        };
+        let half = milliseconds(self.consumer.lock) / 2;
+        let is_silent = |consumer: &Members| {
+            consumer.number("pending").is_some_and(|count| count > 0)
+                && consumer.number("idle").is_some_and(|idle| idle >= half)
+        };
+        let names = found.into_iter().filter(is_silent).filter_map(|one| one.text("name"));
+        names.filter(|name| *name != self.consumer.name && name != RELEASED).take(SILENT).collect()
+    }
+
+    /// The first entries of these consumers from here on.
+    async fn owned(&self, silent: &[String], from: EntryId, most: usize) -> Result<Owned, Error> {
+        let mut owned = Owned::new();
+        if silent.is_empty() {
+            return Ok(owned);
+        }
+        let mut commands = redis::pipe();
+        for name in silent {
+            let mut command = self.command("XPENDING", &[]);
+            command.arg(from.to_string()).arg("+").arg(most).arg(name);
+            commands.add_command(command);
+        }
+        let answers = self.asking.ask_all(&commands, silent.len()).await?;
+        for (index, answer) in answers.into_iter().enumerate() {
+            let entries = reply::idle(answer).unwrap_or_default();
+            owned.extend(entries.into_iter().map(|(id, idle)| (id, (index, idle))));
+        }
+        Ok(owned)
+    }
+
+    fn tell_taken(&self, found: &[(EntryId, Option<RedisMessage>)], owned: &Owned, silent: &[String]) {
+        for (index, consumer) in silent.iter().enumerate() {
+            let taken = found.iter().filter_map(|(id, _)| owned.get(id)).filter(|(owner, _)| *owner == index);
+            let idle: Vec<u64> = taken.map(|(_, idle)| *idle).collect();
+            let Some(longest) = idle.iter().max() else { continue };
+            tracing::info!(stream = %self.stream, group = self.consumer.group, consumer, entries = idle.len(),
+                idle = ?Duration::from_millis(*longest), "entries of a consumer that renews them no longer were taken over");
+        }
     }
 
     /// With the numbers of their attempts.

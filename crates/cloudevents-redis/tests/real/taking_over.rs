@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
+use tracing::Level;
 
 /// Long before the time of the lock is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,6 +85,25 @@ async fn what_a_dead_consumer_left_is_taken_over() {
     let wanted =
         [("0", 2), ("1", 2), ("2", 2), ("3", 1), ("4", 1)].map(|(id, attempt)| (id.to_owned(), attempt));
     assert_eq!(attempts, BTreeMap::from(wanted));
+}
+
+#[tokio::test]
+async fn the_log_names_the_consumer_whose_entries_were_taken_over() {
+    let Some(place) = Place::new("named") else { return };
+    let logged = Logged::begin();
+    within(place.sender("").await.send_all((0..5).map(event))).await.unwrap();
+    let stream = &*place.stream;
+    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
+    let read = ["XREADGROUP", "GROUP", "g", "dead", "COUNT", "3", "STREAMS", stream, ">"];
+    place.ask::<redis::Value>(&read).await;
+    let mut receiver = place.receiver("group=g&lock=1s").await;
+    for _ in 0..5 {
+        take(&mut receiver).await;
+    }
+    let lines = logged.lines(Level::INFO).into_iter().filter(|line| line.text.contains("taken over"));
+    let lines: Vec<_> = lines.map(|line| line.text).collect();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains(r#" consumer="dead" entries=3 idle="#), "{line}");
 }
 
 /// The search before it had to wait for permits, which is no reason to wait with the next one.

@@ -15,6 +15,7 @@
 
 mod fate;
 mod letter;
+mod moved;
 mod policy;
 mod rate;
 mod redrive;
@@ -377,7 +378,7 @@ impl Passage {
         // Rare cases are boxed: there are as many of these futures as messages on their way, and each is moved when it begins.
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
-                None => self.sent(self.sender.send(outgoing).await),
+                None => self.sent(self.sender.send(outgoing).await, delivery),
                 Some(rate) => Box::pin(self.send_in_turn(outgoing, &mut rate.begin(false), delivery)).await,
             },
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
@@ -427,11 +428,13 @@ impl Passage {
             () = goes_back, if self.is_kept => return Ok(false),
             () = turns.next(delivery) => {}
         }
-        self.sent(self.sender.send(outgoing).await)
+        self.sent(self.sender.send(outgoing).await, delivery)
     }
 
-    fn sent(&self, sent: Result<Receipt, Error>) -> Result<bool, Error> {
-        if sent?.is_duplicate() == Some(true) {
+    fn sent(&self, sent: Result<Receipt, Error>, delivery: &Delivery) -> Result<bool, Error> {
+        let receipt = sent?;
+        moved::log(delivery.received(), self.shaper.decoding(), &receipt);
+        if receipt.is_duplicate() == Some(true) {
             self.tally.duplicate();
         }
         Ok(true)
@@ -445,7 +448,7 @@ impl Passage {
         for (index, outgoing) in all.into_iter().enumerate() {
             let outgoing = self.shaper.carry(outgoing, delivery.received(), passed);
             let sent = match &mut turns {
-                None => self.sent(self.sender.send(outgoing).await),
+                None => self.sent(self.sender.send(outgoing).await, delivery),
                 Some(turns) => self.send_in_turn(outgoing, turns, delivery).await,
             };
             match sent.map_err(|error| error.with_index(index)) {

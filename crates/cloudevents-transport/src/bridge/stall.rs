@@ -2,6 +2,7 @@
 
 use super::BridgeStatus;
 use crate::{
+    Connectivity,
     observing::seconds::{Moment, Seconds},
     streak::{LONG, Over},
 };
@@ -111,7 +112,19 @@ fn away(status: &BridgeStatus, stall: Option<&Stall>) -> Option<(&'static str, u
 }
 
 fn connects(status: &BridgeStatus, end: &str) -> u64 {
-    if end == "source" { status.source.connects() } else { status.target.connectivity().connects() }
+    connectivity(status, end).connects()
+}
+
+fn connectivity(status: &BridgeStatus, end: &str) -> Connectivity {
+    if end == "source" { status.source.clone() } else { status.target.connectivity() }
+}
+
+/// When the outage ended that is over: with the first success at the target, and not before there was a connection. The log is later.
+fn ended(status: &BridgeStatus, seen: &Seen, over: Option<Over>) -> Instant {
+    let made = seen.away.and_then(|(end, _)| connectivity(status, end).made_at());
+    // Messages move while dead letters are not stored.
+    let first = status.tally.attempts.first().filter(|_| !seen.moves);
+    over.map(|over| over.until).or(made.max(first)).unwrap_or_else(Instant::now)
 }
 
 /// When the outage began that is this stall. If that is not known, it is a stall after a minute in which nothing succeeds.
@@ -150,10 +163,11 @@ pub(super) async fn watch(status: &BridgeStatus, told: &mut Told) -> Infallible 
         if let Some(over) = over.filter(|over| named.is_none_or(|named| named < over.since)) {
             log_end(over, moved);
         }
-        if let Some(Seen { since, told: Some(_), first, moved: before, moves: was_moving, .. }) =
-            seen.take_if(|_| is_over)
+        if let Some(was) = seen.take_if(|_| is_over)
+            && was.told.is_some()
         {
-            let until = over.map_or(now, |over| over.until);
+            let until = ended(status, &was, over);
+            let Seen { since, first, moved: before, moves: was_moving, .. } = was;
             let after = Seconds(until.saturating_duration_since(since));
             let (began, ended) = (Moment(since), Moment(until));
             if was_moving && moved != first {
@@ -167,6 +181,7 @@ pub(super) async fn watch(status: &BridgeStatus, told: &mut Told) -> Infallible 
         let began = stall.as_ref().map(|stall| since(status, stall, seen.as_ref()));
         status.tally.stalls_since(began);
         let (Some(stall), Some(began)) = (stall, began) else { continue };
+        status.tally.attempts.expect_first();
         let reason = (discriminant(&stall), began);
         let Some(seen) = seen else {
             *seen = Some(Seen { since: began, reason, first: moved, moved, told: None, moves, away });
@@ -207,7 +222,7 @@ pub(super) fn end(status: &BridgeStatus, told: Told) {
     }
     let seen = told.seen.filter(|seen| seen.told.is_some());
     let until = match &seen {
-        Some(seen) if moved != seen.moved && !seen.moves => Some(over.map_or(now, |over| over.until)),
+        Some(seen) if moved != seen.moved && !seen.moves => Some(ended(status, seen, over)),
         // The log has that it is connected again.
         Some(Seen { away: Some(before), .. }) if connects(status, before.0) != before.1 => return,
         _ => None,

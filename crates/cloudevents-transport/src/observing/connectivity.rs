@@ -107,6 +107,8 @@ struct Seen {
     state: ConnectionState,
     /// Since when there has been no connection.
     away: Option<Instant>,
+    /// When the last connection was made.
+    made: Option<Instant>,
     connects: u64,
     losses: u64,
     dropped: u64,
@@ -141,6 +143,7 @@ impl Connectivity {
         let seen = Seen {
             state,
             away: Some(Instant::now()),
+            made: None,
             connects: 0,
             losses: 0,
             dropped: 0,
@@ -162,6 +165,11 @@ impl Connectivity {
     /// Since when there has been no connection, if there is none.
     pub(crate) fn away_since(&self) -> Option<Instant> {
         self.watched.borrow().away
+    }
+
+    /// When the last connection was made.
+    pub(crate) fn made_at(&self) -> Option<Instant> {
+        self.watched.borrow().made
     }
 
     /// How many connections were made.
@@ -241,7 +249,7 @@ impl Reporter {
         }
         self.change(|seen| {
             seen.connects = seen.connects.saturating_add(1);
-            seen.away = None;
+            (seen.away, seen.made) = (None, Some(Instant::now()));
             seen.state = ConnectionState::Connected { host };
         });
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header, request::Parts};
 pub(super) fn check(parts: &Parts, options: &WebhookOptions, exchange: &Exchange) -> Result<(), Problem> {
     media_type(&parts.headers, options).map_err(|error| match error.kind() {
         // A missing header is a mistake in the request and not in a media type.
-        ErrorKind::InvalidName => Problem::rejection(error),
+        ErrorKind::MissingAttribute => Problem::rejection(error),
         _ => exchange.rejection(error, &parts.headers).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
     })
 }
@@ -22,7 +22,7 @@ fn media_type(headers: &HeaderMap, options: &WebhookOptions) -> Result<(), Error
         Some(value) => Some(value.to_str().map_err(|_| unknown("the content type is not ASCII"))?),
         None if options.header_only => None,
         None => {
-            return Err(Error::new(ErrorKind::InvalidName)
+            return Err(Error::new(ErrorKind::MissingAttribute)
                 .with_detail("the header `Content-Type` is missing")
                 .with_clause("WEBHOOK-2.1-c"));
         }

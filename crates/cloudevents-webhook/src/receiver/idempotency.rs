@@ -7,7 +7,7 @@ use crate::{
 };
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc, time::SystemTime};
 
 /// The state of a delivery in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,8 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The key by which a delivery is recognised: its signed id, else its signed attributes, else its body. `None` for a malformed delivery.
+/// The key by which a delivery is recognised: its signed id, else its signed attributes, else its body, with the signed time if the body
+/// has no id. `None` for a malformed delivery.
 /// `converted` makes an event of a signed body, where the program does. If the event of a delivery has to be decoded for its key, the
 /// request keeps it for the handler.
 pub(super) fn key(
@@ -116,10 +117,11 @@ pub(super) fn key(
         _ => {}
     }
     Some(match &decoded.as_ref().ok()?.value {
-        Message::Binary(event) => of(event, read.body()),
+        Message::Binary(event) => of(event, read.body(), verified.signed_at),
         // A content type may be unsigned, or a header beside it. None makes another delivery of the same body.
         _ => {
-            converted(read).map_or_else(|| DeliveryKey::of_body(read.body()), |event| of(&event, read.body()))
+            let of = |event| of(&event, read.body(), verified.signed_at);
+            converted(read).map_or_else(|| DeliveryKey::of_body(read.body()), of)
         }
     })
 }
@@ -145,10 +147,10 @@ fn of_event(
 ) -> Option<DeliveryKey> {
     match &decoded.as_ref().ok()?.value {
         Message::Batched(_) => Some(DeliveryKey::of_body(read.body())),
-        Message::Binary(event) => Some(of(event, read.body())),
+        Message::Binary(event) => Some(of(event, read.body(), None)),
         message => {
             let event = message.event(with).ok()?;
-            let key = of(&event.value, read.body());
+            let key = of(&event.value, read.body(), None);
             read.set_event(event);
             Some(key)
         }
@@ -170,15 +172,20 @@ pub(super) fn signed_content(
                 && verified.coverage == Coverage::Attributes
                 && is_binary(read.parts()) =>
         {
-            of(event, read.body())
+            of(event, read.body(), None)
         }
         _ => DeliveryKey::of_body(read.body()),
     }
 }
 
-/// An id that is the digest of the body identifies it alone: the source may come from an unsigned header.
-fn of(event: &Event, body: &[u8]) -> DeliveryKey {
+/// An id that is the digest of the body identifies it alone: the source may come from an unsigned header. The body has no id of its own
+/// then, so two deliveries may have equal ones: a signed time tells them apart.
+fn of(event: &Event, body: &[u8], signed_at: Option<SystemTime>) -> DeliveryKey {
     let id = event.id();
     let of_body = (id.len() == 64).then(|| DeliveryKey::of_body(body)).filter(|key| key.to_string() == id);
-    of_body.unwrap_or_else(|| DeliveryKey::of_event(event.source().as_str(), id))
+    match (of_body, signed_at) {
+        (Some(_), Some(signed_at)) => DeliveryKey::of_body_at(body, signed_at),
+        (Some(of_body), None) => of_body,
+        (None, _) => DeliveryKey::of_event(event.source().as_str(), id),
+    }
 }

@@ -1,28 +1,19 @@
-//! Functions that conversions of payloads that are not CloudEvents share.
+//! Deliveries of providers as events, by the adapters.
 
-use cloudevents_core::{Error, ErrorKind};
-use serde_json::Value;
+use bytes::Bytes;
+use cloudevents_adapters::{Headers, find};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 
-/// A body that is an object of JSON.
-pub(super) fn object(body: &[u8]) -> Result<Value, Error> {
-    match serde_json::from_slice(body) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        _ => Err(Error::new(ErrorKind::InvalidData)
-            .with_detail("the body is not an object of JSON: the sender has to send application/json")),
+/// The event that the adapter of this name makes of a body, which has to be an object of JSON.
+pub(super) fn event(adapter: &str, headers: Headers<'_>, body: &Bytes) -> Result<Event, Error> {
+    let wrong = |detail: &'static str| Error::new(ErrorKind::InvalidData).with_detail(detail);
+    if !std::str::from_utf8(body).is_ok_and(|text| text.trim_start().starts_with('{')) {
+        return Err(wrong("the body is not an object of JSON: the sender has to send application/json"));
     }
-}
-
-/// The member at this path, with full stops between the names. `None` also for an empty path, and for null.
-pub(super) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    let found = path.split('.').try_fold(value, |value, name| value.get(name))?;
-    Some(found).filter(|found| !found.is_null())
-}
-
-/// The text or number at this path, if it is not empty.
-pub(super) fn text(value: &Value, path: &str) -> Option<String> {
-    match at(value, path)? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+    let mut with = DecodeOptions::strict();
+    // The receiver has bounded the body.
+    with.limits.bytes = with.limits.bytes.max(body.len());
+    let events = find(adapter).map(|adapter| adapter.events(headers, body, &with)).unwrap_or_default();
+    let event = events.into_iter().next().ok_or_else(|| wrong("the body has no event"))?;
+    Ok(event?.value)
 }

@@ -1,10 +1,11 @@
 //! Copies of a delivery, one at a time.
 
 use crate::DeliveryKey;
+use bytes::Bytes;
 use cloudevents_transport::Bounds;
 use http::request::Parts;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -27,11 +28,16 @@ const REFUSED: usize = 64;
 const PROCESSED: usize = 1024;
 const A_MOMENT: Duration = Duration::from_secs(5);
 
+/// How often a delivery that was not accepted is left to other processes at most.
+const LOOKS: Duration = Duration::from_millis(1400);
+
 /// The deliveries of this process. One copy of each has the turn, and others wait. Clones are the same.
 ///
 /// The next copy is drawn by lot: a peer that sends copies without end gets no more than its part of the turns. Copies with a head that the
 /// handler has refused come last, and give their places up. If no place is left for all deliveries, the delivery with most copies gives
 /// way.
+///
+/// The copy that has the turn has a body. Copies that wait need none if theirs are equal, so that many large copies hold no more than one.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
     all: Arc<Mutex<All>>,
@@ -54,8 +60,12 @@ struct All {
 /// The copies of a delivery whose turn one of them has.
 #[derive(Debug, Default)]
 struct Copies {
+    /// The body of the copy that had the turn first. The copy that has the turn now counts it in the bounds.
+    body: Bytes,
     waiting: Vec<Waiting>,
     refused: Vec<u64>,
+    /// When the delivery was left to other processes.
+    looked: Option<Instant>,
     is_processed: bool,
 }
 
@@ -101,6 +111,7 @@ pub(super) struct Wait {
     turns: Turns,
     key: DeliveryKey,
     copy: (u64, u64),
+    body: Option<Bytes>,
     next: oneshot::Receiver<Called>,
 }
 
@@ -125,13 +136,13 @@ impl Turns {
         Self { all: Arc::default(), most, random: RandomState::new() }
     }
 
-    /// A copy comes. `head` identifies the headers that no signature may cover, and `bytes` is the size of its body.
-    pub(super) fn come(&self, key: DeliveryKey, head: u64, bytes: usize) -> Came {
+    /// A copy comes. `head` identifies the headers that no signature may cover.
+    pub(super) fn come(&self, key: DeliveryKey, head: u64, body: &Bytes) -> Came {
         let mut all = self.lock();
         all.came = all.came.wrapping_add(1);
         // A copy that comes alone asks the store.
-        if !all.deliveries.contains_key(&key) {
-            all.deliveries.insert(key, Copies::default());
+        if let Entry::Vacant(place) = all.deliveries.entry(key) {
+            place.insert(Copies { body: body.clone(), ..Copies::default() });
             return Came::Has(Turn { turns: self.clone(), key, head, is_over: false });
         }
         let was_processed = all.was_processed(key);
@@ -139,6 +150,8 @@ impl Turns {
         else {
             return Came::Processed;
         };
+        let shared = Some(&copies.body).filter(|first| *first == body).cloned();
+        let bytes = if shared.is_some() { 0 } else { body.len() };
         let is_refused = copies.refused.contains(&head);
         let number = copies.waiting.len();
         if number >= MOST && (is_refused || !all.gives_way(key)) {
@@ -159,7 +172,7 @@ impl Turns {
         copies.waiting.push(Waiting { name: *name, head, bytes, next });
         *waiting = waiting.saturating_add(1);
         *held = held.saturating_add(bytes);
-        Came::Waits(Wait { turns: self.clone(), key, copy: (*name, head), next: wait })
+        Came::Waits(Wait { turns: self.clone(), key, copy: (*name, head), body: shared, next: wait })
     }
 
     /// A head, for [`come`](Self::come): all that a handler sees beside the body.
@@ -288,6 +301,11 @@ impl Copies {
 }
 
 impl Wait {
+    /// The body that the delivery has, if it is equal to the body of this copy.
+    pub(super) fn body(&self) -> Option<Bytes> {
+        self.body.clone()
+    }
+
     /// Waits for the turn. Dropping the future drops the copy.
     pub(super) async fn next(mut self) -> Next {
         let called = (&mut self.next).await;
@@ -331,6 +349,17 @@ impl Turn {
         self.turns.refused(self.key, self.head);
     }
 
+    /// Whether the delivery is left to other processes for a moment, before the next copy here has its turn. It was not a moment ago.
+    pub(super) fn looks(&self) -> bool {
+        let mut all = self.turns.lock();
+        let Some(copies) = all.deliveries.get_mut(&self.key) else { return false };
+        let looks = copies.looked.is_none_or(|looked| looked.elapsed() >= LOOKS);
+        if looks {
+            copies.looked = Some(Instant::now());
+        }
+        looks
+    }
+
     /// The delivery was processed: no other copy is.
     pub(super) fn processed(mut self) -> Processed {
         self.is_over = true;
@@ -367,21 +396,27 @@ mod tests {
     }
 
     fn has(turns: &Turns) -> Turn {
-        match turns.come(key(), 0, 1) {
+        match turns.come(key(), 0, &body(0, 1)) {
             Came::Has(turn) => turn,
             _ => panic!("another copy has the turn"),
         }
     }
 
+    /// A body of so many bytes.
+    fn body(byte: u8, length: usize) -> Bytes {
+        vec![byte; length].into()
+    }
+
+    /// A copy with another body than the first one.
     fn waits(turns: &Turns, head: u64, bytes: usize) -> Wait {
-        match turns.come(key(), head, bytes) {
+        match turns.come(key(), head, &body(1, bytes)) {
             Came::Waits(wait) => wait,
             _ => panic!("it does not wait"),
         }
     }
 
     fn is_full(turns: &Turns, head: u64, bytes: usize) -> bool {
-        matches!(turns.come(key(), head, bytes), Came::Full)
+        matches!(turns.come(key(), head, &body(1, bytes)), Came::Full)
     }
 
     async fn turn(wait: Wait) -> Turn {
@@ -403,7 +438,7 @@ mod tests {
         let rest = (0..MOST).map(|_| waits(&turns, 1, 1)).map(|copy| async move { drop(turn(copy).await) });
         let rest: Vec<_> = rest.map(tokio::spawn).collect();
         // Another delivery does not wait.
-        assert!(matches!(turns.come(DeliveryKey::of_id("2"), 0, 1), Came::Has(_)));
+        assert!(matches!(turns.come(DeliveryKey::of_id("2"), 0, &body(0, 1)), Came::Has(_)));
         yield_now().await;
         assert!(rest.iter().all(|copy| !copy.is_finished()));
         drop(first);
@@ -493,11 +528,11 @@ mod tests {
         for copy in waiting {
             assert!(matches!(copy.next().await, Next::Processed));
         }
-        assert!(matches!(turns.come(key(), 1, 1), Came::Processed));
+        assert!(matches!(turns.come(key(), 1, &body(1, 1)), Came::Processed));
         drop(processed);
         assert!(is_empty(&turns));
         let _asks = has(&turns);
-        assert!(matches!(turns.come(key(), 1, 1), Came::Processed));
+        assert!(matches!(turns.come(key(), 1, &body(1, 1)), Came::Processed));
     }
 
     /// For a moment. Then the store is asked.
@@ -505,7 +540,7 @@ mod tests {
     fn few_processed_deliveries_are_known() {
         let turns = turns();
         let all = |number: usize| DeliveryKey::of_id(&number.to_string());
-        let come = |number: usize| match turns.come(all(number), 0, 1) {
+        let come = |number: usize| match turns.come(all(number), 0, &body(0, 1)) {
             Came::Has(turn) => turn,
             _ => panic!("another copy has the turn"),
         };
@@ -513,11 +548,11 @@ mod tests {
             drop(come(number).processed());
         }
         let _asking = [come(0), come(1)];
-        assert!(matches!(turns.come(all(0), 0, 1), Came::Waits(_)));
-        assert!(matches!(turns.come(all(1), 0, 1), Came::Processed));
+        assert!(matches!(turns.come(all(0), 0, &body(1, 1)), Came::Waits(_)));
+        assert!(matches!(turns.come(all(1), 0, &body(1, 1)), Came::Processed));
         let old = Instant::now().checked_sub(A_MOMENT).unwrap();
         turns.lock().processed.iter_mut().for_each(|(at, _)| *at = old);
-        assert!(matches!(turns.come(all(1), 0, 1), Came::Waits(_)));
+        assert!(matches!(turns.come(all(1), 0, &body(1, 1)), Came::Waits(_)));
     }
 
     /// A captured delivery with many copies leaves room for others.
@@ -529,15 +564,19 @@ mod tests {
             (Bounds { messages: 1024, bytes: 64 << 20 }, 1 << 20),
         ] {
             let turns = Turns::new(bounds);
-            let (_first, Came::Has(_other)) = (has(&turns), turns.come(another(), 0, 1)) else { panic!() };
+            let (_first, Came::Has(_other)) = (has(&turns), turns.come(another(), 0, &body(0, 1))) else {
+                panic!()
+            };
             let mut captured = Vec::new();
-            while let Came::Waits(wait) = turns.come(key(), 1, bytes) {
+            while let Came::Waits(wait) = turns.come(key(), 1, &body(1, bytes)) {
                 captured.push(wait);
             }
             assert_eq!(captured.len(), 8);
             let mut genuine = Vec::new();
             for _ in 0..=FEW {
-                let Came::Waits(wait) = turns.come(another(), 0, 1) else { panic!("there is no room") };
+                let Came::Waits(wait) = turns.come(another(), 0, &body(1, 1)) else {
+                    panic!("there is no room")
+                };
                 genuine.push(wait);
             }
             let gone = captured.iter_mut().filter_map(|copy| copy.next.try_recv().ok());
@@ -553,14 +592,40 @@ mod tests {
         let (mut refused, _fresh) = (waits(&turns, 0, 1), [1, 2, 3].map(|head| waits(&turns, head, 1)));
         first.refuse();
         drop(first);
-        let Came::Has(_other) = turns.come(another, 0, 1) else { panic!("another copy has the turn") };
+        let Came::Has(_other) = turns.come(another, 0, &body(0, 1)) else {
+            panic!("another copy has the turn")
+        };
         let mut genuine = Vec::new();
         while refused.next.try_recv().is_err() {
-            let Came::Waits(wait) = turns.come(another, 5, 1) else { panic!("there is no room") };
+            let Came::Waits(wait) = turns.come(another, 5, &body(1, 1)) else { panic!("there is no room") };
             genuine.push(wait);
         }
         // Three wait of the first delivery, or two of them and one that was called.
         assert!((5..=7).contains(&genuine.len()), "{}", genuine.len());
+    }
+
+    /// Of large copies with equal bodies, one is held.
+    #[test]
+    fn a_copy_that_waits_needs_no_body_of_its_own() {
+        let turns = turns();
+        let (first, large) = (body(3, 7000), DeliveryKey::of_id("2"));
+        let Came::Has(_turn) = turns.come(large, 0, &first) else { panic!("another copy has the turn") };
+        let waiting = [(); MOST].map(|()| match turns.come(large, 1, &body(3, 7000)) {
+            Came::Waits(wait) => wait,
+            _ => panic!("it does not wait"),
+        });
+        assert!(waiting.iter().all(|wait| wait.body().is_some_and(|body| body.as_ptr() == first.as_ptr())));
+        assert_eq!(turns.lock().bytes, 0);
+    }
+
+    #[test]
+    fn a_delivery_is_left_to_others_once_in_a_while() {
+        let turns = turns();
+        let first = has(&turns);
+        assert_eq!([first.looks(), first.looks()], [true, false]);
+        let old = Instant::now().checked_sub(LOOKS);
+        turns.lock().deliveries.get_mut(&key()).unwrap().looked = old;
+        assert!(first.looks());
     }
 
     #[test]

@@ -61,10 +61,29 @@ pub(super) struct Once {
 pub(super) struct Copy {
     pub(super) key: DeliveryKey,
     pub(super) read: ReadRequest,
-    pub(super) decoded: Result<Decoded<Message>, Error>,
+    /// `None` while it waits without a body.
+    pub(super) decoded: Option<Result<Decoded<Message>, Error>>,
     pub(super) peer: Option<SocketAddr>,
+    /// Decodes it once more.
+    pub(super) decode: Box<dyn Fn(&ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> + Send>,
     /// Whether it may be handed over, by the rate.
-    pub(super) may_come: Box<dyn FnOnce() -> Result<(), Problem> + Send>,
+    pub(super) may_come: Box<dyn Fn() -> Result<(), TooMany> + Send>,
+}
+
+/// More deliveries than the rate allows.
+pub(super) struct TooMany {
+    pub(super) problem: Problem,
+    /// Until it may come, if this delivery comes more often than a sender repeats it. It then waits: a peer that repeats a captured one
+    /// could otherwise keep the sender's own out.
+    pub(super) waits: Option<Duration>,
+}
+
+impl Copy {
+    /// Another copy has an equal body, which this one gets at its turn.
+    fn leave_body(&mut self) {
+        self.decoded = None;
+        self.read.leave_body();
+    }
 }
 
 /// The end of a copy's turn.
@@ -86,17 +105,26 @@ impl Once {
         let (key, head) = (copy.key, self.turns.head(copy.read.parts()));
         let mut copy = Box::new(copy);
         loop {
-            let turn = match self.turns.come(key, head, copy.read.body().len()) {
+            let turn = match self.turns.come(key, head, copy.read.body()) {
                 Came::Has(turn) => turn,
                 Came::Full => return Err(being_processed()),
                 Came::Processed => return Ok(Settled::Accepted(None)),
                 Came::Waits(wait) => {
+                    let body = wait.body();
+                    if body.is_some() {
+                        copy.leave_body();
+                    }
                     let called = tokio::select! {
                         called = timeout(began.left(self.within), wait.next()) => called,
                         () = hung_up(client.as_ref()) => return Err(being_processed()),
                     };
                     match called {
-                        Ok(Next::Turn(turn)) => turn,
+                        Ok(Next::Turn(turn)) => {
+                            if let Some(body) = body {
+                                copy.read.set_body(body);
+                            }
+                            turn
+                        }
                         Ok(Next::Processed) => return Ok(Settled::Accepted(None)),
                         Ok(Next::Full) | Err(_) => return Err(being_processed()),
                     }
@@ -140,14 +168,21 @@ impl Once {
         };
         // The sender has its 503, and the rest of the lease may be too short.
         if began.is_ago(self.within) {
-            self.end((key, claim), &id(&copy.read, &copy.decoded), None).await;
+            self.end((key, claim), &id(&copy.read, copy.decoded.as_ref()), None).await;
             return Turned::Settled(Err(busy("the store of deliveries answered too late", after)));
         }
-        let Copy { mut read, decoded, peer, may_come, .. } = *copy;
-        let id = id(&read, &decoded);
+        let Copy { mut read, decoded, peer, decode, may_come, .. } = *copy;
+        let decoded = match decoded.map_or_else(|| decode(&read), Ok) {
+            Ok(decoded) => decoded,
+            Err(problem) => {
+                self.end((key, claim), &id(&read, None), None).await;
+                return Turned::Settled(Err(problem));
+            }
+        };
+        let id = id(&read, Some(&decoded));
         read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
         let recording = self.recordings.begin();
-        let settled = match may_come() {
+        let settled = match self.may_come(may_come, began).await {
             Ok(()) => Ok(self.exchange.deliver(read, decoded, peer).await),
             Err(refusal) => Err(refusal),
         };
@@ -159,7 +194,7 @@ impl Once {
                 turn.refuse();
             }
             // A copy at another process looks again in this time, and may have the delivery first.
-            if self.store.0.is_shared() {
+            if self.store.0.is_shared() && turn.looks() {
                 drop(outliving(async move {
                     sleep(ELSEWHERE).await;
                     drop(turn);
@@ -167,6 +202,21 @@ impl Once {
             }
         }
         Turned::Settled(settled)
+    }
+
+    /// Whether a copy may be handed over, by the rate, at the latest when its sender has to have its response.
+    async fn may_come(
+        &self,
+        may_come: Box<dyn Fn() -> Result<(), TooMany> + Send>,
+        began: Began,
+    ) -> Result<(), Problem> {
+        loop {
+            let Err(TooMany { problem, waits }) = may_come() else { return Ok(()) };
+            match waits.filter(|waits| *waits < began.left(self.within)) {
+                Some(waits) => sleep(waits).await,
+                None => return Err(problem),
+            }
+        }
     }
 
     /// Records in the store that the delivery was processed, or gives it back, so that another attempt can have it. It goes on behind the
@@ -201,9 +251,9 @@ impl Once {
 }
 
 /// The id of a delivery for logs: the signed one, or the id of its event. A text of a peer, of limited length.
-fn id(read: &ReadRequest, decoded: &Result<Decoded<Message>, Error>) -> String {
+fn id(read: &ReadRequest, decoded: Option<&Result<Decoded<Message>, Error>>) -> String {
     let signed = read.parts().extensions.get::<Verified>().and_then(|verified| verified.id.as_deref());
-    let id = signed.or_else(|| match &decoded.as_ref().ok()?.value {
+    let id = signed.or_else(|| match &decoded?.as_ref().ok()?.value {
         Message::Binary(event) => Some(event.id()),
         _ => None,
     });

@@ -11,7 +11,7 @@ use super::{
     recording::Recordings,
     respond::{accepted, allow, busy, problem, refused, reply, status},
     turns::Turns,
-    under_way::{Copy, Once, UnderWay},
+    under_way::{Copy, Once, TooMany, UnderWay},
     verification::{take_coding, verified},
 };
 use crate::{
@@ -319,7 +319,7 @@ impl Inner {
     }
 
     fn check_rate(&self, parts: &Parts) -> Result<(), Problem> {
-        self.check_rate_of(self.origin(parts), None)
+        self.check_rate_of(self.origin(parts), None).map_err(|many| many.problem)
     }
 
     /// The sender, whose rate counts, if it is an allowed one: of origins that are not, anybody could have many.
@@ -333,7 +333,7 @@ impl Inner {
     }
 
     /// Counts a delivery. A peer may send a `signed` delivery again. Repeated deliveries have the same rate, of their own.
-    fn check_rate_of(&self, origin: Option<Origin>, signed: Option<DeliveryKey>) -> Result<(), Problem> {
+    fn check_rate_of(&self, origin: Option<Origin>, signed: Option<DeliveryKey>) -> Result<(), TooMany> {
         let rate = self.options.highest_rate;
         let Some(burst) = rate.limit() else { return Ok(()) };
         let now = Instant::now();
@@ -344,7 +344,9 @@ impl Inner {
         let origin = origin.filter(|_| times != Times::Often);
         pace.take((origin, times), rate, burst.get(), now).map_err(|after| {
             let status = StatusCode::TOO_MANY_REQUESTS;
-            refused(status, "more deliveries than the granted rate", "WEBHOOK-2.2-j").with_retry_after(after)
+            let problem = refused(status, "more deliveries than the granted rate", "WEBHOOK-2.2-j");
+            let waits = (times == Times::Often).then_some(after);
+            TooMany { problem: problem.with_retry_after(after), waits }
         })?;
         if let Some(signed) = signed {
             counted.add(signed, now);
@@ -404,7 +406,8 @@ impl Inner {
         if let Some(known) = validation {
             if let Some(verified) = checked {
                 let signed = signed_content(verified, None, &read);
-                self.check_rate_of(self.origin(read.parts()), Some(signed))?;
+                let rate = self.check_rate_of(self.origin(read.parts()), Some(signed));
+                rate.map_err(|many| many.problem)?;
             }
             let response = known.respond(read.body()).map(Admitted::Answered);
             return response.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
@@ -423,7 +426,7 @@ impl Inner {
         // Not before, and not for a possible replay: deliveries that anybody can send must not use up the rate of senders that sign.
         let origin = self.origin(read.parts());
         if signed.is_some() && key.is_none() {
-            self.check_rate_of(origin.clone(), signed)?;
+            self.check_rate_of(origin.clone(), signed).map_err(|many| many.problem)?;
         }
         let parts = read.parts_mut();
         if let Some(origin) = &origin {
@@ -445,11 +448,14 @@ impl Inner {
                     within: self.options.respond_within,
                     after: self.options.http.retry_after,
                 };
-                let inner = Arc::clone(self);
-                let may_come =
-                    move || if signed.is_some() { inner.check_rate_of(origin, signed) } else { Ok(()) };
-                let may_come = Box::new(may_come);
-                UnderWay::Once(Box::pin(once.deliver(Copy { key, read, decoded, peer, may_come })))
+                let (inner, decoding) = (Arc::clone(self), Arc::clone(self));
+                let may_come = Box::new(move || match signed {
+                    Some(_) => inner.check_rate_of(origin.clone(), signed),
+                    None => Ok(()),
+                });
+                let decode = Box::new(move |read: &ReadRequest| decoding.decode(read));
+                let copy = Copy { key, read, decoded: Some(decoded), peer, decode, may_come };
+                UnderWay::Once(Box::pin(once.deliver(copy)))
             }
             _ => UnderWay::Handed(self.exchange.deliver(read, decoded, peer)),
         }))

@@ -1,8 +1,8 @@
 //! HMAC-SHA256 as senders use it, each with headers and spellings of its own.
 
 use super::{
-    Coverage, InvalidKey, Sign, SignatureError, SigningKey, TOLERANCE, Verified, Verify, VerifyingKey,
-    header, seconds, set, unix_seconds, within,
+    Coverage, Identity, InvalidKey, Sign, SignatureError, SigningKey, TOLERANCE, Verified, Verify,
+    VerifyingKey, header, seconds, set, unix_seconds, within,
 };
 use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use http::{HeaderName, request::Parts};
@@ -37,6 +37,7 @@ pub struct HmacSignature {
     is_base64: bool,
     timed: Option<Timed>,
     tolerance: Duration,
+    identity: Option<Identity>,
     current: SigningKey,
     keys: Vec<VerifyingKey>,
 }
@@ -59,6 +60,7 @@ impl HmacSignature {
             is_base64: false,
             timed: None,
             tolerance: TOLERANCE,
+            identity: None,
             keys: vec![current.verifying_key()],
             current,
         })
@@ -103,6 +105,14 @@ impl HmacSignature {
         Ok(self)
     }
 
+    /// Sets the part by which a delivery is recognised when it comes again. By default, it is the event that the receiver makes of the
+    /// delivery. An event whose id is the digest of the body is recognised by the body, and by the time if one is signed: a delivery that
+    /// its sender signs at another time is another one then, and with [`Identity::Body`] it is not.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
     /// Sets how far the time of a signature may be from now. The default is [`TOLERANCE`].
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
@@ -128,7 +138,10 @@ impl Verify for HmacSignature {
         }
         let parts = [around.0.as_bytes(), timestamp.as_bytes(), around.1.as_bytes(), body];
         match self.keys.iter().position(|key| key.fits_any(&parts, &[&signature])) {
-            Some(key) => Ok(Verified { signed_at, key: Some(key), ..Verified::new(Coverage::Body) }),
+            Some(key) => {
+                let (identity, verified) = (self.identity, Verified::new(Coverage::Body));
+                Ok(Verified { signed_at, key: Some(key), identity, ..verified })
+            }
             None => Err(SignatureError::Mismatch),
         }
     }

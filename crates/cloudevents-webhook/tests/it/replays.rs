@@ -16,7 +16,7 @@ use http::{HeaderValue, Request, request::Parts};
 use http_body_util::Full;
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use ring::{digest, hmac};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 const KEY: &str = "a key of sixteen letters";
@@ -159,7 +159,7 @@ fn captured() -> Vec<(&'static str, Captured)> {
     let attributes = ["content-type", "ce-specversion", "ce-id", "ce-source", "ce-type"];
     let with_id = |headers: &[(&'static str, &'static str)]| [headers, &[("webhook-id", "msg_1")]].concat();
     let all = [&attributes[..], &["webhook-id"]].concat();
-    let stripe = r#"{"id":"evt_1","type":"t","specversion":"1.0","source":"/s"}"#;
+    let stripe = r#"{"object":"event","id":"evt_1","type":"t","specversion":"1.0","source":"/s"}"#;
     vec![
         ("standard", signed_by(&StandardSigner::new(STANDARD).unwrap(), &STRUCTURED, EVENT)),
         ("github", signed_by(&GitHub::new(KEY).unwrap(), &PLAIN, EVENT)),
@@ -309,4 +309,31 @@ fn equal_bodies_under_other_signed_ids_are_other_deliveries() {
             }
         }
     });
+}
+
+/// A body without an id may come again as another delivery. The signed time tells them apart, and each is handed on once.
+#[test]
+fn equal_bodies_under_other_signed_times_are_other_deliveries_unless_the_body_alone_counts() {
+    let timed = || HmacSignature::new("x-signature", KEY).unwrap().timed("x-time", "", ".");
+    let sent = |seconds| {
+        let mut head = head(&PLAIN);
+        let at = SystemTime::now() - Duration::from_secs(seconds);
+        timed().sign(&mut head, b"{}", "", at).unwrap();
+        Captured { head, body: "{}", signatures: Vec::new() }
+    };
+    let deliveries = [sent(20), sent(10), sent(0)];
+    for (scheme, expected) in
+        [(timed(), [true, true, true]), (timed().identity(Identity::Body), [true, false, false])]
+    {
+        runtime().block_on(async {
+            let options = WebhookOptions::without_handshake().signature(scheme).convert(or_digest(none));
+            let (webhook, mut receiver) = Webhook::open(options.idempotency(MemoryStore::new(1000))).unwrap();
+            for expected in [expected, [false; 3]] {
+                for (delivery, expected) in deliveries.iter().zip(expected) {
+                    let delivered = deliver(&webhook, &mut receiver, delivery.request(None)).await;
+                    assert_eq!(delivered, (204, expected));
+                }
+            }
+        });
+    }
 }

@@ -36,7 +36,7 @@ fn deliveries_of_github_are_events_by_the_adapter() {
         "member": {"login": "mona"},
         "issue": {"number": 7, "updated_at": "2026-11-20T10:00:00Z", "url": "https://api.github.com/repos/octo/hello/issues/7"},
         "check_run": {"id": 4, "completed_at": null, "started_at": "2026-11-20T09:00:00Z"},
-        "comment": {"id": 9, "url": "https://api.github.com/comments/9", "commit_id": "6dcb09b", "updated_at": "soon"},
+        "comment": {"id": 9, "url": "https://api.github.com/comments/9", "commit_id": "6dcb09b", "updated_at": null},
         "deployment": {"url": "https://api.github.com/deployments/1"},
         "deployment_status": {"state": "success", "url": "https://api.github.com/deployments/1/statuses/2"},
     });
@@ -69,6 +69,10 @@ fn deliveries_of_github_are_events_by_the_adapter() {
         assert_eq!(event.data_bytes().unwrap().as_ref(), payload.to_string().as_bytes());
     }
     assert_eq!(github("ping", &json!({})).source().as_str(), "https://github.com");
+    // A time that cannot be read is an error, and not left out.
+    let soon = payload.to_string().replace(r#""updated_at":null"#, r#""updated_at":"soon""#);
+    let error = github_event(&head("commit_comment"), &Bytes::from(soon)).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidTimestamp, Some("time")));
 }
 
 /// Whoever sends a delivery again may change what is not signed.
@@ -104,6 +108,16 @@ fn deliveries_of_stripe_are_events() {
         ("https://api.stripe.com", Some("seti_1NG8Du2eZvKYlo2C9XMqbR0x"))
     );
     assert_eq!(made.time().unwrap().to_string(), "2023-06-06T22:19:30Z");
+    // A thin event, as in Stripe's reference of the event object of version 2.
+    let thin = json!({
+        "id": "evt_test_65R9Ijk8dKEYZcXeRWn16R9A7j1FSQ3w3TGDPLLGSM4CW0", "object": "v2.core.event", "created": "2024-09-17T06:20:52.246Z",
+        "type": "v1.billing.meter.error_report_triggered", "livemode": false,
+        "related_object": {"id": "mtr_test_61R9IeP0SgKbYROOx41PEAQhH0qO23oW", "type": "billing.meter"},
+    });
+    let made_of_thin = event(&thin).unwrap();
+    assert_eq!(made_of_thin.ty(), "com.stripe.v1.billing.meter.error_report_triggered");
+    assert_eq!(made_of_thin.time().unwrap().to_string(), "2024-09-17T06:20:52.246Z");
+    assert_eq!(made_of_thin.subject(), Some("mtr_test_61R9IeP0SgKbYROOx41PEAQhH0qO23oW"));
     let mut of_account = payload.clone();
     of_account["account"] = "acct_1".into();
     assert_eq!(event(&of_account).unwrap().source().as_str(), "https://api.stripe.com/v1/accounts/acct_1");

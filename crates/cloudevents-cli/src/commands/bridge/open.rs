@@ -68,6 +68,7 @@ pub(super) fn settings(command: &options::Bridge, console: &Console) -> Result<S
     connect::path(&config.from).map_or(Ok(()), |from| connect::check_written(from, &config.to))?;
     check_source(&config)?;
     check_letters(&config)?;
+    check_filter(&config)?;
     decoding(&config)?;
     let selection = selection(&config, console)?;
     policy(&config)?;
@@ -174,6 +175,7 @@ pub(super) async fn open(
     match (filter, &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(_), None) if receiver.capabilities().shared && !config.drop_unmatched => {
+            let _ = receiver.drain(policy.drain).await;
             return Err(removes_unmatched().into());
         }
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
@@ -185,9 +187,19 @@ pub(super) async fn open(
     Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links, notes })
 }
 
-/// A filter of a queue removes what other consumers would get.
+/// Refuses a filter of a queue before the queue is opened: a consumer may be made then, and messages may come.
+fn check_filter(config: &Config) -> Result<(), Failure> {
+    let removes = config.filter.is_some() && config.redrive.is_none() && !config.drop_unmatched;
+    if removes && connect::is_queue(&config.from)? {
+        return Err(removes_unmatched());
+    }
+    Ok(())
+}
+
+/// A filter of a queue removes what other receivers would get.
 fn removes_unmatched() -> Failure {
-    let words = "the filter would remove events that do not match from the queue, also for other consumers";
+    let words =
+        "the filter would remove events that do not match, also for other receivers of the queue or consumer";
     Failure::usage(words).help(
         "add --drop-unmatched (`drop-unmatched: true`) if this is intended. To leave them in a queue, use --redrive, which ends when it is idle",
     )

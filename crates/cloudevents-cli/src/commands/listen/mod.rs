@@ -8,6 +8,7 @@ mod place;
 mod printing;
 mod since;
 mod template;
+mod unmatched;
 
 use crate::{
     catalog::LenientCatalog,
@@ -27,7 +28,7 @@ use crate::{
 use answers::Answers;
 use clap::Args;
 use cloudevents_kit::{
-    Delivery, Error, ErrorKind, Event, Message, Receiver,
+    Delivery, Error, ErrorKind, Event, Message,
     adapters::AttributeRules,
     transport::{By, ConnectionState, Missing, ReceiverOptions, Side, binding::later},
 };
@@ -148,7 +149,8 @@ pub(crate) struct Listen {
     /// repeated: all have to match.
     #[arg(long, value_name = "NAME=TEXT|EXPRESSION|JSON")]
     filter: Vec<String>,
-    /// Allow --filter on a queue, where events that do not match are removed for all consumers.
+    /// Allow --filter on a queue, where events that do not match are removed for all consumers. With --peek, and for JetStream without a
+    /// `consumer` and without a work queue, nothing is removed, and no permission is needed.
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
     /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
@@ -196,6 +198,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let rules = command.rules.rules()?;
     check_peek(command)?;
     command.certificates.check([&command.url])?;
+    unmatched::check(command).await?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
@@ -223,7 +226,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         }
     };
     let Opened { mut receiver, url, notes } = opened;
-    check_filter(command, &receiver)?;
+    // Of a queue whose URL does not show that it is one.
+    if unmatched::removes(command) && receiver.capabilities().shared && !connect::is_queue(&command.url)? {
+        let _ = receiver.drain(ENDING).await;
+        return Err(unmatched::removed());
+    }
     let mut settling = JoinSet::new();
     // Not settled, and so still of the queue.
     let mut held = Vec::new();
@@ -497,27 +504,13 @@ fn changed(
 
 /// Refuses to leave messages in a queue if the source is no queue.
 fn check_peek(command: &Listen) -> Result<(), Failure> {
-    let is_queue = connect::endpoint(&command.url)?.is_some_and(|endpoint| {
-        connect::binding(&endpoint)
-            .and_then(|binding| binding.urls.family(endpoint.scheme()))
-            .is_some_and(|family| family.has_broker)
-    });
-    if !command.peek || is_queue {
+    if !command.peek || connect::is_queue(&command.url)? {
         return Ok(());
     }
     let help =
         "a Kafka URL without a group changes nothing for others, and neither do MQTT, core NATS and files";
     Err(Failure::usage("--peek is for queues: `amqp`, `rabbitmq`, `postgres` and `nats+jetstream` URLs")
         .help(help))
-}
-
-/// Refuses a filter on messages that other consumers read, too.
-fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
-    if command.filter.is_empty() || command.drop_unmatched || !receiver.capabilities().shared {
-        return Ok(());
-    }
-    let words = "--filter would remove events that do not match from the queue, also for other consumers";
-    Err(Failure::usage(words).help("add --drop-unmatched if this is intended, or filter on the broker"))
 }
 
 /// Returns a filter: `NAME=TEXT` with `*` for any text, `data.PLACE=TEXT`, filters in JSON, or an expression of CESQL.

@@ -30,6 +30,9 @@ Examples:
       --origin me.example --token-env HOOK_TOKEN
   ce webhook check http://127.0.0.1:8080/hook --i-own-this --junit check.xml
 
+It knows targets with a token, and with signatures of Standard Webhooks. A gate for GitHub or another provider refuses
+its deliveries: try one with `ce webhook sign --provider NAME`.
+
 Exit status: 0 every rule that was judged holds or has a warning, 1 some fail, the check ended early, or no delivery could be
 judged, 2 wrong usage, 3 the target cannot be reached.")]
 pub(crate) struct Check {
@@ -39,10 +42,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME", default_value = "check.cloudevents.invalid")]
     origin: Origin,
     /// The environment variable with the access token, or `@FILE`.
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, visible_alias = "token", value_name = "VARIABLE")]
     token_env: Option<String>,
     /// The environment variable with the key of Standard Webhooks signatures, or `@FILE`.
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, visible_alias = "secret", value_name = "VARIABLE")]
     secret_env: Option<String>,
     /// Check the target even if it does not agree in the handshake.
     #[arg(long)]

@@ -72,13 +72,19 @@ pub(super) fn token(place: &str) -> Result<String, Failure> {
 /// The keys of Standard Webhooks in a place, which white space separates while they are rotated. There is one at least.
 pub(super) fn verifying_keys(place: &str) -> Result<(VerifyingKey, Vec<VerifyingKey>), Failure> {
     let value = secret(place)?;
-    let parse = |key: &str| {
-        VerifyingKey::parse(key).or_else(|_| SigningKey::parse(key).map(|key| key.verifying_key()))
+    let parse = |key: &str| match key.starts_with("whsk_") {
+        true => SigningKey::parse(key).map(|key| key.verifying_key()),
+        false => VerifyingKey::parse(key),
     };
     let mut keys = value.split_whitespace().map(parse);
     let first = keys.next().unwrap_or_else(|| parse(""));
     let more = keys.collect::<Result<_, _>>();
-    first.and_then(|first| Ok((first, more?))).map_err(|error| not_a_key(place, error))
+    first.and_then(|first| Ok((first, more?))).map_err(|error| {
+        Failure::usage(format!("the value of `{place}` is not a key: {error}")).help(
+            "after `whsec_` is a shared secret, and after `whpk_` the public key of the sender, in Base64: docs/webhooks-with-ce.md makes \
+             one of a PEM file",
+        )
+    })
 }
 
 /// A verifier with the keys in this place.

@@ -22,6 +22,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::task::spawn_blocking;
 use tokio_postgres::NoTls;
 
 /// The event that a probe has seen: it writes, because a disk that is full still reads.
@@ -46,7 +47,11 @@ pub(super) async fn remembering(
     let name = format!("ce webhook serve {target}");
     let failed = |status, error: &Error| Failure::Told(status, Box::new(connect::report(error)));
     if let Some(file) = file(to) {
-        let store = SqliteStore::open(&file).map_err(|error| failed(Status::Usage, &error))?;
+        let opened = file.clone();
+        // A writer that holds the file makes it wait.
+        let opening = spawn_blocking(move || SqliteStore::open(&opened)).await;
+        let store = opening.unwrap_or_else(|error| Err(Error::new(ErrorKind::Transport).with_source(error)));
+        let store = store.map_err(|error| failed(Status::Usage, &error))?;
         let inbox = Inbox::new(store, name).with_lease(lease);
         let store = FileStore::new(DurableStore::new(inbox), file);
         let probed = store.clone();

@@ -61,8 +61,8 @@ pub(super) struct SchemeOptions {
     /// be repeated.
     #[arg(long = "authority", value_name = "HOST")]
     authorities: Vec<String>,
-    /// The part by which a delivery with message signatures is recognised when it comes again. Each signature that counts covers it.
-    /// [default: id]
+    /// The part by which a delivery is recognised when it comes again: `id` and `event` with message signatures, where each signature that
+    /// counts covers the part, `body` also with an HMAC, and `nothing` with every signature. [default: of the scheme]
     #[arg(long, value_name = "PART")]
     recognize_by: Option<RecognizeBy>,
 }
@@ -76,6 +76,8 @@ enum RecognizeBy {
     Event,
     /// The body. Deliveries with equal bodies are one delivery.
     Body,
+    /// Each delivery is another one: the service gets all of them, also those that are replayed.
+    Nothing,
 }
 
 /// A header with an HMAC: its name in lower case, and the text before the digits.
@@ -118,6 +120,9 @@ impl FromStr for HmacOf {
         else {
             return Err("before `{body}`, there is one header in braces");
         };
+        if ["url", "uri", "path", "method"].iter().any(|part| name.eq_ignore_ascii_case(part)) {
+            return Err("the part in braces is a header with a time, and not a part of the URL");
+        }
         // They are options: there are few.
         Ok(Self(Some((before.to_owned().leak(), header(name)?, after.to_owned().leak()))))
     }
@@ -159,9 +164,9 @@ impl SchemeOptions {
 
     /// The settings beside the keys, which make the deliveries of two gates differ.
     pub(super) fn settings(&self) -> String {
-        let Self { provider: _, hmac, hmac_of, key_ids, authorities, recognize_by } = self;
-        // Another name does not make other deliveries: the first one stays while a key changes.
-        let key_id = key_ids.first();
+        let Self { provider: _, hmac, hmac_of, key_ids: _, authorities, recognize_by } = self;
+        // Another name of a key does not make other deliveries: `None` stands in its place.
+        let key_id = None::<&str>;
         let by = recognize_by.filter(|by| *by != RecognizeBy::Id).map(|by| format!(" {by:?}"));
         format!("{hmac:?} {hmac_of:?} {key_id:?} {authorities:?}{}", by.unwrap_or_default())
     }
@@ -169,8 +174,7 @@ impl SchemeOptions {
     /// Whether options are there that the scheme has no use for, or not there that it needs.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let is = |provider| self.provider == Some(provider);
-        let of_messages =
-            !self.authorities.is_empty() || !self.key_ids.is_empty() || self.recognize_by.is_some();
+        let of_messages = !self.authorities.is_empty() || !self.key_ids.is_empty();
         if is(Provider::Hmac) != self.hmac.is_some() {
             return Err(Failure::usage("--hmac and --provider hmac need each other"));
         }
@@ -179,11 +183,22 @@ impl SchemeOptions {
                 .help("add --authority and --key-id"));
         }
         if of_messages && !is(Provider::MessageSignatures) {
-            return Err(Failure::usage(
-                "--authority, --key-id and --recognize-by are for --provider message-signatures",
-            ));
+            return Err(Failure::usage("--authority and --key-id are for --provider message-signatures"));
         }
-        Ok(())
+        match self.recognize_by {
+            Some(RecognizeBy::Id | RecognizeBy::Event) if !is(Provider::MessageSignatures) => {
+                Err(Failure::usage("--recognize-by id and event are for --provider message-signatures"))
+            }
+            Some(RecognizeBy::Body) if !is(Provider::MessageSignatures) && !is(Provider::Hmac) => {
+                Err(Failure::usage("--recognize-by body is for --provider message-signatures and hmac"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether each delivery is another one.
+    pub(super) fn recognizes_nothing(&self) -> bool {
+        self.recognize_by == Some(RecognizeBy::Nothing)
     }
 
     /// A verifier with the keys in this place.
@@ -235,6 +250,9 @@ impl SchemeOptions {
         if header.is_base64 {
             scheme = scheme.base64();
         }
+        if self.recognize_by == Some(RecognizeBy::Body) {
+            scheme = scheme.identity(Identity::Body);
+        }
         Ok(match self.hmac_of {
             Some(HmacOf(Some((before, header, after)))) => scheme.timed(header, before, after),
             _ => scheme,
@@ -257,7 +275,7 @@ impl SchemeOptions {
         let scheme = scheme.identity(match self.recognize_by {
             None | Some(RecognizeBy::Id) => Identity::Id,
             Some(RecognizeBy::Event) => Identity::Event,
-            Some(RecognizeBy::Body) => Identity::Body,
+            Some(RecognizeBy::Body | RecognizeBy::Nothing) => Identity::Body,
         });
         Ok(authorities.fold(scheme, |scheme, authority| scheme.or_authority(authority)))
     }

@@ -66,17 +66,18 @@ In front of a service (--to):
   Without it, nothing was checked. Senders cannot set it.
 
   The sender gets its response when the service has responded: success for 2xx, with a reply of up
-  to 64 KiB; 422 (or 400) for 4xx, so that it gives up; 503 for 408, 425, 429, 3xx, 5xx, and where
+  to 64 KiB; 415 for 415 and 422 (or 400) for other 4xx, so that it gives up; 503 for 408, 425, 429, 3xx, 5xx, and where
   the service is away or too slow, so that it tries again, with the Retry-After of the service.
 
   A delivery that the service accepted and that comes again gets success, and is not handed on: by
   its signed id (Standard Webhooks, Svix, message signatures), the id of its event (Stripe, Slack,
   CloudEvents with a token alone), or its body (GitHub, whose X-GitHub-Delivery is not signed, forms
-  of Slack, an HMAC). A message signature that does not cover webhook-id does not count: see
-  --recognize-by. What is not a CloudEvent and has only a token is always handed on. Accepted
-  deliveries are remembered in memory, for a day, up to 100,000; with --remember for a week, in a
-  file or a database. While such a file is deleted or replaced, or the database is away, senders
-  get 503.
+  of Slack, an HMAC), with the time if one is signed. Deliveries of these with equal bodies are one
+  delivery: with --recognize-by nothing, the service gets each one, and each that is replayed. A
+  message signature that does not cover webhook-id does not count: see --recognize-by. What is not a
+  CloudEvent and has only a token is always handed on. Accepted deliveries are remembered in memory,
+  for a day, up to 100,000; with --remember for a week, in a file or a database. While such a file
+  is deleted or replaced, or the database is away, senders get 503.
 
   service.url has the URL of the service with a password that only the gate and the service know:
   http://gate:PASSWORD@127.0.0.1:3000/hook. The service gets it as Basic authorization.
@@ -250,7 +251,8 @@ fn checks(command: &Serve) -> Checks {
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let settings = command.scheme.settings();
-    Checks { sender, gives_up, signature, token: command.token_env.clone(), settings }
+    let recognizes = !command.scheme.recognizes_nothing();
+    Checks { sender, gives_up, signature, token: command.token_env.clone(), settings, recognizes }
 }
 
 fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
@@ -286,5 +288,11 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     }
     options.http.receiver.decoding.limits.bytes = command.max_body.get();
     options.http.body_deadline = Duration::from_secs(command.body_deadline);
-    Ok(options.idempotency(MemoryStore::new(10_000)))
+    match (scheme.recognizes_nothing(), command.secret_env.is_some()) {
+        (false, _) => Ok(options.idempotency(MemoryStore::new(10_000))),
+        (true, true) => Ok(options),
+        (true, false) => {
+            Err(Failure::usage("--recognize-by is for deliveries with signatures").help("add --secret-env"))
+        }
+    }
 }

@@ -33,13 +33,14 @@ pub(super) const VERIFIED: &str = "webhook-verified";
 const LARGEST_REPLY: usize = 64 << 10;
 
 /// Headers of one connection, and those that a client sets for each request by itself, such as those for the response.
-const OF_CONNECTION: [&str; 20] = [
+const OF_CONNECTION: [&str; 21] = [
     "accept",
     "accept-encoding",
     "connection",
     "content-length",
     "expect",
     "host",
+    "http2-settings",
     "if-match",
     "if-modified-since",
     "if-none-match",
@@ -57,16 +58,24 @@ const OF_CONNECTION: [&str; 20] = [
 ];
 
 /// Headers that make some services take another method, another path, another user or another proxy than those of the request.
-const OF_ROUTING: [&str; 16] = [
+const OF_ROUTING: [&str; 25] = [
+    "cf-access-authenticated-user-email",
     "proxy",
     "remote-user",
+    "ssl-client-verify",
+    "tailscale-user-login",
     "x-accel-mapping",
+    "x-auth-request-email",
+    "x-auth-request-user",
     "x-envoy-original-path",
     "x-http-method",
     "x-http-method-override",
     "x-method",
     "x-method-override",
     "x-middleware-subrequest",
+    "x-ms-client-principal",
+    "x-ms-client-principal-id",
+    "x-ms-client-principal-name",
     "x-original-host",
     "x-original-method",
     "x-original-uri",
@@ -74,6 +83,7 @@ const OF_ROUTING: [&str; 16] = [
     "x-override-url",
     "x-remote-user",
     "x-rewrite-url",
+    "x-webauth-user",
 ];
 
 /// Headers about the client, besides `X-Forwarded-...` and `X-SSL-Client-...`: of a stranger, they would be a claim.
@@ -119,6 +129,8 @@ pub(super) struct Checks {
     pub(super) token: Option<String>,
     /// The settings of the scheme, which make its deliveries others than those of another gate.
     pub(super) settings: String,
+    /// Whether a delivery that comes again is recognised.
+    pub(super) recognizes: bool,
 }
 
 impl Checks {
@@ -346,7 +358,14 @@ mod tests {
 
     fn none() -> Checks {
         let gives_up = StatusCode::UNPROCESSABLE_ENTITY;
-        Checks { sender: "github", gives_up, signature: None, token: None, settings: String::new() }
+        Checks {
+            sender: "github",
+            gives_up,
+            signature: None,
+            token: None,
+            settings: String::new(),
+            recognizes: true,
+        }
     }
 
     fn parts(headers: &[(&str, &str)]) -> Parts {

@@ -18,6 +18,9 @@ use tokio::{
 /// So many failures in a row are a lost connection.
 const FAILURES: u32 = 5;
 
+/// How long a request waits for more permits, if far fewer are free than for the requests before: many small requests cost more time.
+const GATHERING: Duration = Duration::from_millis(10);
+
 /// The longest pause after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -87,7 +90,8 @@ pub struct Most {
 /// A [`QueueSource`] of [`Requests`].
 ///
 /// One receive is open at a time, for no more messages than permits are free. It requests one message first, and twice as many after each
-/// full answer. It requests no more than fit into the bytes that are left, if they are as large as the largest of late. An open receive is
+/// full answer. It requests no more than fit into the bytes that are left, if they are as large as the largest of late. If permits become
+/// free one by one, it waits a moment for some more of them. An open receive is
 /// not dropped, because the queue would hide the messages that it brings. When the receiver stops, or the connection was lost, these
 /// messages are released.
 pub struct Polled<R: Requests> {
@@ -100,6 +104,9 @@ pub struct Polled<R: Requests> {
     /// How many messages to request, and the bytes of the largest of late.
     ask: usize,
     largest: usize,
+    /// How many messages a request usually asks for, and when it no longer waits for as many permits.
+    usual: usize,
+    gathered: Option<Instant>,
     /// Failures in a row, and when to make another request after them.
     failed: u32,
     again: Option<Instant>,
@@ -135,6 +142,8 @@ impl<R: Requests> Polled<R> {
             renewal: None,
             ask: 1,
             largest: 0,
+            usual: 0,
+            gathered: None,
             failed: 0,
             again: None,
             stopping: false,
@@ -154,7 +163,15 @@ impl<R: Requests> Polled<R> {
             return;
         }
         let Most { receive, wait, .. } = self.requests.most();
-        self.begin_receive(self.ask.min(receive).min(room).min(fit).max(1), wait);
+        let most = self.ask.min(receive).min(room).min(fit).max(1);
+        let is_little = most.saturating_mul(2) < self.usual;
+        let until = *self.gathered.get_or_insert_with(|| later(Instant::now(), GATHERING));
+        if is_little && Instant::now() < until {
+            return;
+        }
+        self.usual = if is_little { most.saturating_mul(2) } else { self.usual.max(most) };
+        self.gathered = None;
+        self.begin_receive(most, wait);
     }
 
     fn begin_receive(&mut self, asked: usize, wait: Duration) {
@@ -291,6 +308,8 @@ impl<R: Requests> QueueSource for Polled<R> {
             } else if let Some(again) = self.again.filter(|_| !self.stopping) {
                 sleep_until(again).await;
                 self.again = None;
+            } else if let Some(gathered) = self.gathered.filter(|_| !self.stopping) {
+                sleep_until(gathered).await;
             } else {
                 return pending().await;
             }
@@ -520,6 +539,37 @@ mod tests {
         take(&mut source, 40).await;
         assert_eq!(fake.state().asked[5..], [10, 10, 10, 10]);
         assert_eq!(fake.state().waiting, 44);
+    }
+
+    /// Permits that become free one by one make no request each.
+    #[tokio::test(start_paused = true)]
+    async fn it_waits_a_moment_for_as_many_permits_as_usual() {
+        let fake = Fake::default();
+        fake.put(1000);
+        let mut source = polled(&fake, 15, 1 << 20).await;
+        take(&mut source, 15).await;
+        assert_eq!(fake.state().asked, [1, 2, 4, 8]);
+        let begun = Instant::now();
+        for free in 1..=8 {
+            source.allow(room(free, 1 << 20)).await.unwrap();
+            let next = timeout(Duration::from_millis(1), source.next()).await;
+            assert_eq!(next.is_ok(), free >= 4, "{free}");
+            if next.is_ok() {
+                break;
+            }
+        }
+        assert_eq!(fake.state().asked[4..], [4]);
+        assert!(begun.elapsed() < GATHERING);
+        // If no more become free, it goes on with those, and expects no more from then on.
+        let left = source.arrived.len();
+        take(&mut source, left).await;
+        for expected in [GATHERING, Duration::ZERO] {
+            source.allow(room(1, 1 << 20)).await.unwrap();
+            let begun = Instant::now();
+            take(&mut source, 1).await;
+            assert_eq!(begun.elapsed().as_millis(), expected.as_millis());
+        }
+        assert_eq!(fake.state().asked[5..], [1, 1]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use cloudevents_core::{
     Message, Repair, RepairKind, Value,
 };
 use cloudevents_json::Json;
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Bridge, Confirmed, Delivery, EventFilter, OrderBy, Origin, Outcome, Outgoing, PrometheusPage, Raw,
     Receipt, Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
@@ -24,6 +25,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Level;
 
 fn with() -> DecodeOptions {
     DecodeOptions::strict().with_formats(Formats::none().with(Json::new()))
@@ -91,6 +93,21 @@ async fn bytes_key_headers_and_trace_context_arrive_unchanged() {
     assert_eq!(arrived[1].event().unwrap(), event(2));
     assert!(from.is_empty());
     assert_eq!((status.metrics().confirmed, status.metrics().all_refused()), (2, 0));
+}
+
+/// At `debug`, and not at `info`.
+#[tokio::test(start_paused = true)]
+async fn the_log_names_each_event_that_was_moved() {
+    let (from, to, log) = (FakeQueue::new(), FakeQueue::new(), Logged::with_debug());
+    from.sender().send_all(events(3)).await.unwrap();
+    run(&from, &to, policy()).await;
+    let moved = |level| log.lines(level).into_iter().filter(|line| line.text.starts_with("moved"));
+    let lines: Vec<_> = moved(Level::DEBUG).map(|line| line.text).collect();
+    let names = |(id, line): (usize, &String)| {
+        line.contains(&format!(" delivery={id} of /tests")) && line.contains(" to=at ")
+    };
+    assert!(lines.len() == 3 && lines.iter().enumerate().all(names), "{lines:?}");
+    assert_eq!(moved(Level::INFO).count(), 0);
 }
 
 #[tokio::test(start_paused = true)]

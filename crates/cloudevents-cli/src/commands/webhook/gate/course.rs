@@ -40,6 +40,8 @@ struct Inner {
     replied: Mutex<Replied>,
     /// Whether the delivery was found to be genuine, and its end is reported elsewhere.
     is_genuine: AtomicBool,
+    /// Whether the service responded that it does not read the media type.
+    is_unsupported: AtomicBool,
     is_form: bool,
     /// Who the sender says it is.
     origin: Option<String>,
@@ -105,6 +107,15 @@ impl Course {
     /// Keeps the reply of the service for the sender.
     pub(super) fn replied(&self, replied: Replied) {
         *self.0.replied.lock().unwrap_or_else(PoisonError::into_inner) = replied;
+    }
+
+    /// Keeps that the service does not read the media type.
+    pub(super) fn is_not_supported(&self) {
+        self.0.is_unsupported.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unsupported(&self) -> bool {
+        self.0.is_unsupported.load(Ordering::Relaxed)
     }
 
     pub(super) fn reply(&self) -> Replied {

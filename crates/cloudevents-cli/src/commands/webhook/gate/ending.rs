@@ -77,7 +77,14 @@ impl Handing {
             Verdict::Refused(status) => {
                 let words = format!("the service responded {status}");
                 let from = from.counted(Outcome::Rejected.label());
-                let report = told_of(&course, &words, self.gives_up.as_u16(), &from);
+                let gives_up = match (status, self.gives_up) {
+                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, StatusCode::UNPROCESSABLE_ENTITY) => {
+                        course.is_not_supported();
+                        status
+                    }
+                    (_, gives_up) => gives_up,
+                };
+                let report = told_of(&course, &words, gives_up.as_u16(), &from);
                 (Outcome::Rejected, delivery.reject(words), Done::Refused(Box::new(report)))
             }
             Verdict::Later(words, after) => {

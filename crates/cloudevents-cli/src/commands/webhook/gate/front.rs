@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_kit::{
     Error,
-    http::RequestBody,
+    http::{Problem, RequestBody},
     transport::OnRefusal,
     webhook::receiver::{Webhook, WebhookOptions},
 };
@@ -95,6 +95,9 @@ impl Front {
         if course.is_genuine() {
             if is_success {
                 reply(&mut response, &course);
+            } else if response.status() == StatusCode::UNPROCESSABLE_ENTITY && course.is_unsupported() {
+                let why = "the service does not read this media type";
+                response = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_http();
             }
         } else if !is_success {
             self.refused(&course, &method, &line, &response);

@@ -33,6 +33,7 @@ use state::State;
 use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -41,11 +42,14 @@ use std::{
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// Deliveries that are remembered in memory: some 100 bytes each.
 const REMEMBERED: usize = 100_000;
+
+/// How long the store may take at the start until there is a line in the log.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// How much longer than the service a response may take: to check the delivery, and to remember it.
 const BESIDE: Duration = Duration::from_secs(5);
@@ -118,8 +122,16 @@ impl GateOptions {
     async fn remembering(
         &self,
         options: WebhookOptions,
+        recognizes: bool,
         _target: &str,
     ) -> Result<(WebhookOptions, Option<Probe>), Failure> {
+        #[cfg(feature = "outbox")]
+        if !recognizes && self.remember.is_some() {
+            return Err(Failure::usage("--recognize-by nothing remembers nothing: --remember has no effect"));
+        }
+        if !recognizes {
+            return Ok((options, None));
+        }
         #[cfg(feature = "outbox")]
         if let Some(to) = &self.remember {
             // Twice as long as handling takes at most.
@@ -129,6 +141,17 @@ impl GateOptions {
         }
         Ok((options.idempotency(MemoryStore::new(REMEMBERED)), None))
     }
+}
+
+/// Waits for the store of accepted deliveries, with a line in the log after a while.
+async fn said<T>(remembering: impl Future<Output = T>, console: &Console) -> T {
+    let mut remembering = pin!(remembering);
+    if let Ok(opened) = timeout(SILENT, remembering.as_mut()).await {
+        return opened;
+    }
+    let words = "the gate does not listen yet: the store of --remember does not answer";
+    console.report(&Report::warning(words).kind("store"));
+    remembering.await
 }
 
 /// Hands deliveries to the service at `to`, until `count` of them were accepted.
@@ -146,11 +169,12 @@ pub(super) async fn run(
     // Paths, services and keys keep the deliveries of targets apart that share a file.
     let path = url.splitn(4, '/').nth(3).unwrap_or_default();
     let gives_up = checks.gives_up;
-    let sender = checks.sender;
+    let (sender, recognizes) = (checks.sender, checks.recognizes);
     let service = Service::new(to, gate.timeout(), checks, gate.behind_proxy)?;
     let target = format!("{path} {}", service.name());
     let service = Arc::new(service);
-    let (options, store) = gate.remembering(options, &target).await?;
+    let remembering = gate.remembering(options, recognizes, &target);
+    let (options, store) = said(remembering, console).await?;
     let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
     options.http.header_deadline = IDLE;
     options.http.half_close = true;
