@@ -23,9 +23,9 @@ mod options;
 mod problem;
 #[cfg(feature = "reqwest013")]
 pub mod reqwest013;
-mod retry;
 #[cfg(feature = "exchange")]
 mod server;
+mod status;
 mod value;
 
 /// The most headers of a request or response: 320.
@@ -56,10 +56,10 @@ pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
 pub use options::Encoding;
 pub use problem::Problem;
-pub use retry::{is_temporary, refuses_message, retry_after};
 #[cfg(feature = "exchange")]
 pub use server::{
     ClientSide, Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
 };
 #[cfg(feature = "server")]
 pub use server::{HttpReceiver, RequestBody, Unread, receiver, serve};
+pub use status::{is_temporary, refuses_message, retry_after};

@@ -300,7 +300,7 @@ impl Problem {
 
     /// Whether another attempt may succeed: after 408, 425, 429, and 5xx other than 501 and 505.
     pub fn is_temporary(&self) -> bool {
-        crate::retry::is_temporary(self.0.status)
+        crate::status::is_temporary(self.0.status)
     }
 
     /// The response, for any server.
@@ -315,7 +315,7 @@ impl Problem {
         }
         headers.extend(accept);
         if let Some(after) = retry_after {
-            headers.insert(RETRY_AFTER, crate::retry::seconds(after).into());
+            headers.insert(RETRY_AFTER, crate::status::seconds(after).into());
         }
         if let Some(error) = error {
             response.extensions_mut().insert(error);

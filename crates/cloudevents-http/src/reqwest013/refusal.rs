@@ -1,6 +1,6 @@
 //! Responses other than 2xx.
 
-use crate::{Problem, problem, retry};
+use crate::{Problem, problem, status};
 use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use cloudevents_transport::binding::{Secrets, later};
 use http::{HeaderMap, StatusCode};
@@ -81,7 +81,7 @@ impl std::error::Error for Refusal {
 /// Whether the peer refused this very message, by its status. `None` if the error is not a response.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = error.source()?.downcast_ref::<Refusal>()?;
-    Some(error.retry_after().is_none() && retry::refuses_message(refusal.status()))
+    Some(error.retry_after().is_none() && status::refuses_message(refusal.status()))
 }
 
 /// The texts that the peer must not repeat in its response to a request: credentials, and identifiers in its URL.

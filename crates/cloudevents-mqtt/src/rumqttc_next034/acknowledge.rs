@@ -2,8 +2,8 @@
 
 use super::{
     options::Qos,
-    outbox::Outbox,
     packet::{Arrived, PUBACK, PUBREC, acknowledgement},
+    unwritten::Unwritten,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -24,18 +24,18 @@ impl Unacknowledged {
     }
 
     /// Acknowledges the messages with numbers below `settled`, in the order of arrival (MQTT 5.0, section 4.6).
-    pub(super) fn acknowledge(&mut self, settled: u64, outbox: &Outbox, owed: &mut Owed) {
+    pub(super) fn acknowledge(&mut self, settled: u64, unwritten: &Unwritten, owed: &mut Owed) {
         let count = self.0.iter().take_while(|(number, ..)| *number < settled).count();
         if count == 0 {
             return;
         }
-        outbox.add(|buffer| {
+        unwritten.add(|buffer| {
             for (_, id, qos) in self.0.iter().take(count) {
                 acknowledgement(buffer, if *qos == Qos::ExactlyOnce { PUBREC } else { PUBACK }, *id);
             }
         });
-        let ping = outbox.next_ping();
-        owed.read(outbox.pongs());
+        let ping = unwritten.next_ping();
+        owed.read(unwritten.pongs());
         owed.ids.extend(self.0.drain(..count).map(|(_, id, _)| (id, ping)));
     }
 

@@ -4,9 +4,9 @@ use super::{
     failure::{self, disconnected},
     login::Login,
     options::{Qos, Target},
-    outbox::{Chunk, Outbox},
     packet::{self, Packet, Reader, Welcome},
     refusal::MqttRefusal,
+    unwritten::{Chunk, Unwritten},
 };
 use crate::Version;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -238,9 +238,9 @@ impl Connection {
         read(&mut self.reader, &self.packets, &mut self.buffer).await
     }
 
-    /// Reads and writes until the connection is lost, or until the outbox is closed and everything is written. Returns why it ended: an
+    /// Reads and writes until the connection is lost, or until `Unwritten` is closed and everything is written. Returns why it ended: an
     /// error of kind [`Closed`](ErrorKind::Closed) if it was closed.
-    pub(super) async fn drive(mut self, outbox: &Outbox, side: &mut impl Side) -> Error {
+    pub(super) async fn drive(mut self, unwritten: &Unwritten, side: &mut impl Side) -> Error {
         let early = std::mem::take(&mut self.early);
         let Self { mut reader, mut writer, mut packets, mut buffer, keep_alive, .. } = self;
         let pulse = Pulse::default();
@@ -253,18 +253,18 @@ impl Connection {
                 }
                 side.taken();
                 loop {
-                    if let Err(error) = take_all(&mut packets, &mut buffer, outbox, side, &pulse).await {
+                    if let Err(error) = take_all(&mut packets, &mut buffer, unwritten, side, &pulse).await {
                         return error;
                     }
-                    outbox.room().await;
+                    unwritten.room().await;
                     if let Err(error) = read(&mut reader, &packets, &mut buffer).await {
                         return error;
                     }
                     pulse.heard.store(true, Ordering::Relaxed);
                 }
             });
-            let writing = pin!(write_all(&mut writer, outbox, &pulse));
-            let beating = pin!(pulse.beat(keep_alive, outbox));
+            let writing = pin!(write_all(&mut writer, unwritten, &pulse));
+            let beating = pin!(pulse.beat(keep_alive, unwritten));
             match select(writing, select(reading, beating)).await {
                 Either::Left((written, _)) => written.err().map(|error| (error, true)),
                 Either::Right((Either::Left((error, _)) | Either::Right((error, _)), _)) => {
@@ -272,7 +272,7 @@ impl Connection {
                 }
             }
         };
-        outbox.end();
+        unwritten.end();
         match ended {
             Some((error, false)) => error,
             // The broker may have said why before it closed the connection.
@@ -299,7 +299,7 @@ impl Connection {
 async fn take_all(
     packets: &mut Reader,
     buffer: &mut BytesMut,
-    outbox: &Outbox,
+    unwritten: &Unwritten,
     side: &mut impl Side,
     pulse: &Pulse,
 ) -> Result<(), Error> {
@@ -311,7 +311,7 @@ async fn take_all(
             pulse.paused.store(false, Ordering::Relaxed);
         }
         match packets.next(buffer)? {
-            Some(Packet::Pong) => outbox.pong(),
+            Some(Packet::Pong) => unwritten.pong(),
             Some(Packet::Goodbye(error)) => return Err(error),
             Some(packet) => side.take(packet)?,
             None => {
@@ -355,11 +355,11 @@ async fn goodbye(
 
 async fn write_all(
     writer: &mut WriteHalf<Box<dyn Stream>>,
-    outbox: &Outbox,
+    unwritten: &Unwritten,
     pulse: &Pulse,
 ) -> Result<(), Error> {
     let mut chunk = Chunk::default();
-    while outbox.next(&mut chunk).await {
+    while unwritten.next(&mut chunk).await {
         let mut rest = &chunk.bytes[..];
         while !rest.is_empty() {
             let mut writing = pin!(writer.write_buf(&mut rest));
@@ -396,7 +396,7 @@ impl Pulse {
     /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one Keep Alive, or up to a half more.
     ///
     /// A single half without an answer may be a broker, or a client, that stood still for a moment.
-    async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
+    async fn beat(&self, keep_alive: Duration, unwritten: &Unwritten) -> Error {
         if keep_alive.is_zero() {
             return std::future::pending().await;
         }
@@ -409,7 +409,7 @@ impl Pulse {
             if was_silent && is_silent {
                 return disconnected(format_args!("the broker was silent for {keep_alive:?}"));
             }
-            outbox.ping();
+            unwritten.ping();
             was_silent = is_silent;
         }
     }
@@ -545,14 +545,14 @@ mod tests {
         let keep_alive = Duration::from_secs(30);
         for seconds in 0..=60 {
             let heard = Duration::from_secs(seconds).mul_f64(0.99);
-            let (pulse, outbox, begin) = (Pulse::default(), Outbox::new(None), Instant::now());
+            let (pulse, unwritten, begin) = (Pulse::default(), Unwritten::new(None), Instant::now());
             let hearing = async {
                 while begin.elapsed() < heard {
                     sleep(Duration::from_millis(100).min(heard.saturating_sub(begin.elapsed()))).await;
                     pulse.heard.store(true, Ordering::Relaxed);
                 }
             };
-            let _ = tokio::join!(pulse.beat(keep_alive, &outbox), hearing);
+            let _ = tokio::join!(pulse.beat(keep_alive, &unwritten), hearing);
             let silent = begin.elapsed().saturating_sub(heard);
             assert!(silent >= keep_alive && silent <= keep_alive.mul_f64(1.5), "{silent:?} after {heard:?}");
         }

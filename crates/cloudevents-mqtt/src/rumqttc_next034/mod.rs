@@ -51,7 +51,6 @@ mod forwarding;
 mod login;
 mod message;
 mod options;
-mod outbox;
 mod packet;
 mod publish_packet;
 mod publisher;
@@ -64,6 +63,7 @@ mod session;
 mod source;
 mod text;
 mod topic;
+mod unwritten;
 mod urls;
 
 pub use binding::BINDING;

@@ -4,10 +4,10 @@ use super::{
     connection::{Connection, FAREWELL, SUBSCRIPTION, Side, Terms, subscribe},
     failure,
     options::{Qos, Target},
-    outbox::Outbox,
     packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, Taken, acknowledgement},
     publish_packet::Prepared,
     requests::{Request, Requests},
+    unwritten::Unwritten,
 };
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
@@ -60,7 +60,7 @@ impl Connect for Linking {
         let link = Arc::new(Publisher {
             version: self.target.options.version,
             limit: welcome.max_packet_size,
-            outbox: Outbox::new(Some(confirms.clone())),
+            unwritten: Unwritten::new(Some(confirms.clone())),
             ids: Mutex::new(Ids::new(room)),
             free: Semaphore::new(room),
             freed: Notify::new(),
@@ -90,7 +90,7 @@ pub(super) struct Publisher {
     version: Version,
     /// The largest packet that the broker takes.
     limit: u32,
-    outbox: Outbox,
+    unwritten: Unwritten,
     ids: Mutex<Ids>,
     /// As many permits as there are free identifiers: they are given in the order of waiting. Closed when the connection is lost.
     free: Semaphore,
@@ -120,7 +120,7 @@ async fn run(link: Arc<Publisher>, connection: Connection) {
     let ended = Ended(Arc::clone(&link));
     let mut side = Sending(&link);
     let error = {
-        let driving = pin!(connection.drive(&link.outbox, &mut side));
+        let driving = pin!(connection.drive(&link.unwritten, &mut side));
         let expiring = pin!(link.expire());
         match select(driving, expiring).await {
             Either::Left((error, _)) | Either::Right((error, _)) => error,
@@ -147,7 +147,7 @@ impl Publisher {
         permit: Permit,
     ) -> Result<Result<Outcome<Receipt>, Error>, Permit> {
         let mut ids = self.ids();
-        if ids.lost || !self.outbox.is_open() {
+        if ids.lost || !self.unwritten.is_open() {
             return Err(permit);
         }
         let id = match slot {
@@ -158,7 +158,7 @@ impl Publisher {
             },
         };
         let mut outcome = None;
-        let added = self.outbox.try_add(|buffer| {
+        let added = self.unwritten.try_add(|buffer| {
             message.write(buffer, id, self.limit)?;
             let (number, pending) = self.confirms.add(permit);
             outcome = Some(pending);
@@ -188,7 +188,7 @@ impl Publisher {
     pub(super) async fn begin_request(&self) -> Result<Request<'_>, Error> {
         if self.requests.begins_subscribing() {
             let bytes = subscribe(self.version, self.requests.topic(), Qos::AtLeastOnce)?;
-            self.outbox.add(|buffer| buffer.extend_from_slice(&bytes));
+            self.unwritten.add(|buffer| buffer.extend_from_slice(&bytes));
         }
         let mut lost = self.lost.subscribe();
         let gone = pin!(lost.wait_for(Option::is_some));
@@ -205,7 +205,7 @@ impl Publisher {
             loop {
                 let mut freed = pin!(self.freed.notified());
                 freed.as_mut().enable();
-                // Messages of QoS 0 have no identifier. DISCONNECT follows them in the outbox.
+                // Messages of QoS 0 have no identifier. DISCONNECT follows them.
                 if self.ids().used == 0 || self.confirms.is_empty() {
                     return;
                 }
@@ -215,7 +215,7 @@ impl Publisher {
         if let Either::Right(_) = select(pin!(all), pin!(lost.wait_for(Option::is_some))).await {
             return;
         }
-        self.outbox.close(self.version, None);
+        self.unwritten.close(self.version, None);
         let _ = timeout(FAREWELL, self.lost.subscribe().wait_for(Option::is_some)).await;
     }
 
@@ -226,7 +226,7 @@ impl Publisher {
     fn end(&self, error: Error) {
         self.ids().lost = true;
         self.free.close();
-        self.outbox.end();
+        self.unwritten.end();
         let error = match error.kind() {
             ErrorKind::Closed => error,
             _ => failure::disconnected(format_args!(
@@ -300,10 +300,10 @@ impl Side for Sending<'_> {
                 if taken == Taken::ByNone {
                     link.ids().has_none(id);
                 }
-                link.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id));
+                link.unwritten.add(|buffer| acknowledgement(buffer, PUBREL, id));
             }
             Packet::PubComp(id) => link.confirmed(id, Taken::Yes),
-            Packet::PubRel(id) => link.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
+            Packet::PubRel(id) => link.unwritten.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
             Packet::Publish(reply) => {
                 self.acknowledge(&reply);
                 link.requests.reply(reply, link.version);
@@ -322,7 +322,7 @@ impl Sending<'_> {
             Qos::AtLeastOnce => PUBACK,
             Qos::ExactlyOnce => PUBREC,
         };
-        self.0.outbox.add(|buffer| acknowledgement(buffer, kind, reply.publish.pkid));
+        self.0.unwritten.add(|buffer| acknowledgement(buffer, kind, reply.publish.pkid));
     }
 }
 

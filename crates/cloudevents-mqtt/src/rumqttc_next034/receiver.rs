@@ -208,8 +208,8 @@ async fn connect(endpoint: Endpoint, options: MqttReceiverOptions) -> Result<Rec
     let settled = Arc::clone(&inbox.settled);
     ledger.notifying(move || settled.notify_one());
     let (alive, watched) = watch::channel(());
-    let outbox = inbox.begin(&connection);
-    let begun = (connection, outbox);
+    let unwritten = inbox.begin(&connection);
+    let begun = (connection, unwritten);
     let known = (Arc::clone(&target), stale);
     let running = session::run(reconnect, begun, Arc::clone(&inbox), known, watched);
     let running = Some(tokio::spawn(running));

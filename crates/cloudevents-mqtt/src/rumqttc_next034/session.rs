@@ -4,8 +4,8 @@ use super::{
     connection::{Connection, FAREWELL, Terms},
     failure,
     options::{Qos, Target},
-    outbox::Outbox,
     source::{Inbox, Receiving},
+    unwritten::Unwritten,
 };
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
@@ -141,7 +141,7 @@ impl Connect for Resuming {
 /// Receives and acknowledges until the receiver is gone, and reconnects meanwhile.
 pub(super) async fn run(
     reconnect: Reconnect<Resuming>,
-    begun: (Connection, Arc<Outbox>),
+    begun: (Connection, Arc<Unwritten>),
     inbox: Arc<Inbox>,
     (target, stale): (Arc<Target>, Arc<Stale>),
     alive: watch::Receiver<()>,
@@ -170,14 +170,14 @@ async fn end(target: &Target, host: &Host, qos: Qos) {
 
 async fn receive(
     mut reconnect: Reconnect<Resuming>,
-    (mut connection, mut outbox): (Connection, Arc<Outbox>),
+    (mut connection, mut unwritten): (Connection, Arc<Unwritten>),
     inbox: &Inbox,
     (target, stale, host): (&Target, &Stale, &mut Host),
     mut alive: watch::Receiver<()>,
 ) {
     loop {
         host.clone_from(&connection.host);
-        let mut error = serve(connection, &outbox, inbox, target, &mut alive).await;
+        let mut error = serve(connection, &unwritten, inbox, target, &mut alive).await;
         inbox.lost();
         if alive.has_changed().is_err() {
             return;
@@ -193,7 +193,7 @@ async fn receive(
         if let Some(error) = &taken {
             reconnect.fail(error);
         }
-        (connection, outbox) = loop {
+        (connection, unwritten) = loop {
             let opened = if let Some(error) = taken.take() {
                 Err(error)
             } else {
@@ -205,8 +205,8 @@ async fn receive(
             };
             match opened {
                 Ok(connection) => {
-                    let outbox = inbox.begin(&connection);
-                    break (connection, outbox);
+                    let unwritten = inbox.begin(&connection);
+                    break (connection, unwritten);
                 }
                 Err(error) => {
                     // The program sees it, and tries again if it calls again.
@@ -229,13 +229,13 @@ fn is_final(error: &Error) -> bool {
 /// Drives one connection. Returns why it ended.
 async fn serve(
     connection: Connection,
-    outbox: &Outbox,
+    unwritten: &Unwritten,
     inbox: &Inbox,
     target: &Target,
     alive: &mut watch::Receiver<()>,
 ) -> Error {
-    let mut receiving = Receiving { inbox, outbox, added: false, told: false };
-    let mut driving = pin!(connection.drive(outbox, &mut receiving));
+    let mut receiving = Receiving { inbox, unwritten, added: false, told: false };
+    let mut driving = pin!(connection.drive(unwritten, &mut receiving));
     let ended = {
         let acknowledging = pin!(async {
             loop {
@@ -256,7 +256,7 @@ async fn serve(
             inbox.acknowledge();
             // A made-up client identifier is not used again, so that its session would be left over.
             let session_expiry = target.is_unnamed.then_some(0);
-            outbox.close(target.options.version, session_expiry);
+            unwritten.close(target.options.version, session_expiry);
             match select(driving, pin!(sleep(FAREWELL))).await {
                 Either::Left((error, _)) => error,
                 Either::Right(_) => failure::disconnected("the broker did not take what was written"),

@@ -5,10 +5,10 @@ use super::{
     connection::{Connection, SUBSCRIPTION, Side, granted},
     failure,
     options::Qos,
-    outbox::Outbox,
     packet::{Arrived, PUBCOMP, PUBREL, Packet, Taken, acknowledgement},
     received::received,
     topic::matches,
+    unwritten::Unwritten,
 };
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
@@ -56,7 +56,7 @@ struct Inner {
     owed: Owed,
     /// The number of the next message of this connection.
     next: u64,
-    connection: Option<(Epoch, Arc<Outbox>)>,
+    connection: Option<(Epoch, Arc<Unwritten>)>,
     /// Whether messages are dropped, because the receiver ends.
     ending: bool,
     failed: Option<Error>,
@@ -87,18 +87,18 @@ impl Inbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection begins: one assignment of the ledger. Returns the outbox for its packets.
-    pub(super) fn begin(&self, connection: &Connection) -> Arc<Outbox> {
-        let outbox = Arc::new(Outbox::new(None));
+    /// A connection begins: one assignment of the ledger. Returns where its packets are added.
+    pub(super) fn begin(&self, connection: &Connection) -> Arc<Unwritten> {
+        let unwritten = Arc::new(Unwritten::new(None));
         let epoch = self.ledger.assign(self.partition.clone(), 0);
         let mut inner = self.inner();
-        (inner.next, inner.connection) = (0, Some((epoch, Arc::clone(&outbox))));
+        (inner.next, inner.connection) = (0, Some((epoch, Arc::clone(&unwritten))));
         if !connection.welcome.session_present {
             inner.owed = Owed::default(); // the broker sends nothing again
         }
         self.connections.send_replace(());
         drop(inner);
-        outbox
+        unwritten
     }
 
     /// The connection is lost. Unacknowledged messages come again over the next one.
@@ -111,8 +111,8 @@ impl Inbox {
         let perhaps = if any { first.saturating_add(1)..next } else { 0..0 };
         let mut inner = self.inner();
         let Inner { unacknowledged, owed, connection, .. } = &mut *inner;
-        if let Some((_, outbox)) = connection.take() {
-            owed.lost(outbox.pongs());
+        if let Some((_, unwritten)) = connection.take() {
+            owed.lost(unwritten.pongs());
         }
         unacknowledged.lost(first, &perhaps, owed);
         inner.waiting.clear();
@@ -160,9 +160,9 @@ impl Inbox {
         let mut inner = self.inner();
         let marks = self.ledger.marks();
         let Inner { unacknowledged, connection, owed, .. } = &mut *inner;
-        let Some((epoch, outbox)) = connection else { return };
+        let Some((epoch, unwritten)) = connection else { return };
         if let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) {
-            unacknowledged.acknowledge(mark.offset, outbox, owed);
+            unacknowledged.acknowledge(mark.offset, unwritten, owed);
         }
     }
 
@@ -170,8 +170,8 @@ impl Inbox {
     fn owes(&self) -> bool {
         let mut inner = self.inner();
         let Inner { owed, connection, .. } = &mut *inner;
-        if let Some((_, outbox)) = connection {
-            owed.read(outbox.pongs());
+        if let Some((_, unwritten)) = connection {
+            owed.read(unwritten.pongs());
         }
         !owed.is_empty()
     }
@@ -196,7 +196,7 @@ impl Inner {
 /// The connection's side: takes the packets that the broker sends.
 pub(super) struct Receiving<'a> {
     pub(super) inbox: &'a Inbox,
-    pub(super) outbox: &'a Outbox,
+    pub(super) unwritten: &'a Unwritten,
     /// Whether messages were added since the program was woken.
     pub(super) added: bool,
     /// Whether it was said that the session has another subscription.
@@ -246,9 +246,9 @@ impl Side for Receiving<'_> {
             Packet::SubAck(SUBSCRIPTION, code) => {
                 granted(self.inbox.partition.topic(), self.inbox.qos, code)?;
             }
-            Packet::PubRel(id) => self.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
+            Packet::PubRel(id) => self.unwritten.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
             Packet::PubRec(id, Taken::Yes | Taken::ByNone) => {
-                self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id))
+                self.unwritten.add(|buffer| acknowledgement(buffer, PUBREL, id))
             }
             _ => {}
         }
@@ -309,9 +309,9 @@ impl LogSource for Source {
         self.inbox.end();
         self.inbox.acknowledge();
         let mut connections = self.inbox.connections.subscribe();
-        let connection = self.inbox.inner().connection.as_ref().map(|(_, outbox)| Arc::clone(outbox));
-        if let Some(outbox) = connection {
-            let answered = outbox.answered(outbox.ping());
+        let connection = self.inbox.inner().connection.as_ref().map(|(_, unwritten)| Arc::clone(unwritten));
+        if let Some(unwritten) = connection {
+            let answered = unwritten.answered(unwritten.ping());
             select(pin!(answered), pin!(connections.changed())).await;
         }
         if self.inbox.owes() {

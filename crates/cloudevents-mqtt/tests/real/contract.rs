@@ -10,7 +10,7 @@ use cloudevents_testkit::mqtt::Broker;
 use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Report, Venue, Verdict, check_all, check_some},
+    contract::{Claims, Report, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt},
 };
 use std::{
     env, process,
@@ -19,24 +19,24 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use tokio::task::{block_in_place, spawn_blocking};
+use tokio::task::block_in_place;
 
 struct Topic {
     url: String,
     version: &'static str,
-    /// The broker in memory. `None` for a real one.
-    memory: Option<Arc<Mutex<Broker>>>,
-    /// A real broker of this test alone, which can be interrupted.
-    process: Option<Arc<Mutex<Process>>>,
+    /// Whether the broker is the one in memory.
+    is_in_memory: bool,
+    /// How the broker is stopped and started again, if it is this test's alone.
+    restart: Option<Restart>,
 }
 
 impl Topic {
     /// A separate topic for every check.
-    fn new(prefix: &str, version: &'static str, memory: Option<Arc<Mutex<Broker>>>) -> Self {
+    fn new(prefix: &str, version: &'static str, restart: Option<Restart>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let url = format!("{prefix}contract-{}-{number}", process::id());
-        Self { url, version, memory, process: None }
+        Self { url, version, is_in_memory: false, restart }
     }
 }
 
@@ -47,7 +47,7 @@ impl Venue for Topic {
         claims.attempts = Some(10);
         claims.documents = self.version == "5"; // the other has JSON only
         // What is behind a message may be sent when that is acknowledged: a retry can come before.
-        claims.delays_retries = self.memory.is_some() || !is_hivemq();
+        claims.delays_retries = self.is_in_memory || !is_hivemq();
         claims
     }
 
@@ -71,49 +71,43 @@ impl Venue for Topic {
     }
 
     async fn interrupt(&self) -> Result<(), Error> {
-        let (memory, process) = (self.memory.clone(), self.process.clone());
-        if memory.is_none() && process.is_none() {
-            return Err(Error::new(ErrorKind::Unsupported));
-        }
-        let interrupted = spawn_blocking(move || {
-            if let Some(process) = process {
-                process.lock().unwrap().kill_and_restart().unwrap();
-            }
-            if let Some(broker) = memory {
-                let mut broker = broker.lock().unwrap();
-                broker.stop();
-                broker.restart().unwrap();
-            }
-        });
-        interrupted.await.unwrap();
-        Ok(())
+        interrupt(self.restart.clone()).await
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
-    let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
-    let prefix = broker.lock().unwrap().url("");
-    let report = check_all(async || Ok(Topic::new(&prefix, "5", Some(Arc::clone(&broker))))).await;
-    println!("{report}");
+    let report = in_memory("5").await;
     // MQTT does not report where a message is; the broker in memory takes any size.
     let unclaimed = [
         "receipts_say_where",
         "what_is_too_large_is_refused_and_blocks_nothing",
         "requests_without_replies_are_refused", // there are replies
     ];
-    for (check, verdict) in report.iter() {
-        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
-        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
-    }
+    report.assert_holds_but(&unclaimed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds_over_mqtt_3() {
+    assert_holds_over_mqtt_3(&in_memory("3.1.1").await);
+}
+
+async fn in_memory(version: &'static str) -> Report {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
     let prefix = broker.lock().unwrap().url("");
-    let report = check_all(async || Ok(Topic::new(&prefix, "3.1.1", Some(Arc::clone(&broker))))).await;
-    assert_holds_over_mqtt_3(&report);
+    let restart: Restart = Arc::new({
+        let broker = Arc::clone(&broker);
+        move || {
+            let mut broker = broker.lock().unwrap();
+            broker.stop();
+            broker.restart().unwrap();
+        }
+    });
+    let open = async || {
+        let topic = Topic::new(&prefix, version, Some(Arc::clone(&restart)));
+        Ok(Topic { is_in_memory: true, ..topic })
+    };
+    check_all(open).await
 }
 
 /// MQTT 3.1.1 has neither binary mode nor other formats than JSON, so that two checks cannot hold.
@@ -158,22 +152,12 @@ async fn on_a_real_broker_that_is_interrupted() {
     let folder = env::temp_dir().join(cloudevents_testkit::behaviours::name("cloudevents-mqtt"));
     let Some(broker) = block_in_place(|| Process::broker(&folder, "mqtt", "mosquitto")) else { return };
     let prefix = format!("mqtt://127.0.0.1:{}/", broker.port());
-    let broker = Arc::new(Mutex::new(broker.that_ends_orderly()));
-    let open = async || {
-        let mut topic = Topic::new(&prefix, "5", None);
-        topic.process = Some(Arc::clone(&broker));
-        Ok(topic)
-    };
-    let report = check_some(open, |check| INTERRUPTED.contains(&check)).await;
-    println!("{report}");
-    for (check, verdict) in report.iter() {
-        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == Verdict::Holds), "{check}\n{report}");
-    }
+    let process = Mutex::new(broker.that_ends_orderly());
+    let restart: Restart = Arc::new(move || process.lock().unwrap().kill_and_restart().unwrap());
+    let open = async || Ok(Topic::new(&prefix, "5", Some(Arc::clone(&restart))));
+    let report = check_some(open, |check| STOPS_THE_BROKER.contains(&check)).await;
+    report.assert_holds_but(&[]);
 }
-
-/// These stop the broker.
-const INTERRUPTED: [&str; 2] =
-    ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
 /// Checks that hold a message until others come. HiveMQ sends a session what it has at the moment, 50 messages at most, and more when all
 /// of these are acknowledged: if it had one, no other comes.

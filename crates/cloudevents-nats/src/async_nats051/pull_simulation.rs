@@ -217,11 +217,10 @@ impl Simulation {
                 }
                 self.held.push(in_memory);
             }
-            Some(Sent::Report(status, message)) => {
-                if self.pull.report(status, &message).is_err() {
-                    self.reconnect();
-                }
+            Some(Sent::Report(status, message)) if self.pull.report(status, &message).is_err() => {
+                self.reconnect();
             }
+            Some(Sent::Report(..)) => {}
         }
     }
 

@@ -13,10 +13,9 @@ use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, re
 use cloudevents_testkit::nats::Server;
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Report, Venue, Verdict, check_all},
+    contract::{Claims, Report, Restart, Venue, Verdict, check_all, interrupt},
 };
 use std::sync::{Arc, Mutex};
-use tokio::task::spawn_blocking;
 
 /// A subject of core NATS.
 struct Subject {
@@ -54,8 +53,8 @@ impl Venue for Subject {
 struct Stream {
     server: String,
     name: String,
-    /// A server of this test alone, which can be interrupted.
-    process: Option<Arc<Mutex<Process>>>,
+    /// How the server is stopped and started again, if it is this test's alone.
+    restart: Option<Restart>,
 }
 
 impl Venue for Stream {
@@ -86,14 +85,7 @@ impl Venue for Stream {
     }
 
     async fn interrupt(&self) -> Result<(), Error> {
-        let Some(process) = self.process.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
-        let interrupted = spawn_blocking(move || {
-            let mut process = process.lock().unwrap();
-            process.kill();
-            process.restart();
-        });
-        interrupted.await.unwrap();
-        Ok(())
+        interrupt(self.restart.clone()).await
     }
 }
 
@@ -167,7 +159,7 @@ async fn on_a_real_jetstream() {
     let open = async || {
         let name = name("contract");
         create_stream(&server, &name).await;
-        Ok(Stream { server: server.clone(), name, process: None })
+        Ok(Stream { server: server.clone(), name, restart: None })
     };
     let report = check_all(open).await;
     let unclaimed = [
@@ -182,11 +174,16 @@ async fn on_a_real_jetstream() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_jetstream_that_is_interrupted() {
     let Some(process) = Process::start() else { return };
-    let (server, process) = (process.url(), Arc::new(Mutex::new(process)));
+    let (server, process) = (process.url(), Mutex::new(process));
+    let restart: Restart = Arc::new(move || {
+        let mut process = process.lock().unwrap();
+        process.kill();
+        process.restart();
+    });
     let open = async || {
         let name = name("contract");
         create_stream(&server, &name).await;
-        Ok(Stream { server: server.clone(), name, process: Some(Arc::clone(&process)) })
+        Ok(Stream { server: server.clone(), name, restart: Some(Arc::clone(&restart)) })
     };
     let report = check_all(open).await;
     check_but(faults(&server).await, &report, &["requests_get_their_own_replies"]);

@@ -1,6 +1,9 @@
 //! Claims.
 
-use super::{failure::failed, number, rows};
+use super::{
+    failure::failed,
+    rows::{self, number},
+};
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
     millis::{later, millis, time},
@@ -152,7 +155,7 @@ fn unordered(
 fn take(connection: &Connection, claim: &Claim, message: &mut ClaimedMessage) -> SqlResult<()> {
     message.attempt = message.attempt.saturating_add(1);
     message.ticket.claim = message.ticket.claim.saturating_add(Ticket::random_step());
-    let (number, claims) = (super::row(message.ticket.number), super::row(message.ticket.claim));
+    let (number, claims) = (rows::row(message.ticket.number), rows::row(message.ticket.claim));
     message.body = connection
         .prepare_cached("UPDATE ce_outbox SET due = ?2, claims = ?3 WHERE number = ?1 RETURNING body")?
         .query_row((number, millis(later(claim.now, claim.lease)), claims), |row| row.get(0))?;

@@ -1,6 +1,10 @@
 //! The keys of handled events.
 
-use super::{SqliteStore, failure::failed, number, row};
+use super::{
+    SqliteStore,
+    failure::failed,
+    rows::{number, row},
+};
 use crate::{
     Begun, InboxStore, Seen, Started,
     millis::{later, millis, time},

@@ -41,9 +41,10 @@ use crate::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settled,
     Settlement, Store, Target, Ticket, millis::millis, store::Reached,
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::Error;
 use failure::{failed, not_opened, not_usable};
 use jobs::Jobs;
+use rows::number;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags,
     config::DbConfig,
@@ -206,17 +207,6 @@ fn values(message: &NewMessage) -> [ToSqlOutput<'_>; 10] {
         ValueRef::from(&*message.body),
     ];
     row.map(ToSqlOutput::Borrowed)
-}
-
-/// Numbers of messages are positive.
-fn number(row: i64) -> Result<u64, Error> {
-    u64::try_from(row).map_err(|_| {
-        Error::new(ErrorKind::InvalidData).with_detail("the store has a message with a negative number")
-    })
-}
-
-fn row(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl Store for SqliteStore {

@@ -1,6 +1,9 @@
 //! Queries for people who look at the store.
 
-use super::{failure::failed, number, row, rows};
+use super::{
+    failure::failed,
+    rows::{self, number, row},
+};
 use crate::{
     Attempt, Counts, Query, Record, State, Target,
     millis::{millis, time},

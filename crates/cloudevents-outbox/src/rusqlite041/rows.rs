@@ -4,6 +4,7 @@ use crate::{
     Health,
     millis::{millis, time},
 };
+use cloudevents_core::{Error, ErrorKind};
 use rusqlite::{Result, Row};
 
 /// The columns that [`health`] reads after the target, of the tables `ce_outbox_targets` as `h` and `ce_outbox_pauses` as `p`.
@@ -31,4 +32,15 @@ pub(super) fn failed_numbers(health: &Health) -> String {
 
 pub(super) fn paused_until(health: &Health) -> Option<i64> {
     health.paused_until.map(millis)
+}
+
+/// Numbers of messages are positive.
+pub(super) fn number(row: i64) -> Result<u64, Error> {
+    u64::try_from(row).map_err(|_| {
+        Error::new(ErrorKind::InvalidData).with_detail("the store has a message with a negative number")
+    })
+}
+
+pub(super) fn row(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

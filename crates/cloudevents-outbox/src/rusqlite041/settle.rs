@@ -1,6 +1,10 @@
 //! Settlements, replay and retention.
 
-use super::{failure::failed, number, read::conditions, row, rows};
+use super::{
+    failure::failed,
+    read::conditions,
+    rows::{self, number, row},
+};
 use crate::{
     EXPIRED, Health, OVERDUE, Query, Retention, Settled, Settlement, Step, Ticket,
     millis::{millis, time},

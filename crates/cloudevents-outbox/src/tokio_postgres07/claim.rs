@@ -1,11 +1,10 @@
 //! Claims.
 
 use super::{
-    LOCK,
     failure::failed,
-    limit,
     marks::{Mark, Marks},
-    number, rows,
+    rows::{self, limit, number},
+    schema::LOCK,
 };
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
@@ -86,8 +85,8 @@ struct Group {
 impl Group {
     fn found(&self, taken: usize) -> Found {
         let first = |ordered: bool| self.candidates.iter().find(|candidate| candidate.ordered == ordered);
-        let apart = first(false).map(|first| (first.due, super::row(first.ticket.number)));
-        let line = first(true).map(|first| super::row(first.ticket.number));
+        let apart = first(false).map(|first| (first.due, rows::row(first.ticket.number)));
+        let line = first(true).map(|first| rows::row(first.ticket.number));
         Found { target: Arc::clone(&self.target), apart, line, taken }
     }
 }
@@ -298,12 +297,12 @@ async fn take(
     let taken: Vec<i64> = chosen
         .iter()
         .flat_map(|chosen| &chosen.candidates)
-        .map(|candidate| super::row(candidate.ticket.number))
+        .map(|candidate| rows::row(candidate.ticket.number))
         .collect();
     let until = millis(later(claim.now, claim.lease));
     let update = "UPDATE ce_outbox SET due = $2, claims = claims + $3 WHERE number = ANY ($1)
                   RETURNING number, claims, attempts, started, expires, ordered, body";
-    let step = super::row(Ticket::random_step());
+    let step = rows::row(Ticket::random_step());
     let rows = client
         .query_typed(update, &[(&taken, Type::INT8_ARRAY), (&until, Type::INT8), (&step, Type::INT8)])
         .await

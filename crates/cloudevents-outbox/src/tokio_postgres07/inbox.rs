@@ -1,6 +1,10 @@
 //! The keys of handled events.
 
-use super::{PostgresStore, failure::failed, limit, number, row};
+use super::{
+    PostgresStore,
+    failure::failed,
+    rows::{limit, number, row},
+};
 use crate::{
     Begun, InboxStore, Seen, Started,
     millis::{later, millis, time},

@@ -44,6 +44,7 @@ use cloudevents_core::Error;
 use failure::{failed, not_opened};
 use marks::Marks;
 use pool::Pool;
+use rows::{number, row};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -54,9 +55,6 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
     types::Type,
 };
-
-/// The key of the advisory lock that claims take: `ce_outbo` as bytes.
-const LOCK: i64 = 0x63_65_5f_6f_75_74_62_6f;
 
 /// A store in PostgreSQL. Clones share up to five connections, which are opened again when they are lost.
 ///
@@ -182,19 +180,6 @@ async fn insert(client: &impl GenericClient, messages: &[NewMessage]) -> Result<
         .await
         .map_err(failed)?;
     rows.iter().map(|row| row.try_get(0).map(number).map_err(failed)).collect()
-}
-
-/// Numbers in the tables are not negative.
-fn number(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
-fn row(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn limit(most: usize) -> i64 {
-    i64::try_from(most).unwrap_or(i64::MAX)
 }
 
 /// Tickets as two columns.

@@ -1,6 +1,9 @@
 //! Queries for people who look at the store.
 
-use super::{failure::failed, number, row, rows};
+use super::{
+    failure::failed,
+    rows::{self, number, row},
+};
 use crate::{
     Attempt, Counts, Query, Record, State, Target,
     millis::{millis, time},
@@ -63,7 +66,7 @@ impl Conditions {
 }
 
 pub(super) async fn find(client: &Client, query: &Query) -> Result<Vec<Record>, Error> {
-    let conditions = Conditions::new(query, super::limit(query.limit.unwrap_or(100)));
+    let conditions = Conditions::new(query, rows::limit(query.limit.unwrap_or(100)));
     let sql = format!("SELECT * FROM ce_outbox WHERE {} ORDER BY number LIMIT $9", Conditions::SQL);
     let rows = client.query_typed(&sql, &conditions.values()).await.map_err(failed)?;
     rows.iter().map(|row| record(row).map_err(failed)).collect()

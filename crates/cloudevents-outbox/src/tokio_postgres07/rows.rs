@@ -33,3 +33,16 @@ pub(super) fn failed_numbers(health: &Health) -> String {
 pub(super) fn paused_until(health: &Health) -> Option<i64> {
     health.paused_until.map(millis)
 }
+
+/// Numbers in the tables are not negative.
+pub(super) fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+pub(super) fn row(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}

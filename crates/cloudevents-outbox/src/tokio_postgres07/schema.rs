@@ -4,6 +4,9 @@ use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
 use tokio_postgres::{GenericClient, Row};
 
+/// The key of the advisory lock that claims take: `ce_outbo` as bytes.
+pub(super) const LOCK: i64 = 0x63_65_5f_6f_75_74_62_6f;
+
 /// The version of the tables.
 const VERSION: i64 = 1;
 
@@ -62,7 +65,7 @@ pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
     check_encoding(client).await?;
     if !exist(client).await? {
         // One statement to the server, and so one transaction: others that create the tables at the same time wait.
-        let all = format!("SELECT pg_advisory_xact_lock({});{TABLES}", super::LOCK);
+        let all = format!("SELECT pg_advisory_xact_lock({});{TABLES}", LOCK);
         client.batch_execute(&all).await.map_err(failed)?;
     }
     check_version(client).await

@@ -1,6 +1,10 @@
 //! Settlements, replay and retention.
 
-use super::{failure::failed, limit, number, read::Conditions, row, rows};
+use super::{
+    failure::failed,
+    read::Conditions,
+    rows::{self, limit, number, row},
+};
 use crate::{
     EXPIRED, Health, OVERDUE, Query, Retention, Settled, Settlement, Step, Ticket,
     millis::{millis, time},

@@ -19,6 +19,7 @@
 //!
 //! [The crate's documentation](crate#urls) describes URLs and their options.
 
+mod acknowledge;
 mod binding;
 mod connection;
 mod create;
@@ -31,7 +32,6 @@ mod received;
 mod receiver;
 mod secured;
 mod sender;
-mod settling;
 mod source;
 mod stream;
 mod urls;

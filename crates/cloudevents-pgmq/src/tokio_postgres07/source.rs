@@ -7,10 +7,10 @@
 //! messages are here. The next connection reads nothing before the server has undone the transaction of the last one.
 
 use super::{
+    acknowledge::{How, Settles, Tag, seconds},
     connection::Wire,
     message::{enqueued, read, received},
     options::Target,
-    settling::{How, Settles, Tag, seconds},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{

@@ -11,30 +11,31 @@ use cloudevents_testkit::rabbitmq::Broker;
 use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Venue, Verdict, check_all, check_some},
+    contract::{Claims, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt},
 };
 use std::{
     env,
     sync::{Arc, Mutex},
 };
-use tokio::task::{block_in_place, spawn_blocking};
+use tokio::task::block_in_place;
 
 struct Place {
     /// All but the options.
     server: String,
     queue: String,
     queues: QueueType,
-    /// The broker in memory. `None` for a real one.
-    memory: Option<Arc<Mutex<Broker>>>,
-    /// A real broker of this test alone, which can be interrupted.
-    process: Option<Arc<Mutex<Process>>>,
+    /// Whether the broker is the one in memory.
+    is_in_memory: bool,
+    /// How the broker is stopped and started again, if it is this test's alone.
+    restart: Option<Restart>,
 }
 
 impl Venue for Place {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
         // A broker that starts takes a while.
-        claims.patience = if self.process.is_some() { 4 * patience() } else { 2 * patience() };
+        claims.patience =
+            if !self.is_in_memory && self.restart.is_some() { 4 * patience() } else { 2 * patience() };
         claims.attempts = Some(10);
         claims.too_large = Some(17 << 20);
         claims.releases_count = self.queues == QueueType::Quorum;
@@ -63,28 +64,9 @@ impl Venue for Place {
     }
 
     async fn interrupt(&self) -> Result<(), Error> {
-        let (memory, process) = (self.memory.clone(), self.process.clone());
-        if memory.is_none() && process.is_none() {
-            return Err(Error::new(ErrorKind::Unsupported));
-        }
-        let interrupted = spawn_blocking(move || {
-            if let Some(process) = process {
-                process.lock().unwrap().kill_and_restart().unwrap();
-            }
-            if let Some(broker) = memory {
-                let mut broker = broker.lock().unwrap();
-                broker.stop();
-                broker.restart().unwrap();
-            }
-        });
-        interrupted.await.unwrap();
-        Ok(())
+        interrupt(self.restart.clone()).await
     }
 }
-
-/// These stop the broker.
-const INTERRUPTED: [&str; 2] =
-    ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
@@ -98,19 +80,23 @@ async fn the_contract_holds_for_quorum_queues() {
 
 async fn holds_in_memory(queues: QueueType) {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
+    let restart: Restart = Arc::new({
+        let broker = Arc::clone(&broker);
+        move || {
+            let mut broker = broker.lock().unwrap();
+            broker.stop();
+            broker.restart().unwrap();
+        }
+    });
     let open = async || {
         let server = broker.lock().unwrap().url("").trim_end_matches('?').to_owned();
-        let memory = Some(Arc::clone(&broker));
-        Ok(Place { server, queue: name("contract"), queues, memory, process: None })
+        let restart = Some(Arc::clone(&restart));
+        Ok(Place { server, queue: name("contract"), queues, is_in_memory: true, restart })
     };
     let report = check_all(open).await;
-    println!("{report}");
     // A confirmation does not say where in the queue the message is; there are no requests.
     let unclaimed = ["receipts_say_where", "requests_get_their_own_replies"];
-    for (check, verdict) in report.iter() {
-        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
-        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
-    }
+    report.assert_holds_but(&unclaimed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,7 +104,7 @@ async fn on_a_real_broker() {
     let Some(server) = real() else { return };
     let open = async || {
         let queue = name("contract");
-        Ok(Place { server: server.clone(), queue, queues: queues(), memory: None, process: None })
+        Ok(Place { server: server.clone(), queue, queues: queues(), is_in_memory: false, restart: None })
     };
     let report = check_all(open).await;
     println!("{report}");
@@ -140,14 +126,12 @@ async fn on_a_real_broker_that_is_interrupted() {
     let Some(process) = block_in_place(|| Process::broker(&folder, "rabbitmq", broker)) else { return };
     let server = format!("rabbitmq://guest:guest@127.0.0.1:{}/", process.port());
     let process = if queues() == QueueType::Quorum { process.that_ends_orderly() } else { process };
-    let process = Arc::new(Mutex::new(process));
+    let process = Mutex::new(process);
+    let restart: Restart = Arc::new(move || process.lock().unwrap().kill_and_restart().unwrap());
     let open = async || {
-        let (server, process) = (server.clone(), Some(Arc::clone(&process)));
-        Ok(Place { server, queue: name("contract"), queues: queues(), memory: None, process })
+        let (server, restart) = (server.clone(), Some(Arc::clone(&restart)));
+        Ok(Place { server, queue: name("contract"), queues: queues(), is_in_memory: false, restart })
     };
-    let report = check_some(open, |check| INTERRUPTED.contains(&check)).await;
-    println!("{report}");
-    for (check, verdict) in report.iter() {
-        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == Verdict::Holds), "{check}\n{report}");
-    }
+    let report = check_some(open, |check| STOPS_THE_BROKER.contains(&check)).await;
+    report.assert_holds_but(&[]);
 }

@@ -38,7 +38,9 @@ fn what_strict_decoding_reads_is_read_alike() {
 }
 
 /// What others write beside an event, which strict reading does not look at: the place of it in a message, by the carrier.
-const BESIDE: &[(&str, &str, &[(&str, &str)])] = &[
+type Beside = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const BESIDE: &[Beside] = &[
     ("kafka", "headers", &[("contentType", "application/json"), ("Content-Type", "text/plain")]),
     ("kafka", "headers", &[("ce-id", "another"), ("ce-other", "x"), ("cloudEvents:other", "x")]),
     ("rabbitmq", "headers", &[("contentType", "application/json"), ("Content-Type", "text/plain")]),

@@ -68,7 +68,7 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
     (
         "cloudevents-mqtt/src/rumqttc_next034",
         &[
-            ("outbox", "acknowledgements and pings have precedence on their way to the broker"),
+            ("unwritten", "acknowledgements and pings have precedence on their way to the broker"),
             ("packet", "reads packets, also those that the library refuses"),
             ("publish_packet", "writes PUBLISH without a copy"),
             ("requests", "requests, and the replies to them"),
@@ -117,7 +117,6 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
         &[
             ("outbox", "a database has outboxes of programs, too"),
             ("secured", "the client opens the connections of an outbox itself"),
-            ("settling", "pgmq has no receipts: what is settled is found by id and count of readings"),
             ("stream", "the client has no TLS, and makes room for whatever a peer claims to send"),
         ],
     ),
@@ -207,10 +206,8 @@ const SIBLINGS: &[Sibling] = &[
             ("dapr", "the subscriber's side of Dapr, which is of HTTP alone"),
             ("compression", "only HTTP has content codings"),
             ("extras", "what a message carries beside the event, for a client"),
-            ("retry", "only HTTP has Retry-After"),
             ("body", "only HTTP has bodies that come in pieces"),
-            ("compression", "only HTTP has content codings"),
-            ("retry", "only HTTP has statuses that say so"),
+            ("status", "only HTTP has statuses, and Retry-After"),
             ("problem", "only HTTP answers with problem documents"),
             ("axum08", "a client"),
             ("reqwest013", "a client"),

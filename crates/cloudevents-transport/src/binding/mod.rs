@@ -32,7 +32,7 @@ pub use crate::{
     endpoint::{
         certificates::{CertificateFiles, check_authorities},
         normal_path, percent_decoded,
-        rejected::{Rejecting, place_checked, place_opened, rejecting},
+        rejecting::{Rejecting, place_checked, place_opened, rejecting},
     },
     in_flight::Permit,
     look::any_host,

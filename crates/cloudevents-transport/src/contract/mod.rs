@@ -58,7 +58,8 @@ pub use settling::*;
 use crate::{Receiver, ReceiverOptions, Sender};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{StreamExt, future::LocalBoxFuture, stream};
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::task::spawn_blocking;
 use watched::Watched;
 
 /// A fresh address on a broker: messages sent there are received only there.
@@ -196,6 +197,15 @@ impl Report {
         self.iter().all(|(_, verdict)| verdict.is_ok())
     }
 
+    /// Prints the report, and panics unless exactly these checks are not claimed, and all others hold.
+    pub fn assert_holds_but(&self, unclaimed: &[&str]) {
+        println!("{self}");
+        for (check, verdict) in self.iter() {
+            let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+            assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{self}");
+        }
+    }
+
     /// The checks and their verdicts.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Result<Verdict, Failure>)> {
         self.0.iter().map(|(name, verdict)| (*name, verdict))
@@ -223,7 +233,19 @@ impl fmt::Display for Report {
     }
 }
 
-const STOPS_THE_BROKER: [&str; 2] =
+/// Stops a broker and starts it again, and blocks until it accepts connections.
+pub type Restart = Arc<dyn Fn() + Send + Sync>;
+
+/// A [`Venue::interrupt`] by this function, on a thread that may block. Without one, an error of kind
+/// [`Unsupported`](ErrorKind::Unsupported). If it panics, an error of kind [`Transport`](ErrorKind::Transport).
+pub async fn interrupt(restart: Option<Restart>) -> Result<(), Error> {
+    let restart = restart.ok_or_else(|| Error::new(ErrorKind::Unsupported))?;
+    let restarted = spawn_blocking(move || restart());
+    restarted.await.map_err(|error| Error::new(ErrorKind::Transport).with_source(error))
+}
+
+/// The checks that stop the broker and start it again, by [`Venue::interrupt`].
+pub const STOPS_THE_BROKER: [&str; 2] =
     ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
 /// How many checks run at a time.

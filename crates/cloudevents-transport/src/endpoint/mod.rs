@@ -2,9 +2,9 @@
 
 pub(crate) mod certificates;
 pub(crate) mod described;
-pub(crate) mod rejected;
+pub(crate) mod rejecting;
+mod shared_options;
 pub(crate) mod transports;
-mod url_options;
 mod values;
 
 use cloudevents_core::{Error, ErrorKind};

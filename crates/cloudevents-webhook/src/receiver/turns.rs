@@ -5,7 +5,7 @@ use bytes::Bytes;
 use cloudevents_transport::Bounds;
 use http::request::Parts;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -141,8 +141,8 @@ impl Turns {
         let mut all = self.lock();
         all.came = all.came.wrapping_add(1);
         // A copy that comes alone asks the store.
-        if !all.deliveries.contains_key(&key) {
-            all.deliveries.insert(key, Copies { body: body.clone(), ..Copies::default() });
+        if let Entry::Vacant(place) = all.deliveries.entry(key) {
+            place.insert(Copies { body: body.clone(), ..Copies::default() });
             return Came::Has(Turn { turns: self.clone(), key, head, is_over: false });
         }
         let was_processed = all.was_processed(key);

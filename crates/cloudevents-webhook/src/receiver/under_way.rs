@@ -57,6 +57,9 @@ pub(super) struct Once {
     pub(super) after: Duration,
 }
 
+/// Decodes a request.
+pub(super) type Decode = Box<dyn Fn(&ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> + Send>;
+
 /// A copy of a delivery.
 pub(super) struct Copy {
     pub(super) key: DeliveryKey,
@@ -65,7 +68,7 @@ pub(super) struct Copy {
     pub(super) decoded: Option<Result<Decoded<Message>, Error>>,
     pub(super) peer: Option<SocketAddr>,
     /// Decodes it once more.
-    pub(super) decode: Box<dyn Fn(&ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> + Send>,
+    pub(super) decode: Decode,
     /// Whether it may be handed over, by the rate.
     pub(super) may_come: Box<dyn Fn() -> Result<(), TooMany> + Send>,
 }

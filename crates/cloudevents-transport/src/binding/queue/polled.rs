@@ -477,8 +477,7 @@ mod tests {
             state.waiting -= count;
             let arrived = (0..count).map(|_| {
                 state.next += 1;
-                let mut raw = Raw::default();
-                raw.body = Some(vec![0; state.size].into());
+                let raw = Raw { body: Some(vec![0; state.size].into()), ..Raw::default() };
                 let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
                 Arrived { received, tag: state.next, attempt: 1 }
             });

@@ -1,6 +1,9 @@
 //! The signature base (RFC 9421, section 2.5).
 
-use super::{Component, INPUT, SignatureError, serialize};
+use super::{
+    Component, SignatureError,
+    fields::{INPUT, serialize},
+};
 use http::{HeaderMap, header, request::Parts};
 use sfv::InnerList;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! Components of a request.
 
-use super::{INPUT, SignatureError};
+use super::{SignatureError, fields::INPUT};
 use http::HeaderName;
 use sfv::InnerList;
 use std::{collections::HashSet, fmt};

@@ -1,6 +1,9 @@
 //! The digest of the body (RFC 9530).
 
-use super::{DIGEST, SignatureError, dictionary};
+use super::{
+    SignatureError,
+    fields::{DIGEST, dictionary},
+};
 use http::request::Parts;
 use ring::digest::{Algorithm, SHA256, SHA512, digest};
 use sfv::ListEntry;

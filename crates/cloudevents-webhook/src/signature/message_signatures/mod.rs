@@ -3,6 +3,7 @@
 mod base;
 mod component;
 mod digest;
+mod fields;
 mod sign;
 
 pub use component::Component;
@@ -10,16 +11,10 @@ pub use sign::MessageSigner;
 
 use super::{Coverage, Identity, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
 use cloudevents_core::codec::{Detected, detect};
+use fields::{DIGEST, ID, INPUT, SIGNATURE, dictionary};
 use http::{HeaderName, request::Parts};
-use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parameters, Parser};
+use sfv::{BareItem, InnerList, ListEntry, Parameters};
 use std::time::{Duration, SystemTime};
-
-const INPUT: &str = "signature-input";
-const SIGNATURE: &str = "signature";
-const DIGEST: &str = "content-digest";
-
-/// The header of a delivery's id, as in Standard Webhooks.
-const ID: &str = "webhook-id";
 
 /// Signatures that a request may have.
 const SIGNATURES: usize = 8;
@@ -264,14 +259,6 @@ fn read<'a>(
     Ok((covered, signature))
 }
 
-fn dictionary(request: &Parts, name: &'static str) -> Result<Dictionary, SignatureError> {
-    if !request.headers.contains_key(name) {
-        return Err(SignatureError::Missing(name));
-    }
-    let value = base::field(&request.headers, name).ok_or(SignatureError::Malformed(name))?;
-    Parser::new(&value).parse().map_err(|_| SignatureError::Malformed(name))
-}
-
 fn integer(parameters: &Parameters, name: &str) -> Result<Option<u64>, SignatureError> {
     match parameters.get(name) {
         None => Ok(None),
@@ -287,9 +274,4 @@ fn integer(parameters: &Parameters, name: &str) -> Result<Option<u64>, Signature
 fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str>, SignatureError> {
     let Some(value) = parameters.get(name) else { return Ok(None) };
     value.as_string().map(|text| Some(text.as_str())).ok_or(SignatureError::Malformed(INPUT))
-}
-
-/// As the signer wrote it, because the text of the parameters is signed.
-fn serialize(covered: &InnerList) -> Option<String> {
-    vec![ListEntry::InnerList(covered.clone())].serialize()
 }

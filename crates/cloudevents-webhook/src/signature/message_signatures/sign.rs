@@ -1,6 +1,10 @@
 //! Signing.
 
-use super::{Component, DIGEST, ID, INPUT, SIGNATURE, base, makes_event};
+use super::{
+    Component, base,
+    fields::{DIGEST, ID, INPUT, SIGNATURE, serialize},
+    makes_event,
+};
 use crate::signature::{Coverage, Sign, SignatureError, SigningKey, set, unix_seconds};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use http::{HeaderName, request::Parts};
@@ -61,7 +65,7 @@ impl Sign for MessageSigner {
         ])?;
         let base = base::base(request, None, &components, &covered)?;
         let signature = BASE64.encode(&self.key.sign(&[base.as_bytes()]));
-        let input = super::serialize(&covered).ok_or(SignatureError::Malformed(INPUT))?;
+        let input = serialize(&covered).ok_or(SignatureError::Malformed(INPUT))?;
         set(request, INPUT, &format!("sig={input}"))?;
         set(request, SIGNATURE, &format!("sig=:{signature}:"))
     }

@@ -52,7 +52,7 @@ struct Seen {
 
 #[derive(Clone, Default)]
 struct SeenMessage {
-    /// When the peer accepted it, and when the machine learnt it.
+    /// When the peer accepted it.
     accepted: Vec<Duration>,
     /// Whether it was refused, and other messages were not.
     is_refused: bool,

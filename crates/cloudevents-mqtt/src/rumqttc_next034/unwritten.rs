@@ -15,7 +15,7 @@ const FULL: usize = 1 << 20;
 const KEPT: usize = 256 << 10;
 
 /// The packets that wait to be written over one connection. Any task adds some; the task of the connection writes them.
-pub(super) struct Outbox {
+pub(super) struct Unwritten {
     out: Mutex<Out>,
     /// Wakes the task that writes.
     added: Notify,
@@ -54,7 +54,7 @@ pub(super) struct Chunk {
     unconfirmed: Vec<u64>,
 }
 
-impl Outbox {
+impl Unwritten {
     pub(super) fn new(confirms: Option<Confirms>) -> Self {
         Self {
             out: Mutex::default(),
@@ -204,15 +204,15 @@ mod tests {
     /// MQTT 5.0, section 3.14.4.
     #[tokio::test]
     async fn nothing_is_sent_behind_disconnect() {
-        let outbox = Outbox::new(None);
-        outbox.ping();
-        outbox.close(Version::V5, None);
-        outbox.ping();
-        outbox.add(|buffer| packet::acknowledgement(buffer, packet::PUBCOMP, 1));
+        let unwritten = Unwritten::new(None);
+        unwritten.ping();
+        unwritten.close(Version::V5, None);
+        unwritten.ping();
+        unwritten.add(|buffer| packet::acknowledgement(buffer, packet::PUBCOMP, 1));
         let mut chunk = Chunk::default();
-        assert!(outbox.next(&mut chunk).await);
+        assert!(unwritten.next(&mut chunk).await);
         assert_eq!(&chunk.bytes[..2], b"\xc0\0");
         assert!(chunk.bytes[2..].starts_with(b"\xe0") && chunk.bytes.len() <= 6, "{:?}", chunk.bytes);
-        assert!(!outbox.next(&mut chunk).await);
+        assert!(!unwritten.next(&mut chunk).await);
     }
 }

@@ -1,4 +1,4 @@
-//! When a request may be sent again.
+//! What a status means: whether a request may be sent again, when, and whether the message is refused.
 
 use cloudevents_core::Error;
 use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
