@@ -37,7 +37,8 @@ impl Process {
     /// Starts a program by its command for a port and this folder, and blocks until it accepts connections. It makes the folder. The
     /// program's standard error output is the file `log` there.
     ///
-    /// Returns an error if the program cannot be started, if it ends, or if it accepts no connection within three minutes, times `CE_SLOWNESS`.
+    /// Returns an error if the program cannot be started, if it ends, or if it accepts no connection within three minutes, times
+    /// `CE_SLOWNESS`.
     ///
     /// ```no_run
     /// use cloudevents_testkit::process::Process;
