@@ -151,7 +151,7 @@ fn an_inbox_in_memory_keeps_nothing_of_what_comes_again() {
         let heap = heap::of(|| {
             runtime.block_on(async {
                 for number in 0..times {
-                    let key = EventKey::new("/tests", &(number % 10).to_string()).unwrap();
+                    let key = EventKey::new("/tests", (number % 10).to_string()).unwrap();
                     inbox.see("it".into(), key, at(number)).await.unwrap();
                 }
             });

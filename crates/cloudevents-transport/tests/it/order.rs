@@ -261,7 +261,7 @@ async fn peers_that_keep_their_messages_do_not_wait_for_each_other() {
 async fn messages_without_a_key_keep_the_order_of_their_source_and_stop_no_key() {
     for seed in 0..20 {
         let (queue, log, mut rng) = (FakeQueue::new(), FakeLog::new(3), Rng(seed));
-        let key = |number: u64| (number % 3 == 0).then(|| (number % 2).to_string());
+        let key = |number: u64| number.is_multiple_of(3).then(|| (number % 2).to_string());
         let events =
             (0..60).map(|number| key(number).map_or_else(|| event(number), |key| keyed(number, &key)));
         queue.sender().send_all(events.clone()).await.unwrap();

@@ -141,7 +141,7 @@ async fn everything_fails(messages: usize, open: impl AsyncFn(Vec<Event>), recei
 async fn everything_fails_that_a_queue_has() {
     let queue = FakeQueue::new();
     let receiver = queue.receiver(ReceiverOptions::default());
-    let sends = async |events: Vec<Event>| _ = queue.sender().send_all(events).await.unwrap();
+    let sends = async |events: Vec<Event>| queue.sender().send_all(events).await.unwrap();
     everything_fails(20, sends, receiver).await;
 }
 
@@ -150,7 +150,7 @@ async fn everything_fails_that_a_log_has() {
     let log = FakeLog::new(1);
     let options = LogOptions::default().with_sink(log.sink());
     let (receiver, _) = log.receiver(ReceiverOptions::default(), options).unwrap();
-    let sends = async |events: Vec<Event>| _ = log.sender().send_all(events).await.unwrap();
+    let sends = async |events: Vec<Event>| log.sender().send_all(events).await.unwrap();
     everything_fails(20, sends, receiver).await;
 }
 

@@ -406,7 +406,7 @@ async fn behind_a_limit_of_messages_a_log_goes_on_where_it_ended() {
     for seed in 0..100 {
         let (from, to, mut rng) = (FakeLog::new(2), FakeQueue::new(), Rng(seed));
         for event in events(30) {
-            from.sender().send(Outgoing::from(event).key(&rng.below(9).to_string())).await.unwrap();
+            from.sender().send(Outgoing::from(event).key(rng.below(9).to_string())).await.unwrap();
         }
         let mut redrive = Redrive::default();
         let limit = 1 + rng.below(20);

@@ -93,7 +93,7 @@ async fn moved_by(sender: Sender, count: usize, script: impl Future<Output = ()>
     let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), sender, policy);
     // What is under way at the end is not waited for.
     let _ = bridge.unwrap().run().until(script).await;
-    assert!(from.len() > 0, "all were moved before the end");
+    assert!(!from.is_empty(), "all were moved before the end");
 }
 
 /// Whatever waits behind others until its time limit is sent again, and waits behind them once more.

@@ -346,7 +346,7 @@ async fn a_dead_letter_place_of_the_source() {
         let (refuses, stores) =
             (count(&log, "a dead letter cannot be stored"), count(&log, "dead letters are stored again"));
         assert_eq!(
-            (refuses >= 4 && refuses <= 10, stores),
+            ((4..=10).contains(&refuses), stores),
             (fails, if fails { 2 } else { 0 }),
             "{}",
             log.text()
