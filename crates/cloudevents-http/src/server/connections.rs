@@ -215,3 +215,19 @@ enum Evicted {
     /// A connection with a request, which is refused for this reason.
     Request(Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ten_thousand_short_connections_leave_nothing() {
+        let (mut places, mut connections) = (Places::default(), JoinSet::new());
+        for _ in 0..10_000 {
+            let task = connections.spawn(async {});
+            places.add(task, Arc::new(Line::new(Arc::default())), ([127, 0, 0, 1], 1).into());
+            all(&mut connections).await;
+        }
+        assert!(places.0.len() < 100, "{}", places.0.len());
+    }
+}

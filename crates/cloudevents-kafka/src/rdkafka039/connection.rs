@@ -314,6 +314,22 @@ mod tests {
         heard
     }
 
+    /// In each round as in the first one.
+    #[test]
+    fn each_connection_and_each_loss_is_counted() {
+        let state = State::default();
+        let seen = state.connectivity();
+        for round in 1..=3 {
+            state.connected();
+            state.connected();
+            assert_eq!((seen.connects(), seen.losses()), (round, round - 1));
+            assert!(seen.state().is_connected());
+            (0..2).for_each(|_| state.lost(&failed(refused())));
+            assert_eq!((seen.connects(), seen.losses()), (round, round));
+            assert!(!seen.state().is_connected());
+        }
+    }
+
     #[test]
     fn an_error_that_comes_again_is_logged_once_in_a_while() {
         let begun = Instant::now();

@@ -367,6 +367,32 @@ mod tests {
         assert!(!has_room(&handover));
     }
 
+    /// The thread waits without an end here, so that only the receiver can wake it.
+    #[tokio::test]
+    async fn the_thread_is_woken_as_soon_as_it_is_to_fetch_again() {
+        let (_, [partition, _]) = partitions();
+        let handover = std::sync::Arc::new(Handover::new(Bounds { messages: 4, bytes: 1000 }));
+        (0..4).for_each(|offset| add(&handover, &partition, offset));
+        let (tells, told) = std::sync::mpsc::channel();
+        std::thread::spawn({
+            let handover = std::sync::Arc::clone(&handover);
+            move || {
+                handover.served_by(std::thread::current());
+                tells.send("serves").unwrap();
+                while !handover.is_low(&Vec::new()) {
+                    std::thread::park();
+                }
+                tells.send("woken").unwrap();
+            }
+        });
+        let told = || told.recv_timeout(cloudevents_testkit::patience());
+        assert_eq!(told(), Ok("serves"));
+        for _ in 0..3 {
+            assert_eq!(take(&handover), 1);
+        }
+        assert_eq!(told(), Ok("woken"));
+    }
+
     #[tokio::test]
     async fn a_part_is_taken_at_once_by_count_and_by_bytes() {
         let (_, [partition, _]) = partitions();

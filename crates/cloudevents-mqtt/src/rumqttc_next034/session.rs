@@ -269,3 +269,21 @@ async fn serve(
 async fn gone(alive: &mut watch::Receiver<()>) {
     while alive.changed().await.is_ok() {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_attempts_without_an_answer_leave_those_of_some_minutes() {
+        let stale = Stale::default();
+        for _ in 0..10_000 {
+            stale.begun();
+            advance(Duration::from_secs(1)).await;
+        }
+        assert!(stale.0.lock().unwrap().len() <= 301);
+        advance(STALE).await;
+        assert!(!stale.take());
+    }
+}

@@ -7,7 +7,7 @@ use cloudevents_testkit::{
     kill::{handled, handled_until_killed},
     mqtt::Broker,
 };
-use std::{collections::BTreeSet, env, time::Duration};
+use std::{collections::BTreeSet, env};
 use tokio::{task::spawn_blocking, time::timeout};
 
 /// The environment variable with the URL for the consumer's process.

@@ -16,6 +16,7 @@ mod hostile;
 mod incidents;
 mod kill;
 mod real;
+mod silence;
 mod tls;
 mod tools;
 

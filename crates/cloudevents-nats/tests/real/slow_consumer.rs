@@ -4,7 +4,6 @@ use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_nats::async_nats051::receiver;
 use cloudevents_testkit::{heap, patience};
 use cloudevents_transport::ConnectionState;
-use std::time::Duration;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},

@@ -1,10 +1,10 @@
 //! A worker's memory grows neither with the backlog nor with the number of targets.
 
 use crate::tools::{at, message, sender, tokio_clock};
-use cloudevents_core::Error;
+use cloudevents_core::{Error, EventKey};
 use cloudevents_outbox::{
-    Attempt, Claim, Claimed, ClaimedMessage, Counts, Health, NewMessage, Outbox, OutboxOptions, Query,
-    Record, Retention, Settled, Settlement, Store, Target, Ticket,
+    Attempt, Claim, Claimed, ClaimedMessage, Counts, Health, InboxStore, MemoryInbox, NewMessage, Outbox,
+    OutboxOptions, Query, Record, Retention, Settled, Settlement, Store, Target, Ticket,
 };
 use cloudevents_testkit::{heap, size};
 use cloudevents_transport::Receipt;
@@ -96,8 +96,8 @@ impl Store for Endless {
     }
 }
 
-/// The most memory in use while a worker delivers so many messages to so many targets, 1,024 at a time.
-fn peak(messages: usize, targets: usize) -> isize {
+/// The most memory in use while a worker delivers so many messages to so many targets, so many at a time.
+fn peak(messages: usize, targets: usize, at_once: usize) -> isize {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let settled = Arc::new(AtomicUsize::new(0));
@@ -113,6 +113,7 @@ fn peak(messages: usize, targets: usize) -> isize {
             let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
             let mut options = OutboxOptions::default();
             options.clock = tokio_clock();
+            options.in_flight.messages = at_once;
             let done = async {
                 while settled.load(Ordering::Relaxed) < messages {
                     sleep(Duration::from_secs(1)).await;
@@ -126,7 +127,7 @@ fn peak(messages: usize, targets: usize) -> isize {
 
 #[test]
 fn a_backlog_takes_no_memory() {
-    let (few, many) = (peak(3_000, 50), peak(size(48_000), 50));
+    let (few, many) = (peak(3_000, 50, 1_024), peak(size(48_000), 50, 1_024));
     println!("peak with 3,000 messages: {few} bytes; with {}: {many}", size(48_000));
     assert!(many < few * 3 / 2, "{few} {many}");
 }
@@ -134,7 +135,29 @@ fn a_backlog_takes_no_memory() {
 #[test]
 fn targets_take_no_memory() {
     let most = size(20_000);
-    let (few, many) = (peak(most, most / 10), peak(most, most));
-    println!("peak with {} targets: {few} bytes; with {most}: {many}", most / 10);
+    // Both are more than the worker remembers. With few messages at once, what it remembers is most of its memory.
+    let some = most * 2 / 5;
+    let (few, many) = (peak(most, some, 16), peak(most, most, 16));
+    println!("peak with {some} targets: {few} bytes; with {most}: {many}");
     assert!(many < few * 3 / 2, "{few} {many}");
+}
+
+/// Each event takes its place once, however often it comes.
+#[test]
+fn an_inbox_in_memory_keeps_nothing_of_what_comes_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let held = |times: u64| {
+        let inbox = MemoryInbox::new(100.try_into().unwrap());
+        let heap = heap::of(|| {
+            runtime.block_on(async {
+                for number in 0..times {
+                    let key = EventKey::new("/tests", (number % 10).to_string()).unwrap();
+                    inbox.see("it".into(), key, at(number)).await.unwrap();
+                }
+            });
+        });
+        heap.held
+    };
+    let (some, many) = (held(100), held(10_000));
+    assert!(many <= some, "{some} bytes of 100 deliveries, {many} of 10,000");
 }

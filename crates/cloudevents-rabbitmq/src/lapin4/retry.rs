@@ -201,6 +201,17 @@ mod tests {
         assert_eq!(kept.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["mine"]);
     }
 
+    /// Without `reject-publish`, RabbitMQ takes `at-least-once` for `at-most-once`, and says nothing.
+    #[test]
+    fn a_quorum_queue_in_which_messages_wait_loses_none() {
+        let quorum = wait_arguments(QueueType::Quorum, "orders", 1_000);
+        let said = |name: &str| quorum.inner().get(name).cloned();
+        assert_eq!(said("x-dead-letter-strategy"), Some(AMQPValue::LongString("at-least-once".into())));
+        assert_eq!(said("x-overflow"), Some(AMQPValue::LongString("reject-publish".into())));
+        let classic = wait_arguments(QueueType::Classic, "orders", 1_000);
+        assert!(!classic.contains_key("x-dead-letter-strategy") && !classic.contains_key("x-overflow"));
+    }
+
     #[test]
     fn few_queues_for_many_delays() {
         let millis = |millis| rounded(Duration::from_millis(millis));

@@ -11,6 +11,7 @@ mod ending;
 mod faults;
 mod filter;
 mod giving_up;
+mod growth;
 mod interceptor;
 mod isolation;
 mod letters;
@@ -29,6 +30,8 @@ mod simulation;
 mod spawn;
 mod tending;
 mod transports;
+mod twice;
+mod wakes;
 mod writing;
 
 use cloudevents_core::{Error, Event};

@@ -1,8 +1,8 @@
 //! What responses mean, and how long to wait.
 
-use cloudevents_webhook::deliver::{Conclusion, Practice, retry_after};
+use cloudevents_webhook::deliver::{Admission, Conclusion, Health, Practice, retry_after};
 use http::{HeaderMap, HeaderValue, Response};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 fn conclude(practice: Practice, status: u16) -> Conclusion {
     practice.conclude(&Response::builder().status(status).body(()).unwrap(), UNIX_EPOCH)
@@ -75,5 +75,26 @@ fn waits_that_targets_request() {
     }
     for malformed in ["", "-1", "+1", "1.5", "soon", "1 2"] {
         assert_eq!(of(malformed), None, "{malformed}");
+    }
+}
+
+/// Each outage of a target begins with the first pause, whatever came before.
+#[test]
+fn pauses_are_those_of_the_first_outage_in_each_one() {
+    let second = Duration::from_secs(1);
+    let (mut health, mut now) = (Health::new(2, second, 8 * second), Instant::now());
+    let failed = Conclusion::Retry { not_before: None, throttled: false };
+    for outage in 1..=3 {
+        assert_eq!(health.admit(now), Admission::Send);
+        health.record(failed, now);
+        for seconds in [1, 2, 4, 8, 8] {
+            assert_eq!(health.admit(now), Admission::Send, "outage {outage}");
+            health.record(failed, now);
+            let until = now + seconds * second;
+            assert_eq!(health.admit(now), Admission::Wait(Some(until)), "outage {outage}");
+            now = until;
+        }
+        assert_eq!(health.admit(now), Admission::Send);
+        health.record(Conclusion::Delivered, now);
     }
 }

@@ -139,6 +139,7 @@ async fn work(store: MemoryStore, seed: u64, stopped: watch::Receiver<bool>) {
             drop(run.until(its_time).await); // the store may be away
             world.note(format_args!("worker {worker} stopped"));
         }
+        world.conserves(worker, outbox.metrics());
         if *stopped.borrow() {
             return;
         }
@@ -146,6 +147,7 @@ async fn work(store: MemoryStore, seed: u64, stopped: watch::Receiver<bool>) {
     }
     world.starts(worker);
     drop(outbox.run(route, options).until(ends()).await);
+    world.conserves(worker, outbox.metrics());
 }
 
 #[test]

@@ -244,7 +244,9 @@ impl Store for MemoryStore {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
-        self.call(|tables| tables.settle(&settlements, now, &self.world)).await
+        let settled = self.call(|tables| tables.settle(&settlements, now, &self.world)).await?;
+        self.world.lost(self.worker, settlements.len() - settled.valid);
+        Ok(settled)
     }
 
     async fn find(&self, _: Query) -> Result<Vec<Record>, Error> {

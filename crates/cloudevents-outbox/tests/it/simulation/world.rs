@@ -5,7 +5,7 @@ use super::{
     store::{Row, Tables},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_outbox::State;
+use cloudevents_outbox::{OutboxMetrics, State};
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{Outgoing, Receipt, binding::OwnWait};
 use std::{
@@ -43,6 +43,8 @@ struct Model {
     pauses: BTreeMap<String, Vec<Pause>>,
     seen: BTreeMap<u64, Seen>,
     incarnations: BTreeMap<usize, u32>,
+    /// The settlements that came too late, by worker.
+    lost: BTreeMap<usize, u64>,
 }
 
 /// A pause that a target requested.
@@ -125,6 +127,19 @@ impl World {
     pub(super) fn starts(&self, worker: usize) {
         *self.model().incarnations.entry(worker).or_default() += 1;
         self.note(format_args!("worker {worker} starts"));
+    }
+
+    /// The worker hears that so many of its settlements came too late.
+    pub(super) fn lost(&self, worker: usize, settlements: usize) {
+        *self.model().lost.entry(worker).or_default() += settlements as u64;
+    }
+
+    /// The numbers of a worker are those that its store has seen.
+    pub(super) fn conserves(&self, worker: usize, metrics: OutboxMetrics) {
+        let lost = self.model().lost.get(&worker).copied().unwrap_or_default();
+        if metrics.lost_leases != lost {
+            self.violated(format_args!("worker {worker} settled {lost} messages too late: {metrics}"));
+        }
     }
 
     fn incarnation(&self, worker: usize) -> (usize, u32) {

@@ -1,7 +1,7 @@
 //! Schedules of faults in virtual time, each from a seed. A failing seed fails again in the same way:
 //! `CE_SIM_SEED=1234 cargo test -p cloudevents-transport --test it simulation -- --nocapture`.
 
-use super::world::{Item, Kind, Letters, Log, Queue, Target, World};
+use super::world::{Item, Kind, Letters, Log, Queue, State, Target, World};
 use cloudevents_core::{DecodeOptions, Error, Event};
 use cloudevents_testkit::{rng::Rng, size};
 use cloudevents_transport::{
@@ -100,7 +100,8 @@ async fn schedule(seed: u64) -> Ran {
         let fuse = (crashes > 0).then(|| rng.below(250));
         let stop = (stops > 0 && rng.percent(50)).then(|| rng.below(30_000));
         let incarnation = world.restart(fuse);
-        let (bridge, _status) = bridge(&world, incarnation, &plan);
+        let (bridge, status) = bridge(&world, incarnation, &plan);
+        world.state().status = Some(status.clone());
         let until = async {
             match stop {
                 Some(millis) => sleep(Duration::from_millis(millis)).await,
@@ -120,6 +121,7 @@ async fn schedule(seed: u64) -> Ran {
                 assert!(ended.is_ok() || is_end, "{ended:?}");
                 assert!(stop.is_some() || is_end, "the bridge ended with {} messages left", world.state().left());
                 assert!(world.state().held.is_empty(), "the bridge was drained and holds messages");
+                conserves(&world.state(), &status, &plan);
                 stops = stops.saturating_sub(1);
                 // Nothing is sent again after it.
             }
@@ -130,6 +132,28 @@ async fn schedule(seed: u64) -> Ran {
     let duplicates = check(&world, &plan, allowed);
     let trace = std::mem::take(&mut world.state().trace);
     Ran { crashes: ran, duplicates, trace }
+}
+
+/// The numbers of a bridge that has ended are those that its ends have seen.
+fn conserves(state: &State, status: &BridgeStatus, plan: &Plan) {
+    let (tally, sent, moved) = (&state.tally, status.sent(), status.metrics());
+    assert_eq!(
+        (sent.enqueued, sent.sent, sent.failed, moved.confirmed),
+        (tally.sent, tally.confirmed, tally.failed, tally.confirmed),
+        "{tally:?}: {sent}, {moved:?}"
+    );
+    let received = status.received();
+    assert_eq!(received.unsettled(), 0, "{received}");
+    if plan.kind == Kind::Queue {
+        let settled = |name: &str| tally.settled.get(name).copied().unwrap_or_default();
+        let numbers = [received.accepted, received.retried, received.rejected, received.released];
+        assert_eq!(numbers, ["accepted", "retried", "rejected", "released"].map(settled), "{received}");
+        assert_eq!(
+            (received.received, received.received_bytes),
+            (tally.received, tally.received_bytes),
+            "{received}"
+        );
+    }
 }
 
 fn items(rng: &mut Rng) -> Vec<Item> {
@@ -208,6 +232,7 @@ fn in_flight(world: &World, plan: &Plan) -> u64 {
 /// Checks what has arrived. Returns the number of duplicates.
 fn check(world: &World, plan: &Plan, allowed: u64) -> u64 {
     let state = world.state();
+    assert_eq!(state.violations, Vec::<String>::new());
     let mut firsts = Vec::new();
     for (index, _) in &state.applied {
         if !firsts.contains(index) {

@@ -1,5 +1,6 @@
 //! The world of the simulation: a source, a target and a dead-letter place with faults, all from one seed.
 
+use super::table::metrics;
 use cloudevents_core::Decoded;
 use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_testkit::rng::Rng;
@@ -10,6 +11,7 @@ use cloudevents_transport::{
         Incoming, Receive, Resolver, Settle, Token, Transmit,
         log::{Ledger, LogSource, Record},
     },
+    bridge::BridgeStatus,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,6 +56,8 @@ pub(super) struct State {
     ready: BTreeSet<usize>,
     /// Items that the bridge holds: delivered and not settled.
     pub(super) held: BTreeSet<usize>,
+    /// The sizes of items of a queue, as the bridge counts them.
+    sizes: BTreeMap<usize, usize>,
     settled: BTreeSet<usize>,
     /// Offsets of partitions, and the items there.
     pub(super) partitions: BTreeMap<u32, Vec<usize>>,
@@ -75,10 +79,30 @@ pub(super) struct State {
     pub(super) running: usize,
     pub(super) most_running: usize,
     pub(super) in_flight: Option<InFlight>,
+    pub(super) status: Option<BridgeStatus>,
     pub(super) most_in_flight: usize,
+    /// When an item may be sent again, as the target has requested of this incarnation.
+    not_before: BTreeMap<usize, Instant>,
+    /// What this incarnation was given, and what became of it.
+    pub(super) tally: Tally,
+    /// Attempts since the beginning, minute by minute.
+    pub(super) attempts: BTreeMap<u64, u64>,
+    /// What must not happen, and did.
+    pub(super) violations: Vec<String>,
     begun: Instant,
     /// What happened, to compare runs.
     pub(super) trace: Vec<String>,
+}
+
+/// The numbers of one incarnation, as its ends saw them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) received: u64,
+    pub(super) received_bytes: u64,
+    pub(super) sent: u64,
+    pub(super) confirmed: u64,
+    pub(super) failed: u64,
+    pub(super) settled: BTreeMap<&'static str, u64>,
 }
 
 impl State {
@@ -89,6 +113,42 @@ impl State {
 
     fn is_sink_out(&self) -> bool {
         self.sink_outage.is_some_and(|(from, to)| (from..to).contains(&Instant::now()))
+    }
+
+    fn violation(&mut self, what: std::fmt::Arguments<'_>) {
+        self.note(format_args!("VIOLATION: {what}"));
+        self.violations.push(what.to_string());
+    }
+
+    /// The bridge begins an attempt.
+    fn begins(&mut self, index: usize) {
+        let minute = self.begun.elapsed().as_secs() / 60;
+        *self.attempts.entry(minute).or_default() += 1;
+        if let Some(until) = self.not_before.get(&index).filter(|until| Instant::now() < **until) {
+            let early = *until - Instant::now();
+            self.violation(format_args!("{index} is sent {early:?} before the target wants it again"));
+        }
+        let Some(status) = self.status.clone().filter(|_| self.kind == Kind::Queue) else { return };
+        let sizes: usize = self.held.iter().map(|index| self.sizes[index]).sum();
+        let shown = metrics(&status);
+        for (name, seen) in [("messages", self.held.len()), ("bytes", sizes)] {
+            let shown = shown[&format!("cloudevents_bridge_in_flight_{name}")];
+            if shown != seen as f64 {
+                self.violation(format_args!("{seen} {name} are in flight, and the gauge says {shown}"));
+            }
+        }
+    }
+
+    /// The bridge hears what became of an attempt.
+    fn answers(&mut self, index: usize, result: &Result<Receipt, Error>) {
+        match result {
+            Ok(_) => self.tally.confirmed += 1,
+            Err(error) => {
+                self.tally.failed += 1;
+                let wait = error.retry_after().map(|wait| Instant::now() + wait);
+                wait.into_iter().for_each(|until| _ = self.not_before.insert(index, until));
+            }
+        }
     }
 
     fn note(&mut self, what: std::fmt::Arguments<'_>) {
@@ -119,6 +179,7 @@ impl World {
             ready: (0..items.len()).collect(),
             items,
             held: BTreeSet::new(),
+            sizes: BTreeMap::new(),
             settled: BTreeSet::new(),
             committed: partitions.keys().map(|partition| (*partition, 0)).collect(),
             partitions,
@@ -134,7 +195,12 @@ impl World {
             running: 0,
             most_running: 0,
             in_flight: None,
+            status: None,
             most_in_flight: 0,
+            not_before: BTreeMap::new(),
+            tally: Tally::default(),
+            attempts: BTreeMap::new(),
+            violations: Vec::new(),
             begun: Instant::now(),
             trace: Vec::new(),
         };
@@ -159,6 +225,8 @@ impl World {
         }
         (state.fuse, state.is_crashed, state.running) = (fuse, false, 0);
         state.sent.clear();
+        state.not_before.clear();
+        (state.tally, state.status) = (Tally::default(), None);
         state.incarnation += 1;
         let incarnation = state.incarnation;
         state.note(format_args!("start {incarnation}"));
@@ -235,7 +303,12 @@ impl Receive for Queue {
             if let Some(index) = self.take() {
                 let (message, raw) = self.0.received(index);
                 let token = Token::new(Settling { world: self.0.clone(), incarnation: self.1, index });
-                return Ok(Some(Incoming::new(Received::new(Ok(Decoded::clean(message)), raw), token)));
+                let received = Received::new(Ok(Decoded::clean(message)), raw);
+                let (mut state, size) = (self.0.state(), received.size());
+                state.tally.received += 1;
+                state.tally.received_bytes += size as u64;
+                state.sizes.insert(index, size);
+                return Ok(Some(Incoming::new(received, token)));
             }
             if self.0.state().left() == 0 {
                 return Ok(None);
@@ -265,6 +338,7 @@ impl Settle for Settling {
         }
         let mut state = world.state();
         state.held.remove(&index);
+        *state.tally.settled.entry(name_of(&how)).or_default() += 1;
         // No random number and no note for a release: the order in which they happen is not fixed.
         let is_lost = how != Settlement::Release && state.rng.percent(1);
         if how != Settlement::Release {
@@ -372,14 +446,19 @@ impl Transmit for Target {
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         self.0.alive(self.1).await;
         let index = index_of(&outgoing);
+        self.0.state().begins(index);
         // A connection that cannot be made, or a request that waits for one.
+        let mut waits = Waits(self.0.clone(), Some(self.1));
         while self.0.state().is_out() {
             if self.0.state().rng.percent(50) {
+                // Its wait ends here, and fails.
                 return Err(Error::new(ErrorKind::Unreachable));
             }
             sleep(Duration::from_secs(10)).await;
             self.0.alive(self.1).await;
         }
+        waits.1 = None;
+        drop(waits);
         {
             let mut state = self.0.state();
             state.running += 1;
@@ -387,6 +466,7 @@ impl Transmit for Target {
             let used = state.in_flight.as_ref().map_or(0, |in_flight| in_flight.used().messages);
             state.most_in_flight = state.most_in_flight.max(used);
             state.sent.insert(index);
+            state.tally.sent += 1;
         }
         let (resolver, outcome) = Outcome::channel();
         tokio::spawn(exchange(self.0.clone(), self.1, index, resolver));
@@ -401,6 +481,18 @@ impl Transmit for Target {
     async fn close(&self) -> Result<(), Error> {
         self.0.alive(self.1).await;
         Ok(())
+    }
+}
+
+/// A message that waits for the target. It fails if it waits for too long, as if the target is away.
+struct Waits(World, Option<u32>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if self.1 == Some(state.incarnation) {
+            state.tally.failed += 1;
+        }
     }
 }
 
@@ -439,6 +531,7 @@ async fn exchange(world: World, incarnation: u32, index: usize, resolver: Resolv
         }
     }
     if world.step(incarnation) {
+        world.state().answers(index, &result);
         resolver.resolve(result);
     } else {
         std::future::pending::<()>().await;
@@ -480,6 +573,15 @@ impl Transmit for Letters {
 
     async fn close(&self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+fn name_of(how: &Settlement) -> &'static str {
+    match how {
+        Settlement::Accept => "accepted",
+        Settlement::Retry { .. } => "retried",
+        Settlement::Reject { .. } => "rejected",
+        _ => "released",
     }
 }
 

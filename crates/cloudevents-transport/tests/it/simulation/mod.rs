@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::Level;
 use world::World;
 
 /// How long after the last fault everything has to be concluded, for each message that does not succeed at once, as all may be in one
@@ -54,6 +55,12 @@ fn play(script: &Script) -> (Vec<String>, Vec<String>) {
     check(&mut state);
     if state.script.is_calm() && !logged.text().is_empty() {
         state.violation(format_args!("nothing went wrong, and it is logged: {}", logged.text()));
+    }
+    let place = if state.script.source == Source::Log { " in log" } else { " in queue" };
+    for line in logged.lines(Level::INFO) {
+        if line.text.contains(" delivery=") && !line.text.contains(place) {
+            state.violation(format_args!("a line does not say where its message is: {}", line.text));
+        }
     }
     (std::mem::take(&mut state.violations), std::mem::take(&mut state.trace))
 }

@@ -276,6 +276,8 @@ impl World {
         raw.key = Some(message.key.to_string().into());
         if state.script.source == Source::Log {
             (raw.partition, raw.offset) = (Some(Partition::new("log", message.partition)), Some(offset));
+        } else {
+            raw.topic = Some("queue".into());
         }
         (arrival, Received::new(Ok(Decoded::clean(content)), raw))
     }
