@@ -15,7 +15,6 @@ mod extractors;
 mod hostile;
 mod incidents;
 mod message_headers;
-mod places;
 mod problem;
 mod refusing;
 mod repairs;
