@@ -8,7 +8,7 @@ const GRID: &str = r#"{"topic":"/t","subject":"s","eventType":"Blob","eventTime"
 
 #[test]
 fn are_read_by_name() {
-    let path = file("grid.json", &format!("[{GRID},\n{GRID}]\n"));
+    let path = file("grid.json", format!("[{GRID},\n{GRID}]\n"));
     let read = ce(&["convert", "--from", "event-grid", path.to_str().unwrap()]);
     assert_eq!((read.status, read.out.lines().count()), (0, 2), "{}", read.err);
     let event: Value = serde_json::from_str(read.out.lines().next().unwrap()).unwrap();
@@ -46,7 +46,7 @@ fn are_named_in_one_line() {
     }
     let read = ce_with(&["decode"], GRID);
     assert!(read.status == 1 && read.err.contains("`ce convert --from event-grid`"), "{}", read.err);
-    let read = ce_with(&["decode"], &format!("[{GRID}]"));
+    let read = ce_with(&["decode"], format!("[{GRID}]"));
     assert!(read.status == 1 && read.err.contains("`ce convert --from event-grid`"), "{}", read.err);
     // Where a system has no event, it is said what to do about it.
     let read = ce_with(&["validate"], r#"{"op":"c","source":{"connector":"postgresql"}}"#);
@@ -73,7 +73,7 @@ fn in_bodies_of_messages_are_named() {
     }
     // A message that bears a mark has a fault of its own.
     let marked = json!({"headers": {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s"}, "body": GRID});
-    let read = ce_with(&["decode"], &marked.to_string());
+    let read = ce_with(&["decode"], marked.to_string());
     assert!(read.status == 1 && !read.err.contains("Event Grid"), "{}", read.err);
 }
 
