@@ -2,10 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use ring::digest;
-use std::{
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fmt;
 
 /// The identity of a delivery over its retries: a digest of 32 bytes.
 ///
@@ -42,18 +39,12 @@ impl DeliveryKey {
         Self::of(b"body", &[body])
     }
 
-    /// Of a body that its sender has signed with this time. The same body with another time is another delivery.
-    pub(crate) fn of_body_at(body: &[u8], signed_at: SystemTime) -> Self {
-        let since = signed_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::of(b"body at", &[body, &since.as_nanos().to_be_bytes()])
-    }
-
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    fn of(kind: &[u8], parts: &[&[u8]]) -> Self {
+    pub(crate) fn of(kind: &[u8], parts: &[&[u8]]) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(kind);
         for part in parts {

@@ -7,7 +7,12 @@ use crate::{
 };
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
-use std::{fmt, pin::Pin, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The state of a delivery in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +189,10 @@ fn of(event: &Event, body: &[u8], signed_at: Option<SystemTime>) -> DeliveryKey 
     let id = event.id();
     let of_body = (id.len() == 64).then(|| DeliveryKey::of_body(body)).filter(|key| key.to_string() == id);
     match (of_body, signed_at) {
-        (Some(_), Some(signed_at)) => DeliveryKey::of_body_at(body, signed_at),
+        (Some(_), Some(signed_at)) => {
+            let since = signed_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            DeliveryKey::of(b"body at", &[body, &since.as_nanos().to_be_bytes()])
+        }
         (Some(of_body), None) => of_body,
         (None, _) => DeliveryKey::of_event(event.source().as_str(), id),
     }
