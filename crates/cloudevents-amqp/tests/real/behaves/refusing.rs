@@ -10,7 +10,6 @@ use fe2o3_amqp_types::{
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::Duration,
 };
 
 pub(super) const ALL: &[Behaviour] = &[
