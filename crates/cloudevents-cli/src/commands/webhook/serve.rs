@@ -32,6 +32,9 @@ use http::StatusCode;
 use serde_json::json;
 use std::{net::TcpListener, num::NonZeroUsize, time::Duration};
 
+/// Bodies of the largest size that have places at once.
+const BODIES: usize = 4;
+
 /// Receive deliveries and print their events, or hand them to a service: a target to develop senders against, or in front of a program.
 ///
 /// Checks origins, a token and a signature, as far as options give them. What is refused is reported on standard error. Can respond with
@@ -93,8 +96,8 @@ In front of a service (--to):
   second, and then the number of the others. With `--log info`, accepted deliveries have a line, too.
   `--error-format json` adds the time, and has peer and id as members.
 
-Limits: bodies of --max-body bytes, and 64 MiB of all bodies that are there at once; 1,024 deliveries and
-1,024 connections at once. A body that has taken a second may get 408 if others wait for its place.
+Limits: bodies of --max-body bytes, and 64 MiB of all bodies that are there at once, or four times --max-body
+if that is more; 1,024 deliveries and 1,024 connections at once. A body that has taken a second may get 408 if others wait for its place.
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -291,6 +294,9 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
         });
     }
     options.http.receiver.decoding.limits.bytes = command.max_body.get();
+    // Of large bodies, a few are there at once: one that the service has, and others that arrive.
+    let all = &mut options.http.receiver.in_flight.bytes;
+    *all = (*all).max(command.max_body.get().saturating_mul(BODIES));
     options.http.body_deadline = Duration::from_secs(command.body_deadline);
     match (scheme.recognizes_nothing(), command.secret_env.is_some()) {
         (false, _) => Ok(options.idempotency(MemoryStore::new(10_000))),

@@ -18,7 +18,8 @@ use tokio::{
 /// So many failures in a row are a lost connection.
 const FAILURES: u32 = 5;
 
-/// How long a request waits for more permits, if far fewer are free than for the requests before: many small requests cost more time.
+/// How long a request waits for more permits at most, if far fewer are free than for the requests before: many small requests cost more
+/// time. It waits no longer than a request takes.
 const GATHERING: Duration = Duration::from_millis(10);
 
 /// The longest pause after a failure.
@@ -107,6 +108,8 @@ pub struct Polled<R: Requests> {
     /// How many messages a request usually asks for, and when it no longer waits for as many permits.
     usual: usize,
     gathered: Option<Instant>,
+    /// How long the latest request took.
+    took: Duration,
     /// Failures in a row, and when to make another request after them.
     failed: u32,
     again: Option<Instant>,
@@ -115,8 +118,11 @@ pub struct Polled<R: Requests> {
 
 struct Open<T> {
     asked: usize,
-    answer: oneshot::Receiver<Result<Vec<Arrived<T>>, Error>>,
+    answer: oneshot::Receiver<Answer<T>>,
 }
+
+/// How long a request took, and what it brought.
+type Answer<T> = (Duration, Result<Vec<Arrived<T>>, Error>);
 
 impl<R: Requests> Polled<R> {
     /// Creates it with a first request, which does not wait for messages, and keeps a message that it brings. Without an answer, there is
@@ -144,6 +150,7 @@ impl<R: Requests> Polled<R> {
             largest: 0,
             usual: 0,
             gathered: None,
+            took: Duration::ZERO,
             failed: 0,
             again: None,
             stopping: false,
@@ -165,7 +172,7 @@ impl<R: Requests> Polled<R> {
         let Most { receive, wait, .. } = self.requests.most();
         let most = self.ask.min(receive).min(room).min(fit).max(1);
         let is_little = most.saturating_mul(2) < self.usual;
-        let until = *self.gathered.get_or_insert_with(|| later(Instant::now(), GATHERING));
+        let until = *self.gathered.get_or_insert_with(|| later(Instant::now(), self.took.min(GATHERING)));
         if is_little && Instant::now() < until {
             return;
         }
@@ -178,7 +185,9 @@ impl<R: Requests> Polled<R> {
         let (sender, answer) = oneshot::channel();
         let requests = Arc::clone(&self.requests);
         tokio::spawn(async move {
-            if let Err(Ok(unwanted)) = sender.send(requests.receive(asked, wait).await) {
+            let begun = Instant::now();
+            let received = requests.receive(asked, wait).await;
+            if let Err((_, Ok(unwanted))) = sender.send((begun.elapsed(), received)) {
                 release(&*requests, unwanted).await;
             }
         });
@@ -215,8 +224,9 @@ impl<R: Requests> Polled<R> {
     /// Takes the answer of the open receive, when it is there.
     async fn answer(&mut self) -> Result<(), Error> {
         let Some(Open { asked, answer }) = &mut self.open else { return pending().await };
-        let answer = answer.await.unwrap_or_else(|_| Err(ended()));
+        let (took, answer) = answer.await.unwrap_or_else(|_| (self.took, Err(ended())));
         let asked = *asked;
+        self.took = took;
         self.open = None;
         self.answered(asked, answer)
     }
@@ -414,6 +424,8 @@ mod tests {
         asked: Vec<usize>,
         fails: VecDeque<Error>,
         settled: Vec<(Vec<u32>, Settlement)>,
+        /// How long a receive takes beside its wait.
+        latency: Duration,
         extended: Vec<Vec<u32>>,
         hurried: bool,
     }
@@ -460,6 +472,8 @@ mod tests {
                 state.open += 1;
                 state.fails.pop_front()
             };
+            let latency = self.state().latency;
+            sleep(latency).await;
             if failing.is_none() {
                 let _ = timeout(wait, async {
                     while self.is_idle() {
@@ -544,32 +558,32 @@ mod tests {
     /// Permits that become free one by one make no request each.
     #[tokio::test(start_paused = true)]
     async fn it_waits_a_moment_for_as_many_permits_as_usual() {
-        let fake = Fake::default();
-        fake.put(1000);
-        let mut source = polled(&fake, 15, 1 << 20).await;
-        take(&mut source, 15).await;
-        assert_eq!(fake.state().asked, [1, 2, 4, 8]);
-        let begun = Instant::now();
-        for free in 1..=8 {
-            source.allow(room(free, 1 << 20)).await.unwrap();
-            let next = timeout(Duration::from_millis(1), source.next()).await;
-            assert_eq!(next.is_ok(), free >= 4, "{free}");
-            if next.is_ok() {
-                break;
+        for (latency, waits) in
+            [(5, 5), (30, 10), (0, 0)].map(|(l, w)| (Duration::from_millis(l), Duration::from_millis(w)))
+        {
+            let fake = Fake::default();
+            fake.state().latency = latency;
+            fake.put(1000);
+            let mut source = polled(&fake, 15, 1 << 20).await;
+            take(&mut source, 15).await;
+            assert_eq!(fake.state().asked, [1, 2, 4, 8]);
+            if !waits.is_zero() {
+                for free in 1..=4 {
+                    source.allow(room(free, 1 << 20)).await.unwrap();
+                    assert!(timeout(Duration::from_millis(1), source.next()).await.is_err());
+                    assert_eq!(fake.state().asked[4..].len(), usize::from(free == 4), "{free}");
+                }
+                assert_eq!(fake.state().asked[4..], [4]);
+                take(&mut source, 4).await;
+            }
+            // If no more become free, it goes on with those, and expects no more from then on.
+            for expected in [waits, Duration::ZERO] {
+                source.allow(room(1, 1 << 20)).await.unwrap();
+                let begun = Instant::now();
+                take(&mut source, 1).await;
+                assert_eq!(begun.elapsed().as_millis(), (expected + latency).as_millis());
             }
         }
-        assert_eq!(fake.state().asked[4..], [4]);
-        assert!(begun.elapsed() < GATHERING);
-        // If no more become free, it goes on with those, and expects no more from then on.
-        let left = source.arrived.len();
-        take(&mut source, left).await;
-        for expected in [GATHERING, Duration::ZERO] {
-            source.allow(room(1, 1 << 20)).await.unwrap();
-            let begun = Instant::now();
-            take(&mut source, 1).await;
-            assert_eq!(begun.elapsed().as_millis(), expected.as_millis());
-        }
-        assert_eq!(fake.state().asked[5..], [1, 1]);
     }
 
     #[tokio::test(start_paused = true)]
