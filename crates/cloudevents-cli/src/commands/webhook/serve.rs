@@ -97,7 +97,8 @@ In front of a service (--to):
   `--error-format json` adds the time, and has peer and id as members.
 
 Limits: bodies of --max-body bytes, and 64 MiB of all bodies that are there at once, or four times --max-body
-if that is more; 1,024 deliveries and 1,024 connections at once. A body that has taken a second may get 408 if others wait for its place.
+if that is more; 1,024 deliveries and 1,024 connections at once. A body that has taken a second may get
+408 if others wait for its place.
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
