@@ -408,7 +408,10 @@ mod tests {
     use super::*;
     use crate::{Raw, Received};
     use std::sync::{Mutex, MutexGuard};
-    use tokio::{sync::Notify, time::timeout};
+    use tokio::{
+        sync::Notify,
+        time::{sleep, timeout},
+    };
 
     /// A queue in memory, which a test fills.
     #[derive(Clone, Default)]
