@@ -11,6 +11,7 @@ use cloudevents_core::{
 };
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The documents that it is for, and the attributes and payloads of their events.
@@ -194,7 +195,7 @@ impl Mapping {
             if CoreName::of(name.as_bytes()).is_some() {
                 return Err(Error::new(ErrorKind::DuplicateAttribute).with_attribute(name));
             }
-            put(&mut event, &name, &value)?;
+            put_json(&mut event, &name, value)?;
         }
         let payload = self.payload(given.element, event.content_type())?;
         // Base64 says nothing about the content.
@@ -204,8 +205,8 @@ impl Mapping {
         event.finish(payload)
     }
 
-    /// Further attributes. A value that has members or elements is its text in JSON.
-    fn spread(&self, element: &str, with: &DecodeOptions) -> Result<Vec<(String, String)>, Error> {
+    /// Further attributes, with their values in JSON.
+    fn spread<'e>(&self, element: &'e str, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
         let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
         known.extend(self.payload_place().map(|(place, _)| place));
         known.extend(self.condition.keys().chain(&self.except).chain(self.spread.all()).map(String::as_str));
@@ -219,10 +220,7 @@ impl Mapping {
             let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
             let others = place::members(object, most.saturating_add(1), is_other);
             let others = others.into_iter().filter(|(_, value)| *value != "null");
-            all.extend(others.map(|(name, value)| {
-                let text = serde_json::from_str(value).unwrap_or_else(|_| place::compact(value));
-                (name.to_ascii_lowercase(), text)
-            }));
+            all.extend(others.map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
         if all.len() > most {
             let detail = format!("the limit is {most} attributes");
@@ -277,6 +275,20 @@ impl Mapping {
 fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
     let value = event.push(value)?;
     event.named(name, Piece::Text(value))
+}
+
+/// Puts an attribute whose value is JSON. Integers and Booleans keep their types. A value that has members or elements, or is a number
+/// that no Integer can have, is its text.
+fn put_json(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
+    match serde_json::from_str(value) {
+        Ok(Value::Bool(boolean)) => event.named(name, Piece::Boolean(boolean)),
+        Ok(Value::String(text)) => put(event, name, &text),
+        Ok(Value::Number(number)) => match number.as_i64().and_then(|number| i32::try_from(number).ok()) {
+            Some(integer) => event.named(name, Piece::Integer(integer)),
+            None => put(event, name, value),
+        },
+        _ => put(event, name, &place::compact(value)),
+    }
 }
 
 /// Puts an attribute, unless a place with `?` is not there.

@@ -2,7 +2,7 @@
 
 use crate::tools::{all, attribute, data, named, one};
 use cloudevents_adapters::{Adapters, find};
-use cloudevents_core::{Data, DecodeOptions, ErrorKind, Leniency, RepairKind};
+use cloudevents_core::{Data, DecodeOptions, ErrorKind, Leniency, RepairKind, Value};
 
 /// <https://argoproj.github.io/argo-events/eventsources/setup/webhook/>, and its EventContext.
 #[test]
@@ -63,6 +63,21 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
         let json = of("application/vnd.x+json", r#""AAECAw==""#).unwrap();
         assert!(matches!(json.data(), Some(Data::Json(_))) && data(&json) == r#""AAECAw==""#);
     }
+}
+
+/// Table 2.1 of <https://github.com/cloudevents/spec/blob/v0.2/json-format.md>.
+#[test]
+fn extensions_keep_their_types() {
+    let document = r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","n":5,"yes":true,"text":"5","most":2147483648}"#;
+    let event = one("cloudevents-0.2", &[], document);
+    let values = ["n", "yes", "text", "most"].map(|name| event.attribute(name).unwrap());
+    let expected = [
+        Value::Integer(5),
+        Value::Boolean(true),
+        Value::String("5".into()),
+        Value::String("2147483648".into()),
+    ];
+    assert_eq!(values, expected);
 }
 
 /// <https://github.com/cloudevents/spec/blob/v0.2/json-format.md#32-examples>
