@@ -31,7 +31,7 @@ async function handle(request, delivery) {
 }
 
 const app = express();
-const body = express.raw({ type: "*/*", inflate: false });
+const body = express.raw({ type: () => true, inflate: false });
 app.post("/hook", checkGate, body, async (request, response) => {
   const delivery = parsed(request.body);
   if (delivery === undefined) return response.sendStatus(422);
