@@ -184,12 +184,15 @@ impl Once {
         };
         let id = id(&read, Some(&decoded));
         read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
-        let recording = self.recordings.begin();
-        let settled = match self.may_come(may_come, began).await {
-            Ok(()) => Ok(self.exchange.deliver(read, decoded, peer).await),
-            Err(refusal) => Err(refusal),
+        let (settled, recording) = match self.may_come(may_come, began).await {
+            Ok(()) => {
+                // Not before: a delivery that waits for the rate was not handed over.
+                let recording = self.recordings.begin();
+                (Ok(self.exchange.deliver(read, decoded, peer).await), Some(recording))
+            }
+            Err(refusal) => (Err(refusal), None),
         };
-        if matches!(settled, Ok(Settled::Accepted(_))) {
+        if let (Ok(Settled::Accepted(_)), Some(recording)) = (&settled, recording) {
             self.end((key, claim), &id, Some((recording, turn.processed()))).await;
         } else {
             self.end((key, claim), &id, None).await;
