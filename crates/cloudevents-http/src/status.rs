@@ -1,4 +1,4 @@
-//! What a status means: whether a request may be sent again, when, and whether the message is refused.
+//! The meaning of a status: whether a request may be sent again, when, and whether the message is refused.
 
 use cloudevents_core::Error;
 use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};

@@ -1,4 +1,4 @@
-//! Nothing grows with the number of connections: what a connection left behind has gone when thousands have followed it.
+//! Nothing grows with the number of connections: a connection leaves nothing that is still there when thousands have followed.
 
 use crate::event;
 use cloudevents_core::{Decoded, Error, Event, Message};

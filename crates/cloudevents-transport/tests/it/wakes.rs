@@ -92,7 +92,7 @@ async fn a_handler_hears_that_its_partition_is_gone() {
     assert_eq!(ends(held.revoked(), async || consumer.revoke(0)).await, 10);
 }
 
-/// A message that its handler refuses shows nothing about what is away. The next one need not wait.
+/// A message that its handler refuses does not show whether a system is away. The next message need not wait.
 #[tokio::test(start_paused = true)]
 async fn in_an_outage_a_refused_message_makes_the_next_one_wait_for_nothing() {
     let queue = FakeQueue::new();

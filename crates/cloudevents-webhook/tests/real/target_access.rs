@@ -344,7 +344,7 @@ async fn many_repeats_of_one_delivery_do_not_use_up_the_rate_of_retries() {
     }
 }
 
-/// The sender's own attempt comes after those of whoever has captured the delivery, and has its turn.
+/// The attempt of the sender comes after many copies of a stranger, and has its turn.
 #[tokio::test]
 async fn a_delivery_that_comes_too_often_waits_for_the_rate() {
     let options = with_signature().highest_rate(Rate::per_minute(60).unwrap());

@@ -121,7 +121,7 @@ struct Open<T> {
     answer: oneshot::Receiver<Answer<T>>,
 }
 
-/// How long a request took, and what it brought.
+/// The time that a request took, and its messages.
 type Answer<T> = (Duration, Result<Vec<Arrived<T>>, Error>);
 
 impl<R: Requests> Polled<R> {

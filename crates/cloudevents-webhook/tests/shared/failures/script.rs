@@ -1,4 +1,4 @@
-//! What a peer does, and when.
+//! The behaviour of a peer over time.
 
 use cloudevents_testkit::rng::Rng;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(crate) enum Peer {
     Busy(Duration),
     /// It refuses all, as with a token that it does not accept.
     DeniesAll,
-    /// It refuses messages of this key, for what they are.
+    /// It refuses messages of this key because of their contents.
     Refuses(u64),
     /// It refuses messages of this key, in a way that could be about the sender.
     Denies(u64),
@@ -103,7 +103,7 @@ impl Script {
         self.stretches.last().map_or(Duration::ZERO, |last| last.to)
     }
 
-    /// What the peer does, this long after the beginning.
+    /// The behaviour of the peer, this long after the beginning.
     pub(crate) fn peer(&self, passed: Duration) -> Peer {
         let here = self.stretches.iter().find(|stretch| (stretch.from..stretch.to).contains(&passed));
         here.map_or(Peer::Well, |stretch| stretch.peer)

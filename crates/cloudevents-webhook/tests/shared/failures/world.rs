@@ -1,4 +1,4 @@
-//! The peer of a machine, what it has seen of the machine, and what has to hold for that.
+//! The peer of a machine, its record of the messages, and the rules that this record has to keep.
 
 use super::script::{KNOWN, MINUTE, Message, Peer, Script, Stretch};
 use cloudevents_core::Event;
