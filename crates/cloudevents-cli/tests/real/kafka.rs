@@ -1,6 +1,6 @@
 //! `ce send` and `ce listen` with a Kafka broker in this process.
 
-use crate::program::{GOOD, Listener, ce_with};
+use crate::program::{GOOD, Listener, ce, ce_with};
 use cloudevents_kit::{Document, FormatId, Message};
 use cloudevents_testkit::{kafka::Broker, slowed};
 use std::time::Duration;
@@ -105,6 +105,16 @@ fn the_last_messages_are_shown() {
         wanted.extend(numbers.iter().rev().take(3).map(|number| format!("{partition}{number}")));
     }
     assert_eq!(ids("3"), wanted);
+    let url = broker.url("orders?group=g&reject=drop");
+    for exists in [false, true] {
+        let ran = ce(&["listen", &url, "--last", "3", "--idle", "5"]);
+        assert_eq!(
+            (ran.status, ran.err.contains("the begin that is set has no effect")),
+            (0, exists),
+            "{}",
+            ran.err
+        );
+    }
 }
 
 /// An outcome takes a round trip, and messages do not wait for those of others.

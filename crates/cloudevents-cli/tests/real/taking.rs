@@ -30,6 +30,15 @@ fn a_filter_of_jetstream_is_refused_where_others_lose_messages() {
         assert!(ran.status == 2 && ran.err.contains("--drop-unmatched"), "{arguments:?}: {}", ran.err);
         assert_eq!((consumers(&url), consumers(&work)), (0, 0), "{arguments:?}");
     }
+    // A work queue is read from its beginning.
+    for begin in [["--since", "1h"], ["--last", "3"]] {
+        let ran = ce(&[&["listen", &work, "--idle", "1"][..], &begin].concat());
+        assert!(
+            ran.status != 0 && ran.err.contains("leave out `since`, `last` and `deliver`"),
+            "{}",
+            ran.err
+        );
+    }
     for (arguments, lines) in [
         (vec!["listen", &url, "--filter", "id=3", "--idle", "1"], 1),
         (vec!["listen", &url, "--filter", "id=3", "--peek"], 1),

@@ -18,7 +18,7 @@ use rdkafka::{
 };
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, Once, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -39,9 +39,14 @@ const REQUEST: Duration = Duration::from_secs(5);
 /// How long to look for committed offsets of the group.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The topics that there were when the receiver was opened, with the number of their partitions.
+/// The topics that there were when the receiver was opened.
 #[derive(Default)]
-pub(super) struct Opening(Mutex<HashMap<String, usize>>);
+pub(super) struct Opening {
+    /// The number of their partitions.
+    known: Mutex<HashMap<String, usize>>,
+    /// The first assignment. From then on, the group has the positions of this receiver.
+    begun: Once,
+}
 
 impl Opening {
     /// Requests these topics, or all topics if there is a pattern among them.
@@ -68,12 +73,12 @@ impl Opening {
         } else {
             topics.iter().try_for_each(|topic| ask(Some(topic)))?;
         }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
     }
 
     fn had(&self, topic: &str, number: i32) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         usize::try_from(number).is_ok_and(|number| known.get(topic).is_some_and(|count| number < *count))
     }
 }
@@ -105,11 +110,14 @@ pub(super) fn positions<C: ConsumerContext>(
         }
     };
     let mut starts = Vec::new();
-    let mut reachable = true;
+    let (mut reachable, mut continued) = (true, 0_usize);
     for element in committed.elements() {
         let (topic, number) = (element.topic(), element.partition());
         // The program chose partitions with another position.
         let is_open = list.find_partition(topic, number).is_some_and(|known| is_open(known.offset()));
+        if is_open && element.offset() != Offset::Invalid {
+            continued = continued.saturating_add(1);
+        }
         if !is_open || element.offset() != Offset::Invalid {
             continue;
         }
@@ -146,6 +154,14 @@ pub(super) fn positions<C: ConsumerContext>(
             starts.push((Partition::new(topic, number), start));
         }
     }
+    opening.begun.call_once(|| {
+        if continued > 0 && matches!(start, Start::Since(_) | Start::Last(_)) {
+            tracing::warn!(
+                partitions = continued,
+                "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
+            );
+        }
+    });
     starts
 }
 

@@ -118,9 +118,22 @@ pub(super) fn jetstream(error: &jetstream::Error) -> Error {
     if code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT {
         return no_jetstream(error);
     }
+    let help = match code {
+        ErrorCode::CONSUMER_WQ_CONSUMER_NOT_DELIVER_ALL => Some(
+            "the stream is a work queue, which is read from its beginning: leave out `since`, `last` and `deliver`",
+        ),
+        ErrorCode::CONSUMER_WQ_MULTIPLE_UNFILTERED | ErrorCode::CONSUMER_WQ_CONSUMER_NOT_UNIQUE => Some(
+            "the stream is a work queue, and a consumer has this subject: name that consumer, `consumer=...`, or wait until it is gone",
+        ),
+        _ => None,
+    };
     // A cluster elects a leader, or a node is away or out of space. The user did nothing wrong.
     let passes = error.code() >= 500 || code == ErrorCode::CLUSTER_NO_PEERS;
-    if passes { disconnected(error) } else { refused(error) }
+    let error = if passes { disconnected(error) } else { refused(error) };
+    match help {
+        Some(help) => error.with_help(help),
+        None => error,
+    }
 }
 
 /// Not permanent: a server or a cluster that has just started also reports it.

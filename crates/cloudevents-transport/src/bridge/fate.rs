@@ -72,6 +72,8 @@ pub struct BridgeMetrics {
     /// Refused messages, by the code of the error. Messages whose dead letters are not stored yet do not count. In a
     /// [redrive](super::Redrive), messages that stay where they are count, too.
     pub refused: BTreeMap<&'static str, u64>,
+    /// When the last of these messages was refused.
+    pub last_refused: Option<SystemTime>,
     /// Failed attempts at the target or at the dead-letter destination of the policy, after which the message was tried again.
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
@@ -101,6 +103,7 @@ pub(super) struct Tally {
     failed: AtomicU64,
     looped: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
+    last_refused: Mutex<Option<SystemTime>>,
     /// Whether the last attempt showed the target to be unavailable.
     down: AtomicBool,
     /// Since when the log has seen that the bridge stalls.
@@ -118,6 +121,7 @@ impl Tally {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = refused.entry(error.kind().code()).or_default();
                 *count = count.saturating_add(1);
+                *self.last_refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
             }
             _ => {}
         }
@@ -184,6 +188,7 @@ impl Tally {
             confirmed: read(&self.confirmed),
             duplicates: read(&self.duplicates),
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            last_refused: *self.last_refused.lock().unwrap_or_else(PoisonError::into_inner),
             failed: read(&self.failed),
             looped: read(&self.looped),
             lag: lag.map(lag_now),

@@ -1,15 +1,29 @@
 //! The line of a message that was moved.
 
-use crate::{Receipt, Received, observing::MESSAGES, running::Name};
+use crate::{Partition, Receipt, Received, observing::MESSAGES, running::Name};
 use cloudevents_core::DecodeOptions;
 use std::fmt;
 use tracing::field::display;
 
 /// Logs that the target has confirmed the message, with its places at both ends, as far as they are known.
 pub(super) fn log(received: &Received, decoding: &DecodeOptions, receipt: &Receipt) {
-    let name = || Name { received, decoding };
+    let name = Name { received, decoding };
     let to = || (receipt.place().is_some() || receipt.offset().is_some()).then(|| display(To(receipt)));
-    tracing::debug!(target: MESSAGES, delivery = %name(), to = to(), "moved");
+    // Programs that read the log need no parser for the words.
+    tracing::debug!(
+        target: MESSAGES,
+        delivery = %name,
+        to = to(),
+        id = name.attribute("id"),
+        source = name.attribute("source"),
+        topic = received.topic(),
+        partition = received.partition().map(Partition::number),
+        offset = received.offset(),
+        to_place = receipt.place(),
+        to_partition = receipt.partition(),
+        to_offset = receipt.offset(),
+        "moved"
+    );
 }
 
 /// The place of a message at the target.

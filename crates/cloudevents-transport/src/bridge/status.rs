@@ -4,7 +4,7 @@ use super::{BridgeMetrics, Stall, Unready, fate::Tally};
 use crate::{
     Activity, Connectivity, Counters, InFlight, LetterBox, Metrics, PrometheusPage, RunState, Sender,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 /// Observes a bridge from other tasks. Clones observe the same bridge.
@@ -212,6 +212,11 @@ impl BridgeStatus {
             "Whether the bridge runs, both ends are connected, and what it holds is moved, as far as known.",
             self.is_ready().into(),
         );
+        if let Some(last) = metrics.last_refused {
+            let help = "When the last message was refused, in seconds since 1970.";
+            let since_1970 = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            page.seconds("cloudevents_bridge_last_refused_timestamp_seconds", help, &[], since_1970);
+        }
         let mut seconds = |name: &str, help: &str, value| {
             page.seconds(&format!("cloudevents_bridge_{name}_seconds"), help, &[], value);
         };

@@ -10,13 +10,17 @@ pub(crate) struct Name<'a> {
     pub(crate) decoding: &'a DecodeOptions,
 }
 
+impl Name<'_> {
+    /// An attribute of the event, if there is one event and the attribute can be read.
+    pub(crate) fn attribute(&self, name: &str) -> Option<String> {
+        // A format may be the program's.
+        caught(|| self.received.message().ok()?.attribute(name, self.decoding).ok()?).ok().flatten()
+    }
+}
+
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A format may be the program's.
-        let attribute = |name| {
-            caught(|| self.received.message().ok()?.attribute(name, self.decoding).ok()?).ok().flatten()
-        };
-        match (attribute("id"), attribute("source")) {
+        match (self.attribute("id"), self.attribute("source")) {
             (Some(id), Some(source)) => write!(f, "{} of {}", id.escape_debug(), source.escape_debug())?,
             _ => f.write_str("a message without an event")?,
         }

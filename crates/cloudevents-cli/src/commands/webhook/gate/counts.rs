@@ -1,7 +1,7 @@
 //! Counters of deliveries, and their page for Prometheus.
 
 use cloudevents_kit::transport::PrometheusPage;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The end of a delivery that was genuine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,7 @@ pub(super) struct Counts {
     reasons: [AtomicU64; REASONS.len()],
     in_flight: AtomicU64,
     bytes: AtomicU64,
+    is_ready: AtomicBool,
 }
 
 impl Counts {
@@ -115,6 +116,11 @@ impl Counts {
         self.in_flight.store(u64::try_from(deliveries).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Whether the gate was ready at the last look.
+    pub(super) fn ready(&self, is_ready: bool) {
+        self.is_ready.store(is_ready, Ordering::Relaxed);
+    }
+
     pub(super) fn page(&self) -> PrometheusPage {
         let mut page = PrometheusPage::new();
         for ((_, name), number) in OUTCOMES.iter().zip(&self.outcomes) {
@@ -127,6 +133,8 @@ impl Counts {
         }
         let help = "Deliveries that the service has now.";
         page.gauge("cloudevents_webhook_in_flight", help, &[], get(&self.in_flight));
+        let help = "Whether the store of --remember can be written, and the service takes connections.";
+        page.gauge("cloudevents_webhook_ready", help, &[], self.is_ready.load(Ordering::Relaxed).into());
         let help = "Bytes of the bodies that were handed on.";
         page.counter("cloudevents_webhook_bytes_total", help, &[], get(&self.bytes));
         page
@@ -152,6 +160,7 @@ mod tests {
         REASONS.iter().for_each(|(reason, _)| counts.refused(*reason));
         counts.handed_on(7);
         counts.in_flight(2);
+        counts.ready(true);
         let page = counts.page().to_string();
         let of = |name: &str| page.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>();
         assert_eq!(of("cloudevents_webhook_deliveries_total{").len(), OUTCOMES.len());
@@ -160,5 +169,6 @@ mod tests {
         assert!(numbers.clone().all(|line| line.ends_with(" 1")), "{page}");
         assert!(page.contains("\ncloudevents_webhook_bytes_total 7\n"), "{page}");
         assert!(page.contains("\ncloudevents_webhook_in_flight 2\n"), "{page}");
+        assert!(page.contains("\ncloudevents_webhook_ready 1\n"), "{page}");
     }
 }

@@ -5,6 +5,7 @@ mod course;
 mod ending;
 mod front;
 mod state;
+mod watch;
 
 use super::{
     service::{Checks, Service},
@@ -215,6 +216,7 @@ pub(super) async fn run(
     let mut ends = Ends::default();
     // When the connections that are left have had their time, after a signal.
     let mut end = None;
+    let mut watching = pin!(watch::watch(async || state.look().await, |line| console.report(line)));
     while count.is_none_or(|count| ends.accepted < count) {
         // The service is to accept no more than it was asked to.
         let rest = count.map_or(u64::MAX, |count| count.saturating_sub(ends.accepted));
@@ -231,6 +233,7 @@ pub(super) async fn run(
             }
             () = server.ended(), if end.is_some() => break,
             () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
+            never = watching.as_mut() => match never {},
             Some(done) = under_way.join_next() => ends.tell(done, console),
             next = refusals::next(&mut receiver, &mut refusals, console) => match next {
                 Ok(Some(delivery)) if under_way.len() >= places => {

@@ -51,6 +51,13 @@ impl Shown for State {
 }
 
 impl State {
+    /// The reason why the gate is not ready, which the metrics have from now on. A gate that stops is no outage.
+    pub(super) async fn look(&self) -> Option<&'static str> {
+        let reason = self.unready().await;
+        self.counts.ready(reason.is_none());
+        reason.filter(|_| !self.is_stopping.load(Ordering::Relaxed))
+    }
+
     /// The reason why the gate is not ready.
     async fn unready(&self) -> Option<&'static str> {
         if self.is_stopping.load(Ordering::Relaxed) {
