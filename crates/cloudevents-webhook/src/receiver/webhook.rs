@@ -37,9 +37,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// The counters of deliveries: three for each of 1,024 origins.
 const ACCOUNTS: usize = 3 * 1024;
@@ -336,7 +335,7 @@ impl Inner {
     fn check_rate_of(&self, origin: Option<Origin>, signed: Option<DeliveryKey>) -> Result<(), TooMany> {
         let rate = self.options.highest_rate;
         let Some(burst) = rate.limit() else { return Ok(()) };
-        let now = Instant::now();
+        let now = Instant::now().into_std();
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let times = signed.map_or(Times::New, |signed| counted.times(signed, now));

@@ -18,6 +18,7 @@ mod handshake;
 mod interleavings;
 mod memory;
 mod message_signatures;
+mod rate_waits;
 mod replays;
 mod signatures;
 mod sns;
