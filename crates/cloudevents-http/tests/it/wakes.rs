@@ -1,4 +1,5 @@
-//! Room that becomes free ends a wait at once: no timer does it later. The clock is a paused one, so that the time says which of them it was.
+//! Room that becomes free ends a wait at once: no timer does it later. The clock is a paused one, so that the time says which of them it
+//! was.
 
 use bytes::Bytes;
 use cloudevents_http::{Exchange, HttpReceiverOptions};

@@ -12,7 +12,7 @@ use super::{
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Host, Receipt,
-    binding::{confirms::Answers, connect::Connect},
+    binding::{Reporter, confirms::Answers, connect::Connect},
 };
 use futures_util::{FutureExt, future::BoxFuture, task::noop_waker_ref};
 use lapin::{
@@ -45,6 +45,7 @@ pub(super) struct Linking {
     declare: Option<QueueType>,
     mandatory: bool,
     timeout: Duration,
+    reporter: Reporter,
     /// The last connection, which may [outlive its channel](Connected::outlives_channel) and get another one.
     kept: Mutex<Option<(Host, Arc<Connected>)>>,
 }
@@ -56,8 +57,9 @@ impl Linking {
         declare: Option<QueueType>,
         mandatory: bool,
         timeout: Duration,
+        reporter: Reporter,
     ) -> Self {
-        Self { target, destination, declare, mandatory, timeout, kept: Mutex::default() }
+        Self { target, destination, declare, mandatory, timeout, reporter, kept: Mutex::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<(Host, Arc<Connected>)>> {
@@ -113,7 +115,10 @@ impl Connect for Linking {
     }
 
     async fn lost(&self, link: &Arc<Publisher>) -> Error {
-        link.connected.ended(&link.channel).await
+        tokio::select! {
+            error = link.connected.ended(&link.channel) => error,
+            never = link.connected.report_alarms(&self.reporter) => match never {},
+        }
     }
 
     async fn close(link: Arc<Publisher>) -> Result<(), Error> {

@@ -12,6 +12,7 @@ mod alarm;
 mod bad_input;
 mod bare;
 mod behaves;
+mod blocked;
 mod broken;
 mod changed;
 mod client;

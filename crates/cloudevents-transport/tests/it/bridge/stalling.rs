@@ -108,6 +108,32 @@ async fn a_target_that_is_away() {
     twice("the target is away", bridge(&from, &to), set).await;
 }
 
+/// It is connected, and messages wait: no attempt fails, also if its time passes.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_has_an_alarm() {
+    let alarm = Error::new(ErrorKind::Refused).with_temporary(true).with_detail("low on memory");
+    for messages in [0, 3] {
+        let (from, to) = (FakeQueue::new(), End::new());
+        let (bridge, log) = (bridge(&from, &to), Logged::begin());
+        let set = async |blocks| {
+            match blocks {
+                true => to.reporter.blocked(&alarm),
+                false => to.reporter.unblocked(),
+            }
+            to.set(if blocks { Does::Hangs } else { Does::Takes });
+            if blocks {
+                send(&from, messages).await;
+            }
+        };
+        twice("the target takes no messages for now: an alarm of RabbitMQ", bridge, set).await;
+        for line in ["the peer takes no messages", "the peer takes messages again"] {
+            assert_eq!(count(&log, line), 2, "{line}: {}", log.text());
+        }
+        assert!(log.text().contains("the target takes no messages: "), "{}", log.text());
+        assert!(log.text().contains("low on memory"), "{}", log.text());
+    }
+}
+
 /// Whatever it answers, and however many messages there are.
 #[tokio::test(start_paused = true)]
 async fn a_target_that_fails_or_refuses_everything() {
