@@ -62,7 +62,7 @@ async fn an_alarm_makes_messages_wait_and_shows_until_it_ends() {
     assert_eq!((metrics.sent, metrics.disconnects), (expected.len() as u64, 0), "{metrics}");
 }
 
-/// A connection that is lost in an alarm has none: the next one is told of it when it publishes.
+/// A connection that is lost in an alarm ends the state. The next one begins without an alarm.
 #[tokio::test]
 async fn an_alarm_does_not_outlive_its_connection() {
     let mut broker = Broker::start().unwrap();

@@ -23,5 +23,6 @@ mod incidents;
 mod kill;
 mod look;
 mod real;
+mod refused;
 mod tls;
 mod tools;
