@@ -25,8 +25,7 @@ pub fn patience() -> Duration {
     slowed(USUAL)
 }
 
-/// The time within which a test asserts that something has happened, other than [`patience`]: what it takes where nothing is slow, times
-/// the number that `CE_SLOWNESS` has.
+/// A limit that a test asserts, other than [`patience`]: the `usual` limit of a fast machine, times the number that `CE_SLOWNESS` has.
 ///
 /// It is for a limit that shows a fault, such as less than the time of a lock. If something must happen at all, use [`patience`].
 ///

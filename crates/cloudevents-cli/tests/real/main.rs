@@ -52,6 +52,8 @@ mod crowds;
 #[cfg(feature = "outbox")]
 mod deliveries;
 mod detect;
+#[cfg(all(unix, feature = "amqp"))]
+mod draining;
 #[cfg(all(feature = "kafka", feature = "nats"))]
 mod envelopes;
 mod errors;

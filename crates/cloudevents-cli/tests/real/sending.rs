@@ -512,6 +512,34 @@ fn a_message_that_is_refused_ends_sending() {
     assert_eq!(requests(target), 3);
 }
 
+/// Whatever comes before it and behind it: a failure of the peer is worse than a refusal, and nothing that is sent makes up for either.
+#[test]
+fn the_exit_status_is_that_of_the_worst_failure() {
+    const DONE: &str = "204 No Content";
+    const NO: &str = "400 Bad Request";
+    const AWAY: &str = "503 Service Unavailable";
+    const VALID: [(&[&str], i32); 7] = [
+        (&[DONE, DONE, DONE], 0),
+        (&[NO, DONE, DONE], 1),
+        (&[DONE, DONE, NO], 1),
+        (&[AWAY, DONE, DONE], 3),
+        (&[AWAY, NO, DONE], 3),
+        (&[NO, AWAY, DONE], 3),
+        (&[AWAY, DONE, NO], 3),
+    ];
+    // The second line is no event, and is not sent.
+    const INVALID: [(&[&str], i32); 3] = [(&[DONE, DONE], 1), (&[AWAY, DONE], 3), (&[DONE, AWAY], 3)];
+    for (second, cases) in [(GOOD, &VALID[..]), ("{}", &INVALID[..])] {
+        let path = file("three.jsonl", format!("{GOOD}\n{second}\n{GOOD}\n"));
+        for &(statuses, expected) in cases {
+            let target = server(statuses);
+            let ran = ce(&["send", &target.0, "--keep-going", path.to_str().unwrap()]);
+            assert_eq!(ran.status, expected, "{statuses:?}, {second}: {}", ran.err);
+            assert_eq!(requests(target), statuses.len(), "{statuses:?}, {second}: {}", ran.err);
+        }
+    }
+}
+
 #[test]
 fn an_invalid_event_is_in_the_total() {
     let path = file("invalid.jsonl", format!("{GOOD}\n{{\"specversion\":\"1.0\"}}\n{GOOD}\n"));

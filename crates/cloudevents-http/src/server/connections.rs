@@ -10,7 +10,15 @@ use super::{
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
-use std::{future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{pending, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -76,15 +84,37 @@ pub(super) async fn serve_until<F, R>(
     F: Fn(Request<RequestBody>, SocketAddr) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Bytes>> + Send + 'static,
 {
+    let shared = Arc::new(options.clone());
+    let run = |stream: TcpStream, peer, line: Arc<Line>, stopped| {
+        let _ = stream.set_nodelay(true);
+        let stream = Patience::new(stream, shared.response_deadline, Arc::clone(&line));
+        connection::run(stream, peer, Arc::clone(&shared), stopped, line, respond.clone())
+    };
+    let accept = move |context: &mut Context<'_>| listener.poll_accept(context);
+    accept_until(accept, options, stop, over, run).await;
+}
+
+/// Accepts connections and runs them, as [`serve_until`] does.
+///
+/// Tests have another `accept`, with connections that are no sockets.
+async fn accept_until<S, C>(
+    mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<(S, SocketAddr)>> + Send,
+    options: &HttpReceiverOptions,
+    stop: impl Future<Output = ()> + Send,
+    over: impl Future<Output = ()> + Send,
+    run: impl Fn(S, SocketAddr, Arc<Line>, watch::Receiver<bool>) -> C + Send,
+) where
+    S: Send,
+    C: Future<Output = ()> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     let crowd = Arc::<Crowd>::default();
-    let shared = Arc::new(options.clone());
     let mut places = Places::default();
     let most = options.places(descriptors::limit());
     let mut stop = pin!(stop);
     // A connection that was accepted over the limit: the connection that was to give way began a request meanwhile.
-    let mut newcomer = None;
+    let mut newcomer: Option<(S, SocketAddr)> = None;
     loop {
         while connections.try_join_next().is_some() {}
         let full = connections.len() >= most;
@@ -98,14 +128,9 @@ pub(super) async fn serve_until<F, R>(
                 newcomer = Some((stream, peer));
                 continue;
             }
-            let stream: TcpStream = stream;
-            let _ = stream.set_nodelay(true);
             let line = Arc::new(Line::new(Arc::clone(&crowd)));
-            let stream = Patience::new(stream, options.response_deadline, Arc::clone(&line));
-            let options = Arc::clone(&shared);
-            let (stopped, respond) = (stopped.clone(), respond.clone());
-            let run = connection::run(stream, peer, options, stopped, Arc::clone(&line), respond);
-            places.add(connections.spawn(run), line, peer);
+            let running = run(stream, peer, Arc::clone(&line), stopped.clone());
+            places.add(connections.spawn(running), line, peer);
             continue;
         }
         tokio::select! {
@@ -114,7 +139,7 @@ pub(super) async fn serve_until<F, R>(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             () = crowd.thinned(), if full => {}
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
-            taken = listener.accept(), if room => match taken {
+            taken = poll_fn(&mut accept), if room => match taken {
                 Ok(accepted) => newcomer = Some(accepted),
                 // The system allows fewer connections than the options.
                 Err(error) if is_exhausted(&error) && places.first().is_some_and(|way| way <= Instant::now()) => {
@@ -127,7 +152,7 @@ pub(super) async fn serve_until<F, R>(
             },
         }
     }
-    drop((listener, newcomer));
+    drop((accept, newcomer));
     stopping.send_replace(true);
     tokio::select! {
         () = all(&mut connections) => return,
@@ -219,6 +244,118 @@ enum Evicted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        collections::VecDeque,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+    use tokio::{sync::mpsc, time::timeout};
+
+    const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    /// Errors of `accept`: the system has no more descriptors, the process has none (also by the number of Windows), and a client that has
+    /// hung up already.
+    const ERRORS: [i32; 4] = [23, 24, 10_024, 103];
+
+    /// What a listener does, step by step: it fails with a number of the system, or it has a connection. Then nothing more comes.
+    fn listener(
+        steps: impl IntoIterator<Item = Result<(), i32>>,
+    ) -> impl FnMut(&mut Context<'_>) -> Poll<io::Result<((), SocketAddr)>> {
+        let mut steps: VecDeque<_> = steps.into_iter().collect();
+        move |_| match steps.pop_front() {
+            Some(step) => Poll::Ready(step.map(|()| ((), PEER)).map_err(io::Error::from_raw_os_error)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// A server goes on behind errors, and does not try again without a pause.
+    #[tokio::test(start_paused = true)]
+    async fn accepting_goes_on_behind_errors_with_a_pause_after_each() {
+        for error in ERRORS {
+            let (options, begun) = (HttpReceiverOptions::default(), Instant::now());
+            let (began, mut begins) = mpsc::unbounded_channel();
+            let run = |(), _, _, _| {
+                let _ = began.send(Instant::now());
+                pending()
+            };
+            let steps = [Err(error), Err(error), Ok(())];
+            let serving = accept_until(listener(steps), &options, pending(), pending(), run);
+            let at = tokio::select! {
+                () = serving => panic!("{error}: accepting has ended"),
+                began = begins.recv() => began.unwrap(),
+            };
+            let took = at - begun;
+            let pauses = Duration::from_millis(20)..=Duration::from_secs(2);
+            assert!(pauses.contains(&took), "{error}: {took:?} for two pauses");
+        }
+    }
+
+    /// As long as nothing can be accepted, a minute has a bounded number of attempts: neither a hot loop, nor a long idle time.
+    #[tokio::test(start_paused = true)]
+    async fn an_accept_that_always_fails_is_tried_now_and_then() {
+        for error in ERRORS {
+            let (options, attempts) = (HttpReceiverOptions::default(), AtomicUsize::new(0));
+            let accept = |_: &mut Context<'_>| match attempts.fetch_add(1, Ordering::Relaxed) {
+                // Or a loop without pauses would not end.
+                10_000.. => Poll::Pending,
+                _ => Poll::Ready(Err::<((), SocketAddr), _>(io::Error::from_raw_os_error(error))),
+            };
+            let run = |(), _, _, _| pending();
+            let serving = accept_until(accept, &options, pending(), pending(), run);
+            assert!(timeout(Duration::from_secs(60), serving).await.is_err(), "{error}: accepting has ended");
+            let attempts = attempts.load(Ordering::Relaxed);
+            assert!((60..=1_200).contains(&attempts), "{error}: {attempts} attempts");
+        }
+    }
+
+    /// What a connection does when the client has to act.
+    #[derive(Clone, Copy, Debug)]
+    enum Waits {
+        /// The response is written, and the client may send another request.
+        Request,
+        /// More of a body has to come.
+        Body,
+        /// The client has to read the response.
+        Reading,
+    }
+
+    /// All places serve requests, and a client waits for one. When a connection begins to wait for its own client, it gives way after the
+    /// time that it has in any case. No other end of the wait comes: the connection would stay for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_begins_to_wait_for_its_client_gives_way_to_a_crowd() {
+        for (waits, after) in [(Waits::Request, 250), (Waits::Body, 1_000), (Waits::Reading, 1_000)] {
+            let mut options = HttpReceiverOptions::default();
+            options.connections = 1;
+            let begun = Instant::now();
+            let (began, mut begins) = mpsc::unbounded_channel();
+            let run = |(), _, line: Arc<Line>, _| {
+                line.begin();
+                let _ = began.send(Instant::now());
+                async move {
+                    sleep(Duration::from_secs(10)).await;
+                    match waits {
+                        Waits::Request => {
+                            line.respond();
+                            line.flushed();
+                        }
+                        Waits::Body => _ = poll_fn(|context| Poll::Ready(line.is_cut(context))).await,
+                        Waits::Reading => line.stall(),
+                    }
+                    pending().await
+                }
+            };
+            let serving = accept_until(listener([Ok(()), Ok(())]), &options, pending(), pending(), run);
+            let both = async { [begins.recv().await.unwrap(), begins.recv().await.unwrap()] };
+            let times = timeout(Duration::from_secs(3600), async {
+                tokio::select! {
+                    () = serving => panic!("{waits:?}: accepting has ended"),
+                    times = both => times,
+                }
+            });
+            let times = times.await.unwrap_or_else(|_| panic!("{waits:?}: the crowd waits for ever"));
+            let expected = [Duration::ZERO, Duration::from_millis(10_000 + after)];
+            assert_eq!(times.map(|at| at - begun), expected, "{waits:?}");
+        }
+    }
 
     #[tokio::test]
     async fn ten_thousand_short_connections_leave_nothing() {

@@ -14,3 +14,4 @@ mod losses;
 mod pairs;
 mod roundtrip;
 mod vectors;
+mod wakes;

@@ -25,3 +25,4 @@ mod mixing;
 mod real;
 mod refusals;
 mod registry;
+mod returning;

@@ -7,7 +7,7 @@ use super::{
     stream::{FRAME_MAX, Socket, Stream, Watched, runtime as lapin_runtime},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Host;
+use cloudevents_transport::{Host, binding::Reporter};
 use futures_util::StreamExt;
 use lapin::{
     Channel, Connection, ConnectionProperties, Event,
@@ -15,6 +15,8 @@ use lapin::{
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism},
 };
 use std::{
+    convert::Infallible,
+    future::pending,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -33,8 +35,17 @@ pub(super) fn runtime() -> Result<Handle, Error> {
 pub(super) struct Connected {
     connection: Connection,
     pub(super) watched: Arc<Watched>,
-    /// Changes when something happened to the connection or a channel, and has the latest error that ended one.
-    happened: watch::Receiver<Option<lapin::Error>>,
+    /// Changes with each event of the connection or of a channel.
+    happened: watch::Receiver<Happened>,
+}
+
+/// The events of a connection.
+#[derive(Default)]
+struct Happened {
+    /// The latest error that ended it, or one of its channels.
+    error: Option<lapin::Error>,
+    /// The reason of the broker's alarm, while it lasts.
+    alarm: Option<String>,
 }
 
 impl Connected {
@@ -72,14 +83,15 @@ impl Connected {
         })?;
         unfinished.keep();
         target.addresses.worked();
-        let (sender, happened) = watch::channel(None);
+        let (sender, happened) = watch::channel(Happened::default());
         let mut events = Box::pin(connection.events_listener());
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                sender.send_modify(|latest| {
-                    if let Event::Error(error) = event {
-                        *latest = Some(error);
-                    }
+                sender.send_modify(|happened| match event {
+                    Event::Error(error) => happened.error = Some(error),
+                    Event::ConnectionBlocked(reason) => happened.alarm = Some(reason),
+                    Event::ConnectionUnblocked => happened.alarm = None,
+                    _ => {}
                 });
             }
         });
@@ -108,7 +120,7 @@ impl Connected {
     ///
     /// Other ends of a channel may concern the login. For a token that has expired, RabbitMQ before 4.3 closes channels and no connection.
     pub(super) fn outlives_channel(&self) -> bool {
-        self.is_alive() && self.happened.borrow().as_ref().is_some_and(failure::is_too_large)
+        self.is_alive() && self.happened.borrow().error.as_ref().is_some_and(failure::is_too_large)
     }
 
     /// Waits while the broker has an alarm: it reads nothing then (`connection.blocked`), and lapin would keep all frames.
@@ -126,6 +138,21 @@ impl Connected {
         }
     }
 
+    /// Reports each alarm of the broker and its end, for as long as it is polled.
+    pub(super) async fn report_alarms(&self, reporter: &Reporter) -> Infallible {
+        let mut happened = self.happened.clone();
+        loop {
+            let alarm = happened.borrow_and_update().alarm.clone();
+            match alarm {
+                Some(reason) => reporter.blocked(&failure::alarm(&reason)),
+                None => reporter.unblocked(),
+            }
+            if happened.changed().await.is_err() {
+                return pending().await;
+            }
+        }
+    }
+
     /// Returns when the connection or this channel has ended.
     pub(super) fn ended(&self, channel: &Channel) -> impl Future<Output = Error> + Send + use<> {
         let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());
@@ -137,7 +164,7 @@ impl Connected {
                 }
                 happened.mark_unchanged();
                 if !channel.status().connected() {
-                    let why = happened.borrow().clone();
+                    let why = happened.borrow().error.clone();
                     return why.map_or_else(
                         || failure::disconnected("the broker closed the channel"),
                         failure::lost,

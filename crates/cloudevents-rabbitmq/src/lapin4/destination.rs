@@ -23,7 +23,7 @@ impl Destination {
 
     /// The queue of this name.
     pub(super) fn queue(name: &str) -> Result<Self, Error> {
-        Self::new("", name)
+        Ok(Self { exchange: ShortString::default(), routing_key: short("the name of the queue", name)? })
     }
 
     /// Reads an address: `/queues/QUEUE`, `/exchanges/EXCHANGE/ROUTING-KEY` or `/exchanges/EXCHANGE`, with
@@ -132,5 +132,30 @@ mod tests {
             assert!(Destination::parse(text, &own).is_err(), "{text}");
         }
         assert!(Destination::parse(&"k".repeat(256), &own).is_err());
+    }
+
+    /// AMQP 0.9.1 has a length of one byte before each name (section 4.2.5.3, short strings). Bytes count, not characters.
+    #[test]
+    fn names_have_255_bytes_at_most_and_are_never_cut() {
+        let own = ShortString::from("own");
+        let of = |name: &str| {
+            let whole = [Destination::queue(name), Destination::new("e", name), Destination::new(name, "k")];
+            let addresses =
+                ["", "/queues/", "/exchanges/e/", "/exchanges/"].map(|place| format!("{place}{name}"));
+            whole.into_iter().chain(addresses.map(|address| Destination::parse(&address, &own)))
+        };
+        for name in ["q".repeat(255), "\u{e9}".repeat(127)] {
+            for found in of(&name).map(Result::unwrap) {
+                assert!([found.exchange.as_str(), found.routing_key.as_str()].contains(&name.as_str()));
+            }
+        }
+        for name in ["q".repeat(256), "\u{e9}".repeat(128)] {
+            let refused: Vec<_> = of(&name).map(Result::unwrap_err).collect();
+            assert_eq!(refused.len(), 7);
+            for error in refused {
+                assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+                assert!(error.detail().ends_with("has 256 bytes, and AMQP 0.9.1 allows 255"), "{error}");
+            }
+        }
     }
 }

@@ -54,6 +54,14 @@ pub(super) fn unanswered(error: lapin::Error, size: usize) -> Error {
     }
 }
 
+/// The broker has an alarm, and takes no messages until it ends.
+pub(super) fn alarm(reason: &str) -> Error {
+    Error::new(ErrorKind::Refused)
+        .with_temporary(true)
+        .with_detail(format!("the broker has an alarm: {reason}"))
+        .with_help("free memory or disk space of the broker; messages wait until the alarm ends")
+}
+
 /// Whether the broker closed the channel because of a message that is too large for it.
 pub(super) fn is_too_large(error: &lapin::Error) -> bool {
     matches!(error.kind(), Lapin::ProtocolError(said) if too_large(said).is_some())

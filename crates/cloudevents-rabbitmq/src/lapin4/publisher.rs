@@ -12,7 +12,7 @@ use super::{
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Host, Receipt,
-    binding::{confirms::Answers, connect::Connect},
+    binding::{Reporter, confirms::Answers, connect::Connect},
 };
 use futures_util::{FutureExt, future::BoxFuture, task::noop_waker_ref};
 use lapin::{
@@ -45,6 +45,7 @@ pub(super) struct Linking {
     declare: Option<QueueType>,
     mandatory: bool,
     timeout: Duration,
+    reporter: Reporter,
     /// The last connection, which may [outlive its channel](Connected::outlives_channel) and get another one.
     kept: Mutex<Option<(Host, Arc<Connected>)>>,
 }
@@ -56,8 +57,9 @@ impl Linking {
         declare: Option<QueueType>,
         mandatory: bool,
         timeout: Duration,
+        reporter: Reporter,
     ) -> Self {
-        Self { target, destination, declare, mandatory, timeout, kept: Mutex::default() }
+        Self { target, destination, declare, mandatory, timeout, reporter, kept: Mutex::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<(Host, Arc<Connected>)>> {
@@ -113,7 +115,10 @@ impl Connect for Linking {
     }
 
     async fn lost(&self, link: &Arc<Publisher>) -> Error {
-        link.connected.ended(&link.channel).await
+        tokio::select! {
+            error = link.connected.ended(&link.channel) => error,
+            never = link.connected.report_alarms(&self.reporter) => match never {},
+        }
     }
 
     async fn close(link: Arc<Publisher>) -> Result<(), Error> {
@@ -129,7 +134,7 @@ pub(super) struct Publisher {
     destination: Destination,
     mandatory: bool,
     /// Exchanges that exist, and queues that were declared, with the time of that.
-    names: Mutex<HashMap<(Kind, ShortString), Instant>>,
+    names: Mutex<Names>,
     /// Held while a message is handed over, so that confirmations count them in the same order.
     order: Mutex<()>,
     channel: Arc<Channel>,
@@ -142,6 +147,23 @@ pub(super) struct Publisher {
 enum Kind {
     Exchange,
     Queue,
+}
+
+/// Names that are known, and since when. Each message may name another destination, so there are [`NAMES`] at most.
+#[derive(Default)]
+struct Names(HashMap<(Kind, ShortString), Instant>);
+
+impl Names {
+    fn since(&self, kind: Kind, name: &ShortString) -> Option<Instant> {
+        self.0.get(&(kind, name.clone())).copied()
+    }
+
+    fn remember(&mut self, kind: Kind, name: &ShortString) {
+        if self.0.len() >= NAMES {
+            self.0.clear();
+        }
+        self.0.insert((kind, name.clone()), Instant::now());
+    }
 }
 
 /// A message to publish.
@@ -201,13 +223,13 @@ impl Publisher {
     pub(super) fn knows(&self, exchange: &ShortString) -> bool {
         exchange.as_str().is_empty()
             || *exchange == self.destination.exchange
-            || lock(&self.names).contains_key(&(Kind::Exchange, exchange.clone()))
+            || lock(&self.names).since(Kind::Exchange, exchange).is_some()
     }
 
     /// Checks that an exchange exists. Publishing to a missing exchange would close the channel.
     pub(super) async fn check(&self, exchange: &ShortString) -> Result<(), Error> {
         check(&self.connected, exchange).await?;
-        self.remember(Kind::Exchange, exchange);
+        lock(&self.names).remember(Kind::Exchange, exchange);
         Ok(())
     }
 
@@ -219,26 +241,18 @@ impl Publisher {
 
     /// Declares a queue, unless it was declared lately.
     pub(super) async fn declare(&self, queue: &ShortString, arguments: FieldTable) -> Result<(), Error> {
-        let declared = lock(&self.names).get(&(Kind::Queue, queue.clone())).copied();
+        let declared = lock(&self.names).since(Kind::Queue, queue);
         if declared.is_some_and(|declared| declared.elapsed() < DECLARED) {
             return Ok(());
         }
         declare(&self.connected, queue, arguments).await?;
-        self.remember(Kind::Queue, queue);
+        lock(&self.names).remember(Kind::Queue, queue);
         Ok(())
     }
 
     /// Forgets that a queue was declared.
     pub(super) fn forget(&self, queue: &ShortString) {
-        lock(&self.names).remove(&(Kind::Queue, queue.clone()));
-    }
-
-    fn remember(&self, kind: Kind, name: &ShortString) {
-        let mut names = lock(&self.names);
-        if names.len() >= NAMES {
-            names.clear();
-        }
-        names.insert((kind, name.clone()), Instant::now());
+        lock(&self.names).0.remove(&(Kind::Queue, queue.clone()));
     }
 
     /// Waits for all answers, then closes.
@@ -327,4 +341,23 @@ async fn declare_with(
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sender whose messages name their own destinations remembers no more of these after a year than after an hour.
+    #[test]
+    fn ten_thousand_names_take_no_more_room_than_a_thousand() {
+        let mut names = Names::default();
+        for number in 0..10_000 {
+            let name = ShortString::from(format!("orders.{number}"));
+            names.remember(Kind::Exchange, &name);
+            names.remember(Kind::Queue, &name);
+            assert!(names.0.len() <= 1_024, "{} names after {number}", names.0.len());
+            assert!(names.since(Kind::Queue, &name).is_some(), "{name} is known");
+        }
+        assert!(names.since(Kind::Exchange, &ShortString::from("orders.0")).is_none());
+    }
 }

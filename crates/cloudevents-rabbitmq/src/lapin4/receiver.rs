@@ -205,8 +205,8 @@ async fn connect(endpoint: Endpoint, options: RabbitReceiverOptions) -> Result<R
     let rejected = options.queue;
     let is_decided = rejected.is_decided();
     // Only the broker knows the bindings of an exchange.
-    let own = Destination::queue(&queue).ok();
-    let reads = |place: &str| Destination::parse(place, &Default::default()).ok() == own;
+    let own = in_url(&endpoint, Destination::queue(&queue))?;
+    let reads = |place: &str| Destination::parse(place, &Default::default()).is_ok_and(|place| place == own);
     let field = "RabbitReceiverOptions::queue";
     let to = rejecting(&endpoint, is_decided, Some("queue"), true, field, reads)?;
     let letters = match to {

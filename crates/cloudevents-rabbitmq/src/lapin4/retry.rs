@@ -15,6 +15,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
 
 /// How long a wait queue outlives its last message. It is declared again at least once a minute while it is used.
 ///
@@ -74,11 +75,15 @@ impl Retries {
             }
         }
     }
+}
 
-    /// Waits before another attempt after a failure.
-    pub(super) async fn pause(&self) {
-        tokio::time::sleep(PAUSE).await;
+/// Returns an error after a pause. The message goes back to its queue then, and comes again at once. The operation that has just failed may
+/// still fail.
+pub(super) async fn late<T>(result: Result<T, Error>) -> Result<T, Error> {
+    if result.is_err() {
+        sleep(PAUSE).await;
     }
+    result
 }
 
 /// The message as it was received, with the number of its next attempt. It no longer expires: its time has
@@ -189,6 +194,28 @@ fn wait_arguments(queue_type: QueueType, queue: &str, delay: u64) -> FieldTable 
 mod tests {
     use super::*;
     use lapin::message::Delivery;
+    use tokio::time::timeout;
+
+    /// As long as the broker refuses a message, its retry has a bounded number of attempts in a minute: neither a hot loop, nor a long idle
+    /// time.
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_that_is_always_refused_is_sent_now_and_then() {
+        let mut sent = 0;
+        let retries = async {
+            while late::<()>(Err(Error::new(ErrorKind::Refused))).await.is_err() {
+                sent += 1;
+                if sent > 1_000 {
+                    std::future::pending::<()>().await; // or a loop without pauses would not end
+                }
+            }
+        };
+        let ended = timeout(Duration::from_secs(60), retries).await;
+        assert!(ended.is_err() && (10..=120).contains(&sent), "{sent}");
+        // A retry that was sent is settled at once.
+        let begun = tokio::time::Instant::now();
+        late(Ok(())).await.unwrap();
+        assert!(begun.elapsed().is_zero());
+    }
 
     #[test]
     fn what_is_sent_again_has_no_place_in_a_stream() {

@@ -213,14 +213,16 @@ impl RabbitSender {
         runtime()?;
         let target = Arc::new(target);
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+        let (reporter, _) = Connectivity::channel();
         let linking = Linking::new(
             Arc::clone(&target),
             destination.clone(),
             options.declare,
             options.mandatory,
             options.sender.timeout.unwrap_or(TIMEOUT),
+            reporter.clone(),
         );
-        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff).reporting(reporter);
         let links = Links::open(reconnect, options.sender.in_flight.unwrap_or_default()).await?;
         let decoding = DecodeOptions::strict();
         Ok(Self { target, destination, routing_key: None, decoding, writing, options, links })

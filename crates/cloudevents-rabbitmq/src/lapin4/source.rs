@@ -7,7 +7,7 @@ use super::{
     options::{Limit, QueueType, Target, fixed, random, short},
     publisher::declare,
     received::ReceivedMessage,
-    retry::Retries,
+    retry::{self, Retries},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -240,11 +240,10 @@ impl QueueSource for Source {
                     let retried = join_all(tags.iter().map(|tag| {
                         let (settling, retries) = (&settling, &retries);
                         async move {
-                            match retries.again(&tag.received, tag.attempt, after).await {
+                            match retry::late(retries.again(&tag.received, tag.attempt, after).await).await {
                                 Ok(()) => settling.accept(std::iter::once(tag.number)),
                                 Err(error) => {
-                                    // It stays in the queue. Not at once: the operation that just failed may still fail.
-                                    retries.pause().await;
+                                    // It stays in the queue.
                                     settling.refuse(std::iter::once(tag.number), true)?;
                                     Err(error)
                                 }

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod memory;
+mod names;
 mod repairs;
 mod roundtrip;
 mod vectors;

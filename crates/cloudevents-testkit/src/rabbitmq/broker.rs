@@ -85,6 +85,19 @@ impl Broker {
         self.shared.change(|state| state.closings = state.closings.saturating_add(1));
     }
 
+    /// Begins an alarm for this reason, such as `low on memory`. It has 255 bytes at most.
+    ///
+    /// A client that publishes from now on hears of it (`connection.blocked`). The broker reads nothing more from that client until
+    /// [`unblock`](Self::unblock), also not the rest of the message. Other clients hear of nothing.
+    pub fn block(&self, reason: &str) {
+        self.shared.change(|state| state.alarm = Some(reason.to_owned()));
+    }
+
+    /// Ends the alarm. Clients that have heard of it hear of its end (`connection.unblocked`), and the broker reads from them again.
+    pub fn unblock(&self) {
+        self.shared.change(|state| state.alarm = None);
+    }
+
     /// Refuses with 403 that the present connections declare, publish or consume. They stay open. RabbitMQ before 4.3 does this when the
     /// token of a login has expired.
     pub fn expire_logins(&self) {

@@ -8,7 +8,7 @@ use super::{
 };
 use amq_protocol::{
     frame::{AMQPFrame, parse_frame},
-    protocol::{AMQPClass, channel, connection},
+    protocol::{AMQPClass, basic, channel, connection},
     types::{AMQPValue, ChannelId, FieldTable},
 };
 use std::{
@@ -47,6 +47,8 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
                 number,
                 user: None,
                 notices: false,
+                hears_alarms: false,
+                is_blocked: false,
                 closing: false,
                 limits: Limits { channels: CHANNELS, frame: shared.options.frame_max, heartbeat: 0 },
                 heard: Instant::now(),
@@ -80,6 +82,10 @@ struct Connection {
     user: Option<String>,
     /// Whether the client wants to hear that its consumers were cancelled.
     notices: bool,
+    /// Whether the client wants to hear of alarms.
+    hears_alarms: bool,
+    /// Whether nothing is read, because the client has published in an alarm.
+    is_blocked: bool,
     /// Whether it was closed, and the client has not confirmed that.
     closing: bool,
     limits: Limits,
@@ -122,7 +128,7 @@ impl Connection {
             let (silent, beat) = (self.heard + half * 4, self.sent + half);
             tokio::select! {
                 biased;
-                read = self.stream.read_buf(&mut self.input) => {
+                read = self.stream.read_buf(&mut self.input), if !self.is_blocked => {
                     if read? == 0 {
                         return Ok(());
                     }
@@ -130,10 +136,13 @@ impl Connection {
                 }
                 () = changed => {}
                 // A client that is silent for two heartbeats is cut off.
-                () = sleep_until(silent.into()), if !half.is_zero() => return Ok(()),
+                () = sleep_until(silent.into()), if !half.is_zero() && !self.is_blocked => return Ok(()),
                 () = sleep_until(beat.into()), if !half.is_zero() => {}
             }
-            loop {
+            if self.is_blocked {
+                self.heed_alarm();
+            }
+            while !self.is_blocked {
                 let handled = match self.frame() {
                     Ok(None) => break,
                     Ok(Some(frame)) => self.handle(frame),
@@ -184,15 +193,39 @@ impl Connection {
                 self.send(id, AMQPClass::Channel(channel::AMQPMethod::OpenOk(channel::OpenOk {})));
             }
             frame => {
+                let publishes =
+                    matches!(frame, AMQPFrame::Method(_, AMQPClass::Basic(basic::AMQPMethod::Publish(_))));
                 let Some(channel) = self.channels.get_mut(&id) else {
                     return Err(channel_error("expected 'channel.open'"));
                 };
                 if !channel.handle(frame, &mut self.out)? {
                     self.channels.remove(&id);
                 }
+                if publishes {
+                    self.heed_alarm();
+                }
             }
         }
         Ok(false)
+    }
+
+    /// In an alarm, reads nothing more, and goes on when the alarm ends. It is called for a client that publishes, and for one that is
+    /// blocked.
+    fn heed_alarm(&mut self) {
+        let alarm = self.shared.with(|state| state.alarm.clone());
+        if alarm.is_some() == self.is_blocked {
+            return;
+        }
+        (self.is_blocked, self.heard) = (alarm.is_some(), Instant::now());
+        if self.hears_alarms {
+            let method = match alarm {
+                Some(reason) => {
+                    connection::AMQPMethod::Blocked(connection::Blocked { reason: reason.into() })
+                }
+                None => connection::AMQPMethod::Unblocked(connection::Unblocked {}),
+            };
+            self.send(0, AMQPClass::Connection(method));
+        }
     }
 
     /// Closes the connection with an error, once.
@@ -200,8 +233,9 @@ impl Connection {
         if std::mem::replace(&mut self.closing, true) {
             return;
         }
-        // Input that cannot be read now cannot be read later.
+        // Input that cannot be read now cannot be read later. The confirmation of the client is read, also in an alarm.
         self.input.clear();
+        self.is_blocked = false;
         self.end();
         let (reply_code, reply_text) = (fault.code, fault.text.into());
         let close = connection::Close { reply_code, reply_text, class_id: 0, method_id: 0 };
@@ -238,6 +272,7 @@ impl Connection {
             self.user = response.split('\0').nth(1).map(str::to_owned);
         }
         self.notices = has(&answer.client_properties, "consumer_cancel_notify");
+        self.hears_alarms = has(&answer.client_properties, "connection.blocked");
         if !self.may(answer.mechanism.as_str(), answer.response.as_bytes()) {
             if !has(&answer.client_properties, "authentication_failure_close") {
                 return Ok(false);
@@ -364,6 +399,7 @@ fn properties() -> FieldTable {
     for extension in [
         "authentication_failure_close",
         "basic.nack",
+        "connection.blocked",
         "consumer_cancel_notify",
         "per_consumer_qos",
         "publisher_confirms",

@@ -41,7 +41,8 @@
 //!
 //! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything. After
 //! [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still
-//! there. A quorum queue is a single copy, and no message is ever on a disk. There are no policies and no alarms.
+//! there. A quorum queue is a single copy, and no message is ever on a disk. There are no policies. An alarm has no cause but
+//! [`block`](Broker::block).
 
 mod arguments;
 mod broker;

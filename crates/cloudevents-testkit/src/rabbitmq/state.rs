@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) connections: usize,
     /// How often all connections were closed.
     pub(super) closings: u64,
+    /// The reason of the alarm, while it lasts.
+    pub(super) alarm: Option<String>,
     /// The logins of connections with a lower number have expired.
     pub(super) expired: u64,
     /// The seconds of the last stamp.
@@ -50,6 +52,7 @@ impl Default for State {
             channels: HashMap::new(),
             connections: 0,
             closings: 0,
+            alarm: None,
             expired: 0,
             stamped: 1_700_000_000,
             sequence: 0,

@@ -31,6 +31,8 @@ pub enum Stall {
     Settlements(Option<Error>),
     /// The target is not connected, with the reason if that is known.
     Target(Option<Error>),
+    /// The target takes no messages for now, although it is connected, and why: see [`Connectivity::blocked`].
+    Blocked(Error),
     /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. The error is the
     /// failure of the last attempt. Without an error, no attempt has ended.
     Attempts(Option<Error>),
@@ -44,17 +46,18 @@ pub enum Stall {
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, why) = match self {
-            Self::NotRunning => ("the bridge does not run", &None),
-            Self::Source(why) => ("the source is not connected", why),
-            Self::Settlements(why) => ("the source confirms no settlement", why),
-            Self::Target(why) => ("the target is not connected", why),
-            Self::Attempts(None) => ("no attempt at the target has ended for long", &None),
-            Self::Attempts(why) => ("every attempt at the target fails", why),
-            Self::DeadLetters(why) => ("the dead-letter place takes nothing", why),
-            Self::Room => ("what was received waits, and there is no room for more", &None),
+            Self::NotRunning => ("the bridge does not run", None),
+            Self::Source(why) => ("the source is not connected", why.as_ref()),
+            Self::Settlements(why) => ("the source confirms no settlement", why.as_ref()),
+            Self::Target(why) => ("the target is not connected", why.as_ref()),
+            Self::Blocked(why) => ("the target takes no messages", Some(why)),
+            Self::Attempts(None) => ("no attempt at the target has ended for long", None),
+            Self::Attempts(why) => ("every attempt at the target fails", why.as_ref()),
+            Self::DeadLetters(why) => ("the dead-letter place takes nothing", why.as_ref()),
+            Self::Room => ("what was received waits, and there is no room for more", None),
         };
         f.write_str(what)?;
-        why.as_ref().map_or(Ok(()), |why| write!(f, ": {why}"))
+        why.map_or(Ok(()), |why| write!(f, ": {why}"))
     }
 }
 
@@ -205,7 +208,7 @@ pub(super) async fn watch(status: &BridgeStatus, told: &mut Told) -> Infallible 
             continue;
         }
         seen.told = Some(now);
-        if matches!(stall, Stall::Target(_) | Stall::Attempts(_) | Stall::Room) {
+        if matches!(stall, Stall::Target(_) | Stall::Blocked(_) | Stall::Attempts(_) | Stall::Room) {
             *named = Some(now);
         }
         let (pending, lasts) = (status.pending(), Seconds(now.saturating_duration_since(began)));

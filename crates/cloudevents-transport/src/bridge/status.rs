@@ -60,6 +60,7 @@ impl BridgeStatus {
             Stall::NotRunning | Stall::Settlements(_) | Stall::Attempts(None) => None,
             Stall::Source(_) => self.source.away_since().or_else(|| self.activity.away_since()),
             Stall::Target(_) => first([self.target.connectivity().away_since(), failing]),
+            Stall::Blocked(_) => first([self.target.connectivity().blocked_since(), failing]),
             Stall::Attempts(Some(_)) => failing,
             Stall::DeadLetters(_) => {
                 let place = self.dead_letters.as_ref().and_then(|place| place.connectivity().away_since());
@@ -103,6 +104,9 @@ impl BridgeStatus {
         }
         if let Some(why) = away(&self.target.connectivity()) {
             return Some(Stall::Target(why));
+        }
+        if let Some(why) = self.target.connectivity().blocked() {
+            return Some(Stall::Blocked(why));
         }
         let place = self.dead_letters.as_ref().and_then(|letters| away(&letters.connectivity()));
         let waits = self.pending() > 0;
@@ -204,7 +208,7 @@ impl BridgeStatus {
         );
         gauge(
             "stalled",
-            "Whether nothing is moved: the bridge does not run, an end or the dead-letter place is away, nothing succeeds, or there is no room.",
+            "Whether nothing is moved: the bridge does not run, an end or the dead-letter place is away, the target takes no messages, nothing succeeds, or there is no room.",
             self.stall().is_some().into(),
         );
         gauge(

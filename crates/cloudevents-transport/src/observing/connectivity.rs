@@ -112,6 +112,8 @@ struct Seen {
     connects: u64,
     losses: u64,
     dropped: u64,
+    /// Why the peer takes no messages, and since when.
+    blocked: Option<(Error, Instant)>,
     /// Messages that are missing, until this time unless it is reported again.
     missing: Option<(Missing, Instant)>,
     /// The number of dropped messages that the log has.
@@ -123,7 +125,7 @@ struct Seen {
 impl Seen {
     fn is_away(&mut self, state: ConnectionState) {
         self.away.get_or_insert_with(Instant::now);
-        self.state = state;
+        (self.state, self.blocked) = (state, None);
     }
 }
 
@@ -147,6 +149,7 @@ impl Connectivity {
             connects: 0,
             losses: 0,
             dropped: 0,
+            blocked: None,
             missing: None,
             logged: 0,
             logs_later: false,
@@ -187,6 +190,19 @@ impl Connectivity {
         self.watched.borrow().dropped
     }
 
+    /// Why the peer takes no messages for now, although there is a connection. `None` if it takes messages, as far as the binding knows it.
+    ///
+    /// The binding of RabbitMQ knows it: the broker has an alarm of its memory or disk (`connection.blocked`). Messages wait until the
+    /// alarm ends.
+    pub fn blocked(&self) -> Option<Error> {
+        self.watched.borrow().blocked.as_ref().map(|(error, _)| error.clone())
+    }
+
+    /// Since when the peer has taken no messages, if that is so.
+    pub(crate) fn blocked_since(&self) -> Option<Instant> {
+        self.watched.borrow().blocked.as_ref().map(|(_, since)| *since)
+    }
+
     /// Returns whether messages were lost with a connection and have not come again, as far as the binding knows it.
     ///
     /// The bindings of JetStream know it. Messages that a receiver finds delivered and not settled when it begins count, too: another
@@ -224,6 +240,7 @@ impl fmt::Debug for Connectivity {
             .field("connects", &seen.connects)
             .field("losses", &seen.losses)
             .field("dropped", &seen.dropped)
+            .field("blocked", &seen.blocked.as_ref().map(|(error, _)| error))
             .field("missing", &self.missing())
             .finish()
     }
@@ -275,6 +292,25 @@ impl Reporter {
     pub fn failed(&self, error: &Error) {
         tracing::error!(error = format_args!("{error:#}"), "not connected, and not trying again");
         self.change(|seen| seen.is_away(ConnectionState::Failed(error.clone())));
+    }
+
+    /// Reports that the peer takes no messages for now, although there is a connection, and why.
+    ///
+    /// It lasts until [`unblocked`](Self::unblocked), or until the connection is lost. Meanwhile, another report changes nothing.
+    pub fn blocked(&self, error: &Error) {
+        if self.seen.borrow().blocked.is_none() {
+            tracing::warn!(error = format_args!("{error:#}"), "the peer takes no messages");
+        }
+        self.change(|seen| _ = seen.blocked.get_or_insert_with(|| (error.clone(), Instant::now())));
+    }
+
+    /// Reports that the peer takes messages. Changes nothing if it has taken messages before.
+    pub fn unblocked(&self) {
+        let since = self.seen.borrow().blocked.as_ref().map(|(_, since)| *since);
+        let Some(began) = since else { return };
+        let (after, ended) = (Seconds(began.elapsed()), Moment(Instant::now()));
+        tracing::warn!(%after, began = %Moment(began), %ended, "the peer takes messages again");
+        self.change(|seen| seen.blocked = None);
     }
 
     /// Reports the number of messages that came, were dropped, and do not come again: no permit was free, or the receiver has ended.

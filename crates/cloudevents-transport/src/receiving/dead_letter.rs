@@ -209,7 +209,7 @@ impl Sink {
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
                 place.failed(&letter, attempt, &error);
                 failures = failures.saturating_add(1);
-                let pause = doubled(first, LONGEST, failures).max(SHORTEST_PAUSE);
+                let pause = doubled(first.max(SHORTEST_PAUSE), LONGEST, failures);
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = &mut over => return (Err(error), resolver),

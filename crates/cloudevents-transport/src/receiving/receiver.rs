@@ -405,8 +405,8 @@ impl Receiver {
     ///
     /// At the deadline it returns an error of kind [`Timeout`](ErrorKind::Timeout). Settlements made until
     /// then hold, and the other messages are delivered again elsewhere. If the calling task itself holds a
-    /// delivery, it waits until the deadline. If the future is dropped, no more messages are taken either,
-    /// and `drain` can be called again.
+    /// delivery, it waits until the deadline. A delivery of a log whose partition was revoked cannot be settled any more, and is not waited
+    /// for. If the future is dropped, no more messages are taken either, and `drain` can be called again.
     ///
     /// In a log, a settled message comes again if a message before it is not settled, such as one that was released. That is an error of
     /// kind [`Timeout`](ErrorKind::Timeout), too, with the number of these messages.

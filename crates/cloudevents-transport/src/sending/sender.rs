@@ -501,13 +501,19 @@ impl Sender {
 
     #[cold]
     fn no_room(&self, limit: Duration) -> Error {
-        let state = self.connectivity().state();
+        let connectivity = self.connectivity();
+        let (state, blocked) = (connectivity.state(), connectivity.blocked());
         let timeout = Error::new(ErrorKind::Timeout);
-        match state.error() {
-            Some(error) => timeout
+        match (state.error(), blocked) {
+            (Some(error), _) => timeout
                 .with_detail(format!("there was no connection within {limit:?}: {error}"))
                 .with_source(error.clone()),
-            None => timeout.with_detail(format!("there was no room for the message within {limit:?}")),
+            (None, Some(error)) => timeout
+                .with_detail(format!("the peer took no messages within {limit:?}: {error}"))
+                .with_source(error),
+            (None, None) => {
+                timeout.with_detail(format!("there was no room for the message within {limit:?}"))
+            }
         }
     }
 }

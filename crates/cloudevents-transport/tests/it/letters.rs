@@ -4,8 +4,8 @@ use crate::event;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Bounds, Confirmed, DeadLetter, DeadLetterSink, Failure, Outcome, Outgoing, Receipt, Receiver, RunState,
-    Sender, SenderCapabilities,
+    Bounds, By, Confirmed, DeadLetter, DeadLetterSink, Failure, Outcome, Outgoing, Receipt, Receiver,
+    ReceiverCapabilities, RunState, Sender, SenderCapabilities,
     binding::{Transmit, log::LogOptions, queue::QueueOptions},
     fake::{FakeLog, FakeQueue},
 };
@@ -39,6 +39,85 @@ impl DeadLetterSink for Small {
         }
         self.stored.lock().unwrap().push(letter);
         Ok(())
+    }
+}
+
+/// When something was tried that never succeeds.
+#[derive(Clone, Default)]
+struct Attempts(Arc<Mutex<Vec<Instant>>>);
+
+impl Attempts {
+    async fn begin(&self) {
+        let attempts = {
+            let mut times = self.0.lock().unwrap();
+            times.push(Instant::now());
+            times.len()
+        };
+        if attempts > 1_000 {
+            std::future::pending::<()>().await; // or a loop without pauses would not end
+        }
+    }
+
+    /// There is neither a hot loop nor a long idle time in the first second and in the first minute.
+    fn are_bounded(&self, what: &str) {
+        let times = self.0.lock().unwrap();
+        let within = |seconds| times.iter().filter(|at| (**at - times[0]).as_secs() < seconds).count();
+        let (second, minute) = (within(1), within(60));
+        assert!((2..=20).contains(&second), "{what}: {second} attempts in a second");
+        assert!((5..=700).contains(&minute), "{what}: {minute} attempts in a minute");
+    }
+}
+
+impl DeadLetterSink for Attempts {
+    async fn put(&self, _: DeadLetter) -> Result<(), Error> {
+        self.begin().await;
+        Err(Error::new(ErrorKind::Unreachable))
+    }
+}
+
+/// Whatever pause the options have: a place that refuses each letter is tried now and then.
+#[tokio::test(start_paused = true)]
+async fn a_place_that_refuses_everything_is_tried_now_and_then() {
+    async fn reject(_: Event) -> Result<(), Failure> {
+        Err(Failure::reject("never"))
+    }
+    let minute = || sleep(Duration::from_secs(61));
+    for backoff in [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(10)] {
+        let (queue, of_queue) = (FakeQueue::new(), Attempts::default());
+        queue.sender().send(event(1)).await.unwrap();
+        let mut options = QueueOptions::default().with_sink(of_queue.clone());
+        options.sink_backoff = backoff;
+        let receiver = queue.receiver_with(DecodeOptions::strict(), options);
+        let _ = receiver.run(reject).until(minute()).await; // the letter stays
+        of_queue.are_bounded(&format!("a queue, {backoff:?}"));
+
+        let (log, of_log) = (FakeLog::new(1), Attempts::default());
+        log.sender().send(event(1)).await.unwrap();
+        let mut options = LogOptions::default().with_sink(of_log.clone());
+        options.sink_backoff = backoff;
+        let (receiver, _consumer) = log.receiver(DecodeOptions::strict(), options).unwrap();
+        let _ = receiver.run(reject).until(minute()).await; // the letter stays
+        of_log.are_bounded(&format!("a log, {backoff:?}"));
+    }
+}
+
+/// Without a pause in the options, too: the message comes again, because its broker has no place for it.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_its_broker_cannot_reject_comes_again_now_and_then() {
+    for redelivers in [By::Broker, By::Memory] {
+        let mut capabilities = ReceiverCapabilities::queue();
+        (capabilities.rejects, capabilities.redelivers) = (By::None, redelivers);
+        let (queue, handled) = (FakeQueue::with_capabilities(capabilities), Attempts::default());
+        queue.sender().send(event(1)).await.unwrap();
+        let mut options = QueueOptions::default().rejecting_to_broker();
+        options.sink_backoff = Duration::ZERO;
+        let handle = async |_: Event| -> Result<(), Failure> {
+            handled.begin().await;
+            Err(Failure::reject("never"))
+        };
+        let receiver = queue.receiver_with(DecodeOptions::strict(), options);
+        let _ = receiver.run(handle).until(sleep(Duration::from_secs(61))).await; // the message stays
+        handled.are_bounded(&format!("{redelivers:?}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What ends a wait ends it at once: no timer does it later. The clock is a paused one, so that the time says which of them it was.
 
 use crate::{event, events, id};
-use cloudevents_core::DecodeOptions;
+use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_transport::{
     Delivery, Failure, Receiver, ReceiverOptions,
     binding::log::LogOptions,
@@ -58,6 +58,19 @@ async fn the_end_waits_for_no_message_that_is_settled() {
     let (mut receiver, _consumer, _log) = open(1).await;
     let held = receiver.next().await.unwrap().unwrap();
     assert_eq!(ends(receiver.drain(HOUR), async || drop(held.accept())).await, 10);
+}
+
+/// Its message cannot be settled any more, whether the partition goes before the end begins or afterwards.
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_no_message_whose_partition_is_gone() {
+    let (mut receiver, consumer, _log) = open(1).await;
+    let _held = receiver.next().await.unwrap().unwrap();
+    assert_eq!(ends(receiver.drain(HOUR), async || consumer.revoke(0)).await, 10);
+    let (mut receiver, consumer, _log) = open(1).await;
+    let held = receiver.next().await.unwrap().unwrap();
+    consumer.revoke(0);
+    assert_eq!(ends(receiver.drain(HOUR), async || {}).await, 0);
+    assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,8 +29,6 @@ pub(super) struct Books {
     pub(super) notified: bool,
     /// Whether a watermark has moved since the marks were taken.
     pub(super) has_marks: bool,
-    /// Messages that are delivered and not settled, or on the way to the sink.
-    pub(super) outstanding: usize,
     /// Counts assignments and retries.
     pub(super) sequence: u64,
     /// The time until which delivered messages are finished, because nothing more is received.
@@ -199,6 +197,11 @@ impl Books {
         delivered.saturating_add(delayed.values().filter(waits).count())
     }
 
+    /// The number of messages that are delivered and not settled, or on the way to the sink, and can be settled.
+    pub(super) fn outstanding(&self) -> usize {
+        self.accounts.iter().map(|account| account.unsettled().messages).fold(0, usize::saturating_add)
+    }
+
     /// Whether a message can still be settled.
     pub(super) fn check(&mut self, held: &Held) -> Result<(), Error> {
         if self.closed {
@@ -218,7 +221,6 @@ impl Books {
     /// message comes here. Some show nowhere if they come again.
     pub(super) fn pass(&mut self, held: &Held, is_noticed: bool) -> Result<(), Error> {
         let closed = self.closed;
-        self.outstanding = self.outstanding.saturating_sub(1);
         let Some(account) = self.account(held) else {
             return Err(if closed { gone() } else { revoked(held) });
         };
@@ -289,14 +291,12 @@ impl Books {
     }
 
     pub(super) fn delivered(&mut self, held: &Held) {
-        self.outstanding = self.outstanding.saturating_add(1);
         if let Some(account) = self.account(held) {
             account.delivered(held.size);
         }
     }
 
     pub(super) fn returned(&mut self, held: &Held) {
-        self.outstanding = self.outstanding.saturating_sub(1);
         if let Some(account) = self.account(held) {
             account.returned(held.size);
         }

@@ -29,7 +29,8 @@ pub struct LogOptions {
     /// each partition are delivered again, settled or not. At the bound, no new messages are taken from this partition until it is at half
     /// of it. If a client cannot hold one partition back, no new messages are taken from any partition meanwhile. Default: 10,000.
     pub max_lead: u64,
-    /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
+    /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one
+    /// second. A shorter one than 100 ms counts as 100 ms.
     pub sink_backoff: Duration,
 }
 

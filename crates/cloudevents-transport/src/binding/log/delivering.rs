@@ -46,7 +46,6 @@ impl Ledger {
         account.watermark.take(entry.offset);
         let (cuts, ownership) = (account.went_back, account.ownership.clone());
         account.delivered(size);
-        books.outstanding = books.outstanding.saturating_add(1);
         if goes_back {
             self.0.notify(books);
         } else {

@@ -271,8 +271,10 @@ impl Ledger {
     }
 
     /// The number of messages that are delivered and not settled, or on their way to the dead-letter sink.
+    ///
+    /// Messages of a partition that was revoked do not count: they cannot be settled any more.
     pub fn outstanding(&self) -> usize {
-        self.books().outstanding
+        self.books().outstanding()
     }
 
     /// The number of messages of a partition that are settled behind an unsettled one: they come again if it is given up now.
@@ -462,7 +464,7 @@ impl fmt::Debug for Ledger {
                 "partitions",
                 &books.accounts.iter().map(|account| account.partition.to_string()).collect::<Vec<_>>(),
             )
-            .field("outstanding", &books.outstanding)
+            .field("outstanding", &books.outstanding())
             .field("waiting", &books.waiting)
             .finish_non_exhaustive()
     }

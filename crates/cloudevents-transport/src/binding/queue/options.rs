@@ -25,7 +25,8 @@ pub struct QueueOptions {
     /// The longest delay of a retry that this process waits for. Longer delays are shortened to it. Default:
     /// 15 minutes.
     pub longest_delay: Duration,
-    /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
+    /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one
+    /// second. A shorter one than 100 ms counts as 100 ms.
     pub sink_backoff: Duration,
 }
 

@@ -11,6 +11,7 @@ use crate::{
     binding::{Ownership, Resolver, connect::Connect},
     observing::LETTERS,
     receiving::dead_letter::Rejected,
+    running::retry::SHORTEST_PAUSE,
     streak::Streak,
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -164,9 +165,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     .with_detail("the protocol has no place for rejected messages")
                     .with_help("name a dead-letter sink")));
                 if self.can.redelivers == By::Memory {
-                    self.at(self.options.sink_backoff, Later::Again(held));
+                    self.at(self.sink_pause(), Later::Again(held));
                 } else {
-                    self.keep(held, self.options.sink_backoff, Settlement::Release);
+                    self.keep(held, self.sink_pause(), Settlement::Release);
                 }
                 None
             }
@@ -181,11 +182,16 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
+    /// The pause before a message comes again that no place for rejected messages has taken.
+    fn sink_pause(&self) -> Duration {
+        self.options.sink_backoff.max(SHORTEST_PAUSE)
+    }
+
     /// Handles the result of the dead-letter sink. Returns the settlement that the protocol has to make now, if any.
     pub(super) fn sunk(&mut self, (held, (sunk, resolver)): Sunk<Tag<C>>) -> Option<Now<Tag<C>>> {
         if let Err(error) = sunk {
             tracing::warn!(target: LETTERS, received = ?held.received, %error, "the dead-letter sink declined a message");
-            let after = self.options.sink_backoff;
+            let after = self.sink_pause();
             if self.can.redelivers == By::Memory {
                 self.at(after, Later::Again(held));
             } else if held.is_current() {

@@ -1,7 +1,7 @@
 //! Readiness, the gauge and the log of a bridge that moves nothing are those of the table in `docs/operating.md`.
 
 use super::{
-    ends::{Answer, Does, End, SECOND, bridge, refused, refusing, send},
+    ends::{Answer, Does, End, Feed, SECOND, bridge, refused, refusing, send},
     table::{self, count, rows, seen},
 };
 use crate::event;
@@ -106,6 +106,61 @@ async fn a_target_that_is_away() {
         send(&from, 3).await;
     };
     twice("the target is away", bridge(&from, &to), set).await;
+}
+
+/// Nothing was lost, and there is no error: all the same, an end that has not been connected yet is away.
+#[tokio::test(start_paused = true)]
+async fn an_end_is_away_before_its_first_connection() {
+    for (state, of_the_source) in [("the source is away", true), ("the target is away", false)] {
+        let (from, feed, mut to) = (FakeQueue::new(), Feed::new(), End::new());
+        if !of_the_source {
+            to.reporter = Connectivity::channel().0;
+        }
+        let (receiver, reporter) = match of_the_source {
+            true => (feed.receiver(), feed.reporter.clone()),
+            false => (from.receiver(DecodeOptions::strict()), to.reporter.clone()),
+        };
+        let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+        let (status, row) = (bridge.status(), row(state));
+        let watch = async {
+            for _ in 0..3 {
+                sleep(SECOND).await;
+                assert_eq!(seen(&status), (row.ready[0], row.stalled[0]), "{state}: {status:?}");
+                let why = status.unready().unwrap().to_string();
+                assert!(why.contains(&row.line), "{state}: {why}");
+            }
+            reporter.connected(None);
+            sleep(SECOND).await;
+            assert_eq!(seen(&status), (true, false), "{state}, when it is connected: {status:?}");
+        };
+        timeout(3600 * SECOND, bridge.run().until(watch)).await.unwrap().unwrap();
+    }
+}
+
+/// It is connected, and messages wait: no attempt fails, also if its time passes.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_has_an_alarm() {
+    let alarm = Error::new(ErrorKind::Refused).with_temporary(true).with_detail("low on memory");
+    for messages in [0, 3] {
+        let (from, to) = (FakeQueue::new(), End::new());
+        let (bridge, log) = (bridge(&from, &to), Logged::begin());
+        let set = async |blocks| {
+            match blocks {
+                true => to.reporter.blocked(&alarm),
+                false => to.reporter.unblocked(),
+            }
+            to.set(if blocks { Does::Hangs } else { Does::Takes });
+            if blocks {
+                send(&from, messages).await;
+            }
+        };
+        twice("the target takes no messages for now: an alarm of RabbitMQ", bridge, set).await;
+        for line in ["the peer takes no messages", "the peer takes messages again"] {
+            assert_eq!(count(&log, line), 2, "{line}: {}", log.text());
+        }
+        assert!(log.text().contains("the target takes no messages: "), "{}", log.text());
+        assert!(log.text().contains("low on memory"), "{}", log.text());
+    }
 }
 
 /// Whatever it answers, and however many messages there are.
