@@ -6,6 +6,7 @@
 mod adapter;
 mod change;
 mod choice;
+mod connect;
 mod known;
 #[cfg(feature = "lambda")]
 pub mod lambda;

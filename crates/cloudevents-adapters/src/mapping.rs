@@ -1,7 +1,7 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers, place,
+    Headers, connect, place,
     template::{Given, HEADER, Of, Template, header},
 };
 use bytes::Bytes;
@@ -66,6 +66,8 @@ struct Unwrap {
     documents: bool,
     /// The place of an object with attributes in binary mode, `ce-` before their names, and `content-type`.
     attributes: Option<String>,
+    /// The place of the schema of Kafka Connect that the value has to fit.
+    schema: Option<String>,
 }
 
 /// One place, or several.
@@ -346,6 +348,14 @@ impl Unwrap {
     /// An event that stands there. `None` if there is none.
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
         let raw = place::at(element, &self.at);
+        let within = |error| match raw {
+            Some(raw) => of_element(error, raw, element),
+            None => error,
+        };
+        if let Some(place) = &self.schema {
+            let (value, schema) = (raw.unwrap_or("null"), place::at(element, place).unwrap_or("null"));
+            return Some(connect::event(value, schema, with).map_err(within));
+        }
         let document = || raw.map_or_else(|| Ok(Bytes::new()), |raw| self.document(raw));
         if let Some(place) = &self.attributes {
             let is_own = |name: &str| name.starts_with("ce-") || name.eq_ignore_ascii_case("content-type");
@@ -358,10 +368,6 @@ impl Unwrap {
         }
         // A document that cannot be read is no event.
         let document = document().ok()?;
-        let within = |error| match raw {
-            Some(raw) => of_element(error, raw, element),
-            None => error,
-        };
         is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
     }
 

@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod connect;
 mod envelopes;
 mod lambda;
 mod mappings;

@@ -379,8 +379,14 @@ fn envelopes_of_events() {
     let events = all("dapr-bulk", &[], &bulk);
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| event.as_ref().is_ok_and(|event| data(event) == r#"{"n":1.50}"#)));
-    let connect =
-        |payload: &str| format!(r#"{{"schema":{{"type":"struct","optional":false}},"payload":{payload}}}"#);
+    let field = |name: &str, ty: &str| format!(r#"{{"type":"{ty}","optional":false,"field":"{name}"}}"#);
+    let texts = ["specversion", "id", "source", "type"].map(|name| field(name, "string")).join(",");
+    let fields = format!("{texts},{}", field("data", "struct"));
+    let connect = |payload: &str| {
+        format!(
+            r#"{{"schema":{{"type":"struct","optional":false,"fields":[{fields}]}},"payload":{payload}}}"#
+        )
+    };
     assert_eq!(named(&one("kafka-connect", &[], &connect(inner))), ["7", "/s", "t", ""]);
     let text = format!(
         r#"{{"schema":{{"type":"string","optional":false}},"payload":{}}}"#,
