@@ -1,6 +1,8 @@
 //! An adapter: mappings of the documents of one system.
 
 use crate::{
+    Headers,
+    beside::Parts,
     mapping::{self, Mapping, invalid},
     place,
     template::Given,
@@ -9,9 +11,6 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::check_count};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
-
-/// The headers of a request: names, in any letter case, and values.
-pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// Makes events of the documents of one system.
 ///
@@ -101,9 +100,10 @@ impl Adapter {
     ///
     /// `headers` are the headers of the request that it came with, if there is one.
     ///
-    /// An event that stands in the document is returned as it is, and read with these options. In other documents, a place that a mapping
-    /// marks with `?` may be missing: its attribute is left out then. Every other missing place is an error, and so is a time that is no
-    /// timestamp.
+    /// An event that stands in the document is read with these options. Other parts of the document, such as the attributes of a message of
+    /// Pub/Sub, become extensions of the event, and no attribute of the event changes. The names of parts that no extension can have are
+    /// logged as a warning. In other documents, a place that a mapping marks with `?` may be missing: its attribute is left out then. Every
+    /// other missing place is an error, and so is a time that is no timestamp.
     ///
     /// A document whose list of elements is empty has no event, and several elements may have one source and id: both are logged as
     /// warnings.
@@ -225,6 +225,13 @@ impl Adapter {
         let text = std::str::from_utf8(document).ok().filter(|text| !is_array(text))?;
         let (value, inner) = self.mapping(text, &[])?.inner(text)?;
         Some((place::begin(text, value), inner))
+    }
+
+    /// The parts of the document beside its [document of another system](Self::inner).
+    pub(crate) fn beside_inner(&self, document: &[u8], with: &DecodeOptions) -> Result<Parts, Error> {
+        let mapping =
+            std::str::from_utf8(document).ok().and_then(|text| Some((text, self.mapping(text, &[])?)));
+        mapping.map_or_else(|| Ok(Parts::default()), |(text, mapping)| mapping.beside_inner(text, with))
     }
 
     /// Whether events can be made of the document alone, without headers.

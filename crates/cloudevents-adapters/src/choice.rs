@@ -1,9 +1,10 @@
 //! The adapters that a program chooses from.
 
-use crate::{Adapter, Headers, adapter::first, known, place};
+use crate::{Adapter, Headers, adapter::first, beside, known, place};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_json::Json;
+use std::collections::BTreeSet;
 
 /// Documents of other systems within each other that are read.
 const DEPTH: u8 = 3;
@@ -110,8 +111,19 @@ impl Adapters {
             // A document of a system that has no event stays in its envelope.
             self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
             let events = self.events_within(&[], &inner, with, depth)?;
-            let placed = |error: Error| error.with_offset(offset);
-            Some(events.into_iter().map(|event| event.map_err(placed)).collect())
+            let parts = match adapter.beside_inner(document, with) {
+                Ok(parts) => parts,
+                Err(error) => return Some(vec![Err(error)]),
+            };
+            let mut not_carried = BTreeSet::new();
+            let placed = |event: Result<Decoded<Event>, Error>| -> Result<Decoded<Event>, Error> {
+                let Decoded { value, repairs, .. } = event.map_err(|error| error.with_offset(offset))?;
+                let event = parts.carried(value, &with.limits, &mut not_carried)?;
+                Ok(Decoded::new(event, repairs))
+            };
+            let events = events.into_iter().map(placed).collect();
+            beside::warn(&not_carried);
+            Some(events)
         };
         Some(within().unwrap_or_else(|| adapter.events(headers, document, with)))
     }

@@ -1,7 +1,9 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers, connect, place,
+    Headers,
+    beside::{self, Beside, Parts},
+    connect, place,
     template::{Given, HEADER, Of, Template, header},
 };
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use cloudevents_core::{
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,6 +70,9 @@ struct Unwrap {
     attributes: Option<String>,
     /// The place of the schema of Kafka Connect that the value has to fit.
     schema: Option<String>,
+    /// The parts of the envelope beside the event.
+    #[serde(default)]
+    beside: Beside,
 }
 
 /// One place, or several.
@@ -123,7 +128,10 @@ impl Mapping {
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }
-        Ok(())
+        self.unwrap
+            .iter()
+            .try_for_each(|unwrap| unwrap.beside.check())
+            .map_err(|error| error.message().to_string())
     }
 
     pub(crate) fn fits(&self, document: &str, headers: Headers<'_>) -> bool {
@@ -153,6 +161,14 @@ impl Mapping {
         Some((value, unwrap.document(value).ok()?))
     }
 
+    /// The parts beside the [document](Self::inner) of another system.
+    pub(crate) fn beside_inner(&self, document: &str, with: &DecodeOptions) -> Result<Parts, Error> {
+        let Some(unwrap) = self.unwrap.iter().find(|unwrap| unwrap.documents) else {
+            return Ok(Parts::default());
+        };
+        unwrap.parts(Given { element: document, document: &[], headers: &[] }, with)
+    }
+
     /// The first elements that become events, up to this number.
     pub(crate) fn elements<'a>(&self, document: &'a str, most: usize) -> Result<Vec<&'a str>, Error> {
         let Some(place) = &self.each else { return Ok(vec![document]) };
@@ -171,8 +187,13 @@ impl Mapping {
 
     /// Makes an event of an element.
     pub(crate) fn event(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-        if let Some(event) = self.unwrap.iter().find_map(|unwrap| unwrap.find(given.element, with)) {
-            return event;
+        let found = |unwrap: &Unwrap| Some((unwrap.find(given.element, with)?, unwrap.parts(given, with)));
+        if let Some((event, parts)) = self.unwrap.iter().find_map(found) {
+            let Decoded { value, repairs, .. } = event?;
+            let mut not_carried = BTreeSet::new();
+            let event = parts?.carried(value, &with.limits, &mut not_carried)?;
+            beside::warn(&not_carried);
+            return Ok(Decoded::new(event, repairs));
         }
         let mut event = Assembler::new(with);
         put(&mut event, "specversion", "1.0")?;
@@ -369,6 +390,11 @@ impl Unwrap {
         // A document that cannot be read is no event.
         let document = document().ok()?;
         is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+    }
+
+    /// The parts of the envelope beside the event.
+    fn parts(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Parts, Error> {
+        self.beside.parts(given, self.attributes.is_some(), &with.limits)
     }
 
     /// The document that the value is, or that is in its text.

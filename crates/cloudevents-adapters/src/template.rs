@@ -1,9 +1,12 @@
 //! Templates of attributes: text with places of a document or of an event in braces.
 
-use crate::{Headers, change::Change, place};
+use crate::{change::Change, place};
 use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 use std::{convert::Infallible, fmt};
+
+/// The headers of a request: names, in any letter case, and values.
+pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///

@@ -1,6 +1,6 @@
 //! Envelopes of the `JsonConverter` of Kafka Connect. The forms of values are those of
-//! <https://github.com/apache/kafka/blob/trunk/connect/json/src/main/java/org/apache/kafka/connect/json/JsonConverter.java>: bytes are Base64,
-//! a Decimal is the Base64 of its digits without the scale, and a map with text keys is an object.
+//! <https://github.com/apache/kafka/blob/trunk/connect/json/src/main/java/org/apache/kafka/connect/json/JsonConverter.java>: bytes are
+//! Base64, a Decimal is the Base64 of its digits without the scale, and a map with text keys is an object.
 
 use crate::tools::{all, attribute, data, named, one};
 use cloudevents_adapters::Adapter;

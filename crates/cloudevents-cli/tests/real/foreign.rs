@@ -245,6 +245,19 @@ fn without_an_event_or_with_copies_are_named() {
 }
 
 #[test]
+fn parts_beside_an_event_are_carried_or_named() {
+    let push = r#"{"message":{"attributes":{"ce-specversion":"1.0","ce-id":"g1","ce-source":"/s","ce-type":"t","tenant":"t7","my_key":"x"},
+        "messageId":"1","orderingKey":"customer-7"},"subscription":"projects/p/subscriptions/s"}"#;
+    let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push);
+    let event: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!([&event["partitionkey"], &event["tenant"]], ["customer-7", "t7"]);
+    let words = ["WARN", "not carried", "message.attributes.my_key"];
+    assert!(ran.status == 0 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push.replace("my_key", "mykey"));
+    assert!(ran.status == 0 && ran.out.contains(r#""mykey":"x""#) && ran.err.is_empty(), "{}", ran.err);
+}
+
+#[test]
 fn of_github_and_stripe_are_named() {
     let body = r#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
     let request = format!(
