@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Repair, RepairKind,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
@@ -220,7 +220,7 @@ impl Mapping {
             }
             put_json(&mut event, &name, value)?;
         }
-        let payload = self.payload(given.element, event.content_type())?;
+        let payload = self.payload(given.element, &mut event)?;
         // Base64 says nothing about the content.
         if payload.is_some() && self.base64.is_none() && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
@@ -252,14 +252,17 @@ impl Mapping {
         Ok(all)
     }
 
-    fn payload(&self, element: &str, media_type: Option<MediaType<'_>>) -> Result<Option<Payload>, Error> {
+    fn payload(&self, element: &str, event: &mut Assembler<'_>) -> Result<Option<Payload>, Error> {
         let (place, optional) = self.payload_place().unwrap_or_default();
-        let Some(raw) = place::at(element, place) else {
+        // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
+        let found = place::or_null(element, place).filter(|raw| *raw != "null" || self.base64.is_none());
+        let Some(raw) = found else {
             let absent = format!("`{place}` is not there");
             let help = format!("`{place}?` makes events without a payload");
             return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
         };
         let text: Option<String> = serde_json::from_str(raw).ok();
+        let media_type = event.content_type();
         let is_json = media_type.is_none_or(MediaType::is_json);
         let is_text = media_type.is_some_and(is_text);
         Ok(match text {
@@ -271,6 +274,7 @@ impl Mapping {
             }
             Some(text) if !is_json => Some(Payload::text(text)),
             _ if is_json => Some(Payload::json(Bytes::copy_from_slice(raw.as_bytes()))?),
+            _ if raw == "null" => Some(null_as_text(event)?),
             _ => Some(Payload::text(raw.to_owned())),
         })
     }
@@ -282,16 +286,20 @@ impl Mapping {
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
-        let named = [
-            &self.id,
-            &self.source,
-            &self.ty,
-            &self.subject,
-            &self.time,
-            &self.dataschema,
-            &self.datacontenttype,
-        ];
-        named.into_iter().flatten().chain(self.extensions.values())
+        self.named().into_iter().filter_map(|(_, template)| template.as_ref()).chain(self.extensions.values())
+    }
+
+    /// The templates of the attributes of the specification.
+    fn named(&self) -> [(&'static str, &Option<Template>); 7] {
+        [
+            ("id", &self.id),
+            ("source", &self.source),
+            ("type", &self.ty),
+            ("subject", &self.subject),
+            ("time", &self.time),
+            ("dataschema", &self.dataschema),
+            ("datacontenttype", &self.datacontenttype),
+        ]
     }
 }
 
@@ -312,6 +320,16 @@ fn put_json(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Er
         },
         _ => put(event, name, &place::compact(value)),
     }
+}
+
+/// A payload that is null, under a content type that is not JSON.
+fn null_as_text(event: &mut Assembler<'_>) -> Result<Payload, Error> {
+    let error = invalid("the payload is null, and `datacontenttype` is not JSON").with_clause("JSON-3.1.1-k");
+    if !event.decoding().leniency.allows(RepairKind::DataAsText) {
+        return Err(error);
+    }
+    event.repaired(Repair::new(RepairKind::DataAsText).with_cause(error));
+    Ok(Payload::text("null".to_owned()))
 }
 
 /// Puts an attribute, unless a place with `?` is not there.

@@ -13,7 +13,8 @@ fn pairs<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
     all.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// <https://cloud.google.com/pubsub/docs/push>, and `orderingKey` of <https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage>.
+/// <https://cloud.google.com/pubsub/docs/push>, and `orderingKey` of
+/// <https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage>.
 #[test]
 fn a_push_of_pubsub() {
     let push = |attributes: &str, data: &str| {

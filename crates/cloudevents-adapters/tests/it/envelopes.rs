@@ -234,3 +234,40 @@ fn a_document_of_a_known_system_in_a_notification_of_sns_is_read() {
     assert_eq!(error.attribute(), Some("id"));
     assert_eq!(error.offset(), broken.find(r#""{\"#).map(|at| at as u64), "{error:#}");
 }
+
+/// `data` that is null is JSON (JSON-3.1.1-k), and `data` that is absent is no payload: each document is read as its twin in the JSON
+/// format.
+#[test]
+fn a_payload_that_is_null_is_one_of_json() {
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1"DATA}"#,
+        ),
+        ("cloudevents-0.2", r#"{"specversion":"0.2","type":"t","source":"/s","id":"1"DATA}"#),
+        ("pascal-case", r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"1"DATA}"#),
+        ("pascal-case", r#"{"SpecVersion":{"VersionId":"1.0"},"Type":"t","Source":"/s","Id":"1"DATA}"#),
+        (
+            "event-grid",
+            r#"{"topic":"/s","subject":"x","eventType":"t","eventTime":"2017-06-26T18:41:00Z","id":"1"DATA}"#,
+        ),
+    ] {
+        let member = if name == "pascal-case" { "Data" } else { "data" };
+        let of = |data: &str| {
+            let twin = format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t"{data}}}"#);
+            let event = one(name, &[], &document.replace("DATA", &data.replace("data", member)));
+            let twin = cloudevents_json::decode(twin).unwrap();
+            assert_eq!(event.data(), twin.data(), "{name}");
+            event.data_bytes().map(|bytes| bytes.to_vec())
+        };
+        assert_eq!(of(r#","data":null"#), Some(b"null".to_vec()), "{name}");
+        assert_eq!(of(""), None, "{name}");
+    }
+    let typed =
+        r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"image/png","data":null}"#;
+    let error = all("cloudevents-0.2", &[], typed).remove(0).unwrap_err();
+    assert_eq!((error.kind(), error.clause()), (ErrorKind::InvalidData, Some("JSON-3.1.1-k")));
+    let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::DataAsText));
+    let decoded = find("cloudevents-0.2").unwrap().events(&[], &typed.into(), &with).remove(0).unwrap();
+    assert_eq!((data(&decoded.value), decoded.repairs[0].kind()), ("null", RepairKind::DataAsText));
+}
