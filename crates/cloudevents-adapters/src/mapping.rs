@@ -215,10 +215,14 @@ impl Mapping {
             put_optional(&mut event, name, template, given)?;
         }
         for (name, value) in self.spread(given.element, with)? {
-            if CoreName::of(name.as_bytes()).is_some() {
-                return Err(Error::new(ErrorKind::DuplicateAttribute).with_attribute(name));
+            match CoreName::of(name.as_bytes()) {
+                None => put_json(&mut event, &name, value)?,
+                // Before it was an attribute, it was an extension.
+                Some(CoreName::Subject) if self.subject.is_none() && value.starts_with('"') => {
+                    put_json(&mut event, &name, value)?;
+                }
+                Some(_) => return Err(self.taken(name, given)),
             }
-            put_json(&mut event, &name, value)?;
         }
         let payload = self.payload(given.element, &mut event)?;
         // Base64 says nothing about the content.
@@ -226,6 +230,27 @@ impl Mapping {
             put(&mut event, "datacontenttype", "application/json")?;
         }
         event.finish(payload)
+    }
+
+    /// The error of an extension that has the name of an attribute of the specification.
+    fn taken(&self, name: String, given: Given<'_>) -> Error {
+        let template = self.named().into_iter().find(|(known, _)| *known == name);
+        let template = template.and_then(|(_, template)| template.as_ref());
+        let (kind, from) = match template {
+            Some(template) if matches!(template.fill(given), Ok(Some(_))) => {
+                (ErrorKind::DuplicateAttribute, template.places())
+            }
+            Some(template) => (ErrorKind::InvalidName, template.places()),
+            None => (ErrorKind::InvalidName, String::new()),
+        };
+        let from = match from.as_str() {
+            "" => String::new(),
+            places => format!(", and the mapping reads the attribute from {places}"),
+        };
+        let detail =
+            format!("an extension of the document has the name of this attribute of CloudEvents 1.0{from}");
+        let help = "a mapping of your own, with `--map` of `ce`, leaves it out by `except`, or gives it another name by `extensions`";
+        Error::new(kind).with_attribute(name).with_detail(detail).with_help(help)
     }
 
     /// Further attributes, with their values in JSON.

@@ -1,7 +1,7 @@
 //! Envelopes that have the members of an event: no attribute and no payload of them is lost.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_adapters::{Adapters, find};
+use cloudevents_adapters::{Adapter, Adapters, find};
 use cloudevents_core::{Data, DecodeOptions, ErrorKind, Leniency, RepairKind, Value};
 
 /// <https://argoproj.github.io/argo-events/eventsources/setup/webhook/>, and its EventContext.
@@ -270,4 +270,34 @@ fn a_payload_that_is_null_is_one_of_json() {
     let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::DataAsText));
     let decoded = find("cloudevents-0.2").unwrap().events(&[], &typed.into(), &with).remove(0).unwrap();
     assert_eq!((data(&decoded.value), decoded.repairs[0].kind()), ("null", RepairKind::DataAsText));
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.2/spec.md> has neither `subject` nor `datacontenttype`: there, both are extensions.
+#[test]
+fn an_extension_of_older_versions_may_have_the_name_of_an_attribute() {
+    let document = r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"application/json","data":1,EXTENSION}"#;
+    let of =
+        |extension: &str| all("cloudevents-0.2", &[], &document.replace("EXTENSION", extension)).remove(0);
+    assert_eq!(of(r#""subject":"orders/7""#).unwrap().subject(), Some("orders/7"));
+    let from_type = "the mapping reads the attribute from `contenttype`";
+    for (extension, kind, name, words) in [
+        (r#""datacontenttype":"text/plain""#, ErrorKind::DuplicateAttribute, "datacontenttype", from_type),
+        (r#""dataschema":"http://x/y""#, ErrorKind::InvalidName, "dataschema", "from `schemaurl`"),
+        (r#""subject":{"n":1}"#, ErrorKind::InvalidName, "subject", "attribute of CloudEvents 1.0"),
+    ] {
+        let error = of(extension).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (kind, Some(name)), "{error:#}");
+        assert!(error.detail().contains(words) && error.help().unwrap().contains("`--map`"), "{error:#}");
+    }
+    // As the help says.
+    let map = r#"{"name": "old", "what": "w", "reference": "r", "mappings": [{"where": {"specversion": "0.2"}, "id": "{id}",
+        "source": "{source}", "type": "{type}", "datacontenttype": "{contenttype?}", "spread": "", "except": ["datacontenttype"],
+        "extensions": {"mediatype": "{datacontenttype?}"}, "data": "data?"}]}"#;
+    let document = document.replace("EXTENSION", r#""datacontenttype":"text/plain""#);
+    let events = Adapter::parse(map).unwrap().events(&[], &document.into(), &DecodeOptions::strict());
+    let event = &events[0].as_ref().unwrap().value;
+    assert_eq!(
+        ["datacontenttype", "mediatype"].map(|name| attribute(event, name)),
+        ["application/json", "text/plain"]
+    );
 }
