@@ -119,7 +119,18 @@ impl Adapter {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        let events = self.all(headers, document, with).unwrap_or_else(|error| vec![Err(error)]);
+        self.events_of(headers, document, with, false)
+    }
+
+    /// The same for a document whose signature may have been checked.
+    pub(crate) fn events_of(
+        &self,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+        is_signed: bool,
+    ) -> Vec<Result<Decoded<Event>, Error>> {
+        let events = self.all(headers, document, with, is_signed).unwrap_or_else(|error| vec![Err(error)]);
         self.remark(&events);
         events
     }
@@ -150,6 +161,7 @@ impl Adapter {
         headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
+        is_signed: bool,
     ) -> Result<Vec<Result<Decoded<Event>, Error>>, Error> {
         with.limits.check_bytes(document.len())?;
         let text = std::str::from_utf8(document)
@@ -184,7 +196,7 @@ impl Adapter {
                     };
                     self.helped(error)
                 };
-                mapping.event(Given { element, document: &document, headers }, with).map_err(error)
+                mapping.event(Given { element, document: &document, headers, is_signed }, with).map_err(error)
             }));
         }
         Ok(events)
@@ -228,10 +240,18 @@ impl Adapter {
     }
 
     /// The parts of the document beside its [document of another system](Self::inner).
-    pub(crate) fn beside_inner(&self, document: &[u8], with: &DecodeOptions) -> Result<Parts, Error> {
+    pub(crate) fn beside_inner(
+        &self,
+        document: &[u8],
+        with: &DecodeOptions,
+        is_signed: bool,
+    ) -> Result<Parts, Error> {
         let mapping =
             std::str::from_utf8(document).ok().and_then(|text| Some((text, self.mapping(text, &[])?)));
-        mapping.map_or_else(|| Ok(Parts::default()), |(text, mapping)| mapping.beside_inner(text, with))
+        mapping.map_or_else(
+            || Ok(Parts::default()),
+            |(text, mapping)| mapping.beside_inner(text, with, is_signed),
+        )
     }
 
     /// Whether events can be made of the document alone, without headers.

@@ -20,6 +20,9 @@ pub(crate) struct Beside {
     extensions: BTreeMap<String, Template>,
     /// The place of an object whose members are extensions of the event, unless it has them.
     spread: Option<String>,
+    /// Whether the system does not sign the members of `spread`.
+    #[serde(default)]
+    unsigned: bool,
     /// Places of values that no extension carries.
     #[serde(default)]
     report: Vec<String>,
@@ -80,6 +83,7 @@ impl Beside {
             let place = format!("`{object}.{}`", name.chars().take(MOST_CHARACTERS).collect::<String>());
             match (name.strip_prefix("ce-"), value(raw)) {
                 (Some(_), _) if is_binary => {}
+                (None, _) if self.unsigned && given.is_signed => parts.others.push(place),
                 (Some(name), Some(value)) => parts.copies.push(Part { place, name: name.to_owned(), value }),
                 (None, Some(value)) => {
                     parts.extensions.push(Part { place, name: name.to_ascii_lowercase(), value });
@@ -148,7 +152,7 @@ pub(crate) fn warn(not_carried: &BTreeSet<String>) {
     tracing::warn!(
         count = not_carried.len(),
         not_carried = ?first,
-        "parts of an envelope beside its event are not carried: no extension of the event can have them"
+        "parts of an envelope beside its event are not carried: no extension of the event can have them, or they are not signed"
     );
 }
 
@@ -173,7 +177,7 @@ mod tests {
     fn carried(beside: &str, is_binary: bool, envelope: &str) -> (Vec<(String, String)>, Vec<String>) {
         let limits = Limits::default();
         let beside: Beside = serde_json::from_str(beside).unwrap();
-        let given = Given { element: envelope, document: &[], headers: &[] };
+        let given = Given { element: envelope, document: &[], headers: &[], is_signed: false };
         let event = Event::builder().id("1").source("/s").ty("t").extension("tenant", "t7").build().unwrap();
         let mut not_carried = BTreeSet::new();
         let parts = beside.parts(given, is_binary, &limits).unwrap();
@@ -184,6 +188,10 @@ mod tests {
         (extensions.collect(), not_carried.into_iter().collect())
     }
 
+    fn pairs<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
     #[test]
     fn members_become_extensions_or_are_named() {
         let (all, lost) = carried(
@@ -191,7 +199,7 @@ mod tests {
             true,
             r#"{"a": {"Region": "eu", "tenant": "t7", "ce-id": "1", "content-type": "text/plain", "none": null}}"#,
         );
-        assert_eq!(all, [("region".into(), "eu".into()), ("tenant".into(), "t7".into())]);
+        assert_eq!(all, pairs([("region", "eu"), ("tenant", "t7")]));
         assert!(lost.is_empty(), "{lost:?}");
         for (member, place) in [
             (r#""my_key": "x""#, "`a.my_key`"),
@@ -203,7 +211,7 @@ mod tests {
             (r#""list": [1]"#, "`a.list`"),
         ] {
             let (all, lost) = carried(r#"{"spread": "a"}"#, true, &format!(r#"{{"a": {{{member}}}}}"#));
-            assert_eq!((all, lost), (vec![("tenant".into(), "t7".into())], vec![place.to_owned()]));
+            assert_eq!((all, lost), (pairs([("tenant", "t7")]), vec![place.to_owned()]));
         }
     }
 
@@ -212,7 +220,7 @@ mod tests {
     fn a_name_in_lower_case_comes_first() {
         for object in [r#"{"Key": "1", "key": "2", "KEY": "3"}"#, r#"{"key": "2", "KEY": "3", "Key": "1"}"#] {
             let (all, lost) = carried(r#"{"spread": "a"}"#, true, &format!(r#"{{"a": {object}}}"#));
-            assert_eq!(all, [("key".into(), "2".into()), ("tenant".into(), "t7".into())]);
+            assert_eq!(all, pairs([("key", "2"), ("tenant", "t7")]));
             assert_eq!(lost, ["`a.KEY`", "`a.Key`"]);
         }
     }
@@ -227,8 +235,7 @@ mod tests {
                 "bad": {"Type": "Binary", "Value": "no base64"}, "ce-id": {"Type": "String", "Value": "1"},
                 "ce-type": {"Type": "String", "Value": "other"}}}"#,
         );
-        let wanted = [("n", "1.50"), ("raw", "AAEC"), ("tenant", "t7")];
-        assert_eq!(all, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(all, pairs([("n", "1.50"), ("raw", "AAEC"), ("tenant", "t7")]));
         assert_eq!(lost, ["`M.bad`", "`M.ce-type`", "`Subject`"]);
     }
 
@@ -237,8 +244,8 @@ mod tests {
         let members: Vec<_> = (0..257).map(|at| format!(r#""a{at}": "x""#)).collect();
         let object = |members: &[String]| format!(r#"{{"a": {{{}}}}}"#, members.join(","));
         let beside: Beside = serde_json::from_str(r#"{"spread": "a"}"#).unwrap();
-        let many = object(&members);
-        let given = Given { element: &many, document: &[], headers: &[] };
+        let many = object(&members[..]);
+        let given = Given { element: &many, document: &[], headers: &[], is_signed: false };
         let error = beside.parts(given, true, &Limits::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooMany);
         // The event has attributes of its own.

@@ -93,7 +93,7 @@ impl Adapters {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
-        self.events_within(headers, document, with, DEPTH)
+        self.events_within(headers, document, with, DEPTH, false)
     }
 
     fn events_within(
@@ -102,6 +102,7 @@ impl Adapters {
         document: &Bytes,
         with: &DecodeOptions,
         depth: u8,
+        is_signed: bool,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
         let adapter = self.recognize_message(headers, document)?;
         let within = || {
@@ -110,8 +111,8 @@ impl Adapters {
             with.limits.check_bytes(document.len()).ok()?;
             // A document of a system that has no event stays in its envelope.
             self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
-            let events = self.events_within(&[], &inner, with, depth)?;
-            let parts = match adapter.beside_inner(document, with) {
+            let events = self.events_within(&[], &inner, with, depth, is_signed)?;
+            let parts = match adapter.beside_inner(document, with, is_signed) {
                 Ok(parts) => parts,
                 Err(error) => return Some(vec![Err(error)]),
             };
@@ -125,7 +126,7 @@ impl Adapters {
             beside::warn(&not_carried);
             Some(events)
         };
-        Some(within().unwrap_or_else(|| adapter.events(headers, document, with)))
+        Some(within().unwrap_or_else(|| adapter.events_of(headers, document, with, is_signed)))
     }
 
     /// Makes a message of the events of a document: one event in binary mode, or a batch of all.
@@ -141,6 +142,18 @@ impl Adapters {
         with: &DecodeOptions,
     ) -> Option<Result<Decoded<Message>, Error>> {
         Some(joined(self.events(headers, document, with)?))
+    }
+
+    /// The same for a document whose signature was checked.
+    ///
+    /// Nothing without a signature gets into an event: neither headers, nor parts of the document that its system does not sign, such as
+    /// the `MessageAttributes` of SNS. A warning names such parts.
+    pub fn signed_message_of(
+        &self,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Option<Result<Decoded<Message>, Error>> {
+        Some(joined(self.events_within(&[], document, with, DEPTH, true)?))
     }
 
     fn others(&self) -> &'static [Adapter] {

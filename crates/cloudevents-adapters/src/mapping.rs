@@ -162,11 +162,16 @@ impl Mapping {
     }
 
     /// The parts beside the [document](Self::inner) of another system.
-    pub(crate) fn beside_inner(&self, document: &str, with: &DecodeOptions) -> Result<Parts, Error> {
+    pub(crate) fn beside_inner(
+        &self,
+        document: &str,
+        with: &DecodeOptions,
+        is_signed: bool,
+    ) -> Result<Parts, Error> {
         let Some(unwrap) = self.unwrap.iter().find(|unwrap| unwrap.documents) else {
             return Ok(Parts::default());
         };
-        unwrap.parts(Given { element: document, document: &[], headers: &[] }, with)
+        unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
     }
 
     /// The first elements that become events, up to this number.

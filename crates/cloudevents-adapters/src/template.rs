@@ -53,6 +53,8 @@ pub(crate) struct Given<'a> {
     /// The texts of places of the document that the element stands in.
     pub(crate) document: &'a [(&'a str, String)],
     pub(crate) headers: Headers<'a>,
+    /// Whether the signature of the document was checked, so that parts without a signature are not carried.
+    pub(crate) is_signed: bool,
 }
 
 /// Why a template gives no text.
@@ -277,7 +279,7 @@ mod tests {
         let headers = &[("X-Id", " 7 "), ("x-empty", "")][..];
         Template::parse(template)
             .unwrap()
-            .fill(Given { element, document: &[("b", "7".to_owned())], headers })
+            .fill(Given { element, document: &[("b", "7".to_owned())], headers, is_signed: false })
             .ok()
             .flatten()
     }

@@ -57,15 +57,25 @@ fn a_notification_of_sns() {
     let wanted = pairs([("size", "12"), ("tenant", "t7")]);
     let event = one("aws-sns", &[], &sns(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#));
     assert_eq!((named(&event), extensions(&event)), (["7", "/s", "t", ""], wanted.clone()));
-    // So do the events of a document of another system.
+    // SNS does not sign them: behind a check of the signature, they get into no event.
+    let signed = |document: String| {
+        let with = DecodeOptions::strict();
+        let message = Adapters::known().signed_message_of(&document.into(), &with).unwrap().unwrap().value;
+        message.events(&with).unwrap().value
+    };
+    let events = signed(sns(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#));
+    assert_eq!((named(&events[0]), extensions(&events[0])), (["7", "/s", "t", ""], vec![]));
+    // The events of a document of another system get them, too.
     let record = r#"{"eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
         "responseElements":{"x-amz-request-id":"C3","x-amz-id-2":"a"},"s3":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#;
     let document = sns(&format!(r#"{{"Records":[{record},{record}]}}"#));
-    let events = Adapters::known().events(&[], &document.into(), &DecodeOptions::strict()).unwrap();
+    let events = Adapters::known().events(&[], &document.clone().into(), &DecodeOptions::strict()).unwrap();
     assert_eq!(events.len(), 2);
     for event in events {
         assert_eq!(extensions(&event.unwrap().value), wanted);
     }
+    let events = signed(document);
+    assert!(events.len() == 2 && events.iter().all(|event| extensions(event).is_empty()), "{events:?}");
 }
 
 #[test]
