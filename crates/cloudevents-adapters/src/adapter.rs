@@ -5,7 +5,7 @@ use crate::{
     beside::Parts,
     mapping::{self, Mapping, invalid},
     place,
-    template::Given,
+    template::{Given, header},
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::check_count};
@@ -167,7 +167,8 @@ impl Adapter {
         let text = std::str::from_utf8(document)
             .map_err(|error| Error::new(ErrorKind::InvalidUtf8).with_source(error))?;
         if !place::is_json(text) {
-            return Err(invalid("it is not a document of JSON"));
+            let error = invalid("it is not a document of JSON");
+            return Err(if is_form(text, headers) { error.with_help(FORM) } else { error });
         }
         let mut events = Vec::new();
         // One more than there may be.
@@ -223,7 +224,8 @@ impl Adapter {
     pub fn unread_message(&self, headers: Headers<'_>, document: &[u8], how: &str) -> Error {
         let text = std::str::from_utf8(document).ok();
         let mapping = text.and_then(first).and_then(|first| self.mapping(first, headers));
-        let why = mapping.and_then(|mapping| mapping.help.as_deref()).unwrap_or(how);
+        let form = text.filter(|text| is_form(text, headers)).map(|_| FORM);
+        let why = form.or_else(|| mapping.and_then(|mapping| mapping.help.as_deref())).unwrap_or(how);
         Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}: {why}", self.what))
     }
 
@@ -292,6 +294,16 @@ impl Adapter {
         };
         error.with_help(help)
     }
+}
+
+/// Systems that send documents as forms have a setting for it.
+const FORM: &str = "its body is a form, and adapters read JSON: let the sender send `application/json`, which is \"Content type\" of a webhook at GitHub";
+
+/// Whether the body is a form with a document in it.
+fn is_form(text: &str, headers: Headers<'_>) -> bool {
+    let content_type = header(headers, "content-type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    text.starts_with("payload=") || media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -267,6 +267,34 @@ fn of_github_and_stripe_are_named() {
     let ran = ce_with(&["decode"], &request);
     let words = "it is a webhook of GitHub: `ce listen URL --from github` makes events of such requests";
     assert!(ran.status == 1 && ran.err.contains(words), "{}", ran.err);
+    // The text of the request has the header.
+    for from in ["github", "auto"] {
+        let ran = ce_with(&["convert", "--from", from], &request);
+        assert!(ran.status == 0 && ran.out.contains("com.github.issues.opened"), "{}", ran.err);
+    }
+    let ran = ce_with(&["convert"], &request);
+    let words = ["is HTTP as text", "`ce decode`", "`--from`"];
+    assert!(ran.status == 2 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    // A webhook whose content type is a form.
+    let form = "payload=%7B%22action%22%3A%22opened%22%7D";
+    let request = format!(
+        "POST /hook HTTP/1.1\r\nX-GitHub-Event: issues\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    for (command, input) in [
+        (&["convert", "--from", "github"][..], form),
+        (&["convert", "--from", "github"], request.as_str()),
+        (&["convert", "--from", "auto"], request.as_str()),
+        (&["decode"], request.as_str()),
+    ] {
+        let ran = ce_with(command, input);
+        let words = ["its body is a form", "`application/json`", "at GitHub"];
+        assert!(
+            ran.status == 1 && words.iter().all(|words| ran.err.contains(words)),
+            "{command:?}: {}",
+            ran.err
+        );
+    }
     let stripe = r#"{"id":"evt_1","object":"event","api_version":"2019-02-19","created":1686089970,"type":"invoice.paid"}"#;
     for (command, how) in [("decode", "`ce convert --from stripe`"), ("validate", "`--from stripe`")] {
         let ran = ce_with(&[command], stripe);
