@@ -87,7 +87,7 @@ impl Adapter {
 
     /// Whether it makes events. Otherwise it names the documents of its system, and helps.
     pub fn makes_events(&self) -> bool {
-        self.mappings.iter().any(|mapping| mapping.help.is_none())
+        self.mappings.iter().any(Mapping::makes_events)
     }
 
     /// Whether this document is one of the system. Of an array, the first element decides.
@@ -178,11 +178,9 @@ impl Adapter {
                 let error = invalid(format!("it is not {}", self.what));
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
-            if let Some(help) = &mapping.help {
+            if let Some(help) = mapping.help(part, headers) {
                 let detail = format!("{} has no event", self.what);
-                return Err(Error::new(ErrorKind::NotACloudEvent)
-                    .with_detail(detail)
-                    .with_help(help.clone()));
+                return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
             }
             let elements = mapping.elements(part, most)?;
             let count = events.len().saturating_add(elements.len());
@@ -223,9 +221,10 @@ impl Adapter {
     /// The same for a document that came with headers.
     pub fn unread_message(&self, headers: Headers<'_>, document: &[u8], how: &str) -> Error {
         let text = std::str::from_utf8(document).ok();
-        let mapping = text.and_then(first).and_then(|first| self.mapping(first, headers));
         let form = text.filter(|text| is_form(text, headers)).map(|_| FORM);
-        let why = form.or_else(|| mapping.and_then(|mapping| mapping.help.as_deref())).unwrap_or(how);
+        let first = text.and_then(first).unwrap_or_default();
+        let help = self.mapping(first, headers).and_then(|mapping| mapping.help(first, headers));
+        let why = form.or(help.as_deref()).unwrap_or(how);
         Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}: {why}", self.what))
     }
 
@@ -259,7 +258,7 @@ impl Adapter {
     /// Whether events can be made of the document alone, without headers.
     pub fn reads(&self, document: &[u8]) -> bool {
         let first = std::str::from_utf8(document).ok().and_then(first);
-        first.and_then(|first| self.mapping(first, &[])).is_some_and(|mapping| mapping.help.is_none())
+        first.and_then(|first| self.mapping(first, &[])).is_some_and(Mapping::makes_events)
     }
 
     /// The headers by which a document is recognised.

@@ -52,7 +52,7 @@ pub(crate) struct Mapping {
     /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
     either: Option<String>,
     /// Why there is no event, for documents that are recognised and not converted.
-    pub(crate) help: Option<String>,
+    help: Option<Template>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -141,6 +141,17 @@ impl Mapping {
             (None, "*") => place::at(document, place).is_some(),
             (None, pattern) => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
         })
+    }
+
+    /// Why there is no event of the element. `None` if there can be one.
+    pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
+        let given = Given { element, document: &[], headers, is_signed: false };
+        Some(self.help.as_ref()?.words(given))
+    }
+
+    /// Whether it makes events.
+    pub(crate) fn makes_events(&self) -> bool {
+        self.help.is_none()
     }
 
     /// The members of a document that the condition asks for.

@@ -16,6 +16,9 @@ pub type Headers<'a> = &'a [(&'a str, &'a str)];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
+/// The characters of a value in an error.
+const LONGEST: usize = 80;
+
 /// A place that begins so is a header.
 pub(crate) const HEADER: &str = "header.";
 
@@ -98,6 +101,14 @@ impl Template {
     /// The text of a document. `None` if something optional is not there.
     pub(crate) fn fill(&self, given: Given<'_>) -> Result<Option<String>, Lacking<'_, Infallible>> {
         self.fill_by(|of| Ok(of.find(given)))
+    }
+
+    /// The text of a document for an error: without the places that are not there, and with the beginning of long values.
+    pub(crate) fn words(&self, given: Given<'_>) -> String {
+        let beginning = |text: String| -> String { text.chars().take(LONGEST).collect() };
+        let filled =
+            self.fill_by(|of| Ok::<_, Infallible>(Some(of.find(given).map(beginning).unwrap_or_default())));
+        filled.ok().flatten().unwrap_or_default()
     }
 
     /// Fills in the texts that `find` gives. `None` if something optional is not there.
