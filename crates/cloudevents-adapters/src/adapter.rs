@@ -1,17 +1,16 @@
 //! An adapter: mappings of the documents of one system.
 
 use crate::{
+    Headers,
+    beside::Parts,
     mapping::{self, Mapping, invalid},
     place,
-    template::Given,
+    template::{Given, header},
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::check_count};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
-
-/// The headers of a request: names, in any letter case, and values.
-pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// Makes events of the documents of one system.
 ///
@@ -88,7 +87,7 @@ impl Adapter {
 
     /// Whether it makes events. Otherwise it names the documents of its system, and helps.
     pub fn makes_events(&self) -> bool {
-        self.mappings.iter().any(|mapping| mapping.help.is_none())
+        self.mappings.iter().any(Mapping::makes_events)
     }
 
     /// Whether this document is one of the system. Of an array, the first element decides.
@@ -101,9 +100,10 @@ impl Adapter {
     ///
     /// `headers` are the headers of the request that it came with, if there is one.
     ///
-    /// An event that stands in the document is returned as it is, and read with these options. In other documents, a place that a mapping
-    /// marks with `?` may be missing: its attribute is left out then. Every other missing place is an error, and so is a time that is no
-    /// timestamp.
+    /// An event that stands in the document is read with these options. Other parts of the document, such as the attributes of a message of
+    /// Pub/Sub, become extensions of the event, and no attribute of the event changes. The names of parts that no extension can have are
+    /// logged as a warning. In other documents, a place that a mapping marks with `?` may be missing: its attribute is left out then. Every
+    /// other missing place is an error, and so is a time that is no timestamp.
     ///
     /// A document whose list of elements is empty has no event, and several elements may have one source and id: both are logged as
     /// warnings.
@@ -119,7 +119,18 @@ impl Adapter {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        let events = self.all(headers, document, with).unwrap_or_else(|error| vec![Err(error)]);
+        self.events_of(headers, document, with, false)
+    }
+
+    /// The same for a document whose signature may have been checked.
+    pub(crate) fn events_of(
+        &self,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+        is_signed: bool,
+    ) -> Vec<Result<Decoded<Event>, Error>> {
+        let events = self.all(headers, document, with, is_signed).unwrap_or_else(|error| vec![Err(error)]);
         self.remark(&events);
         events
     }
@@ -150,12 +161,14 @@ impl Adapter {
         headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
+        is_signed: bool,
     ) -> Result<Vec<Result<Decoded<Event>, Error>>, Error> {
         with.limits.check_bytes(document.len())?;
         let text = std::str::from_utf8(document)
             .map_err(|error| Error::new(ErrorKind::InvalidUtf8).with_source(error))?;
         if !place::is_json(text) {
-            return Err(invalid("it is not a document of JSON"));
+            let error = invalid("it is not a document of JSON");
+            return Err(if is_form(text, headers) { error.with_help(FORM) } else { error });
         }
         let mut events = Vec::new();
         // One more than there may be.
@@ -165,11 +178,9 @@ impl Adapter {
                 let error = invalid(format!("it is not {}", self.what));
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
-            if let Some(help) = &mapping.help {
+            if let Some(help) = mapping.help(part, headers) {
                 let detail = format!("{} has no event", self.what);
-                return Err(Error::new(ErrorKind::NotACloudEvent)
-                    .with_detail(detail)
-                    .with_help(help.clone()));
+                return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
             }
             let elements = mapping.elements(part, most)?;
             let count = events.len().saturating_add(elements.len());
@@ -184,7 +195,7 @@ impl Adapter {
                     };
                     self.helped(error)
                 };
-                mapping.event(Given { element, document: &document, headers }, with).map_err(error)
+                mapping.event(Given { element, document: &document, headers, is_signed }, with).map_err(error)
             }));
         }
         Ok(events)
@@ -210,8 +221,10 @@ impl Adapter {
     /// The same for a document that came with headers.
     pub fn unread_message(&self, headers: Headers<'_>, document: &[u8], how: &str) -> Error {
         let text = std::str::from_utf8(document).ok();
-        let mapping = text.and_then(first).and_then(|first| self.mapping(first, headers));
-        let why = mapping.and_then(|mapping| mapping.help.as_deref()).unwrap_or(how);
+        let form = text.filter(|text| is_form(text, headers)).map(|_| FORM);
+        let first = text.and_then(first).unwrap_or_default();
+        let help = self.mapping(first, headers).and_then(|mapping| mapping.help(first, headers));
+        let why = form.or(help.as_deref()).unwrap_or(how);
         Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}: {why}", self.what))
     }
 
@@ -227,10 +240,25 @@ impl Adapter {
         Some((place::begin(text, value), inner))
     }
 
+    /// The parts of the document beside its [document of another system](Self::inner).
+    pub(crate) fn beside_inner(
+        &self,
+        document: &[u8],
+        with: &DecodeOptions,
+        is_signed: bool,
+    ) -> Result<Parts, Error> {
+        let mapping =
+            std::str::from_utf8(document).ok().and_then(|text| Some((text, self.mapping(text, &[])?)));
+        mapping.map_or_else(
+            || Ok(Parts::default()),
+            |(text, mapping)| mapping.beside_inner(text, with, is_signed),
+        )
+    }
+
     /// Whether events can be made of the document alone, without headers.
     pub fn reads(&self, document: &[u8]) -> bool {
         let first = std::str::from_utf8(document).ok().and_then(first);
-        first.and_then(|first| self.mapping(first, &[])).is_some_and(|mapping| mapping.help.is_none())
+        first.and_then(|first| self.mapping(first, &[])).is_some_and(Mapping::makes_events)
     }
 
     /// The headers by which a document is recognised.
@@ -265,6 +293,16 @@ impl Adapter {
         };
         error.with_help(help)
     }
+}
+
+/// Systems that send documents as forms have a setting for it.
+const FORM: &str = "its body is a form, and adapters read JSON: let the sender send `application/json`, which is \"Content type\" of a webhook at GitHub";
+
+/// Whether the body is a form with a document in it.
+fn is_form(text: &str, headers: Headers<'_>) -> bool {
+    let content_type = header(headers, "content-type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    text.starts_with("payload=") || media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -1,9 +1,10 @@
 //! The adapters that a program chooses from.
 
-use crate::{Adapter, Headers, adapter::first, known, place};
+use crate::{Adapter, Headers, adapter::first, beside, known, place};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_json::Json;
+use std::collections::BTreeSet;
 
 /// Documents of other systems within each other that are read.
 const DEPTH: u8 = 3;
@@ -92,7 +93,7 @@ impl Adapters {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
-        self.events_within(headers, document, with, DEPTH)
+        self.events_within(headers, document, with, DEPTH, false)
     }
 
     fn events_within(
@@ -101,6 +102,7 @@ impl Adapters {
         document: &Bytes,
         with: &DecodeOptions,
         depth: u8,
+        is_signed: bool,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
         let adapter = self.recognize_message(headers, document)?;
         let within = || {
@@ -109,11 +111,22 @@ impl Adapters {
             with.limits.check_bytes(document.len()).ok()?;
             // A document of a system that has no event stays in its envelope.
             self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
-            let events = self.events_within(&[], &inner, with, depth)?;
-            let placed = |error: Error| error.with_offset(offset);
-            Some(events.into_iter().map(|event| event.map_err(placed)).collect())
+            let events = self.events_within(&[], &inner, with, depth, is_signed)?;
+            let parts = match adapter.beside_inner(document, with, is_signed) {
+                Ok(parts) => parts,
+                Err(error) => return Some(vec![Err(error)]),
+            };
+            let mut not_carried = BTreeSet::new();
+            let placed = |event: Result<Decoded<Event>, Error>| -> Result<Decoded<Event>, Error> {
+                let Decoded { value, repairs, .. } = event.map_err(|error| error.with_offset(offset))?;
+                let event = parts.carried(value, &with.limits, &mut not_carried)?;
+                Ok(Decoded::new(event, repairs))
+            };
+            let events = events.into_iter().map(placed).collect();
+            beside::warn(&not_carried);
+            Some(events)
         };
-        Some(within().unwrap_or_else(|| adapter.events(headers, document, with)))
+        Some(within().unwrap_or_else(|| adapter.events_of(headers, document, with, is_signed)))
     }
 
     /// Makes a message of the events of a document: one event in binary mode, or a batch of all.
@@ -129,6 +142,18 @@ impl Adapters {
         with: &DecodeOptions,
     ) -> Option<Result<Decoded<Message>, Error>> {
         Some(joined(self.events(headers, document, with)?))
+    }
+
+    /// The same for a document whose signature was checked.
+    ///
+    /// Nothing without a signature gets into an event: neither headers, nor parts of the document that its system does not sign, such as
+    /// the `MessageAttributes` of SNS. A warning names such parts.
+    pub fn signed_message_of(
+        &self,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Option<Result<Decoded<Message>, Error>> {
+        Some(joined(self.events_within(&[], document, with, DEPTH, true)?))
     }
 
     fn others(&self) -> &'static [Adapter] {

@@ -4,8 +4,10 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod adapter;
+mod beside;
 mod change;
 mod choice;
+mod connect;
 mod known;
 #[cfg(feature = "lambda")]
 pub mod lambda;
@@ -16,7 +18,8 @@ mod place;
 mod rules;
 mod template;
 
-pub use adapter::{Adapter, Headers};
+pub use adapter::Adapter;
 pub use choice::Adapters;
 pub use known::{adapters, find, recognize};
 pub use rules::AttributeRules;
+pub use template::Headers;

@@ -1,18 +1,20 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers, place,
+    Headers,
+    beside::{self, Beside, Parts},
+    connect, place,
     template::{Given, HEADER, Of, Template, header},
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Repair, RepairKind,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,7 +52,7 @@ pub(crate) struct Mapping {
     /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
     either: Option<String>,
     /// Why there is no event, for documents that are recognised and not converted.
-    pub(crate) help: Option<String>,
+    help: Option<Template>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +68,11 @@ struct Unwrap {
     documents: bool,
     /// The place of an object with attributes in binary mode, `ce-` before their names, and `content-type`.
     attributes: Option<String>,
+    /// The place of the schema of Kafka Connect that the value has to fit.
+    schema: Option<String>,
+    /// The parts of the envelope beside the event.
+    #[serde(default)]
+    beside: Beside,
 }
 
 /// One place, or several.
@@ -121,7 +128,10 @@ impl Mapping {
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }
-        Ok(())
+        self.unwrap
+            .iter()
+            .try_for_each(|unwrap| unwrap.beside.check())
+            .map_err(|error| error.message().to_string())
     }
 
     pub(crate) fn fits(&self, document: &str, headers: Headers<'_>) -> bool {
@@ -131,6 +141,17 @@ impl Mapping {
             (None, "*") => place::at(document, place).is_some(),
             (None, pattern) => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
         })
+    }
+
+    /// Why there is no event of the element. `None` if there can be one.
+    pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
+        let given = Given { element, document: &[], headers, is_signed: false };
+        Some(self.help.as_ref()?.words(given))
+    }
+
+    /// Whether it makes events.
+    pub(crate) fn makes_events(&self) -> bool {
+        self.help.is_none()
     }
 
     /// The members of a document that the condition asks for.
@@ -151,6 +172,19 @@ impl Mapping {
         Some((value, unwrap.document(value).ok()?))
     }
 
+    /// The parts beside the [document](Self::inner) of another system.
+    pub(crate) fn beside_inner(
+        &self,
+        document: &str,
+        with: &DecodeOptions,
+        is_signed: bool,
+    ) -> Result<Parts, Error> {
+        let Some(unwrap) = self.unwrap.iter().find(|unwrap| unwrap.documents) else {
+            return Ok(Parts::default());
+        };
+        unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
+    }
+
     /// The first elements that become events, up to this number.
     pub(crate) fn elements<'a>(&self, document: &'a str, most: usize) -> Result<Vec<&'a str>, Error> {
         let Some(place) = &self.each else { return Ok(vec![document]) };
@@ -169,8 +203,13 @@ impl Mapping {
 
     /// Makes an event of an element.
     pub(crate) fn event(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-        if let Some(event) = self.unwrap.iter().find_map(|unwrap| unwrap.find(given.element, with)) {
-            return event;
+        let found = |unwrap: &Unwrap| Some((unwrap.find(given.element, with)?, unwrap.parts(given, with)));
+        if let Some((event, parts)) = self.unwrap.iter().find_map(found) {
+            let Decoded { value, repairs, .. } = event?;
+            let mut not_carried = BTreeSet::new();
+            let event = parts?.carried(value, &with.limits, &mut not_carried)?;
+            beside::warn(&not_carried);
+            return Ok(Decoded::new(event, repairs));
         }
         let mut event = Assembler::new(with);
         put(&mut event, "specversion", "1.0")?;
@@ -192,17 +231,42 @@ impl Mapping {
             put_optional(&mut event, name, template, given)?;
         }
         for (name, value) in self.spread(given.element, with)? {
-            if CoreName::of(name.as_bytes()).is_some() {
-                return Err(Error::new(ErrorKind::DuplicateAttribute).with_attribute(name));
+            match CoreName::of(name.as_bytes()) {
+                None => put_json(&mut event, &name, value)?,
+                // Before it was an attribute, it was an extension.
+                Some(CoreName::Subject) if self.subject.is_none() && value.starts_with('"') => {
+                    put_json(&mut event, &name, value)?;
+                }
+                Some(_) => return Err(self.taken(name, given)),
             }
-            put_json(&mut event, &name, value)?;
         }
-        let payload = self.payload(given.element, event.content_type())?;
+        let payload = self.payload(given.element, &mut event)?;
         // Base64 says nothing about the content.
         if payload.is_some() && self.base64.is_none() && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
         }
         event.finish(payload)
+    }
+
+    /// The error of an extension that has the name of an attribute of the specification.
+    fn taken(&self, name: String, given: Given<'_>) -> Error {
+        let template = self.named().into_iter().find(|(known, _)| *known == name);
+        let template = template.and_then(|(_, template)| template.as_ref());
+        let (kind, from) = match template {
+            Some(template) if matches!(template.fill(given), Ok(Some(_))) => {
+                (ErrorKind::DuplicateAttribute, template.places())
+            }
+            Some(template) => (ErrorKind::InvalidName, template.places()),
+            None => (ErrorKind::InvalidName, String::new()),
+        };
+        let from = match from.as_str() {
+            "" => String::new(),
+            places => format!(", and the mapping reads the attribute from {places}"),
+        };
+        let detail =
+            format!("an extension of the document has the name of this attribute of CloudEvents 1.0{from}");
+        let help = "a mapping of your own, with `--map` of `ce`, leaves it out by `except`, or gives it another name by `extensions`";
+        Error::new(kind).with_attribute(name).with_detail(detail).with_help(help)
     }
 
     /// Further attributes, with their values in JSON.
@@ -229,14 +293,17 @@ impl Mapping {
         Ok(all)
     }
 
-    fn payload(&self, element: &str, media_type: Option<MediaType<'_>>) -> Result<Option<Payload>, Error> {
+    fn payload(&self, element: &str, event: &mut Assembler<'_>) -> Result<Option<Payload>, Error> {
         let (place, optional) = self.payload_place().unwrap_or_default();
-        let Some(raw) = place::at(element, place) else {
+        // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
+        let found = place::or_null(element, place).filter(|raw| *raw != "null" || self.base64.is_none());
+        let Some(raw) = found else {
             let absent = format!("`{place}` is not there");
             let help = format!("`{place}?` makes events without a payload");
             return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
         };
         let text: Option<String> = serde_json::from_str(raw).ok();
+        let media_type = event.content_type();
         let is_json = media_type.is_none_or(MediaType::is_json);
         let is_text = media_type.is_some_and(is_text);
         Ok(match text {
@@ -248,6 +315,7 @@ impl Mapping {
             }
             Some(text) if !is_json => Some(Payload::text(text)),
             _ if is_json => Some(Payload::json(Bytes::copy_from_slice(raw.as_bytes()))?),
+            _ if raw == "null" => Some(null_as_text(event)?),
             _ => Some(Payload::text(raw.to_owned())),
         })
     }
@@ -259,16 +327,20 @@ impl Mapping {
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
-        let named = [
-            &self.id,
-            &self.source,
-            &self.ty,
-            &self.subject,
-            &self.time,
-            &self.dataschema,
-            &self.datacontenttype,
-        ];
-        named.into_iter().flatten().chain(self.extensions.values())
+        self.named().into_iter().filter_map(|(_, template)| template.as_ref()).chain(self.extensions.values())
+    }
+
+    /// The templates of the attributes of the specification.
+    fn named(&self) -> [(&'static str, &Option<Template>); 7] {
+        [
+            ("id", &self.id),
+            ("source", &self.source),
+            ("type", &self.ty),
+            ("subject", &self.subject),
+            ("time", &self.time),
+            ("dataschema", &self.dataschema),
+            ("datacontenttype", &self.datacontenttype),
+        ]
     }
 }
 
@@ -289,6 +361,16 @@ fn put_json(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Er
         },
         _ => put(event, name, &place::compact(value)),
     }
+}
+
+/// A payload that is null, under a content type that is not JSON.
+fn null_as_text(event: &mut Assembler<'_>) -> Result<Payload, Error> {
+    let error = invalid("the payload is null, and `datacontenttype` is not JSON").with_clause("JSON-3.1.1-k");
+    if !event.decoding().leniency.allows(RepairKind::DataAsText) {
+        return Err(error);
+    }
+    event.repaired(Repair::new(RepairKind::DataAsText).with_cause(error));
+    Ok(Payload::text("null".to_owned()))
 }
 
 /// Puts an attribute, unless a place with `?` is not there.
@@ -346,6 +428,14 @@ impl Unwrap {
     /// An event that stands there. `None` if there is none.
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
         let raw = place::at(element, &self.at);
+        let within = |error| match raw {
+            Some(raw) => of_element(error, raw, element),
+            None => error,
+        };
+        if let Some(place) = &self.schema {
+            let (value, schema) = (raw.unwrap_or("null"), place::at(element, place).unwrap_or("null"));
+            return Some(connect::event(value, schema, with).map_err(within));
+        }
         let document = || raw.map_or_else(|| Ok(Bytes::new()), |raw| self.document(raw));
         if let Some(place) = &self.attributes {
             let is_own = |name: &str| name.starts_with("ce-") || name.eq_ignore_ascii_case("content-type");
@@ -358,11 +448,12 @@ impl Unwrap {
         }
         // A document that cannot be read is no event.
         let document = document().ok()?;
-        let within = |error| match raw {
-            Some(raw) => of_element(error, raw, element),
-            None => error,
-        };
         is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+    }
+
+    /// The parts of the envelope beside the event.
+    fn parts(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Parts, Error> {
+        self.beside.parts(given, self.attributes.is_some(), &with.limits)
     }
 
     /// The document that the value is, or that is in its text.

@@ -1,6 +1,6 @@
 //! Places in a JSON document, found without reading the other parts.
 
-pub(crate) use cloudevents_json::codec::place::{at, is_json, payload, text};
+pub(crate) use cloudevents_json::codec::place::{at, is_json, or_null, payload, text};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};

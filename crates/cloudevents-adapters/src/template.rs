@@ -1,9 +1,12 @@
 //! Templates of attributes: text with places of a document or of an event in braces.
 
-use crate::{Headers, change::Change, place};
+use crate::{change::Change, place};
 use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 use std::{convert::Infallible, fmt};
+
+/// The headers of a request: names, in any letter case, and values.
+pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///
@@ -12,6 +15,9 @@ use std::{convert::Infallible, fmt};
 /// the element stands in. `{a | CHANGE}` is the value with a [change](Change). `{{` and `}}` are braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
+
+/// The characters of a value in an error.
+const LONGEST: usize = 80;
 
 /// A place that begins so is a header.
 pub(crate) const HEADER: &str = "header.";
@@ -50,6 +56,8 @@ pub(crate) struct Given<'a> {
     /// The texts of places of the document that the element stands in.
     pub(crate) document: &'a [(&'a str, String)],
     pub(crate) headers: Headers<'a>,
+    /// Whether the signature of the document was checked, so that parts without a signature are not carried.
+    pub(crate) is_signed: bool,
 }
 
 /// Why a template gives no text.
@@ -93,6 +101,14 @@ impl Template {
     /// The text of a document. `None` if something optional is not there.
     pub(crate) fn fill(&self, given: Given<'_>) -> Result<Option<String>, Lacking<'_, Infallible>> {
         self.fill_by(|of| Ok(of.find(given)))
+    }
+
+    /// The text of a document for an error: without the places that are not there, and with the beginning of long values.
+    pub(crate) fn words(&self, given: Given<'_>) -> String {
+        let beginning = |text: String| -> String { text.chars().take(LONGEST).collect() };
+        let filled =
+            self.fill_by(|of| Ok::<_, Infallible>(Some(of.find(given).map(beginning).unwrap_or_default())));
+        filled.ok().flatten().unwrap_or_default()
     }
 
     /// Fills in the texts that `find` gives. `None` if something optional is not there.
@@ -274,7 +290,7 @@ mod tests {
         let headers = &[("X-Id", " 7 "), ("x-empty", "")][..];
         Template::parse(template)
             .unwrap()
-            .fill(Given { element, document: &[("b", "7".to_owned())], headers })
+            .fill(Given { element, document: &[("b", "7".to_owned())], headers, is_signed: false })
             .ok()
             .flatten()
     }

@@ -33,7 +33,7 @@ const DOCUMENTS: Carrier = Carrier {
 /// CoAP: a document, and its media type as the option Content-Format.
 ///
 /// A Content-Format is a number, and IANA has registered none for CloudEvents. Both ends have to agree on one of 65000 to 65535, which are
-/// for experiments alone. Register a number for operation. A message under `application/json` (50) is read with
+/// for experiments alone (RFC 9876). Register a number for operation. A message under `application/json` (50) is read with
 /// [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson). A datagram that no path limits further holds about 1,024 bytes (section
 /// 4.6). Larger documents need block-wise transfer (RFC 7959).
 ///

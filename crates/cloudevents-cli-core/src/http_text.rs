@@ -223,6 +223,11 @@ pub(crate) fn begins(text: &[u8], at: usize) -> bool {
     })
 }
 
+/// Whether the text begins with the first line of a request or of a response.
+pub(crate) fn begins_message(text: &[u8]) -> bool {
+    line(text, 0).is_some_and(|(line, _)| start_line(line).is_some())
+}
+
 /// `POST /path HTTP/1.1` or `HTTP/1.1 204 No Content`, as members of the message.
 fn start_line(line: &[u8]) -> Option<Map<String, Value>> {
     let line = std::str::from_utf8(line).ok()?;

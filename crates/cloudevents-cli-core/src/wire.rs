@@ -7,7 +7,9 @@ use crate::{
     style::{self, Paint},
 };
 use cloudevents_testkit::testee;
+use cloudevents_vectors::{Carrier, ContentType};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Returns the names of the bindings, formats and batch formats that the testee supports.
 pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
@@ -19,6 +21,24 @@ pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
     let mut names = list("bindings");
     names.extend(list("formats"));
     names.into()
+}
+
+/// The members of a message that this binding or format reads, by their names.
+pub(crate) fn members(via: &str) -> BTreeSet<&'static str> {
+    let Some(carrier) = Carrier::of(via) else { return BTreeSet::new() };
+    let mut all: BTreeSet<&str> = carrier.empty.keys().map(String::as_str).collect();
+    all.insert(&carrier.body.member);
+    all.extend(carrier.headers.as_ref().map(|headers| headers.member.as_str()));
+    match &carrier.content_type {
+        ContentType::Member(name) => all.extend([name.as_str()]),
+        ContentType::Property(_) => all.extend(["properties"]),
+        ContentType::Subprotocol => all.extend(["frame", "subprotocol"]),
+        _ => {}
+    }
+    if via == "mqtt5" {
+        all.insert("payload-format-indicator");
+    }
+    all
 }
 
 /// Whether this byte of JSON, outside a string, stands before a value, or before the name of a member.

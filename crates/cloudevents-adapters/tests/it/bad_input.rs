@@ -34,6 +34,22 @@ fn what_is_none_of_the_system() {
     }
 }
 
+/// <https://docs.github.com/webhooks/using-webhooks/creating-webhooks>: the content type of a webhook may be that of a form.
+#[test]
+fn a_form_is_named() {
+    let github = find("github").unwrap();
+    let form = "payload=%7B%22zen%22%3A%22x%22%7D";
+    let headers = &[("X-GitHub-Event", "ping"), ("Content-Type", "application/x-www-form-urlencoded")][..];
+    for (headers, body) in [(headers, form), (&headers[..1], form), (headers, "a=b")] {
+        let error = github.events(headers, &body.into(), &DecodeOptions::strict()).remove(0).unwrap_err();
+        assert!(error.help().unwrap().contains("`application/json`"), "{error:#}");
+    }
+    let error = github.unread_message(headers, form.as_bytes(), "how");
+    assert!(error.detail().contains("its body is a form") && !error.detail().contains("how"), "{error}");
+    let error = github.events(&[], &"x=%7B".into(), &DecodeOptions::strict()).remove(0).unwrap_err();
+    assert!(!error.help().unwrap_or_default().contains("form"), "{error:#}");
+}
+
 #[test]
 fn an_event_must_be_valid() {
     let bridge = find("aws-eventbridge").unwrap();

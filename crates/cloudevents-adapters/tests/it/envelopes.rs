@@ -1,7 +1,7 @@
 //! Envelopes that have the members of an event: no attribute and no payload of them is lost.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_adapters::{Adapters, find};
+use cloudevents_adapters::{Adapter, Adapters, find};
 use cloudevents_core::{Data, DecodeOptions, ErrorKind, Leniency, RepairKind, Value};
 
 /// <https://argoproj.github.io/argo-events/eventsources/setup/webhook/>, and its EventContext.
@@ -233,4 +233,71 @@ fn a_document_of_a_known_system_in_a_notification_of_sns_is_read() {
     let error = events[1].as_ref().unwrap_err();
     assert_eq!(error.attribute(), Some("id"));
     assert_eq!(error.offset(), broken.find(r#""{\"#).map(|at| at as u64), "{error:#}");
+}
+
+/// `data` that is null is JSON (JSON-3.1.1-k), and `data` that is absent is no payload: each document is read as its twin in the JSON
+/// format.
+#[test]
+fn a_payload_that_is_null_is_one_of_json() {
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1"DATA}"#,
+        ),
+        ("cloudevents-0.2", r#"{"specversion":"0.2","type":"t","source":"/s","id":"1"DATA}"#),
+        ("pascal-case", r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"1"DATA}"#),
+        ("pascal-case", r#"{"SpecVersion":{"VersionId":"1.0"},"Type":"t","Source":"/s","Id":"1"DATA}"#),
+        (
+            "event-grid",
+            r#"{"topic":"/s","subject":"x","eventType":"t","eventTime":"2017-06-26T18:41:00Z","id":"1"DATA}"#,
+        ),
+    ] {
+        let member = if name == "pascal-case" { "Data" } else { "data" };
+        let of = |data: &str| {
+            let twin = format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t"{data}}}"#);
+            let event = one(name, &[], &document.replace("DATA", &data.replace("data", member)));
+            let twin = cloudevents_json::decode(twin).unwrap();
+            assert_eq!(event.data(), twin.data(), "{name}");
+            event.data_bytes().map(|bytes| bytes.to_vec())
+        };
+        assert_eq!(of(r#","data":null"#), Some(b"null".to_vec()), "{name}");
+        assert_eq!(of(""), None, "{name}");
+    }
+    let typed =
+        r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"image/png","data":null}"#;
+    let error = all("cloudevents-0.2", &[], typed).remove(0).unwrap_err();
+    assert_eq!((error.kind(), error.clause()), (ErrorKind::InvalidData, Some("JSON-3.1.1-k")));
+    let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::DataAsText));
+    let decoded = find("cloudevents-0.2").unwrap().events(&[], &typed.into(), &with).remove(0).unwrap();
+    assert_eq!((data(&decoded.value), decoded.repairs[0].kind()), ("null", RepairKind::DataAsText));
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.2/spec.md> has neither `subject` nor `datacontenttype`: there, both are extensions.
+#[test]
+fn an_extension_of_older_versions_may_have_the_name_of_an_attribute() {
+    let document = r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"application/json","data":1,EXTENSION}"#;
+    let of =
+        |extension: &str| all("cloudevents-0.2", &[], &document.replace("EXTENSION", extension)).remove(0);
+    assert_eq!(of(r#""subject":"orders/7""#).unwrap().subject(), Some("orders/7"));
+    let from_type = "the mapping reads the attribute from `contenttype`";
+    for (extension, kind, name, words) in [
+        (r#""datacontenttype":"text/plain""#, ErrorKind::DuplicateAttribute, "datacontenttype", from_type),
+        (r#""dataschema":"http://x/y""#, ErrorKind::InvalidName, "dataschema", "from `schemaurl`"),
+        (r#""subject":{"n":1}"#, ErrorKind::InvalidName, "subject", "attribute of CloudEvents 1.0"),
+    ] {
+        let error = of(extension).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (kind, Some(name)), "{error:#}");
+        assert!(error.detail().contains(words) && error.help().unwrap().contains("`--map`"), "{error:#}");
+    }
+    // As the help says.
+    let map = r#"{"name": "old", "what": "w", "reference": "r", "mappings": [{"where": {"specversion": "0.2"}, "id": "{id}",
+        "source": "{source}", "type": "{type}", "datacontenttype": "{contenttype?}", "spread": "", "except": ["datacontenttype"],
+        "extensions": {"mediatype": "{datacontenttype?}"}, "data": "data?"}]}"#;
+    let document = document.replace("EXTENSION", r#""datacontenttype":"text/plain""#);
+    let events = Adapter::parse(map).unwrap().events(&[], &document.into(), &DecodeOptions::strict());
+    let event = &events[0].as_ref().unwrap().value;
+    assert_eq!(
+        ["datacontenttype", "mediatype"].map(|name| attribute(event, name)),
+        ["application/json", "text/plain"]
+    );
 }

@@ -9,6 +9,8 @@
 )]
 
 mod bad_input;
+mod beside;
+mod connect;
 mod envelopes;
 mod lambda;
 mod mappings;

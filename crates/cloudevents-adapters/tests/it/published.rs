@@ -1,7 +1,7 @@
 //! Documents from the documentation of each system, and their events by the adapters of the specification.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_adapters::{Adapter, Adapters, recognize};
+use cloudevents_adapters::{Adapter, Adapters, find, recognize};
 use cloudevents_core::{DecodeOptions, ErrorKind};
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
@@ -261,11 +261,27 @@ fn gitlab() {
         "user_username":"test_user","user_id":64,"group_access":"Guest","expires_at":null,"event_name":"user_add_to_group"}"#;
     let subgroup = r#"{"created_at":"2021-01-20T09:40:12Z","event_name":"subgroup_create","name":"subgroup1","path":"subgroup1",
         "full_path":"group1/subgroup1","group_id":10,"parent_group_id":7,"parent_full_path":"group1"}"#;
-    for kind in [release, member, subgroup] {
-        assert_eq!(recognize(kind.as_bytes()).unwrap().name(), "gitlab");
-        let error = all("gitlab", headers, kind).remove(0).unwrap_err();
-        assert!(error.help().unwrap().contains("`--map` of `ce`"), "{error:#}");
+    for (document, name, ty) in [
+        (release, "`release`", "com.example.gitlab.release"),
+        (member, "`user_add_to_group`", "com.example.gitlab.user_add_to_group"),
+        (subgroup, "`subgroup_create`", "com.example.gitlab.subgroup_create"),
+    ] {
+        assert_eq!(recognize(document.as_bytes()).unwrap().name(), "gitlab");
+        let error = all("gitlab", headers, document).remove(0).unwrap_err();
+        let help = error.help().unwrap();
+        assert!(help.contains(name) && help.contains("`--map` of `ce`"), "{error:#}");
+        assert!(find("gitlab").unwrap().unread(document.as_bytes(), "how").detail().contains(name));
+        // The mapping of the help makes an event.
+        let mapping = &help[help.find('{').unwrap()..];
+        let map = format!(r#"{{"name":"own","what":"w","reference":"r","mappings":[{mapping}]}}"#);
+        let events =
+            Adapter::parse(&map).unwrap().events(&[], &document.to_owned().into(), &DecodeOptions::strict());
+        assert_eq!(events[0].as_ref().unwrap().value.ty(), ty);
     }
+    // A kind of a system hook is known by its header alone: <https://docs.gitlab.com/administration/system_hooks/>.
+    let hook = r#"{"event_name":"project_create","name":"StoreCloud","path":"storecloud","project_id":74}"#;
+    let error = Adapters::known().events(headers, &hook.into(), &DecodeOptions::strict()).unwrap().remove(0);
+    assert!(error.unwrap_err().help().unwrap().contains("`project_create`"));
 }
 
 /// <https://docs.github.com/en/webhooks/webhook-events-and-payloads>: the parts of each payload, and the payload of `ping`.
@@ -379,8 +395,14 @@ fn envelopes_of_events() {
     let events = all("dapr-bulk", &[], &bulk);
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| event.as_ref().is_ok_and(|event| data(event) == r#"{"n":1.50}"#)));
-    let connect =
-        |payload: &str| format!(r#"{{"schema":{{"type":"struct","optional":false}},"payload":{payload}}}"#);
+    let field = |name: &str, ty: &str| format!(r#"{{"type":"{ty}","optional":false,"field":"{name}"}}"#);
+    let texts = ["specversion", "id", "source", "type"].map(|name| field(name, "string")).join(",");
+    let fields = format!("{texts},{}", field("data", "struct"));
+    let connect = |payload: &str| {
+        format!(
+            r#"{{"schema":{{"type":"struct","optional":false,"fields":[{fields}]}},"payload":{payload}}}"#
+        )
+    };
     assert_eq!(named(&one("kafka-connect", &[], &connect(inner))), ["7", "/s", "t", ""]);
     let text = format!(
         r#"{{"schema":{{"type":"string","optional":false}},"payload":{}}}"#,

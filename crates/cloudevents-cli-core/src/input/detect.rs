@@ -1,7 +1,7 @@
 //! Detects the form of input by its content, then by its name.
 
 use super::{Form, LARGEST, read_line};
-use crate::failure::Failure;
+use crate::{failure::Failure, http_text};
 use bytes::Bytes;
 use cloudevents_kit::{
     DecodeOptions, Format, FormatId, Formats, Leniency,
@@ -33,13 +33,18 @@ pub(super) enum Content {
 /// How text in UTF-16 begins: with a byte order mark, or with JSON.
 const UTF_16: [&[u8]; 6] = [b"\xff\xfe", b"\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0["];
 
-/// Refuses input that begins as no event does, if other programs convert it.
+/// Refuses input that begins as no event does, if other programs or commands convert it.
 pub(super) fn check(name: &str, beginning: &[u8]) -> Result<(), Failure> {
     let begins = |with: &[u8]| beginning.starts_with(with);
     let (what, help) = if begins(b"\x28\xb5\x2f\xfd") {
         ("is compressed (zstd)", "decompress it first: `zstd -dc FILE | ce ...`")
     } else if UTF_16.into_iter().any(begins) {
         ("is text in UTF-16", "convert it to UTF-8 first: `iconv -f UTF-16 -t UTF-8 FILE | ce ...`")
+    } else if http_text::begins_message(beginning.trim_ascii_start()) {
+        (
+            "is HTTP as text",
+            "`ce decode` reads CloudEvents over HTTP; with `--from`, the body may be of another system",
+        )
     } else {
         return Ok(());
     };
@@ -228,6 +233,16 @@ mod tests {
             (b"id: caf\xc3", Content::Text),
         ] {
             assert_eq!(content(beginning), wanted, "{beginning:?}");
+        }
+    }
+
+    #[test]
+    fn http_is_named() {
+        for http in [&b"POST / HTTP/1.1\r\n"[..], b"\nGET /a HTTP/1.1\nhost: x\n", b"HTTP/1.1 200 OK\n"] {
+            assert!(check("f", http).unwrap_err().message().contains("`f` is HTTP as text"));
+        }
+        for other in [&b"POST: / HTTP/1.1\n"[..], b"id: POST\n", b"{\"id\": \"GET / HTTP/1.1\"}", b""] {
+            assert!(check("f", other).is_ok());
         }
     }
 

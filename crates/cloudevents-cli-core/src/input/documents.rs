@@ -7,7 +7,9 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_kit::{
-    Error, ErrorKind, Format, json,
+    Error, ErrorKind, Format,
+    adapters::Headers,
+    json,
     model::{TextBuffer, codec::scan::Scanner},
 };
 use std::sync::Arc;
@@ -49,7 +51,7 @@ impl JsonDocuments {
             if self.decoding.foreign.is_some() {
                 let (source, length) = (Arc::clone(&self.source), document.len());
                 let place = Place { source, base: at, begin: 0, length, index: None };
-                some.extend(foreign_events(place, document, &self.decoding));
+                some.extend(foreign_events(place, &[], document, &self.decoding));
             } else if document.first() == Some(&b'[') {
                 some.extend(batch(json, &self.source, document, at, &self.decoding));
             } else {
@@ -98,10 +100,16 @@ pub(super) fn batch(
 
 /// The events of a document of another system. With `auto`, the adapter that fits the document is used.
 ///
-/// A document of no known system is an event.
-pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
+/// A document of no known system is an event. `headers` are the headers of the request that the document came with, if there is one.
+pub(super) fn foreign_events(
+    place: Place,
+    headers: Headers<'_>,
+    document: Bytes,
+    decoding: &Decoding,
+) -> Vec<Located> {
     let json = &json::Json::new();
-    let events = decoding.foreign.as_ref().and_then(|systems| systems.events(&document, &decoding.options));
+    let systems = decoding.foreign.as_ref();
+    let events = systems.and_then(|systems| systems.events(headers, &document, &decoding.options));
     let Some(events) = events else {
         return match document.first() {
             Some(b'[') => batch(json, &place.source, document, place.base, decoding),

@@ -17,7 +17,7 @@ use clap::{
 };
 use cloudevents_kit::{
     DecodeOptions, Decoded, Error, Event, Formats, Message,
-    adapters::{Adapter, Adapters, recognize},
+    adapters::{Adapter, Adapters, Headers, recognize},
 };
 use std::{
     ffi::OsStr,
@@ -102,12 +102,13 @@ impl Systems {
     /// The events of this document. With `auto`, none for an event and for an unknown document.
     pub(super) fn events(
         &self,
+        headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
         let events = match &self.name {
-            Some(name) => self.adapters.find(name)?.events(&[], document, with),
-            None => self.adapters.events(&[], document, with)?,
+            Some(name) => self.adapters.find(name)?.events(headers, document, with),
+            None => self.adapters.events(headers, document, with)?,
         };
         if events.is_empty() {
             self.empty.fetch_add(1, Ordering::Relaxed);

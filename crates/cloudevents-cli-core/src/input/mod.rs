@@ -12,6 +12,7 @@ mod located;
 mod part;
 mod pieces;
 mod reader;
+mod requests;
 mod stream;
 mod yaml_documents;
 
@@ -29,6 +30,7 @@ pub use reader::{LARGEST, SMALL, files, read, read_line, reader, text};
 
 use crate::{
     failure::{Failure, Status},
+    http_text,
     lenient::Lenient,
     source::Source,
     yaml,
@@ -205,7 +207,7 @@ fn detected(
     Parts::of(&source, form.as_ref(), by_name.as_ref(), decoding)
 }
 
-/// Documents of other systems: lines, however many there are, or one after another in memory.
+/// Documents of other systems: lines, however many there are, or one after another in memory. Messages of HTTP have them as bodies.
 fn foreign_parts(name: &str, reader: Box<dyn BufRead + Send>, decoding: &Decoding) -> Result<Parts, Failure> {
     let unreadable = |error: io::Error| cannot_read(name, &error);
     let mut reader = decompressed(reader).map_err(unreadable)?;
@@ -217,6 +219,9 @@ fn foreign_parts(name: &str, reader: Box<dyn BufRead + Send>, decoding: &Decodin
     let room = LARGEST.saturating_add(1).saturating_sub(text.len());
     if !reader::fill(&mut *reader, room, &mut text).map_err(unreadable)? {
         return Err(too_much(name, LARGEST));
+    }
+    if http_text::begins_message(text.trim_ascii_start()) {
+        return Ok(Parts::Ready(requests::events(name, text, decoding)?));
     }
     let documents = JsonDocuments::new(Arc::new(Source::new(name, text, 1)), decoding.clone());
     Ok(Parts::Documents(Box::new(documents)))

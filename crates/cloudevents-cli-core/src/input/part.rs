@@ -73,7 +73,7 @@ impl Parts {
                 let (lines, decoding) = &mut **lines;
                 let events = |mut chunk: Chunk| -> Vec<Located> {
                     let lines = std::iter::from_fn(|| chunk.next_line());
-                    lines.flat_map(|(place, line)| foreign_events(place, line, decoding)).collect()
+                    lines.flat_map(|(place, line)| foreign_events(place, &[], line, decoding)).collect()
                 };
                 lines.next()?.map(|chunk| Part::Ready(events(chunk).into_iter()))
             }

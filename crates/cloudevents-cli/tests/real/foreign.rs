@@ -245,6 +245,19 @@ fn without_an_event_or_with_copies_are_named() {
 }
 
 #[test]
+fn parts_beside_an_event_are_carried_or_named() {
+    let push = r#"{"message":{"attributes":{"ce-specversion":"1.0","ce-id":"g1","ce-source":"/s","ce-type":"t","tenant":"t7","my_key":"x"},
+        "messageId":"1","orderingKey":"customer-7"},"subscription":"projects/p/subscriptions/s"}"#;
+    let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push);
+    let event: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!([&event["partitionkey"], &event["tenant"]], ["customer-7", "t7"]);
+    let words = ["WARN", "not carried", "message.attributes.my_key"];
+    assert!(ran.status == 0 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push.replace("my_key", "mykey"));
+    assert!(ran.status == 0 && ran.out.contains(r#""mykey":"x""#) && ran.err.is_empty(), "{}", ran.err);
+}
+
+#[test]
 fn of_github_and_stripe_are_named() {
     let body = r#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
     let request = format!(
@@ -254,6 +267,34 @@ fn of_github_and_stripe_are_named() {
     let ran = ce_with(&["decode"], &request);
     let words = "it is a webhook of GitHub: `ce listen URL --from github` makes events of such requests";
     assert!(ran.status == 1 && ran.err.contains(words), "{}", ran.err);
+    // The text of the request has the header.
+    for from in ["github", "auto"] {
+        let ran = ce_with(&["convert", "--from", from], &request);
+        assert!(ran.status == 0 && ran.out.contains("com.github.issues.opened"), "{}", ran.err);
+    }
+    let ran = ce_with(&["convert"], &request);
+    let words = ["is HTTP as text", "`ce decode`", "`--from`"];
+    assert!(ran.status == 2 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    // A webhook whose content type is a form.
+    let form = "payload=%7B%22action%22%3A%22opened%22%7D";
+    let request = format!(
+        "POST /hook HTTP/1.1\r\nX-GitHub-Event: issues\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    for (command, input) in [
+        (&["convert", "--from", "github"][..], form),
+        (&["convert", "--from", "github"], request.as_str()),
+        (&["convert", "--from", "auto"], request.as_str()),
+        (&["decode"], request.as_str()),
+    ] {
+        let ran = ce_with(command, input);
+        let words = ["its body is a form", "`application/json`", "at GitHub"];
+        assert!(
+            ran.status == 1 && words.iter().all(|words| ran.err.contains(words)),
+            "{command:?}: {}",
+            ran.err
+        );
+    }
     let stripe = r#"{"id":"evt_1","object":"event","api_version":"2019-02-19","created":1686089970,"type":"invoice.paid"}"#;
     for (command, how) in [("decode", "`ce convert --from stripe`"), ("validate", "`--from stripe`")] {
         let ran = ce_with(&[command], stripe);

@@ -123,6 +123,21 @@ fn decode_reads_messages_of_other_tools() {
 }
 
 #[test]
+fn decode_names_members_that_it_does_not_read() {
+    let message = r#"{"headers":{"ce-specversion":"1.0","ce-id":"1","ce-source":"/s","ce-type":"t"},"body":"hi","attributes":{"a":"b"}}"#;
+    let ran = ce_with(&["decode", "--via", "google-pubsub"], message);
+    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+    let words = ["warning", "not read: `attributes`", "a message has `body`, `headers`"];
+    assert!(words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    let ran = ce(&["decode", "--via", "carrier"]);
+    assert!(
+        ran.status == 2 && ran.err.contains("possible values") && ran.err.contains("google-pubsub"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn decode_refuses() {
     let ran = ce_with(&["decode"], r#"{"headers":[["ce-id","1"]]}"#);
     assert_eq!((ran.status, ran.out.as_str()), (1, ""));

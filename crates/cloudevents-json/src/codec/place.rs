@@ -10,9 +10,13 @@ use std::{borrow::Cow, fmt};
 
 /// The value at a path, with full stops between names and indices; the value itself for an empty path. `None` also for null.
 pub fn at<'a>(value: &'a str, path: &str) -> Option<&'a str> {
-    let parts = path.split('.').filter(|part| !part.is_empty());
-    let found = parts.into_iter().try_fold(value, |value, name| child(value, name))?;
-    Some(found.trim()).filter(|found| *found != "null")
+    or_null(value, path).filter(|found| *found != "null")
+}
+
+/// The value at a path, as [`at`] finds it, and null if null stands there.
+pub fn or_null<'a>(value: &'a str, path: &str) -> Option<&'a str> {
+    let mut parts = path.split('.').filter(|part| !part.is_empty());
+    parts.try_fold(value, |value, name| child(value, name)).map(str::trim)
 }
 
 /// The text, number or truth value at a path, as text, if it is not empty.
@@ -107,6 +111,8 @@ mod tests {
         for none in ["a.n", "e", "a", "x", "a.b.3", "a.b.-1", "a.b.c", "d.e"] {
             assert_eq!(text(value, none), None, "{none}");
         }
+        assert_eq!((or_null(value, "a.n"), or_null(value, "a.x")), (Some("null"), None));
+        assert_eq!(or_null(value, "a.b.0"), Some("1.50"));
         assert_eq!(at("{", "a"), None);
         assert!(is_json("[1] ") && !is_json("[1] 2") && !is_json("{") && !is_json(""));
     }

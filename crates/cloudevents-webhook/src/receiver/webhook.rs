@@ -380,12 +380,16 @@ impl Inner {
 
     #[cfg(feature = "adapters")]
     fn by_adapters(&self, adapters: &Adapters, read: &ReadRequest) -> Result<Decoded<Message>, Error> {
-        let headers = read.parts().headers.iter();
-        let headers = headers.filter(|_| self.options.signature.is_none());
-        let headers: Vec<_> =
-            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
         let with = &self.exchange.options().receiver.decoding;
-        adapters.message_of(&headers, read.body(), with).unwrap_or_else(|| {
+        let message = if self.options.signature.is_some() {
+            adapters.signed_message_of(read.body(), with)
+        } else {
+            let headers = read.parts().headers.iter();
+            let headers: Vec<_> =
+                headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+            adapters.message_of(&headers, read.body(), with)
+        };
+        message.unwrap_or_else(|| {
             Err(Error::new(ErrorKind::NotACloudEvent)
                 .with_detail("the body is no document of a system that this target knows"))
         })

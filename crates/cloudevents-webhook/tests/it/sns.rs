@@ -2,23 +2,26 @@
 
 use bytes::Bytes;
 use cloudevents_adapters::Adapters;
-use cloudevents_core::ErrorKind;
+use cloudevents_core::{DecodeOptions, ErrorKind, Event};
+use cloudevents_transport::{Failure, fake::FakeQueue};
 use cloudevents_webhook::{
     guard::{Resolve, UrlGuard},
     receiver::{Webhook, WebhookOptions},
     reqwest013::GuardedClient,
-    signature::{Coverage, SignatureError, Verify},
+    signature::{Coverage, SignatureError, Verified, Verify},
     sns::SnsSignatures,
 };
 use http::{Request, StatusCode, request::Parts};
 use http_body_util::Full;
 use std::{
-    future::ready,
+    future::{pending, ready},
     io,
     net::{IpAddr, Ipv4Addr},
+    pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio::task::yield_now;
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:orders";
 const URL: &str = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0.pem";
@@ -192,4 +195,96 @@ async fn a_receiver_takes_signed_notifications_only() {
     // SNS sends it again when the certificate can be fetched.
     let (status, types) = respond(without_certificate(&[TOPIC]), SECOND).await;
     assert_eq!((status, types.len()), (StatusCode::SERVICE_UNAVAILABLE, 0));
+}
+
+/// The way from SNS into a broker. The program of the README has the same handler.
+#[tokio::test(start_paused = true)]
+async fn a_signed_notification_is_accepted_when_the_broker_has_its_event() {
+    let adapters = Adapters::known().only("aws-sns").unwrap();
+    let sns = signatures();
+    let options = WebhookOptions::without_handshake().signature(sns.clone()).adapters(adapters);
+    let (webhook, receiver) = Webhook::open(options).unwrap();
+    let queue = FakeQueue::new();
+    let broker = queue.sender();
+    let forward = async |event: Event| -> Result<(), Failure> {
+        match event.data_bytes() {
+            Some(message) if event.ty() == "com.amazonaws.sns.SubscriptionConfirmation" => {
+                sns.confirm(message).await?;
+            }
+            _ => {
+                broker.send(&event).await?;
+            }
+        }
+        Ok(())
+    };
+    let request = |body: &str| {
+        let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+        Request::post("/hook").header("content-type", "text/plain; charset=UTF-8").body(body).unwrap()
+    };
+    let deliver = async {
+        queue.hold_confirms(true);
+        let mut response = pin!(webhook.respond(request(SECOND), None));
+        let arrived = async {
+            while queue.is_empty() {
+                yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            early = &mut response => panic!("the broker has not confirmed the event: {early:?}"),
+            () = arrived => {}
+        }
+        queue.hold_confirms(false);
+        assert_eq!(response.await.status(), StatusCode::NO_CONTENT);
+        // The message of a stranger does not get there. An event that the broker does not take is not accepted.
+        let forged = SECOND.replace("and more", "and less");
+        assert_eq!(webhook.respond(request(&forged), None).await.status(), StatusCode::FORBIDDEN);
+        queue.refuse_if(|_| true);
+        assert!(!webhook.respond(request(SECOND), None).await.status().is_success());
+        // The guard refuses the host of the confirmation here: SNS sends it again, and the broker does not get its token.
+        assert!(!webhook.respond(request(CONFIRMATION), None).await.status().is_success());
+    };
+    tokio::select! {
+        ended = receiver.run(forward).until(pending::<()>()) => panic!("{ended:?}"),
+        () = deliver => {}
+    }
+    assert_eq!(queue.len(), 1);
+    let delivery = queue.receiver(DecodeOptions::strict()).next().await.unwrap().unwrap();
+    let event = delivery.event().unwrap();
+    assert_eq!(
+        (event.ty(), event.id(), event.source().as_str()),
+        ("com.amazonaws.sns.Notification", "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324", TOPIC)
+    );
+    assert_eq!(event.data_bytes().unwrap(), SECOND.as_bytes());
+}
+
+/// A check that every body passes.
+struct Passes;
+
+impl Verify for Passes {
+    fn verify(&self, _: &Parts, _: &[u8], _: SystemTime) -> Result<Verified, SignatureError> {
+        Ok(Verified::new(Coverage::Body))
+    }
+}
+
+#[tokio::test]
+async fn attributes_without_a_signature_get_into_no_event() {
+    let body = r#"{"Type":"Notification","MessageId":"7","TopicArn":"arn:aws:sns:eu-central-1:1:t",
+        "Message":"{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/s\",\"type\":\"t\"}",
+        "MessageAttributes":{"tenant":{"Type":"String","Value":"t7"}}}"#;
+    let of = async |options: WebhookOptions| {
+        let options = options.adapters(Adapters::known().only("aws-sns").unwrap());
+        let (webhook, mut receiver) = Webhook::open(options).unwrap();
+        let request = Request::post("/hook").body(Full::new(Bytes::from(body))).unwrap();
+        let (response, event) = tokio::join!(webhook.respond(request, None), async {
+            let delivery = receiver.next().await.unwrap().unwrap();
+            let event = delivery.event().unwrap();
+            delivery.accept().await.unwrap();
+            event
+        });
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        event.attribute("tenant").map(|value| value.to_canonical().into_owned())
+    };
+    assert_eq!(of(WebhookOptions::without_handshake().unauthenticated()).await.as_deref(), Some("t7"));
+    assert_eq!(of(WebhookOptions::without_handshake().signature(Passes)).await, None);
 }

@@ -27,8 +27,10 @@ pub(super) fn body(via: &str, message: Option<&Value>) -> Option<Report> {
     let name = adapter.name();
     let how = match adapter.reads(&body) {
         true => by_convert(name, "its body"),
-        // Its headers are needed, too, and a file has none.
-        false => format!("`ce listen URL --from {name}` makes events of such requests"),
+        // Its headers are needed, too.
+        false => format!(
+            "`ce listen URL --from {name}` makes events of such requests, and `ce convert --from {name}` of their text"
+        ),
     };
     Some(Report::of(&adapter.unread_message(&headers, &body, &how)))
 }

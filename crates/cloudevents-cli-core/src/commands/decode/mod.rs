@@ -35,12 +35,26 @@ Examples:
   ce decode captured-request.txt                        raw HTTP
   kcat -C -b localhost -t orders -e -J | ce decode      Kafka records
   echo '{\"headers\":{\"ce-id\":\"1\"},\"body\":\"hi\"}' | ce decode
-  echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http")]
+  echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http
+  echo '{\"headers\":{\"ce-id\":\"1\"},\"body\":\"hi\"}' | ce decode --via google-pubsub
+
+Members of a message in JSON, by --via. Others are not read, and a warning names them:
+  http, google-pubsub, pulsar, rocketmq, stomp: body, headers
+  kafka: headers, key, value
+  nats: headers, payload
+  amqp: application-properties, body, properties
+  rabbitmq: body, headers, properties
+  mqtt5: content-type, payload, payload-format-indicator, user-properties
+  mqtt3: payload
+  websockets: frame, payload, subprotocol
+  coap, zeromq: body, content-type
+  other carriers, and formats: body")]
 pub struct Decode {
     /// Decode the messages of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Binding or format of messages without a member `via`.
+    /// Binding or format of messages without a member `via`: a binding such as kafka, a row of docs/carriers.md such as google-pubsub, or a
+    /// format such as json. The end of this help has the members of each message.
     #[arg(long, value_name = "CARRIER", value_parser = wire::carriers(), default_value = "http")]
     via: String,
     #[command(flatten)]
@@ -67,15 +81,25 @@ pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
             let (via, message) = match message {
                 Ok(Message::Http(message)) => ("http".to_owned(), message),
                 Ok(Message::Document(text)) => recognized::document(text),
-                Ok(Message::Json(message)) => match recognized::message(message, &command.via) {
-                    Ok(recognized) => recognized,
-                    Err(words) => {
-                        emit.flush()?;
-                        let report = foreign::document(&place).unwrap_or_else(|| broken(words));
-                        console.error(Status::No, &report.at(&place));
-                        continue;
+                Ok(Message::Json(message)) => {
+                    let unread = recognized::unread(&message, &command.via);
+                    // The members of a document of another system are those of no message.
+                    let unread = unread.filter(|_| foreign::document(&place).is_none());
+                    match recognized::message(message, &command.via) {
+                        Ok(recognized) => {
+                            if let Some(report) = unread {
+                                console.report(&report.at(&place));
+                            }
+                            recognized
+                        }
+                        Err(words) => {
+                            emit.flush()?;
+                            let report = foreign::document(&place).unwrap_or_else(|| broken(words));
+                            console.error(Status::No, &report.at(&place));
+                            continue;
+                        }
                     }
-                },
+                }
                 Err(error) => {
                     emit.flush()?;
                     let report = broken(&error.words).at(&place).offset(error.offset);
@@ -152,4 +176,23 @@ fn decode(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Command;
+    use cloudevents_vectors::carriers;
+
+    #[test]
+    fn the_help_has_the_members_of_each_carrier() {
+        let help = Decode::augment_args(Command::new("decode")).get_after_help().unwrap().to_string();
+        let lines: Vec<_> = help.lines().filter_map(|line| line.trim().split_once(": ")).collect();
+        for carrier in carriers() {
+            let of = |(names, _): &&(&str, &str)| names.split(", ").any(|name| name == carrier.name);
+            let (_, members) = lines.iter().find(of).unwrap_or(lines.last().unwrap());
+            let wanted: Vec<_> = wire::members(&carrier.name).into_iter().collect();
+            assert_eq!(*members, wanted.join(", "), "{}", carrier.name);
+        }
+    }
 }

@@ -1,6 +1,16 @@
 //! Forms of messages that other tools write, as messages of the testee protocol.
 
+use crate::{plain::plain, report::Report, wire};
 use serde_json::{Map, Value, json};
+
+/// The names of members in one warning.
+const MOST_NAMES: usize = 10;
+
+/// The characters of a name in a warning.
+const MOST_CHARACTERS: usize = 80;
+
+/// The first line of HTTP, which no event has, and the mark of a body in Base64.
+const OF_REQUESTS: [&str; 4] = ["isBase64Encoded", "method", "status", "target"];
 
 /// Returns the binding or format of a message, and the message as the testee protocol has it.
 ///
@@ -18,6 +28,31 @@ pub(super) fn message(mut value: Value, via: &str) -> Result<(String, Value), &'
         body(members)?;
     }
     Ok((via, message))
+}
+
+/// A warning that names the members of a message that are not read. `via` is used for a message that does not name its own.
+pub(super) fn unread(value: &Value, via: &str) -> Option<Report> {
+    let members = value.as_object().filter(|members| !is_kcat(members))?;
+    let via = members.get("via").and_then(Value::as_str).unwrap_or(via);
+    let message = members.get("message");
+    let (read, inner) = (wire::members(via), message.map_or(Some(members), Value::as_object)?);
+    let is_read = |name: &str| read.contains(name) || message.is_none() && name == "via";
+    let outer =
+        members.keys().filter(|name| message.is_some() && !matches!(name.as_str(), "message" | "via"));
+    let inner = inner.keys().filter(|name| !is_read(name.as_str()) && !OF_REQUESTS.contains(&name.as_str()));
+    let beginning = |name: &String| plain(&name.chars().take(MOST_CHARACTERS).collect::<String>());
+    let names: Vec<_> =
+        outer.chain(inner).take(MOST_NAMES).map(|name| format!("`{}`", beginning(name))).collect();
+    if names.is_empty() || read.is_empty() {
+        return None;
+    }
+    let known: Vec<_> = read.iter().map(|name| format!("`{name}`")).collect();
+    let words = format!("members of the message are not read: {}", names.join(", "));
+    Some(Report::warning(words).help(format!(
+        "with `--via {}`, a message has {}",
+        plain(via),
+        known.join(", ")
+    )))
 }
 
 /// Returns a document with one event as a message of the testee protocol, and its format.
@@ -86,4 +121,38 @@ fn body(members: &mut Map<String, Value>) -> Result<(), &'static str> {
         Some(_) => return Err("the body is a text, or an object with `text` or `base64`"),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(message: &str, via: &str) -> Option<String> {
+        unread(&serde_json::from_str(message).unwrap(), via).map(|report| report.one_line())
+    }
+
+    #[test]
+    fn members_that_are_not_read_are_named() {
+        for (message, via) in [
+            (r#"{"headers":{},"body":"x"}"#, "http"),
+            (r#"{"headers":{},"body":"x","isBase64Encoded":true,"method":"POST","target":"/"}"#, "http"),
+            (r#"{"via":"kafka","key":null,"headers":[],"value":null}"#, "http"),
+            (r#"{"via":"kafka","message":{"key":null,"headers":[],"value":null}}"#, "http"),
+            (r#"{"topic":"t","partition":0,"offset":1,"payload":"x","headers":[]}"#, "kafka"),
+            (r#"{"properties":{},"application-properties":[],"body":null}"#, "amqp"),
+            (r#"{"body":{"text":""}}"#, "json"),
+        ] {
+            assert_eq!(words(message, via), None, "{message}");
+        }
+        for (message, via, names) in [
+            (r#"{"attributes":{},"body":"x"}"#, "google-pubsub", "`attributes`"),
+            (r#"{"headers":[],"payload":"x"}"#, "kafka", "`payload`"),
+            (r#"{"via":"nats","value":"x"}"#, "http", "`value`"),
+            (r#"{"via":"http","message":{"headers":[]},"headers":[]}"#, "http", "`headers`"),
+            (r#"{"via":"http","message":{"headers":[],"via":"x"}}"#, "http", "`via`"),
+        ] {
+            let words = words(message, via).unwrap();
+            assert!(words.contains(&format!("not read: {names}")), "{message}: {words}");
+        }
+    }
 }

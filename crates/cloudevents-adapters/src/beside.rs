@@ -1,0 +1,255 @@
+//! The parts of an envelope beside the event in it. They become extensions of the event, or a warning names them.
+
+use crate::{
+    place,
+    template::{Given, Template},
+};
+use cloudevents_core::{
+    DecodeOptions, Error, ErrorKind, Event, Limits, Name, Value, ValueBuf,
+    codec::{CoreName, decode_base64},
+};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where the parts of an envelope are that describe its event.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with the parts beside an event")]
+pub(crate) struct Beside {
+    /// Extensions that the event gets, unless it has them.
+    #[serde(default)]
+    extensions: BTreeMap<String, Template>,
+    /// The place of an object whose members are extensions of the event, unless it has them.
+    spread: Option<String>,
+    /// Whether the system does not sign the members of `spread`.
+    #[serde(default)]
+    unsigned: bool,
+    /// Places of values that no extension carries.
+    #[serde(default)]
+    report: Vec<String>,
+}
+
+/// The parts of one envelope.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    extensions: Vec<Part>,
+    /// Texts that an attribute of the event has, too.
+    copies: Vec<Part>,
+    /// The places of the other parts.
+    others: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Part {
+    place: String,
+    name: String,
+    value: ValueBuf,
+}
+
+/// The names of parts in one warning.
+const MOST_NAMES: usize = 16;
+
+/// The characters of a name in a warning.
+const MOST_CHARACTERS: usize = 80;
+
+impl Beside {
+    /// Why no event can have the extensions.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.extensions.keys().try_for_each(|name| Name::parse(name).map(drop))
+    }
+
+    /// The parts of an envelope. If the event is in binary mode, members with the prefix `ce-` are read as its attributes.
+    pub(crate) fn parts(&self, given: Given<'_>, is_binary: bool, limits: &Limits) -> Result<Parts, Error> {
+        let mut parts = Parts::default();
+        for (name, template) in &self.extensions {
+            if let Ok(Some(text)) = template.fill(given) {
+                let (name, value) = (name.clone(), Value::String(&text).into());
+                parts.extensions.push(Part { place: template.places(), name, value });
+            }
+        }
+        let there = self.report.iter().filter(|place| place::at(given.element, place).is_some());
+        parts.others.extend(there.map(|place| format!("`{place}`")));
+        let Some(object) = &self.spread else { return Ok(parts) };
+        let most = limits.attributes.saturating_add(1);
+        let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type");
+        let members = place::at(given.element, object).unwrap_or_default();
+        let mut members = place::members(members, most, is_part);
+        if members.len() == most {
+            let detail = format!("the limit is {} attributes", limits.attributes);
+            return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
+        }
+        // A name in lower case comes before a name that becomes the same.
+        members.sort_by_key(|(name, _)| name.bytes().any(|byte| byte.is_ascii_uppercase()));
+        for (name, raw) in members.into_iter().filter(|(_, raw)| *raw != "null") {
+            let place = format!("`{object}.{}`", name.chars().take(MOST_CHARACTERS).collect::<String>());
+            match (name.strip_prefix("ce-"), value(raw)) {
+                (Some(_), _) if is_binary => {}
+                (None, _) if self.unsigned && given.is_signed => parts.others.push(place),
+                (Some(name), Some(value)) => parts.copies.push(Part { place, name: name.to_owned(), value }),
+                (None, Some(value)) => {
+                    parts.extensions.push(Part { place, name: name.to_ascii_lowercase(), value });
+                }
+                (_, None) => parts.others.push(place),
+            }
+        }
+        Ok(parts)
+    }
+}
+
+impl Parts {
+    /// Returns the event with the extensions. The places of the parts that it does not carry are added to the set.
+    ///
+    /// An attribute that the event has stays as it is.
+    pub(crate) fn carried(
+        &self,
+        event: Event,
+        limits: &Limits,
+        not_carried: &mut BTreeSet<String>,
+    ) -> Result<Event, Error> {
+        not_carried.extend(self.others.iter().cloned());
+        let differs = |copy: &&Part| {
+            let own = event.attribute(&copy.name);
+            own.is_none_or(|own| own.to_canonical() != copy.value.view().to_canonical())
+        };
+        not_carried.extend(self.copies.iter().filter(differs).map(|copy| copy.place.clone()));
+        if self.extensions.is_empty() {
+            return Ok(event);
+        }
+        let mut count = event.attributes().count();
+        let mut builder = event.into_builder();
+        for part in &self.extensions {
+            if let Some(own) = builder.attribute(&part.name) {
+                if own.to_canonical() != part.value.view().to_canonical() {
+                    not_carried.insert(part.place.clone());
+                }
+            } else if count < limits.attributes && part.fits(limits) {
+                builder = builder.extension(&part.name, &part.value);
+                count = count.saturating_add(1);
+            } else {
+                not_carried.insert(part.place.clone());
+            }
+        }
+        Ok(builder.build()?)
+    }
+}
+
+impl Part {
+    /// Whether an event can have the extension.
+    fn fits(&self, limits: &Limits) -> bool {
+        let value = self.value.view();
+        CoreName::of(self.name.as_bytes()).is_none()
+            && self.name.len() <= limits.name
+            && value.to_canonical().len() <= limits.value
+            && Event::builder().extension(&self.name, value).mistakes().is_empty()
+    }
+}
+
+/// Logs a warning of parts that no event carries. It is for one document.
+pub(crate) fn warn(not_carried: &BTreeSet<String>) {
+    if not_carried.is_empty() {
+        return;
+    }
+    let first: Vec<_> = not_carried.iter().take(MOST_NAMES).collect();
+    tracing::warn!(
+        count = not_carried.len(),
+        not_carried = ?first,
+        "parts of an envelope beside its event are not carried: no extension of the event can have them, or they are not signed"
+    );
+}
+
+/// The value of a text, and of an attribute as SNS writes it. `None` for other values.
+fn value(raw: &str) -> Option<ValueBuf> {
+    if !raw.starts_with('{') {
+        let text: String = serde_json::from_str(raw).ok()?;
+        return Some(Value::String(&text).into());
+    }
+    let (ty, text) = (place::text(raw, "Type")?, place::text(raw, "Value")?);
+    Some(match ty.starts_with("Binary") {
+        true => Value::Binary(&decode_base64(text).ok()?).into(),
+        false => Value::String(&text).into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The extensions of an event that has `tenant`, and the places that are not carried.
+    fn carried(beside: &str, is_binary: bool, envelope: &str) -> (Vec<(String, String)>, Vec<String>) {
+        let limits = Limits::default();
+        let beside: Beside = serde_json::from_str(beside).unwrap();
+        let given = Given { element: envelope, document: &[], headers: &[], is_signed: false };
+        let event = Event::builder().id("1").source("/s").ty("t").extension("tenant", "t7").build().unwrap();
+        let mut not_carried = BTreeSet::new();
+        let parts = beside.parts(given, is_binary, &limits).unwrap();
+        let event = parts.carried(event, &limits, &mut not_carried).unwrap();
+        let extensions = event.extensions();
+        let extensions =
+            extensions.map(|(name, value)| (name.as_str().to_owned(), value.to_canonical().into_owned()));
+        (extensions.collect(), not_carried.into_iter().collect())
+    }
+
+    fn pairs<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    #[test]
+    fn members_become_extensions_or_are_named() {
+        let (all, lost) = carried(
+            r#"{"spread": "a"}"#,
+            true,
+            r#"{"a": {"Region": "eu", "tenant": "t7", "ce-id": "1", "content-type": "text/plain", "none": null}}"#,
+        );
+        assert_eq!(all, pairs([("region", "eu"), ("tenant", "t7")]));
+        assert!(lost.is_empty(), "{lost:?}");
+        for (member, place) in [
+            (r#""my_key": "x""#, "`a.my_key`"),
+            (r#""data": "x""#, "`a.data`"),
+            (r#""subject": "x""#, "`a.subject`"),
+            (r#""tenant": "t8""#, "`a.tenant`"),
+            (r#""Tenant": "t8""#, "`a.Tenant`"),
+            (r#""bell": "\u0007""#, "`a.bell`"),
+            (r#""list": [1]"#, "`a.list`"),
+        ] {
+            let (all, lost) = carried(r#"{"spread": "a"}"#, true, &format!(r#"{{"a": {{{member}}}}}"#));
+            assert_eq!((all, lost), (pairs([("tenant", "t7")]), vec![place.to_owned()]));
+        }
+    }
+
+    /// The order of members says nothing.
+    #[test]
+    fn a_name_in_lower_case_comes_first() {
+        for object in [r#"{"Key": "1", "key": "2", "KEY": "3"}"#, r#"{"key": "2", "KEY": "3", "Key": "1"}"#] {
+            let (all, lost) = carried(r#"{"spread": "a"}"#, true, &format!(r#"{{"a": {object}}}"#));
+            assert_eq!(all, pairs([("key", "2"), ("tenant", "t7")]));
+            assert_eq!(lost, ["`a.KEY`", "`a.Key`"]);
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>
+    #[test]
+    fn attributes_of_sns_have_types() {
+        let (all, lost) = carried(
+            r#"{"spread": "M", "report": ["Subject", "Absent"]}"#,
+            false,
+            r#"{"Subject": "s", "M": {"n": {"Type": "Number", "Value": "1.50"}, "raw": {"Type": "Binary", "Value": "AAEC"},
+                "bad": {"Type": "Binary", "Value": "no base64"}, "ce-id": {"Type": "String", "Value": "1"},
+                "ce-type": {"Type": "String", "Value": "other"}}}"#,
+        );
+        assert_eq!(all, pairs([("n", "1.50"), ("raw", "AAEC"), ("tenant", "t7")]));
+        assert_eq!(lost, ["`M.bad`", "`M.ce-type`", "`Subject`"]);
+    }
+
+    #[test]
+    fn there_are_bounds() {
+        let members: Vec<_> = (0..257).map(|at| format!(r#""a{at}": "x""#)).collect();
+        let object = |members: &[String]| format!(r#"{{"a": {{{}}}}}"#, members.join(","));
+        let beside: Beside = serde_json::from_str(r#"{"spread": "a"}"#).unwrap();
+        let many = object(&members[..]);
+        let given = Given { element: &many, document: &[], headers: &[], is_signed: false };
+        let error = beside.parts(given, true, &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooMany);
+        // The event has attributes of its own.
+        let (all, lost) = carried(r#"{"spread": "a"}"#, true, &object(&members[..256]));
+        assert!(all.len() < 256 && lost.len() + all.len() == 257, "{} {}", all.len(), lost.len());
+    }
+}

@@ -1,0 +1,107 @@
+//! The parts of envelopes beside the events in them: none of them is lost in silence.
+
+use crate::tools::{all, attribute, named, one};
+use cloudevents_adapters::{Adapter, Adapters};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event};
+
+fn extensions(event: &Event) -> Vec<(String, String)> {
+    let all = event.extensions();
+    all.map(|(name, value)| (name.as_str().to_owned(), value.to_canonical().into_owned())).collect()
+}
+
+fn pairs<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// <https://cloud.google.com/pubsub/docs/push>, and `orderingKey` of
+/// <https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage>.
+#[test]
+fn a_push_of_pubsub() {
+    let push = |attributes: &str, data: &str| {
+        format!(
+            r#"{{"message":{{"attributes":{{{attributes}}},"data":"{data}","messageId":"1","orderingKey":"customer-7"}},
+            "subscription":"projects/p/subscriptions/s"}}"#
+        )
+    };
+    let binary =
+        r#""ce-specversion":"1.0","ce-id":"g1","ce-source":"/s","ce-type":"t","Region":"eu","my_key":"x""#;
+    let event = one("google-pubsub-push", &[], &push(binary, ""));
+    assert_eq!(named(&event), ["g1", "/s", "t", ""]);
+    assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7"), ("region", "eu")]));
+    // The attribute of the event comes first.
+    let own = format!(r#"{binary},"ce-partitionkey":"own","ce-region":"us""#);
+    let event = one("google-pubsub-push", &[], &push(&own, ""));
+    assert_eq!(extensions(&event), pairs([("partitionkey", "own"), ("region", "us")]));
+    let structured = base64_simd::STANDARD
+        .encode_to_string(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","region":"us"}"#);
+    let media_type = r#""content-type":"application/cloudevents+json","tenant":"t7""#;
+    let event = one("google-pubsub-push", &[], &push(media_type, &structured));
+    let wanted = pairs([("partitionkey", "customer-7"), ("region", "us"), ("tenant", "t7")]);
+    assert_eq!((named(&event), extensions(&event)), (["7", "/s", "t", ""], wanted));
+    // A message that is no event is the payload, with its attributes.
+    let event = one("google-pubsub-push", &[], &push(r#""tenant":"t7""#, "SGVsbG8="));
+    assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
+}
+
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
+#[test]
+fn a_notification_of_sns() {
+    let sns = |message: &str| {
+        let message = serde_json::json!(message);
+        format!(
+            r#"{{"Type":"Notification","MessageId":"22b80b92","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message},
+            "MessageAttributes":{{"tenant":{{"Type":"String","Value":"t7"}},"size":{{"Type":"Number","Value":"12"}},
+            "ce-type":{{"Type":"String","Value":"t"}}}}}}"#
+        )
+    };
+    let wanted = pairs([("size", "12"), ("tenant", "t7")]);
+    let event = one("aws-sns", &[], &sns(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#));
+    assert_eq!((named(&event), extensions(&event)), (["7", "/s", "t", ""], wanted.clone()));
+    // SNS does not sign them: behind a check of the signature, they get into no event.
+    let signed = |document: String| {
+        let with = DecodeOptions::strict();
+        let message = Adapters::known().signed_message_of(&document.into(), &with).unwrap().unwrap().value;
+        message.events(&with).unwrap().value
+    };
+    let events = signed(sns(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#));
+    assert_eq!((named(&events[0]), extensions(&events[0])), (["7", "/s", "t", ""], vec![]));
+    // The events of a document of another system get them, too.
+    let record = r#"{"eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
+        "responseElements":{"x-amz-request-id":"C3","x-amz-id-2":"a"},"s3":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#;
+    let document = sns(&format!(r#"{{"Records":[{record},{record}]}}"#));
+    let events = Adapters::known().events(&[], &document.clone().into(), &DecodeOptions::strict()).unwrap();
+    assert_eq!(events.len(), 2);
+    for event in events {
+        assert_eq!(extensions(&event.unwrap().value), wanted);
+    }
+    let events = signed(document);
+    assert!(events.len() == 2 && events.iter().all(|event| extensions(event).is_empty()), "{events:?}");
+}
+
+#[test]
+fn an_event_of_event_grid() {
+    let document = r#"{"topic":"/t","subject":"s","eventType":"Blob","eventTime":"2017-06-26T18:41:00Z","id":"7","data":1,"dataVersion":"2",
+        "metadataVersion":"1","Region":"eu"}"#;
+    let event = one("event-grid", &[], document);
+    let wanted = pairs([("dataversion", "2"), ("metadataversion", "1"), ("region", "eu")]);
+    assert_eq!(extensions(&event), wanted);
+    assert_eq!(attribute(&event, "subject"), "s");
+    let error = all("event-grid", &[], &document.replace("Region", "my_key")).remove(0).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidName, Some("my_key")));
+}
+
+#[test]
+fn a_map_has_parts_beside_events() {
+    let map = |name: &str| {
+        format!(
+            r#"{{"name": "bus", "what": "w", "reference": "r", "mappings": [{{"where": {{"event": "*"}}, "unwrap": [{{"at": "event",
+            "beside": {{"extensions": {{"{name}": "{{key?}}"}}, "spread": "meta"}}}}]}}]}}"#
+        )
+    };
+    let document = r#"{"key": "k1", "meta": {"tenant": "t7"}, "event": {"specversion":"1.0","id":"7","source":"/s","type":"t"}}"#;
+    let adapter = Adapter::parse(&map("partitionkey")).unwrap();
+    let events = adapter.events(&[], &document.into(), &DecodeOptions::strict());
+    let event = &events[0].as_ref().unwrap().value;
+    assert_eq!(extensions(event), pairs([("partitionkey", "k1"), ("tenant", "t7")]));
+    assert!(Adapter::parse(&map("partition-key")).is_err());
+}

@@ -1,0 +1,111 @@
+//! Messages of HTTP as text, whose bodies are documents of other systems.
+
+use super::{decoding::Decoding, documents::foreign_events, located::Located};
+use crate::{
+    failure::Failure,
+    http_text::{self, Partial},
+    source::{Place, Source},
+};
+use bytes::Bytes;
+use cloudevents_testkit::tagged;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Returns the events of the messages in a text, one message after another. Adapters get the headers, too.
+pub(super) fn events(name: &str, text: Vec<u8>, decoding: &Decoding) -> Result<Vec<Located>, Failure> {
+    let source = Arc::new(Source::new(name, text, 1));
+    let (mut all, mut base) = (Vec::new(), 0_usize);
+    loop {
+        let rest = source.text.get(base..).unwrap_or_default();
+        let text = rest.trim_ascii_start();
+        if text.is_empty() {
+            return Ok(all);
+        }
+        base = base.saturating_add(rest.len().saturating_sub(text.len()));
+        let (length, message) = http_text::message(text, true).map_err(|why| broken(name, &why))?;
+        let body = message.get("body").map(tagged::to_bytes).transpose();
+        let body = body.unwrap_or_default().unwrap_or_default();
+        let (begin, length) = place_of(text.get(..length).unwrap_or_default(), &body);
+        let (source, base_of_body) = (Arc::clone(&source), base.saturating_add(begin));
+        let place = Place { source, base: base_of_body, begin: 0, length, index: None };
+        let headers = message.get("headers").and_then(Value::as_array).into_iter().flatten();
+        let headers: Vec<_> = headers.filter_map(header).collect();
+        let events = foreign_events(place, &headers, Bytes::from(body), decoding);
+        all.extend(
+            events.into_iter().map(|located| Located { event: located.event.map_err(helped), ..located }),
+        );
+        base = base.saturating_add(begin).saturating_add(length);
+    }
+}
+
+/// Where the body is in a message, and its length: the whole message if it does not have the body as it is.
+fn place_of(message: &[u8], body: &[u8]) -> (usize, usize) {
+    let behind = |blank: &[u8]| Some(memchr::memmem::find(message, blank)?.saturating_add(blank.len()));
+    let begins = |begin: &usize| message.get(*begin..).is_some_and(|rest| rest.starts_with(body));
+    let begin = behind(b"\r\n\r\n").or_else(|| behind(b"\n\n")).filter(begins);
+    begin.map_or((0, message.len()), |begin| (begin, message.len().saturating_sub(begin)))
+}
+
+fn header(pair: &Value) -> Option<(&str, &str)> {
+    Some((pair.get(0)?.as_str()?, pair.get(1)?.as_str()?))
+}
+
+fn helped(error: cloudevents_kit::Error) -> cloudevents_kit::Error {
+    if error.help().is_some() { error } else { error.with_help("`ce decode` reads CloudEvents over HTTP") }
+}
+
+#[cold]
+fn broken(name: &str, why: &Partial) -> Failure {
+    let words = match why {
+        Partial::Needs(_) => "its end is missing",
+        Partial::Broken(words) => *words,
+    };
+    Failure::usage(format!("`{name}` has a broken message of HTTP: {words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        failure::Failure,
+        input::{Reading, decoding::Decoding, located::Located},
+    };
+
+    const PUSH: &str =
+        r#"{"object_kind":"push","repository":{"homepage":"http://x/y"},"checkout_sha":"da15"}"#;
+
+    fn events(text: &str) -> Result<Vec<Located>, Failure> {
+        let reading = Reading { from: Some("auto".to_owned()), ..Reading::default() };
+        let decoding: Decoding = reading.decoding()?;
+        super::events("f", text.as_bytes().to_vec(), &decoding)
+    }
+
+    #[test]
+    fn adapters_get_the_headers_of_each_message() {
+        let request = |id: &str, newline: &str| {
+            let head = format!("POST /hook HTTP/1.1{newline}X-Gitlab-Event-UUID: {id}");
+            format!("{head}{newline}content-length: {}{newline}{newline}{PUSH}", PUSH.len())
+        };
+        let wrong = request("c", "\r\n").replace("checkout_sha", "checkout\u{0}sha");
+        for text in [
+            format!("{}\n{}", request("a", "\r\n"), request("b", "\n")),
+            format!("\n{}\r\n\r\n{}\n", request("a", "\n"), request("b", "\r\n")),
+        ] {
+            let all = events(&text).unwrap();
+            let ids: Vec<_> = all.iter().map(|located| located.event.as_ref().unwrap().value.id()).collect();
+            assert_eq!(ids, ["a", "b"], "{text}");
+            assert!(all.iter().all(|located| located.place.text() == PUSH));
+        }
+        let all = events(&format!("{}\n{wrong}", request("a", "\r\n"))).unwrap();
+        assert!(all[0].event.is_ok() && all[1].event.is_err());
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for (text, words) in [
+            ("POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n{}", "the body is shorter"),
+            ("POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}\r\nmore", "is no header"),
+        ] {
+            assert!(events(text).unwrap_err().message().contains(words), "{text}");
+        }
+    }
+}
