@@ -1,7 +1,8 @@
-//! `ce bridge` between real brokers, while the bridge, the source and the target are killed with SIGKILL in turns. An emulator that would lose
-//! its messages is not killed.
+//! `ce bridge` between real brokers, while the bridge, the source and the target are killed with SIGKILL in turns. An emulator that would
+//! lose its messages is not killed.
 //!
-//! Each event that a producer has sent arrives. Where both ends keep an order, the events of a key arrive in their order for the first time.
+//! Each event that a producer has sent arrives. Where both ends keep an order, the events of a key arrive in their order for the first
+//! time.
 //!
 //! `CE_TEST_BROKERS` names the folder with the scripts that start brokers (`.ci/brokers`); without it, nothing runs.
 //! `CE_KILL_ROUNDS` sets the number of kills for each pair; the default is 6.

@@ -101,8 +101,8 @@ impl Place {
         Some(Self::new(process, to, from, Some(reading)))
     }
 
-    /// Postgres synchronises a message before it confirms it. The messages of a killed bridge come after `lock`, and `groups=true` holds the
-    /// messages behind them in their group.
+    /// Postgres synchronises a message before it confirms it. The messages of a killed bridge come after `lock`, and `groups=true` holds
+    /// the messages behind them in their group.
     pub(super) fn pgmq(folder: &Path) -> Option<Self> {
         let process = Process::broker(folder, "postgres", "pgmq")?;
         let database = format!("postgres://ci@127.0.0.1:{}/postgres", process.port());
@@ -114,8 +114,8 @@ impl Place {
         Some(Self { wants_keys: true, ..Self::new(process, to, from, Some(reading)) })
     }
 
-    /// A FIFO queue of ElasticMQ, whose database writes a message before it is confirmed. SQS keeps the order of a group. ElasticMQ does not
-    /// when it is killed: it gives out later messages of a group although it has given out earlier ones.
+    /// A FIFO queue of ElasticMQ, whose database writes a message before it is confirmed. SQS keeps the order of a group. ElasticMQ does
+    /// not when it is killed: it gives out later messages of a group although it has given out earlier ones.
     pub(super) fn fifo(folder: &Path) -> Option<Self> {
         let process = Process::broker(folder, "sqs", "elasticmq")?;
         let created = r#"{"QueueName":"events.fifo","Attributes":{"FifoQueue":"true"}}"#;
