@@ -64,12 +64,12 @@ async fn a_log_to_jetstream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_to_postgres() {
+async fn redis_to_pgmq() {
     survives("Redis Streams to pgmq", Place::redis, Place::pgmq).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_to_redis() {
+async fn pgmq_to_redis() {
     survives("pgmq to Redis Streams", Place::pgmq, Place::redis).await;
 }
 
