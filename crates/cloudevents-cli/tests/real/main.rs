@@ -76,7 +76,19 @@ mod foreign_headers;
 mod foreign_messages;
 #[cfg(feature = "kafka")]
 mod kafka;
-#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+#[cfg(all(
+    unix,
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "outbox",
+    feature = "pgmq",
+    feature = "pubsub",
+    feature = "rabbitmq",
+    feature = "redis",
+    feature = "sqs",
+    feature = "tls"
+))]
 mod kills;
 mod large;
 #[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]

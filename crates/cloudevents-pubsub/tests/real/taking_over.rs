@@ -1,6 +1,7 @@
 //! What is not accepted comes again: here, or to others.
 
 use crate::tools::{Place, event, id, next, take, within};
+use cloudevents_pubsub::reqwest013::ReceivedMessage;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -87,4 +88,24 @@ async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let delivery = next(&mut receiver).await;
     assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
     within(delivery.accept()).await.unwrap();
+}
+
+/// Without exactly-once delivery, Pub/Sub does not say that a deadline has passed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_acknowledgement_is_no_error_and_the_message_comes_again() {
+    let Some(place) = Place::with("late", json!({"ackDeadlineSeconds": 60})).await else { return };
+    within(place.sender("").await.send(&event(0))).await.unwrap();
+    // It has all that it may have, and makes no request.
+    let mut receiver = place.receiver("in-flight=1").await;
+    let held = next(&mut receiver).await;
+    let native: &ReceivedMessage = held.received().native().unwrap();
+    let path = format!("subscriptions/{}:modifyAckDeadline", place.name);
+    let ended = json!({"ackIds": [&*native.ack_id], "ackDeadlineSeconds": 0});
+    place.ask("POST", &path, ended).await.unwrap();
+    let taken = place.some_messages(&place.name, 1).await;
+    within(held.accept()).await.unwrap();
+    let given_back = json!({"ackIds": [taken[0]["ackId"]], "ackDeadlineSeconds": 0});
+    place.ask("POST", &path, given_back).await.unwrap();
+    assert_eq!(take(&mut receiver).await, "0");
+    assert_eq!(receiver.connectivity().losses(), 0);
 }

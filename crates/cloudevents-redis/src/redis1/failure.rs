@@ -53,3 +53,27 @@ pub(super) fn refused(detail: impl Display) -> Error {
 pub(super) fn garbled(what: &str) -> Error {
     disconnected(format!("the answer to {what} is not one of Redis"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes() {
+        let of = |code: &str| {
+            let answered = redis::parse_redis_value(format!("-{code} detail\r\n").as_bytes());
+            let error = answer(answered).unwrap_err();
+            (error.kind(), error.is_temporary())
+        };
+        // Full, not written, not replicated, or held up by a script: for now.
+        for code in ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "READONLY"] {
+            assert_eq!(of(code), (ErrorKind::Refused, true), "{code}");
+        }
+        for code in ["ERR", "NOPERM", "WRONGTYPE", "MOVED", "CROSSSLOT"] {
+            assert_eq!(of(code), (ErrorKind::Refused, false), "{code}");
+        }
+        for code in ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOGROUP", "UNBLOCKED"] {
+            assert_eq!(of(code).0, ErrorKind::Disconnected, "{code}");
+        }
+    }
+}

@@ -226,6 +226,23 @@ fn native(delivery: &Delivery) -> &ReceivedMessage {
     delivery.received().native().unwrap()
 }
 
+/// Redis has no receipts: it accepts an entry for the group, whoever has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_was_taken_over_can_still_be_accepted() {
+    let Some(place) = Place::new("both") else { return };
+    within(place.sender("").await.send(&event(0))).await.unwrap();
+    let mut receiver = place.receiver("group=g&lock=10m").await;
+    let held = next(&mut receiver).await;
+    // As another receiver does it when a lock has ended.
+    let entry = native(&held).id.to_string();
+    place.ask::<redis::Value>(&["XCLAIM", &place.stream, "g", "other", "0", &entry]).await;
+    assert_eq!(place.pending("g").await, 1);
+    within(held.accept()).await.unwrap();
+    assert_eq!(place.pending("g").await, 0);
+    let accepted: usize = place.ask(&["XACK", &place.stream, "g", &entry]).await;
+    assert_eq!((accepted, receiver.connectivity().losses()), (0, 0), "the other one changes nothing");
+}
+
 /// Handlers that release, retry and reject lose nothing, and what is rejected is in the other stream, each once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_retries_and_rejections_under_load() {

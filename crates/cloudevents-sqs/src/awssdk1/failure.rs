@@ -72,6 +72,9 @@ mod tests {
         assert_eq!(kind("AWS.SimpleQueueService.NonExistentQueue", "", false), refused(false));
         assert_eq!(kind("com.amazonaws.sqs#QueueDoesNotExist", "", false), refused(false));
         assert_eq!(kind("OverLimit", "", false), refused(true));
+        for code in ["ThrottlingException", "RequestThrottled", "AWS.SimpleQueueService.RequestThrottled"] {
+            assert_eq!(kind(code, "", false), refused(true), "{code}");
+        }
         assert_eq!(kind("ReceiptHandleIsInvalid", "", false).0, ErrorKind::Disconnected);
         assert_eq!(
             kind("InvalidParameterValue", "Value x for receipt handle", false).0,

@@ -1,14 +1,15 @@
 //! A server that is no SQS.
 
-use crate::tools::{sending, strict, url, within};
+use crate::tools::{event, sending, strict, url, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_sqs::awssdk1::{receiver, sender};
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -67,15 +68,34 @@ async fn an_ended_session_ends_a_receiver() {
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, true), "{error}");
 }
 
-/// A queue with one message, whose first requests of one kind get no answer.
+/// A queue with one message that has a fault in some requests of one kind.
 #[derive(Clone)]
-struct Silent {
+struct Faulty {
     kind: &'static str,
-    left: Arc<AtomicUsize>,
+    /// Which of these requests have it.
+    turns: Range<usize>,
+    /// The code of the refusal. Without one, such a request gets no answer.
+    code: Option<&'static str>,
+    /// How many of these requests were made.
+    asked: Arc<AtomicUsize>,
     received: Arc<AtomicUsize>,
 }
 
-impl Silent {
+impl Faulty {
+    /// Starts it, and returns its URL and the number of requests of this kind.
+    async fn start(
+        kind: &'static str,
+        turns: Range<usize>,
+        code: Option<&'static str>,
+    ) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<AtomicUsize> = Arc::default();
+        let faulty = Self { kind, turns, code, asked: Arc::clone(&asked), received: Arc::default() };
+        tokio::spawn(faulty.serve(listener));
+        (server, asked)
+    }
+
     async fn serve(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(self.clone().answer_all(stream));
@@ -98,27 +118,33 @@ impl Silent {
             if kind.is_empty() || stream.read_exact(&mut vec![0; length]).await.is_err() {
                 return;
             }
-            let is_held = |left: usize| left.checked_sub(1);
-            if kind == self.kind
-                && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_held).is_ok()
-            {
-                std::future::pending::<()>().await;
-            }
-            let body = match kind.as_str() {
-                "GetQueueAttributes" => r#"{"Attributes":{}}"#,
-                "ReceiveMessage" if self.received.fetch_add(1, Ordering::Relaxed) == 0 => MESSAGE,
-                "ReceiveMessage" => {
-                    sleep(Duration::from_millis(100)).await; // as a queue without messages does
-                    "{}"
-                }
-                _ => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
-            };
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length";
+            let (status, body) = self.answer(&kind).await;
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length");
             let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
         }
+    }
+
+    async fn answer(&self, kind: &str) -> (&'static str, String) {
+        if kind == self.kind && self.turns.contains(&self.asked.fetch_add(1, Ordering::Relaxed)) {
+            let Some(code) = self.code else { return std::future::pending().await };
+            let body = format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"not so fast"}}"#);
+            return ("400 Bad Request", body);
+        }
+        let body = match kind {
+            "GetQueueAttributes" => r#"{"Attributes":{}}"#,
+            // The first one only opens the receiver.
+            "ReceiveMessage" if self.received.fetch_add(1, Ordering::Relaxed) == 1 => MESSAGE,
+            "ReceiveMessage" => {
+                sleep(Duration::from_millis(100)).await; // as a queue without messages does
+                "{}"
+            }
+            _ => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
+        };
+        ("200 OK", body.to_owned())
     }
 }
 
@@ -128,14 +154,37 @@ const MESSAGE: &str = r#"{"Messages":[{"MessageId":"1","ReceiptHandle":"h","Attr
 /// the receiver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_settlement_without_an_answer_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = format!("http://{}", listener.local_addr().unwrap());
-    let left = Arc::new(AtomicUsize::new(1));
-    let silent = Silent { kind: "DeleteMessageBatch", left: Arc::clone(&left), received: Arc::default() };
-    tokio::spawn(silent.serve(listener));
+    let (server, asked) = Faulty::start("DeleteMessageBatch", 0..1, None).await;
     let mut receiver = within(receiver(&url(&server, "q", ""), strict())).await.unwrap();
     let delivery = within(receiver.next()).await.unwrap().unwrap();
     assert_eq!(delivery.event().unwrap().id(), "1");
     within(delivery.accept()).await.unwrap();
-    assert_eq!(left.load(Ordering::Relaxed), 0);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+/// Throttling slows down, and is no lost connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throttling_slows_down() {
+    let throttled = Some("ThrottlingException");
+    let (server, _) = Faulty::start("ReceiveMessage", 1..3, throttled).await;
+    let begun = Instant::now();
+    let mut receiving = within(receiver(&url(&server, "q", ""), strict())).await.unwrap();
+    let delivery = within(receiving.next()).await.unwrap().unwrap();
+    // The answer without a message, and at least half of the pauses after one failure and after two.
+    assert!(begun.elapsed() >= Duration::from_millis(100 + 50 + 100), "{:?}", begun.elapsed());
+    assert_eq!((delivery.event().unwrap().id(), receiving.connectivity().losses()), ("1", 0));
+
+    let (server, asked) = Faulty::start("DeleteMessageBatch", 0..1, throttled).await;
+    let mut receiving = within(receiver(&url(&server, "q", ""), strict())).await.unwrap();
+    let delivery = within(receiving.next()).await.unwrap().unwrap();
+    within(delivery.accept()).await.unwrap();
+    assert_eq!((asked.load(Ordering::Relaxed), receiving.connectivity().losses()), (2, 0));
+
+    // A bridge sends the message again, because it is not refused itself.
+    let (server, asked) = Faulty::start("SendMessageBatch", 0..1, throttled).await;
+    let sender = within(sender(&url(&server, "q", ""), sending())).await.unwrap();
+    let error = within(sender.send(&event(1))).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, true), "{error}");
+    assert!(!sender.refuses_message(&error), "{error}");
+    assert_eq!((asked.load(Ordering::Relaxed), sender.connectivity().losses()), (1, 0));
 }

@@ -1,16 +1,31 @@
-//! The contract of senders and receivers, over the server that `CE_TEST_SQS_URL` names.
+//! The contract of senders and receivers, over the server that `CE_TEST_SQS_URL` names, and over one that is killed and started again,
+//! which a script of `CE_TEST_BROKERS` starts.
 
-use crate::tools::{Place, connection, patience, real, sending, url};
+use crate::tools::{Place, connection, name, patience, real, sending, url};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_sqs::awssdk1::{SqsReceiverOptions, receiver, sender};
+use cloudevents_testkit::process::Process;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Venue, check_all, check_some},
+    contract::{Claims, Restart, Venue, check_all, check_some, interrupt},
 };
+use std::{
+    env,
+    sync::{Arc, Mutex},
+};
+use tokio::task::block_in_place;
 
 struct Queue {
     place: Place,
     mode: &'static str,
+    /// How the server is stopped and started again, if it is this test's alone.
+    restart: Option<Restart>,
+}
+
+impl Queue {
+    fn new(place: Place, mode: &'static str) -> Self {
+        Self { place, mode, restart: None }
+    }
 }
 
 impl Venue for Queue {
@@ -33,8 +48,10 @@ impl Venue for Queue {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = SqsReceiverOptions::from(options);
         options.connection = connection();
-        let query = "lock=2m&wait=1s&reject=drop";
-        receiver(&url(&self.place.server, &self.place.queue, query), options).await
+        // What was on its way at a kill comes after the lock.
+        let lock = if self.restart.is_some() { "3s" } else { "2m" };
+        let query = format!("lock={lock}&wait=1s&reject=drop");
+        receiver(&url(&self.place.server, &self.place.queue, &query), options).await
     }
 
     async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
@@ -50,10 +67,14 @@ impl Venue for Queue {
             request = request.message_attributes("ce-id", text("1"));
         }
         if place.queue.ends_with(".fifo") {
-            request = request.message_group_id("garbage").message_deduplication_id(crate::tools::name("g"));
+            request = request.message_group_id("garbage").message_deduplication_id(name("g"));
         }
         request.message_body(body).send().await.unwrap();
         Ok(())
+    }
+
+    async fn interrupt(&self) -> Result<(), Error> {
+        interrupt(self.restart.clone()).await
     }
 }
 
@@ -83,7 +104,7 @@ async fn on_a_real_server() {
     if real().is_none() {
         return;
     }
-    let open = async || Ok(Queue { place: Place::new("contract").await.unwrap(), mode: "structured" });
+    let open = async || Ok(Queue::new(Place::new("contract").await.unwrap(), "structured"));
     // A standard queue has no order.
     let order = [
         "order_is_kept",
@@ -107,7 +128,7 @@ async fn of_binary_mode_on_a_real_server() {
     if real().is_none() {
         return;
     }
-    let open = async || Ok(Queue { place: Place::new("contract").await.unwrap(), mode: "binary" });
+    let open = async || Ok(Queue::new(Place::new("contract").await.unwrap(), "binary"));
     check_some(open, |name| WRITTEN.contains(&name)).await.assert_holds_but(&[]);
 }
 
@@ -116,6 +137,22 @@ async fn of_fifo_queues_on_a_real_server() {
     if real().is_none() {
         return;
     }
-    let open = async || Ok(Queue { place: Place::fifo("contract").await.unwrap(), mode: "structured" });
+    let open = async || Ok(Queue::new(Place::fifo("contract").await.unwrap(), "structured"));
     check_some(open, |name| !HOLD_A_GROUP.contains(&name)).await.assert_holds_but(&UNCLAIMED);
+}
+
+/// The emulator that keeps its messages is killed. For a moment after its start, it answers that there is no queue. The other check of a
+/// restart has such an answer as a failure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_server_that_is_killed() {
+    let folder = env::temp_dir().join(name("ce-elasticmq"));
+    let Some(process) = block_in_place(|| Process::broker(&folder, "sqs", "elasticmq")) else { return };
+    let (server, process) = (format!("http://127.0.0.1:{}", process.port()), Mutex::new(process));
+    let restart: Restart = Arc::new(move || process.lock().unwrap().kill_and_restart().unwrap());
+    let open = async || {
+        let place = Place { server: server.clone(), queue: name("killed") };
+        place.create(&place.queue).await;
+        Ok(Queue { place, mode: "structured", restart: Some(Arc::clone(&restart)) })
+    };
+    check_some(open, |name| name == "a_receiver_outlives_its_broker").await.assert_holds_but(&[]);
 }

@@ -430,6 +430,8 @@ mod tests {
         /// How long a receive takes beside its wait.
         latency: Duration,
         extended: Vec<Vec<u32>>,
+        /// Whether no deadline can be renewed.
+        is_late: bool,
         hurried: bool,
     }
 
@@ -510,8 +512,9 @@ mod tests {
         }
 
         async fn extend(&self, tags: &[u32]) -> Result<(), Error> {
-            self.state().extended.push(tags.to_vec());
-            Ok(())
+            let mut state = self.state();
+            state.extended.push(tags.to_vec());
+            if state.is_late { Err(Error::new(ErrorKind::Disconnected)) } else { Ok(()) }
         }
 
         async fn hurry(&self) {
@@ -644,6 +647,22 @@ mod tests {
         take(&mut source, 2).await;
         assert!(timeout(Duration::from_secs(40), source.tend()).await.is_err());
         assert_eq!(fake.state().extended.len(), 2);
+    }
+
+    /// A deadline that has ended shows when its message is settled. A failed renewal is about some messages, and not about the connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_fails_is_made_again_and_is_no_lost_connection() {
+        let fake = Fake::default();
+        fake.put(3);
+        fake.state().is_late = true;
+        let mut source = polled(&fake, 9, 1 << 20).await;
+        take(&mut source, 1).await;
+        let lost = timeout(Duration::from_secs(40), source.tend()).await;
+        assert!(lost.is_err(), "{lost:?}");
+        assert_eq!(fake.state().extended, [[2, 3], [2, 3]]);
+        assert_eq!(take(&mut source, 2).await, [2, 3]);
+        fake.put(1);
+        assert_eq!(take(&mut source, 1).await, [4]);
     }
 
     #[tokio::test(start_paused = true)]
