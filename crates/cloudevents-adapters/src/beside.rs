@@ -5,7 +5,7 @@ use crate::{
     template::{Given, Template},
 };
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, Event, Limits, Name, Value, ValueBuf,
+    Error, ErrorKind, Event, Limits, Name, Value, ValueBuf,
     codec::{CoreName, decode_base64},
 };
 use serde::Deserialize;

@@ -18,7 +18,10 @@ use rdkafka::{
 };
 use std::{
     collections::HashMap,
-    sync::{Mutex, Once, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -44,8 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Opening {
     /// The number of their partitions.
     known: Mutex<HashMap<String, usize>>,
-    /// The first assignment. From then on, the group has the positions of this receiver.
-    begun: Once,
+    /// Whether partitions were assigned before. From then on, the group has the positions of this receiver.
+    is_begun: AtomicBool,
 }
 
 impl Opening {
@@ -154,14 +157,13 @@ pub(super) fn positions<C: ConsumerContext>(
             starts.push((Partition::new(topic, number), start));
         }
     }
-    opening.begun.call_once(|| {
-        if continued > 0 && matches!(start, Start::Since(_) | Start::Last(_)) {
-            tracing::warn!(
-                partitions = continued,
-                "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
-            );
-        }
-    });
+    let is_first = !opening.is_begun.swap(true, Ordering::Relaxed);
+    if is_first && continued > 0 && matches!(start, Start::Since(_) | Start::Last(_)) {
+        tracing::warn!(
+            partitions = continued,
+            "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
+        );
+    }
     starts
 }
 
