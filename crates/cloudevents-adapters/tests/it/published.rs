@@ -376,7 +376,7 @@ fn older_versions() {
     // Nothing is left out that the payload does not have.
     for (from, to, kind) in [
         ("2018-04-05T17:31:00Z", "yesterday", ErrorKind::InvalidTimestamp),
-        ("comexampleextension1", "Subject", ErrorKind::DuplicateAttribute),
+        ("comexampleextension1", "dataContentType", ErrorKind::DuplicateAttribute),
         (r#""comexampleextension1":"value""#, r#""a":"1","A":"2""#, ErrorKind::DuplicateAttribute),
         ("comexampleextension1", "com_example", ErrorKind::InvalidName),
     ] {

@@ -14,8 +14,8 @@ pub(super) fn log(received: &Received, decoding: &DecodeOptions, receipt: &Recei
         target: MESSAGES,
         delivery = %name,
         to = to(),
-        id = name.attribute("id"),
-        source = name.attribute("source"),
+        id = %Attribute(&name, "id"),
+        source = %Attribute(&name, "source"),
         topic = received.topic(),
         partition = received.partition().map(Partition::number),
         offset = received.offset(),
@@ -24,6 +24,16 @@ pub(super) fn log(received: &Received, decoding: &DecodeOptions, receipt: &Recei
         to_offset = receipt.offset(),
         "moved"
     );
+}
+
+/// An attribute, which is read only if the line is written. Without one event, there is no text.
+struct Attribute<'a>(&'a Name<'a>, &'static str);
+
+impl fmt::Display for Attribute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(name, attribute) = self;
+        f.write_str(&name.attribute(attribute).unwrap_or_default())
+    }
 }
 
 /// The place of a message at the target.

@@ -109,7 +109,7 @@ async fn the_log_names_each_event_that_was_moved() {
     assert!(lines.len() == 3 && lines.iter().enumerate().all(names), "{lines:?}");
     assert_eq!(moved(Level::INFO).count(), 0);
     let members = |(id, line): (usize, &String)| {
-        line.contains(&format!(" id=\"{id}\" source=\"/tests\"")) && line.contains(" to_offset=")
+        line.contains(&format!(" id={id} source=/tests ")) && line.contains(" to_offset=")
     };
     assert!(lines.iter().enumerate().all(members), "{lines:?}");
 }

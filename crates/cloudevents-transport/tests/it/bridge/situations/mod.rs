@@ -28,6 +28,8 @@ const USUAL: &[(&str, f64)] = &[
     ("cloudevents_bridge_in_flight_bytes", f64::MAX),
     ("cloudevents_bridge_in_flight_messages", 100.0),
     ("cloudevents_bridge_lag_seconds", 300.0),
+    // It is there when `cloudevents_bridge_all_refused_total` grows.
+    ("cloudevents_bridge_last_refused_timestamp_seconds", f64::MAX),
     ("cloudevents_bridge_longest_running_seconds", 31.0),
     // The column of the gauges.
     ("cloudevents_bridge_ready", f64::MAX),
