@@ -7,7 +7,6 @@ mod crossing;
 mod decode;
 mod encode;
 mod generate;
-mod http;
 mod ledger;
 mod refused;
 mod seen;

@@ -32,6 +32,25 @@ pub(super) async fn has_tokens(shared: &Shared, count: usize) {
 
 /// Serves a link until it ends.
 pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver) {
+    let answer = |request: &Message<Body<Value>>| match read(request) {
+        Ok(put) => {
+            tokens.put(&put);
+            lock(&shared.tokens).push(put);
+            shared.changed.notify_waiters();
+            (202, "Accepted".to_owned())
+        }
+        Err(says) => (400, says),
+    };
+    answers(shared, link, ["status-code", "status-description"], answer).await;
+}
+
+/// Answers the requests on a link until it ends, with a status and a text by these names.
+pub(super) async fn answers(
+    shared: &Shared,
+    link: &mut Receiver,
+    [code, description]: [&str; 2],
+    answer: impl Fn(&Message<Body<Value>>) -> (i32, String),
+) {
     link.set_credit_mode(CreditMode::Auto(10));
     if link.set_credit(10).await.is_err() {
         return;
@@ -41,23 +60,15 @@ pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver)
         if link.accept(info).await.is_err() {
             return;
         }
-        let (status, says) = match read(&request) {
-            Ok(put) => {
-                tokens.put(&put);
-                lock(&shared.tokens).push(put);
-                shared.changed.notify_waiters();
-                (202, "Accepted".to_owned())
-            }
-            Err(says) => (400, says),
-        };
+        let (status, says) = answer(&request);
         let properties = request.properties.unwrap_or_default();
         let Some(reply_to) = properties.reply_to else { continue };
         let answer = Message::builder()
             .properties(Properties { correlation_id: properties.message_id, ..Properties::default() })
             .application_properties(
                 ApplicationProperties::builder()
-                    .insert("status-code", SimpleValue::Int(status))
-                    .insert("status-description", SimpleValue::String(says))
+                    .insert(code, SimpleValue::Int(status))
+                    .insert(description, SimpleValue::String(says))
                     .build(),
             )
             .body(Body::Empty)
@@ -66,18 +77,20 @@ pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver)
     }
 }
 
+/// An application property of a request.
+pub(super) fn text<'a>(request: &'a Message<Body<Value>>, name: &str) -> Option<&'a str> {
+    match request.application_properties.as_ref()?.0.get(&name.to_owned())? {
+        SimpleValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
 fn read(request: &Message<Body<Value>>) -> Result<PutToken, String> {
-    let text = |name: &str| {
-        let properties = &request.application_properties.as_ref()?.0;
-        match properties.get(&name.to_owned())? {
-            SimpleValue::String(text) => Some(text.clone()),
-            _ => None,
-        }
-    };
-    if text("operation").as_deref() != Some("put-token") {
+    if text(request, "operation") != Some("put-token") {
         return Err("the operation is not put-token".to_owned());
     }
-    let (kind, audience) = (text("type").ok_or("there is no type")?, text("name").ok_or("there is no name")?);
+    let kind = text(request, "type").ok_or("there is no type")?.to_owned();
+    let audience = text(request, "name").ok_or("there is no name")?.to_owned();
     let Body::Value(AmqpValue(Value::String(token))) = &request.body else {
         return Err("the body is no token".to_owned());
     };

@@ -30,7 +30,7 @@ pub struct BrokerOptions {
     /// Users and passwords. Default: none, which accepts every client.
     pub users: Vec<(String, String)>,
     /// Topic filters to which no client may publish or subscribe. A subscription, shared or not, is refused if its filter equals one of
-    /// these, or would match it if it were a topic. A will to such a topic is not published, as by Mosquitto. Default: none.
+    /// these, or would match it if it were a topic. Default: none.
     pub forbidden: Vec<String>,
     /// The Receive Maximum that is sent to MQTT 5 clients. Default: none, which is 65,535.
     pub receive_maximum: Option<u16>,

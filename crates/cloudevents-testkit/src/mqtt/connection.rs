@@ -4,15 +4,16 @@ use super::{
     broker::Shared,
     session::{Connection, Next, Session},
     state::{Answer, topic},
-    topics::{is_filter, is_shared, is_topic, shared},
+    topics::{is_filter, is_topic, shared},
     wire::{Fault, Wire},
 };
 use rumqttc_v5::mqttbytes::{
     QoS,
     v5::{
-        ConnAck, ConnAckProperties, Connect, ConnectAuth, ConnectReturnCode, DisconnectReasonCode, LastWill,
-        Packet, PubAck, PubAckProperties, PubAckReason, PubComp, PubRec, PubRecProperties, PubRecReason,
-        PubRel, Publish, PublishProperties, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason,
+        ConnAck, ConnAckProperties, Connect, ConnectAuth, ConnectReturnCode, DisconnectReasonCode, Packet,
+        PubAck, PubAckProperties, PubAckReason, PubComp, PubRec, PubRecProperties, PubRecReason, PubRel,
+        Publish, RetainForwardRule, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode, UnsubAck,
+        UnsubAckReason,
     },
 };
 use std::{
@@ -59,82 +60,43 @@ async fn connected(shared: &Shared, wire: &mut Wire) -> Result<(), Fault> {
     if properties.is_some_and(|wants| wants.receive_maximum == Some(0) || wants.max_packet_size == Some(0)) {
         return Ok(wire.write(Packet::ConnAck(refused(ConnectReturnCode::ProtocolError)))?);
     }
-    if let Some(code) = refusal(shared, &connect, will.as_ref(), &auth, wire.is_old()) {
+    if let Some(code) = refusal(shared, &connect, will.is_some(), &auth, wire.is_old()) {
         return Ok(wire.write(Packet::ConnAck(refused(code)))?);
     }
     let mut client = Client::begin(shared, &connect);
     wire.write(Packet::ConnAck(client.welcome(wire)))?;
     client.resume(wire)?;
-    let ended = client.run(wire).await;
-    // A crash, which drops this task, publishes no will.
-    if let Some(will) = will.map(published).filter(|_| !matches!(ended, Ok(Left::WithoutWill)))
-        && !shared.options.forbids(&topic(&will))
-    {
-        client.route(&will);
-    }
-    ended.map(drop)
+    client.run(wire).await
 }
 
 /// The last step of a connection.
 enum Step {
     Sent,
     Heard,
-    Left(Left),
-}
-
-/// How a client has left.
-enum Left {
-    WithoutWill,
-    WithWill,
+    Left,
 }
 
 /// Why a client may not connect.
 fn refusal(
     shared: &Shared,
     connect: &Connect,
-    will: Option<&LastWill>,
+    has_will: bool,
     auth: &ConnectAuth,
     is_old: bool,
 ) -> Option<ConnectReturnCode> {
     let properties = connect.properties.as_ref();
-    let waits = will.and_then(|will| will.properties.as_ref()?.delay_interval).is_some_and(|delay| delay > 0);
     if properties.is_some_and(|properties| properties.authentication_method.is_some()) {
         return Some(ConnectReturnCode::BadAuthenticationMethod);
     }
     if !admits(shared, auth) {
         return Some(ConnectReturnCode::BadUserNamePassword);
     }
-    if waits {
+    if has_will {
         return Some(ConnectReturnCode::ImplementationSpecificError);
-    }
-    if will.is_some_and(|will| !std::str::from_utf8(&will.topic).is_ok_and(is_topic)) {
-        return Some(ConnectReturnCode::TopicNameInvalid);
-    }
-    // MQTT 5.0, section 3.2.2.3.4.
-    let most = shared.options.max_qos;
-    if will.is_some_and(|will| most.is_some_and(|most| will.qos as u8 > most)) {
-        return Some(ConnectReturnCode::QoSNotSupported);
     }
     // MQTT 3.1.1, section 3.1.3.1.
     let is_nameless = is_old && connect.client_id.is_empty() && !connect.clean_start;
     is_nameless.then_some(ConnectReturnCode::ClientIdentifierNotValid)
-}
-
-/// The message of a will.
-fn published(will: LastWill) -> Publish {
-    let topic = String::from_utf8_lossy(&will.topic).into_owned();
-    let properties = will.properties.map(|properties| PublishProperties {
-        payload_format_indicator: properties.payload_format_indicator,
-        message_expiry_interval: properties.message_expiry_interval,
-        content_type: properties.content_type,
-        response_topic: properties.response_topic,
-        correlation_data: properties.correlation_data,
-        user_properties: properties.user_properties,
-        ..PublishProperties::default()
-    });
-    let mut publish = Publish::new(topic, will.qos, will.message, properties);
-    publish.retain = will.retain;
-    publish
 }
 
 fn admits(shared: &Shared, auth: &ConnectAuth) -> bool {
@@ -255,7 +217,7 @@ impl<'a> Client<'a> {
     }
 
     /// Runs until the client leaves, or is cut off. A client that does not read is cut off as well.
-    async fn run(&mut self, wire: &mut Wire) -> Result<Left, Fault> {
+    async fn run(&mut self, wire: &mut Wire) -> Result<(), Fault> {
         let connection = Arc::clone(&self.connection);
         let keep_alive = self.keep_alive;
         let silent_at = || Instant::now() + keep_alive.unwrap_or(Duration::from_secs(1 << 30));
@@ -279,7 +241,7 @@ impl<'a> Client<'a> {
             match step {
                 Step::Sent => {}
                 Step::Heard => deadline = silent_at(),
-                Step::Left(left) => return Ok(left),
+                Step::Left => return Ok(()),
             }
         }
     }
@@ -295,7 +257,7 @@ impl<'a> Client<'a> {
             () = connection.wake.notified(), if is_idle => None,
         };
         let Some(packet) = packet else { return Ok(Step::Sent) };
-        Ok(self.handle(packet, wire)?.map_or(Step::Heard, Step::Left))
+        Ok(if self.handle(packet, wire)? { Step::Left } else { Step::Heard })
     }
 
     /// Writes the messages for the client, as many as the buffer takes.
@@ -309,8 +271,8 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Returns how the client has left, if it has.
-    fn handle(&mut self, packet: Packet, wire: &mut Wire) -> Result<Option<Left>, Fault> {
+    /// Returns whether the client has left.
+    fn handle(&mut self, packet: Packet, wire: &mut Wire) -> Result<bool, Fault> {
         match packet {
             Packet::Publish(publish) => return self.published(publish, wire),
             Packet::PubAck(ack) => self.acknowledged(ack.pkid, QoS::AtLeastOnce)?,
@@ -359,17 +321,14 @@ impl<'a> Client<'a> {
                     }
                     self.with(|session| session.expiry = expiry);
                 }
-                return Ok(Some(match disconnect.reason_code {
-                    DisconnectReasonCode::NormalDisconnection => Left::WithoutWill,
-                    _ => Left::WithWill,
-                }));
+                return Ok(true);
             }
             _ => return Err(Fault::Rule(DisconnectReasonCode::ProtocolError)),
         }
-        Ok(None)
+        Ok(false)
     }
 
-    fn published(&mut self, publish: Publish, wire: &mut Wire) -> Result<Option<Left>, Fault> {
+    fn published(&mut self, publish: Publish, wire: &mut Wire) -> Result<bool, Fault> {
         let topic = topic(&publish);
         self.check(&publish, &topic)?;
         let answer = match self.shared.options.forbids(&topic) {
@@ -379,8 +338,8 @@ impl<'a> Client<'a> {
         let (code, reason) = match answer {
             Answer::Accept => (0, None),
             Answer::Refuse { code, reason } => (code, reason),
-            Answer::Silence => return Ok(None),
-            Answer::Disconnect => return Ok(Some(Left::WithWill)),
+            Answer::Silence => return Ok(false),
+            Answer::Disconnect => return Ok(true),
         };
         let (id, qos) = (publish.pkid, publish.qos);
         let is_wanted = match qos {
@@ -410,12 +369,12 @@ impl<'a> Client<'a> {
                 wire.write(Packet::PubRec(ack))?;
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Passes a message of the client on. Returns whether any session subscribes to its topic.
     fn route(&self, publish: &Publish) -> bool {
-        let is_wanted = self.shared.state().route_from(publish, &self.name);
+        let is_wanted = self.shared.state().route(publish);
         self.shared.changed.notify_waiters();
         is_wanted
     }
@@ -451,9 +410,7 @@ impl<'a> Client<'a> {
         if has_id && !wire.is_old() {
             return Err(Fault::Rule(DisconnectReasonCode::SubscriptionIdentifiersNotSupported));
         }
-        if subscribe.filters.is_empty()
-            || subscribe.filters.iter().any(|filter| filter.nolocal && is_shared(&filter.path))
-        {
+        if subscribe.filters.is_empty() {
             return Err(Fault::Rule(DisconnectReasonCode::ProtocolError));
         }
         if !subscribe.filters.iter().all(|filter| is_filter(&filter.path)) {
@@ -465,6 +422,8 @@ impl<'a> Client<'a> {
             let matched = shared(&filter.path).map_or(&*filter.path, |(_, filter)| filter);
             if self.shared.options.forbids(matched) {
                 codes.push(SubscribeReasonCode::NotAuthorized);
+            } else if has_more(filter) {
+                codes.push(SubscribeReasonCode::ImplementationSpecific);
             } else {
                 let mut filter = filter.clone();
                 if let Some(most) = self.shared.options.max_qos.filter(|most| filter.qos as u8 > *most) {
@@ -494,6 +453,11 @@ impl Drop for Client<'_> {
         drop(state);
         self.shared.changed.notify_waiters();
     }
+}
+
+/// Whether a subscription has an option that the broker lacks.
+fn has_more(filter: &SubscribeFilter) -> bool {
+    filter.nolocal || filter.preserve_retain || matches!(filter.retain_forward_rule, RetainForwardRule::Never)
 }
 
 fn ack_reason(code: u8) -> PubAckReason {

@@ -19,13 +19,13 @@
 //! behaviours against both. It refuses features that it does not have, with the reason code of MQTT 5. Over MQTT 3.1.1 it closes the
 //! connection.
 //!
-//! It has subscriptions with wildcards, No Local, Retain As Published, Retain Handling, shared subscriptions, QoS 0 to 2, retained
-//! messages, message expiry, session expiry, wills, the Receive Maximum and the Maximum Packet Size of clients, and session takeover. On a
+//! It has subscriptions with wildcards, shared subscriptions, QoS 0 to 2, retained messages, message expiry, session expiry, the Receive
+//! Maximum and the Maximum Packet Size of clients, and session takeover. On a
 //! resumed session, unacknowledged messages are sent again in order, with the duplicate flag. A publisher of QoS 1 hears that no client
 //! subscribes to its topic.
 //!
-//! It refuses subscription identifiers (0xA1), topic aliases (0x94), wills with a delay (0x83), enhanced authentication (0x8C), and MQTT
-//! 3.1 (return code 1).
+//! It refuses subscription identifiers (0xA1), topic aliases (0x94), wills (0x83), enhanced authentication (0x8C), and MQTT 3.1 (return
+//! code 1). Of the options of a subscription, it refuses No Local, Retain As Published and Retain Handling 2 (0x83).
 //!
 //! It differs from other brokers where MQTT lets them:
 //!

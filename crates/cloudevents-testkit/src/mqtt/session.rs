@@ -67,8 +67,6 @@ struct Subscription {
     /// The filter that topics are compared with.
     matched: String,
     qos: QoS,
-    no_local: bool,
-    keeps_retain: bool,
 }
 
 /// A message for a client.
@@ -170,8 +168,6 @@ impl Session {
             group,
             matched,
             qos: filter.qos,
-            no_local: filter.nolocal,
-            keeps_retain: filter.preserve_retain,
         });
         new
     }
@@ -182,18 +178,13 @@ impl Session {
         before != self.subscriptions.len()
     }
 
-    /// The highest QoS of the subscriptions that match, those that are shared left out, and whether the retain flag stays.
-    pub(super) fn matching(&self, topic: &str, own: bool) -> Option<(QoS, bool)> {
-        let found = self.subscriptions.iter().filter(|subscription| {
-            subscription.group.is_none()
-                && !(own && subscription.no_local)
-                && matches(topic, &subscription.matched)
-        });
-        found.fold(None, |best: Option<(QoS, bool)>, found| {
-            let qos =
-                best.map_or(found.qos, |(qos, _)| if found.qos as u8 > qos as u8 { found.qos } else { qos });
-            Some((qos, found.keeps_retain || best.is_some_and(|(_, keeps)| keeps)))
-        })
+    /// The highest QoS of the subscriptions that match, those that are shared left out.
+    pub(super) fn matching(&self, topic: &str) -> Option<QoS> {
+        let found = self
+            .subscriptions
+            .iter()
+            .filter(|subscription| subscription.group.is_none() && matches(topic, &subscription.matched));
+        found.map(|subscription| subscription.qos).max_by_key(|qos| *qos as u8)
     }
 
     /// The filters of matching shared subscriptions, with their QoS.

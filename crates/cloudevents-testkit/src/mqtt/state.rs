@@ -152,13 +152,8 @@ impl Retained {
 }
 
 impl State {
-    /// Passes a message on to all sessions that subscribe to its topic.
-    pub(super) fn route(&mut self, publish: &Publish) {
-        self.route_from(publish, "");
-    }
-
-    /// The same for the message of a client. Returns whether any session subscribes to its topic.
-    pub(super) fn route_from(&mut self, publish: &Publish, client: &str) -> bool {
+    /// Passes a message on to all sessions that subscribe to its topic. Returns whether there is one.
+    pub(super) fn route(&mut self, publish: &Publish) -> bool {
         let topic = topic(publish);
         if publish.retain {
             match publish.payload.is_empty() {
@@ -170,9 +165,9 @@ impl State {
         let mut shared: BTreeMap<String, Vec<(String, QoS)>> = BTreeMap::new();
         let mut is_wanted = false;
         for (name, session) in &mut self.sessions {
-            if let Some((qos, keeps)) = session.matching(&topic, name == client) {
+            if let Some(qos) = session.matching(&topic) {
                 is_wanted = true;
-                session.store(publish, qos, keeps && publish.retain, None);
+                session.store(publish, qos, false, None);
             }
             for (filter, qos) in session.shared(&topic) {
                 shared.entry(filter.to_owned()).or_default().push((name.clone(), qos));
@@ -220,11 +215,8 @@ impl State {
 
     /// Sends retained messages for a subscription, as its Retain Handling requests (MQTT 5.0, section 3.8.3.1).
     pub(super) fn send_retained(&mut self, client: &str, filter: &SubscribeFilter, is_new: bool) {
-        let is_requested = match filter.retain_forward_rule {
-            RetainForwardRule::OnEverySubscribe => true,
-            RetainForwardRule::OnNewSubscribe => is_new,
-            RetainForwardRule::Never => false,
-        };
+        let is_requested =
+            is_new || matches!(filter.retain_forward_rule, RetainForwardRule::OnEverySubscribe);
         if is_shared(&filter.path) || !is_requested {
             return;
         }

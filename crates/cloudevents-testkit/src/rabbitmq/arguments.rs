@@ -7,18 +7,6 @@ use std::collections::BTreeMap;
 /// The longest time that RabbitMQ takes, in milliseconds: ten years.
 const LONGEST: u64 = 315_360_000_000;
 
-/// Arguments of queues that one type takes and others refuse, by the types of RabbitMQ 3.10 (`rabbit_queue_type:capabilities`).
-const OF_CLASSIC: &[&str] = &["x-max-priority", "x-queue-mode", "x-queue-version", "x-queue-master-locator"];
-const OF_QUORUM: &[&str] = &[
-    "x-dead-letter-strategy",
-    "x-delivery-limit",
-    "x-max-in-memory-bytes",
-    "x-max-in-memory-length",
-    "x-queue-leader-locator",
-    "x-quorum-initial-group-size",
-];
-const OF_STREAMS: &[&str] = &["x-initial-cluster-size", "x-max-age", "x-stream-max-segment-size-bytes"];
-
 /// Arguments that were checked. Those that change nothing are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Arguments(BTreeMap<String, Value>);
@@ -32,17 +20,9 @@ enum Value {
 impl Arguments {
     /// Reads arguments. Arguments that RabbitMQ heeds and this broker does not are refused.
     pub(super) fn new(table: &FieldTable) -> Result<Self, Fault> {
-        let is_quorum = table
-            .inner()
-            .get("x-queue-type")
-            .is_some_and(|kind| *kind == AMQPValue::LongString("quorum".into()));
-        let elsewhere = if is_quorum { OF_CLASSIC } else { OF_QUORUM };
         let mut arguments = BTreeMap::new();
         for (name, value) in table.inner() {
             let name = name.as_str();
-            if elsewhere.contains(&name) || OF_STREAMS.contains(&name) {
-                return Err(precondition(format!("invalid arg '{name}' for a queue of this type")));
-            }
             let invalid = || precondition(format!("invalid arg '{name}': {value:?}"));
             let value = match (name, value) {
                 ("x-message-ttl", value) => Value::Number(number(value).ok_or_else(invalid)?),
@@ -54,8 +34,7 @@ impl Arguments {
                     | "x-dead-letter-routing-key"
                     | "x-queue-type"
                     | "x-dead-letter-strategy"
-                    | "x-overflow"
-                    | "x-queue-mode",
+                    | "x-overflow",
                     AMQPValue::LongString(text),
                 ) => Value::Text(text.to_string()),
                 (
@@ -63,8 +42,7 @@ impl Arguments {
                     | "x-dead-letter-routing-key"
                     | "x-queue-type"
                     | "x-dead-letter-strategy"
-                    | "x-overflow"
-                    | "x-queue-mode",
+                    | "x-overflow",
                     _,
                 ) => return Err(invalid()),
                 _ if name.starts_with("x-") => {
@@ -90,7 +68,6 @@ impl Arguments {
             ("x-dead-letter-strategy", &["at-most-once", "at-least-once"], &[]),
             // Without limits of length, neither makes a difference.
             ("x-overflow", &["drop-head", "reject-publish"], &["reject-publish-dlx"]),
-            ("x-queue-mode", &["default", "lazy"], &[]),
         ] {
             let Some(value) = self.text(name) else { continue };
             if elsewhere.contains(&value) {
@@ -102,6 +79,9 @@ impl Arguments {
         }
         if self.text("x-dead-letter-routing-key").is_some() && self.text("x-dead-letter-exchange").is_none() {
             return Err(precondition("routing_key_but_no_dlx_defined"));
+        }
+        if self.text("x-dead-letter-strategy").is_some() && !self.is_quorum() {
+            return Err(precondition("invalid arg 'x-dead-letter-strategy' for a queue of this type"));
         }
         Ok(())
     }
@@ -120,12 +100,6 @@ impl Arguments {
         }
     }
 
-    /// Whether a dead letter stays until another queue has it (`rabbit_fifo_dlx_worker`).
-    pub(super) fn keeps_dead_letters(&self) -> bool {
-        self.text("x-dead-letter-strategy") == Some("at-least-once")
-            && self.text("x-overflow") == Some("reject-publish")
-    }
-
     /// Whether the queue counts deliveries.
     pub(super) fn is_quorum(&self) -> bool {
         self.text("x-queue-type") == Some("quorum")
@@ -138,13 +112,9 @@ pub(super) fn expiration(text: &str) -> Result<u64, Fault> {
     time.ok_or_else(|| precondition(format!("invalid expiration '{text}'")))
 }
 
-fn number(value: &AMQPValue) -> Option<u64> {
-    integer(value)?.try_into().ok().filter(|time| *time <= LONGEST)
-}
-
 /// The value of an integer of any width.
-pub(super) fn integer(value: &AMQPValue) -> Option<i128> {
-    Some(match value {
+fn number(value: &AMQPValue) -> Option<u64> {
+    let value: i128 = match value {
         AMQPValue::ShortShortInt(value) => (*value).into(),
         AMQPValue::ShortShortUInt(value) => (*value).into(),
         AMQPValue::ShortInt(value) => (*value).into(),
@@ -153,5 +123,6 @@ pub(super) fn integer(value: &AMQPValue) -> Option<i128> {
         AMQPValue::LongUInt(value) => (*value).into(),
         AMQPValue::LongLongInt(value) => (*value).into(),
         _ => return None,
-    })
+    };
+    value.try_into().ok().filter(|time| *time <= LONGEST)
 }

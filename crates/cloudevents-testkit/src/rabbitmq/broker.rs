@@ -64,14 +64,14 @@ impl Broker {
         self.shared.change(|state| state.remove_queue(name));
     }
 
-    /// Declares an exchange of the type `direct`, `fanout`, `topic` or `headers`, and binds a queue to it. Both may exist already.
+    /// Declares an exchange of the type `direct`, `fanout` or `topic`, and binds a queue to it. Both may exist already.
     pub fn bind(&self, exchange: &str, kind: &str, routing_key: &str, queue: &str) {
         self.shared.change(|state| {
             state.ensure_queue(queue);
             let exchange = state.exchanges.entry(exchange.to_owned()).or_insert_with(|| Exchange::new(kind));
             exchange.kind = kind.into();
             let (key, queue) = (routing_key.to_owned(), queue.to_owned());
-            let _ = exchange.bind(Binding { key, queue, arguments: Default::default() });
+            exchange.bind(Binding { key, queue });
         });
     }
 

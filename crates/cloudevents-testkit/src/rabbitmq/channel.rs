@@ -2,10 +2,7 @@
 
 use super::{
     consumers::{Delivery, Out, Settled, TIMEOUT},
-    fault::{
-        Fault, access_refused, command_invalid, not_allowed, not_found, not_implemented, precondition,
-        unexpected_frame,
-    },
+    fault::{Fault, access_refused, command_invalid, not_allowed, not_implemented, unexpected_frame},
     frames::{content, send},
     publishing::Publisher,
     routing::Binding,
@@ -16,7 +13,7 @@ use super::{
 use amq_protocol::{
     frame::AMQPFrame,
     protocol::{AMQPClass, basic, channel, confirm, exchange, queue},
-    types::{AMQPValue, ShortString},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,8 +29,6 @@ pub(super) struct Channel {
     prefetch: usize,
     /// Tags, and queues.
     consumers: BTreeMap<ShortString, String>,
-    /// The queue that was declared last, which methods without a name mean.
-    current: String,
     /// Whether it was closed, and the client has not confirmed that.
     closing: bool,
 }
@@ -57,7 +52,6 @@ impl Channel {
             notices,
             prefetch: 0,
             consumers: BTreeMap::new(),
-            current: String::new(),
             closing: false,
         }
     }
@@ -136,12 +130,9 @@ impl Channel {
                 self.reply(select.nowait, AMQPClass::Confirm(ok), out);
                 Ok(())
             }
-            AMQPClass::Channel(channel::AMQPMethod::Flow(channel::Flow { active: true })) => {
-                let ok = channel::AMQPMethod::FlowOk(channel::FlowOk { active: true });
-                self.reply(false, AMQPClass::Channel(ok), out);
-                Ok(())
+            AMQPClass::Channel(channel::AMQPMethod::Flow(_)) => {
+                Err(not_implemented("the embedded broker has no flow of channels"))
             }
-            AMQPClass::Channel(channel::AMQPMethod::Flow(_)) => Err(not_implemented("active=false")),
             AMQPClass::Tx(_) => Err(not_implemented("the embedded broker has no transactions")),
             _ => Err(command_invalid("no method that a client sends on a channel")),
         }
@@ -153,7 +144,6 @@ impl Channel {
             queue::AMQPMethod::Declare(declare) => {
                 let name = match declare.queue.as_str() {
                     name if name.starts_with(REPLIES) => return Err(no_replies()),
-                    "" if declare.passive => return Err(not_found("queue", "")),
                     "" => format!("amq.gen-{}", shared.with(|state| state.number())),
                     name => name.to_owned(),
                 };
@@ -161,24 +151,19 @@ impl Channel {
                     shared.change(|state| state.declare_queue(&name, &declare, connection))?;
                 let queue = name.as_str().into();
                 let (message_count, consumer_count) = (count(ready), count(consumers));
-                self.current = name;
                 let ok = queue::DeclareOk { queue, message_count, consumer_count };
                 (declare.nowait, queue::AMQPMethod::DeclareOk(ok))
             }
             queue::AMQPMethod::Bind(bind) => {
-                let queue = self.named(bind.queue.as_str())?;
-                let key = self.keyed(bind.queue.as_str(), bind.routing_key.as_str());
+                let binding = binding(&bind.queue, &bind.routing_key, &bind.arguments)?;
                 shared.change(|state| {
-                    state.queue(&queue, connection)?;
-                    let binding = Binding { key, queue, arguments: bind.arguments };
+                    state.queue(&binding.queue, connection)?;
                     state.bind(bind.exchange.as_str(), binding)
                 })?;
                 (bind.nowait, queue::AMQPMethod::BindOk(queue::BindOk {}))
             }
             queue::AMQPMethod::Unbind(unbind) => {
-                let queue = self.named(unbind.queue.as_str())?;
-                let key = self.keyed(unbind.queue.as_str(), unbind.routing_key.as_str());
-                let leaves = Binding { key, queue, arguments: unbind.arguments };
+                let leaves = binding(&unbind.queue, &unbind.routing_key, &unbind.arguments)?;
                 if unbind.exchange.as_str().is_empty() {
                     return Err(access_refused("operation not permitted on the default exchange"));
                 }
@@ -188,7 +173,7 @@ impl Channel {
                 (false, queue::AMQPMethod::UnbindOk(queue::UnbindOk {}))
             }
             queue::AMQPMethod::Purge(purge) => {
-                let name = self.named(purge.queue.as_str())?;
+                let name = named(&purge.queue)?;
                 let purged = shared.change(|state| {
                     state.queue(&name, connection).map(|queue| std::mem::take(&mut queue.ready).len())
                 })?;
@@ -196,7 +181,7 @@ impl Channel {
                 (purge.nowait, queue::AMQPMethod::PurgeOk(ok))
             }
             queue::AMQPMethod::Delete(delete) => {
-                let name = self.named(delete.queue.as_str())?;
+                let name = named(&delete.queue)?;
                 let deleted = shared.change(|state| state.delete_queue(&name, &delete, connection))?;
                 let ok = queue::DeleteOk { message_count: count(deleted) };
                 (delete.nowait, queue::AMQPMethod::DeleteOk(ok))
@@ -229,12 +214,11 @@ impl Channel {
     fn on_basic(&mut self, method: basic::AMQPMethod, out: &mut Vec<u8>) -> Result<(), Fault> {
         match method {
             basic::AMQPMethod::Publish(publish) => self.publisher.begin(publish, &self.shared)?,
+            basic::AMQPMethod::Qos(basic::Qos { global: true, .. }) => {
+                return Err(not_implemented("the embedded broker has no prefetch of channels"));
+            }
             basic::AMQPMethod::Qos(qos) => {
-                let limit = usize::from(qos.prefetch_count);
-                match qos.global {
-                    true => self.shared.change(|state| state.limit(self.key, limit)),
-                    false => self.prefetch = limit,
-                }
+                self.prefetch = usize::from(qos.prefetch_count);
                 self.basic(basic::AMQPMethod::QosOk(basic::QosOk {}), out);
             }
             basic::AMQPMethod::Consume(consume) => self.consume(&consume, out)?,
@@ -259,15 +243,8 @@ impl Channel {
             basic::AMQPMethod::Nack(nack) => {
                 self.settle(nack.delivery_tag, nack.multiple, refused(nack.requeue))?;
             }
-            basic::AMQPMethod::Recover(basic::Recover { requeue: true }) => {
-                self.settle(0, true, Settled::Returned)?;
-                self.basic(basic::AMQPMethod::RecoverOk(basic::RecoverOk {}), out);
-            }
-            basic::AMQPMethod::RecoverAsync(basic::RecoverAsync { requeue: true }) => {
-                self.settle(0, true, Settled::Returned)?;
-            }
             basic::AMQPMethod::Recover(_) | basic::AMQPMethod::RecoverAsync(_) => {
-                return Err(not_implemented("requeue=false"));
+                return Err(not_implemented("the embedded broker does not recover"));
             }
             _ => return Err(command_invalid("no method that a client sends")),
         }
@@ -278,8 +255,8 @@ impl Channel {
         if consume.queue.as_str() == REPLIES {
             return Err(no_replies());
         }
-        if consume.arguments.inner().contains_key("x-stream-offset") {
-            return Err(precondition("invalid arg 'x-stream-offset' of a consumer: the queue is no stream"));
+        if consume.exclusive {
+            return Err(not_implemented("the embedded broker has no exclusive consumers"));
         }
         for (name, value) in consume.arguments.inner() {
             let is_default = name.as_str() == "x-priority" && *value == AMQPValue::LongInt(0);
@@ -289,7 +266,7 @@ impl Channel {
                 )));
             }
         }
-        let name = self.named(consume.queue.as_str())?;
+        let name = named(&consume.queue)?;
         let tag = match consume.consumer_tag.as_str() {
             "" => format!("amq.ctag-{}", self.shared.with(|state| state.number())).into(),
             _ => consume.consumer_tag.clone(),
@@ -306,7 +283,7 @@ impl Channel {
     }
 
     fn get(&mut self, get: &basic::Get, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let name = self.named(get.queue.as_str())?;
+        let name = named(&get.queue)?;
         let got = self.shared.change(|state| state.get(&name, get.no_ack, self.key))?;
         let Some((delivery, left)) = got else {
             self.basic(basic::AMQPMethod::GetEmpty(basic::GetEmpty {}), out);
@@ -340,20 +317,6 @@ impl Channel {
         self.shared.change(|state| state.settle_tags(self.key, tag, multiple, how))
     }
 
-    /// The queue that a name means.
-    fn named(&self, name: &str) -> Result<String, Fault> {
-        match (name, self.current.as_str()) {
-            ("", "") => Err(not_found("previously declared queue", "")),
-            ("", current) => Ok(current.to_owned()),
-            (name, _) => Ok(name.to_owned()),
-        }
-    }
-
-    /// The key of a binding. If neither it nor the queue is named, it is the name of the current queue.
-    fn keyed(&self, queue: &str, key: &str) -> String {
-        if queue.is_empty() && key.is_empty() { self.current.clone() } else { key.to_owned() }
-    }
-
     /// Closes the channel with an error.
     fn close(&mut self, fault: Fault, out: &mut Vec<u8>) {
         self.shared.change(|state| state.leave(self.key));
@@ -378,6 +341,23 @@ impl Drop for Channel {
     fn drop(&mut self) {
         self.shared.change(|state| state.leave(self.key));
     }
+}
+
+/// The name of a queue.
+fn named(name: &ShortString) -> Result<String, Fault> {
+    match name.as_str() {
+        "" => Err(not_implemented(
+            "in the embedded broker, no name does not mean the queue that was declared last",
+        )),
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn binding(queue: &ShortString, key: &ShortString, arguments: &FieldTable) -> Result<Binding, Fault> {
+    if !arguments.inner().is_empty() {
+        return Err(not_implemented("the embedded broker has no arguments of bindings"));
+    }
+    Ok(Binding { key: key.to_string(), queue: named(queue)? })
 }
 
 fn no_replies() -> Fault {

@@ -2,7 +2,7 @@
 
 use super::{
     channel::Channel,
-    fault::{Fault, channel_error, command_invalid, frame_error, not_allowed, not_implemented},
+    fault::{Fault, channel_error, command_invalid, frame_error, not_allowed},
     frames::write,
     shared::Shared,
 };
@@ -346,11 +346,7 @@ impl Connection {
         match parse_frame(self.input.as_slice()) {
             Ok((rest, frame)) => {
                 let read = self.input.len().saturating_sub(rest.len());
-                let is_sized = is_prefetch_of_bytes(&self.input);
                 self.input.drain(..read);
-                if is_sized {
-                    return Err(not_implemented("prefetch_size!=0"));
-                }
                 Ok(Some(frame))
             }
             Err(error) if error.is_incomplete() => Ok(None),
@@ -376,11 +372,6 @@ impl Drop for Connection {
 
 fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
-/// Whether this is `basic.qos` with a limit in bytes, which amq-protocol does not show.
-fn is_prefetch_of_bytes(frame: &[u8]) -> bool {
-    matches!(frame, [1, _, _, _, _, _, _, 0, 60, 0, 10, size @ ..] if size.get(..4).is_some_and(|size| *size != [0; 4]))
 }
 
 /// Whether a client announces this capability.

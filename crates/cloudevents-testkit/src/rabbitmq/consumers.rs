@@ -1,7 +1,7 @@
 //! Who gets the messages of a queue: consumers in turns, each up to its prefetch.
 
 use super::{
-    fault::{Fault, access_refused, not_implemented, precondition},
+    fault::{Fault, precondition},
     message::Message,
     state::{ChannelKey, QueueState, State, Stored},
 };
@@ -20,7 +20,6 @@ pub(super) struct Consumer {
     pub(super) channel: ChannelKey,
     pub(super) tag: ShortString,
     no_ack: bool,
-    exclusive: bool,
     /// How many messages it may hold. 0 is any number.
     limit: usize,
     holds: usize,
@@ -32,10 +31,6 @@ pub(super) struct Outbox {
     out: Vec<Out>,
     held: BTreeMap<u64, Held>,
     delivered: u64,
-    /// How many messages the consumers of the channel may hold together. 0 is any number.
-    limit: usize,
-    /// How many they hold.
-    consumed: usize,
 }
 
 /// Output of a channel.
@@ -90,20 +85,11 @@ impl State {
         channel: ChannelKey,
         limit: usize,
     ) -> Result<(), Fault> {
-        let is_global = self.channels.get(&channel).is_some_and(|outbox| outbox.limit > 0);
         let queue = self.queue(name, channel.0)?;
-        let others = !queue.consumers.is_empty();
-        if queue.consumers.iter().any(|other| other.exclusive) || consume.exclusive && others {
-            return Err(access_refused(format!("queue '{name}' in vhost '/' in exclusive use")));
-        }
-        if is_global && queue.arguments.is_quorum() {
-            return Err(not_implemented("quorum queues do not support global qos"));
-        }
         if !queue.arguments.is_quorum() && consume.arguments.inner().contains_key(TIMEOUT) {
             return Err(precondition(format!("invalid arg '{TIMEOUT}' for a queue of this type")));
         }
-        let (no_ack, exclusive) = (consume.no_ack, consume.exclusive);
-        queue.consumers.push_back(Consumer { channel, tag, no_ack, exclusive, limit, holds: 0 });
+        queue.consumers.push_back(Consumer { channel, tag, no_ack: consume.no_ack, limit, holds: 0 });
         Ok(())
     }
 
@@ -135,13 +121,6 @@ impl State {
         Ok(Some((outbox.hand_over(name, queue, stored, None, no_ack), queue.ready.len())))
     }
 
-    /// How many messages the consumers of a channel may hold together.
-    pub(super) fn limit(&mut self, channel: ChannelKey, limit: usize) {
-        if let Some(outbox) = self.channels.get_mut(&channel) {
-            outbox.limit = limit;
-        }
-    }
-
     /// The output that a channel has to send now.
     pub(super) fn outgoing(&mut self, channel: ChannelKey) -> Vec<Out> {
         self.channels.get_mut(&channel).map(|outbox| std::mem::take(&mut outbox.out)).unwrap_or_default()
@@ -165,8 +144,6 @@ impl State {
             (false, tag) => vec![tag],
         };
         let held: Vec<Held> = tags.iter().filter_map(|tag| outbox.held.remove(tag)).collect();
-        let consumed = held.iter().filter(|held| held.consumer.is_some()).count();
-        outbox.consumed = outbox.consumed.saturating_sub(consumed);
         held.into_iter().for_each(|held| self.release(channel, held, how));
         Ok(())
     }
@@ -201,12 +178,9 @@ impl QueueState {
     /// Gives messages to consumers that have room, in turns.
     pub(super) fn dispatch(&mut self, name: &str, channels: &mut HashMap<ChannelKey, Outbox>) {
         while !self.ready.is_empty() {
-            let ready = self.consumers.iter().position(|consumer| {
-                consumer.has_room()
-                    && channels
-                        .get(&consumer.channel)
-                        .is_some_and(|outbox| consumer.no_ack || outbox.has_room())
-            });
+            let has_room =
+                |consumer: &Consumer| consumer.has_room() && channels.contains_key(&consumer.channel);
+            let ready = self.consumers.iter().position(has_room);
             let Some(mut consumer) = ready.and_then(|at| self.consumers.remove(at)) else { return };
             if let Some(outbox) = channels.get_mut(&consumer.channel)
                 && let Some(stored) = self.ready.pop_front()
@@ -233,10 +207,6 @@ impl Outbox {
         self.out.push(Out::Cancel(tag));
     }
 
-    fn has_room(&self) -> bool {
-        self.limit == 0 || self.consumed < self.limit
-    }
-
     fn hand_over(
         &mut self,
         name: &str,
@@ -250,7 +220,6 @@ impl Outbox {
         let (redelivered, message) = (stored.redelivered, stored.message.clone());
         if !no_ack {
             queue.unsettled = queue.unsettled.saturating_add(1);
-            self.consumed = self.consumed.saturating_add(usize::from(to.is_some()));
             let held = Held { queue: name.to_owned(), id: queue.id, consumer: to.cloned(), stored };
             self.held.insert(self.delivered, held);
         }

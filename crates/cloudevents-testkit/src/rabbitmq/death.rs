@@ -24,9 +24,8 @@ impl Reason {
 }
 
 /// Records in `x-death` that the message left this queue, newest first, and in `x-first-death-*` if it is the first time. Entries that a
-/// client wrote there count, as in RabbitMQ 3. The message loses its own time of expiry. If it gets another key, it loses its further keys,
-/// too.
-pub(super) fn record(message: &mut Message, queue: &str, reason: Reason, is_rekeyed: bool) {
+/// client wrote there count, as in RabbitMQ 3. The message loses its own time of expiry.
+pub(super) fn record(message: &mut Message, queue: &str, reason: Reason) {
     let Properties::Read(properties) = &message.properties else { return };
     let mut headers = properties.headers().clone().unwrap_or_default();
     let (mut earlier, mut count) = (deaths(&headers), 0);
@@ -42,8 +41,7 @@ pub(super) fn record(message: &mut Message, queue: &str, reason: Reason, is_reke
     death.insert("count".into(), AMQPValue::LongLongInt(count.saturating_add(1)));
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     death.insert("time".into(), AMQPValue::Timestamp(now));
-    let mut keys = vec![text(&message.routing_key)];
-    keys.extend(list(&headers, "CC").into_iter().map(|key| text(&key)));
+    let keys = vec![text(&message.routing_key)];
     death.insert("routing-keys".into(), AMQPValue::FieldArray(FieldArray::from(keys)));
     if let Some(expiration) = properties.expiration() {
         death.insert("original-expiration".into(), text(expiration.as_str()));
@@ -58,29 +56,7 @@ pub(super) fn record(message: &mut Message, queue: &str, reason: Reason, is_reke
     }
     let all: Vec<_> = std::iter::once(death).chain(earlier).map(AMQPValue::FieldTable).collect();
     headers.insert("x-death".into(), AMQPValue::FieldArray(FieldArray::from(all)));
-    if is_rekeyed {
-        headers = without(&headers, "CC");
-    }
     message.properties = Properties::Read(Arc::new(without_expiration(properties).with_headers(headers)));
-}
-
-/// A header that is a list of texts, such as `CC`.
-pub(super) fn list(headers: &FieldTable, name: &str) -> Vec<String> {
-    let Some(AMQPValue::FieldArray(list)) = headers.inner().get(name) else { return Vec::new() };
-    let text = |value: &AMQPValue| match value {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        _ => None,
-    };
-    list.as_slice().iter().filter_map(text).collect()
-}
-
-/// The headers but one.
-pub(super) fn without(headers: &FieldTable, name: &str) -> FieldTable {
-    let mut others = FieldTable::default();
-    for (other, value) in headers.inner().iter().filter(|(other, _)| other.as_str() != name) {
-        others.insert(other.clone(), value.clone());
-    }
-    others
 }
 
 /// Whether the message was in this queue before, and was not rejected since. RabbitMQ drops such a message in silence

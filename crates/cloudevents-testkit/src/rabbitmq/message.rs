@@ -30,8 +30,6 @@ pub enum Answer {
 pub struct Message {
     pub(super) exchange: String,
     pub(super) routing_key: String,
-    /// The keys of the headers `CC` and `BCC`.
-    pub(super) further: Vec<String>,
     pub(super) properties: Properties,
     pub(super) body: Bytes,
 }

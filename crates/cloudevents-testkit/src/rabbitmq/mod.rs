@@ -21,28 +21,28 @@
 //!
 //! It has
 //!
-//! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones;
-//! - bindings, and the headers `CC` and `BCC`;
+//! - exchanges of the types direct, fanout and topic, the predeclared ones among them, and bindings of queues;
 //! - limits of frames and channels, and heartbeats, as client and broker agree when they connect;
 //! - mandatory messages, publisher confirms, checks of `user-id` and `expiration`;
-//! - consumers that take turns, prefetch of each consumer and of the channel, exclusive consumers and queues, `basic.get`, purging,
-//!   `basic.recover`, queues and exchanges that delete themselves, `x-expires`;
+//! - consumers that take turns, prefetch of each consumer, exclusive queues, `basic.get`, purging, queues that delete themselves,
+//!   `x-expires`;
 //! - expiry of messages, `x-message-ttl`, dead letters with `x-death` and `x-first-death-*`. A message that expires towards a queue in
 //!   which it died before, and was not rejected since, is dropped;
 //! - queues of the types `classic` and `quorum`. Quorum queues count deliveries in `x-delivery-count`. A message that returns to its queue
 //!   keeps its position.
 //!
-//! It refuses transactions, immediate messages, bindings between exchanges, alternate exchanges, replies without a queue
-//! (`amq.rabbitmq.reply-to`), and streams. It refuses arguments of consumers that begin with `x-`, except `x-consumer-timeout` and an
-//! `x-priority` of 0. It refuses all arguments of queues except `x-message-ttl`, `x-expires`, `x-dead-letter-exchange`,
-//! `x-dead-letter-routing-key`, `x-dead-letter-strategy`, `x-overflow` (without a limit), `x-queue-mode` and `x-queue-type`. So it refuses
-//! limits of length, priorities, limits of deliveries and single active consumers. An argument that the type of the queue does not take is
-//! 406, as in RabbitMQ. Types of exchanges of plugins are unknown (503), and so is `connection.update-secret`.
+//! It refuses transactions, immediate messages, exchanges of headers, internal exchanges and exchanges that delete themselves, bindings
+//! between exchanges, arguments of bindings, alternate exchanges, the headers `CC` and `BCC`, exclusive consumers, prefetch of channels,
+//! `basic.recover`, `channel.flow`, replies without a queue (`amq.rabbitmq.reply-to`), and streams. It refuses an empty name for the queue
+//! that was declared last. It refuses arguments of consumers that begin with `x-`, except `x-consumer-timeout` and an `x-priority` of 0. It
+//! refuses all arguments of queues except `x-message-ttl`, `x-expires`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`,
+//! `x-dead-letter-strategy`, `x-overflow` (without a limit) and `x-queue-type`. So it refuses limits of length, priorities, limits of
+//! deliveries and single active consumers. Types of exchanges of plugins are unknown (503), and so is `connection.update-secret`.
 //!
 //! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything. After
 //! [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still
-//! there. A quorum queue is a single copy, and no message is ever on a disk. There are no policies. An alarm has no cause but
-//! [`block`](Broker::block).
+//! there. A quorum queue is a single copy, and no message is ever on a disk. A dead letter that no queue takes is dropped, also with the
+//! strategy `at-least-once`. There are no policies. An alarm has no cause but [`block`](Broker::block).
 
 mod arguments;
 mod broker;

@@ -2,8 +2,7 @@
 
 use super::{
     arguments::expiration,
-    death::{list, without},
-    fault::{Fault, access_refused, not_found, not_implemented, precondition, unexpected_frame},
+    fault::{Fault, not_found, not_implemented, precondition, unexpected_frame},
     frames::{content, send},
     message::{Answer, Message, Properties},
     options::Interceptor,
@@ -57,13 +56,8 @@ impl Publisher {
             return Err(not_implemented("immediate=true"));
         }
         let name = publish.exchange.as_str();
-        let known = shared.with(|state| state.exchanges.get(name).map(|exchange| exchange.internal));
-        match known {
-            None if !name.is_empty() => return Err(not_found("exchange", name)),
-            Some(true) => {
-                return Err(access_refused(format!("cannot publish to internal exchange '{name}'")));
-            }
-            _ => {}
+        if !name.is_empty() && !shared.with(|state| state.exchanges.contains_key(name)) {
+            return Err(not_found("exchange", name));
         }
         self.incoming = Some(Incoming { publish, header: None, body: Vec::new() });
         Ok(())
@@ -121,11 +115,10 @@ impl Publisher {
         };
         self.check(&header.properties)?;
         self.published = self.published.saturating_add(1);
-        let (properties, further) = addressed(intercepted(header.properties, shared))?;
+        let properties = intercepted(header.properties, shared);
         let message = Message {
             exchange: publish.exchange.to_string(),
             routing_key: publish.routing_key.to_string(),
-            further,
             properties: Properties::Read(Arc::new(properties)),
             body: body.into(),
         };
@@ -155,6 +148,10 @@ impl Publisher {
         }
         if properties.reply_to().as_ref().is_some_and(|to| to.as_str() == REPLIES) {
             return Err(precondition("fast reply consumer does not exist"));
+        }
+        let headers = properties.headers().as_ref().map(FieldTable::inner);
+        if headers.is_some_and(|headers| headers.contains_key("CC") || headers.contains_key("BCC")) {
+            return Err(not_implemented("the embedded broker has no further keys of messages"));
         }
         match (properties.user_id(), &self.user) {
             (Some(given), Some(user)) if given.as_str() != user => {
@@ -223,27 +220,6 @@ fn give_up(message: &Message, frame: usize, channel: ChannelId, out: &mut Vec<u8
     };
     send(channel, AMQPClass::Basic(basic::AMQPMethod::Return(returned)), out);
     content(channel, frame, message, None, out);
-}
-
-/// The keys of `CC` and `BCC`, and the properties without the latter, as in RabbitMQ.
-fn addressed(properties: BasicProperties) -> Result<(BasicProperties, Vec<String>), Fault> {
-    let Some(headers) = properties.headers() else { return Ok((properties, Vec::new())) };
-    let mut further = Vec::new();
-    for name in ["CC", "BCC"] {
-        match headers.inner().get(name) {
-            None => {}
-            Some(AMQPValue::FieldArray(_)) => further.extend(list(headers, name)),
-            Some(_) => return Err(precondition(format!("unacceptable header '{name}': no list"))),
-        }
-    }
-    let headers = headers.inner().contains_key("BCC").then(|| without(headers, "BCC"));
-    Ok((
-        match headers {
-            Some(headers) => properties.with_headers(headers),
-            None => properties,
-        },
-        further,
-    ))
 }
 
 fn intercepted(properties: BasicProperties, shared: &Shared) -> BasicProperties {

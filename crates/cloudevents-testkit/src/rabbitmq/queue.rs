@@ -133,7 +133,6 @@ impl Queue {
             let message = Message {
                 exchange: String::new(),
                 routing_key: name.to_owned(),
-                further: Vec::new(),
                 properties,
                 body: Bytes::copy_from_slice(body),
             };

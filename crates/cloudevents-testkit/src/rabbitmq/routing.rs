@@ -1,22 +1,15 @@
 //! Exchanges.
 
-use super::{
-    arguments::integer,
-    fault::{Fault, precondition},
-};
-use amq_protocol::types::{AMQPValue, FieldTable};
-
 /// The types of exchanges.
-pub(super) const KINDS: [&str; 4] = ["direct", "fanout", "topic", "headers"];
+pub(super) const KINDS: [&str; 3] = ["direct", "fanout", "topic"];
+/// The type that the broker lacks.
+pub(super) const HEADERS: &str = "headers";
 
 /// An exchange with its bindings.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     pub(super) kind: String,
     pub(super) durable: bool,
-    pub(super) auto_delete: bool,
-    /// Whether clients may not publish to it.
-    pub(super) internal: bool,
     pub(super) bindings: Vec<Binding>,
 }
 
@@ -26,7 +19,6 @@ pub(super) struct Binding {
     /// A routing key, or a pattern of it.
     pub(super) key: String,
     pub(super) queue: String,
-    pub(super) arguments: FieldTable,
 }
 
 impl Exchange {
@@ -35,23 +27,18 @@ impl Exchange {
     }
 
     /// Adds a binding that is not there.
-    pub(super) fn bind(&mut self, binding: Binding) -> Result<(), Fault> {
-        if self.kind == "headers" {
-            Match::new(&binding.arguments)?;
-        }
+    pub(super) fn bind(&mut self, binding: Binding) {
         if !self.bindings.contains(&binding) {
             self.bindings.push(binding);
         }
-        Ok(())
     }
 
-    /// The queues that get a message with one of these keys, and these headers. A queue may be there more than once.
-    pub(super) fn route(&self, keys: &[&str], headers: Option<&FieldTable>) -> Vec<String> {
+    /// The queues that get a message with this key. A queue may be there more than once.
+    pub(super) fn route(&self, key: &str) -> Vec<String> {
         let fits = |binding: &&Binding| match self.kind.as_str() {
             "fanout" => true,
-            "headers" => matches_headers(&binding.arguments, headers),
-            "topic" => keys.iter().any(|key| matches_topic(&binding.key, key)),
-            _ => keys.contains(&binding.key.as_str()),
+            "topic" => matches_topic(&binding.key, key),
+            _ => binding.key == key,
         };
         self.bindings.iter().filter(fits).map(|binding| binding.queue.clone()).collect()
     }
@@ -84,52 +71,6 @@ fn matches(pattern: &[&str], key: &[&str], mut fits: impl FnMut(&str, &str) -> b
 
 fn words(key: &str) -> Vec<&str> {
     if key.is_empty() { Vec::new() } else { key.split('.').collect() }
-}
-
-/// The rule that `x-match` requests.
-#[derive(Clone, Copy)]
-struct Match {
-    all: bool,
-    /// Whether arguments that begin with `x-` count.
-    with_x: bool,
-}
-
-impl Match {
-    fn new(arguments: &FieldTable) -> Result<Self, Fault> {
-        let (all, with_x) = match arguments.inner().get("x-match") {
-            None => (true, false),
-            Some(AMQPValue::LongString(text)) => match text.as_bytes() {
-                b"all" => (true, false),
-                b"any" => (false, false),
-                b"all-with-x" => (true, true),
-                b"any-with-x" => (false, true),
-                _ => return Err(precondition("invalid x-match field value")),
-            },
-            Some(_) => return Err(precondition("invalid x-match field type")),
-        };
-        Ok(Self { all, with_x })
-    }
-}
-
-fn matches_headers(arguments: &FieldTable, headers: Option<&FieldTable>) -> bool {
-    let Ok(Match { all, with_x }) = Match::new(arguments) else { return false };
-    let wanted = arguments.inner().iter().filter(|(name, _)| {
-        let name = name.as_str();
-        name != "x-match" && (with_x || !name.starts_with("x-"))
-    });
-    let mut fits = wanted.map(|(name, wanted)| {
-        headers.and_then(|headers| headers.inner().get(name.as_str())).is_some_and(|value| is(wanted, value))
-    });
-    if all { fits.all(|fits| fits) } else { fits.any(|fits| fits) }
-}
-
-/// Whether a header has a value. Nothing is any value, and an integer that of another width.
-fn is(wanted: &AMQPValue, value: &AMQPValue) -> bool {
-    match (integer(wanted), integer(value)) {
-        _ if *wanted == AMQPValue::Void => true,
-        (Some(wanted), Some(value)) => wanted == value,
-        _ => wanted == value,
-    }
 }
 
 #[cfg(test)]

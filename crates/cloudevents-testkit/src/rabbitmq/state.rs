@@ -37,13 +37,7 @@ pub(super) struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let given = [
-            ("amq.direct", "direct"),
-            ("amq.fanout", "fanout"),
-            ("amq.topic", "topic"),
-            ("amq.headers", "headers"),
-            ("amq.match", "headers"),
-        ];
+        let given = [("amq.direct", "direct"), ("amq.fanout", "fanout"), ("amq.topic", "topic")];
         let exchanges =
             given.into_iter().map(|(name, kind)| (name.to_owned(), Exchange::new(kind))).collect();
         Self {
@@ -73,8 +67,6 @@ pub(super) struct QueueState {
     pub(super) arguments: Arguments,
     /// By their sequence.
     pub(super) ready: VecDeque<Stored>,
-    /// Dead letters that no queue takes, where they are not dropped.
-    stuck: Vec<(Message, Reason)>,
     /// Sent to consumers and not settled.
     pub(super) unsettled: usize,
     /// In the order of their turns.
@@ -110,14 +102,11 @@ impl State {
 
     /// The queues that a message goes to, each once.
     pub(super) fn route(&self, message: &Message) -> Result<Vec<String>, Fault> {
-        let mut keys = vec![message.routing_key.as_str()];
-        keys.extend(message.further.iter().map(String::as_str));
         let mut queues = match message.exchange.as_str() {
-            "" => keys.into_iter().map(str::to_owned).collect(),
+            "" => vec![message.routing_key.clone()],
             name => {
-                let headers = message.properties().and_then(|properties| properties.headers().as_ref());
                 let exchange = self.exchanges.get(name).ok_or_else(|| not_found("exchange", name))?;
-                exchange.route(&keys, headers)
+                exchange.route(&message.routing_key)
             }
         };
         if queues.len() > 1 {
@@ -168,8 +157,7 @@ impl State {
         }
     }
 
-    /// Moves expired messages and stuck messages, and removes expired queues. Returns whether there were any, and when the next one
-    /// expires.
+    /// Moves expired messages, and removes expired queues. Returns whether there were any, and when the next one expires.
     pub(super) fn expire(&mut self) -> (bool, Option<Instant>) {
         let now = Instant::now();
         let (mut dead, mut unused, mut due) = (Vec::new(), Vec::new(), None::<Instant>);
@@ -189,44 +177,27 @@ impl State {
                 }
             }
         }
-        let stuck = self.queues.iter_mut().flat_map(|(name, queue)| {
-            std::mem::take(&mut queue.stuck)
-                .into_iter()
-                .map(|(message, reason)| (name.clone(), message, reason))
-        });
-        let stuck: Vec<_> = stuck.collect();
-        let freed =
-            stuck.into_iter().filter(|(name, message, reason)| self.bury(name, message.clone(), *reason));
-        let changed = freed.count() > 0 || !dead.is_empty() || !unused.is_empty();
-        dead.into_iter().for_each(|(name, message)| _ = self.bury(&name, message, Reason::Expired));
+        let changed = !dead.is_empty() || !unused.is_empty();
+        dead.into_iter().for_each(|(name, message)| self.bury(&name, message, Reason::Expired));
         unused.into_iter().for_each(|name| drop(self.remove_queue(&name)));
         (changed, due)
     }
 
     /// Moves a dead letter, as RabbitMQ without `expiration`. A dead letter that no queue takes, or that would go round in a cycle, is
-    /// dropped. It stays with its queue if the queue dead-letters at least once. Returns whether it has left its queue.
-    fn bury(&mut self, name: &str, message: Message, reason: Reason) -> bool {
-        let Some(queue) = self.queues.get(name) else { return true };
-        let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return true };
+    /// dropped.
+    fn bury(&mut self, name: &str, mut letter: Message, reason: Reason) {
+        let Some(queue) = self.queues.get(name) else { return };
+        let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return };
         let (exchange, key) = (exchange.to_owned(), queue.arguments.text("x-dead-letter-routing-key"));
         let key = key.map(str::to_owned);
-        let mut letter = message.clone();
-        death::record(&mut letter, name, reason, key.is_some());
+        death::record(&mut letter, name, reason);
         letter.exchange = exchange;
         if let Some(key) = key {
             letter.routing_key = key;
-            letter.further.clear();
         }
         let mut queues = self.route(&letter).unwrap_or_default();
         queues.retain(|queue| reason == Reason::Rejected || !death::is_cycle(&letter, queue));
-        if let Some(queue) = self.queues.get_mut(name).filter(|_| queues.is_empty())
-            && queue.arguments.keeps_dead_letters()
-        {
-            queue.stuck.push((message, reason));
-            return false;
-        }
         queues.iter().for_each(|queue| self.push(queue, letter.clone()));
-        true
     }
 }
 
@@ -240,7 +211,6 @@ impl QueueState {
             table,
             arguments,
             ready: VecDeque::new(),
-            stuck: Vec::new(),
             unsettled: 0,
             consumers: VecDeque::new(),
             used: Instant::now(),

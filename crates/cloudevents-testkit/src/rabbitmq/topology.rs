@@ -3,7 +3,7 @@
 use super::{
     arguments::Arguments,
     fault::{Fault, access_refused, command_invalid, locked, not_found, not_implemented, precondition},
-    routing::{Binding, Exchange, KINDS},
+    routing::{Binding, Exchange, HEADERS, KINDS},
     state::{QueueState, State},
 };
 use amq_protocol::{
@@ -110,17 +110,15 @@ impl State {
         if exchange.is_empty() {
             return Err(access_refused("operation not permitted on the default exchange"));
         }
-        self.exchanges.get_mut(exchange).ok_or_else(|| not_found("exchange", exchange))?.bind(binding)
+        self.exchanges.get_mut(exchange).ok_or_else(|| not_found("exchange", exchange))?.bind(binding);
+        Ok(())
     }
 
-    /// Removes bindings, and exchanges that delete themselves with their last one.
+    /// Removes bindings.
     pub(super) fn unbind(&mut self, leaves: impl Fn(&str, &Binding) -> bool) {
-        self.exchanges.retain(|name, exchange| {
-            let before = exchange.bindings.len();
+        for (name, exchange) in &mut self.exchanges {
             exchange.bindings.retain(|binding| !leaves(name, binding));
-            let lost = exchange.bindings.len() < before;
-            !(lost && exchange.bindings.is_empty() && exchange.auto_delete)
-        });
+        }
     }
 
     pub(super) fn declare_exchange(&mut self, declare: &exchange::Declare) -> Result<(), Fault> {
@@ -136,6 +134,10 @@ impl State {
         if name.is_empty() {
             return Err(access_refused("operation not permitted on the default exchange"));
         }
+        if kind == HEADERS || declare.internal || declare.auto_delete {
+            let what = "the embedded broker has no exchanges of headers, internal ones or ones that delete themselves";
+            return Err(not_implemented(what));
+        }
         if !KINDS.contains(&kind) {
             return Err(command_invalid(format!("unknown exchange type '{kind}'")));
         }
@@ -147,15 +149,12 @@ impl State {
                 let what = format!("exchange name '{name}' contains reserved prefix 'amq.*'");
                 return Err(access_refused(what));
             }
-            let (durable, auto_delete, internal) = (declare.durable, declare.auto_delete, declare.internal);
-            let exchange = Exchange { durable, auto_delete, internal, ..Exchange::new(kind) };
+            let exchange = Exchange { durable: declare.durable, ..Exchange::new(kind) };
             self.exchanges.insert(name.to_owned(), exchange);
             return Ok(());
         };
         same("type", known.kind == kind, "exchange", name)?;
-        same("durable", known.durable == declare.durable, "exchange", name)?;
-        same("auto_delete", known.auto_delete == declare.auto_delete, "exchange", name)?;
-        same("internal", known.internal == declare.internal, "exchange", name)
+        same("durable", known.durable == declare.durable, "exchange", name)
     }
 
     pub(super) fn delete_exchange(&mut self, delete: &exchange::Delete) -> Result<(), Fault> {

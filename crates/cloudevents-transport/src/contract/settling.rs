@@ -6,7 +6,7 @@ use super::{
         accept, each_once, ensure, event, events, has_body, is_quiet, next, number, receiver, settled, within,
     },
 };
-use crate::{ReceiverOptions, UnreadablePolicy};
+use crate::{Receiver, ReceiverOptions, Sender, UnreadablePolicy};
 use cloudevents_core::ErrorKind;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,13 +23,25 @@ pub async fn what_is_accepted_is_gone(venue: &impl Venue) -> Result<Verdict, Fai
     for _ in 0..5 {
         accept(&mut first, claims).await?;
     }
+    are_gone(venue, first, sender, 5, "accepted").await
+}
+
+/// Ends a receiver that has settled so many events: the next one gets none of them.
+async fn are_gone(
+    venue: &impl Venue,
+    mut first: Receiver,
+    sender: Sender,
+    count: usize,
+    how: &str,
+) -> Result<Verdict, Failure> {
+    let claims = venue.claims();
     settled(first.drain(claims.patience), claims).await?;
     drop(first);
     let mut second = receiver(venue).await?;
-    settled(sender.send(&event(5)?), claims).await?;
+    settled(sender.send(&event(count)?), claims).await?;
     let number = accept(&mut second, claims).await?;
-    ensure!(number == 5, "event {number} came, which was accepted before");
-    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was accepted before");
+    ensure!(number == count, "event {number} came, which was {how} before");
+    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was {how} before");
     Ok(Verdict::Holds)
 }
 
@@ -78,14 +90,7 @@ pub async fn what_is_rejected_does_not_come_again(venue: &impl Venue) -> Result<
         settled(next(&mut first, claims).await?.reject("the check rejects it"), claims).await?;
     }
     ensure!(is_quiet(&mut first, claims).await?, "something came again that was rejected");
-    settled(first.drain(claims.patience), claims).await?;
-    drop(first);
-    let mut second = receiver(venue).await?;
-    settled(sender.send(&event(3)?), claims).await?;
-    let number = accept(&mut second, claims).await?;
-    ensure!(number == 3, "event {number} came, which was rejected before");
-    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was rejected before");
-    Ok(Verdict::Holds)
+    are_gone(venue, first, sender, 3, "rejected").await
 }
 
 /// A dropped delivery is delivered again.
@@ -118,14 +123,7 @@ pub async fn an_unwatched_outcome_settles(venue: &impl Venue) -> Result<Verdict,
         let delivery = next(&mut first, claims).await?;
         drop(if index % 2 == 0 { delivery.accept() } else { delivery.reject("unwatched") });
     }
-    settled(first.drain(claims.patience), claims).await?;
-    drop(first);
-    let mut second = receiver(venue).await?;
-    settled(sender.send(&event(4)?), claims).await?;
-    let number = accept(&mut second, claims).await?;
-    ensure!(number == 4, "event {number} came, which was settled before");
-    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was settled before");
-    Ok(Verdict::Holds)
+    are_gone(venue, first, sender, 4, "settled").await
 }
 
 /// A malformed message is delivered among the others as an error with its raw content, and is settled like them.

@@ -1,15 +1,13 @@
 //! What a receiver that runs says of itself is what is so.
 
-use crate::{Slow, event, keyed};
+use crate::{Gives, Takes, event, keyed, slow};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Activity, Bounds, Bridge, Confirmed, Delivery, Failure, OrderBy, Outcome, Outgoing, PrometheusPage,
     Receipt, Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities,
-    binding::{Incoming, Receive, Transmit},
-    bridge::BridgePolicy,
-    fake::FakeQueue,
+    bridge::BridgePolicy, fake::FakeQueue,
 };
 use std::{
     future::pending,
@@ -165,30 +163,14 @@ async fn an_outage_shows_and_failures_are_named() {
     }
 }
 
-/// A source that is away for some time.
-struct Away(u32);
-
-impl Receive for Away {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::queue()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        match self.0.checked_sub(1) {
-            Some(left) => self.0 = left,
-            None => pending().await,
-        }
-        Err(Error::new(ErrorKind::Disconnected))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_away_shows() {
-    let receiver = Receiver::new(Away(5), DecodeOptions::strict());
+    let mut errors = 0..5;
+    let next = move || {
+        let fails = errors.next().is_some();
+        async move { if fails { Err(Error::new(ErrorKind::Disconnected)) } else { pending().await } }
+    };
+    let receiver = Receiver::new(Gives(ReceiverCapabilities::queue(), next), DecodeOptions::strict());
     let activity = receiver.activity();
     let watch = async {
         becomes(&activity, RunState::Disconnected).await;
@@ -199,26 +181,6 @@ async fn a_source_that_is_away_shows() {
     receiver.run(async |_: Event| ()).until(watch).await.unwrap();
 }
 
-/// Takes messages, and never confirms them while it is stopped.
-struct Target(Arc<AtomicBool>);
-
-impl Transmit for Target {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        while self.0.load(Ordering::Relaxed) {
-            sleep(Duration::from_millis(10)).await;
-        }
-        Ok(Outcome::ready(Ok(Receipt::new())))
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// A target that hangs is connected, and answers nothing.
 #[tokio::test(start_paused = true)]
 async fn a_bridge_that_stands_still_is_not_ready() {
@@ -226,10 +188,18 @@ async fn a_bridge_that_stands_still_is_not_ready() {
     let hangs = Arc::new(AtomicBool::new(false));
     let mut options = ReceiverOptions::default();
     options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
-    let mut policy = BridgePolicy::default();
-    policy.order = OrderBy::Key;
-    let bridge =
-        Bridge::new(queue.receiver(options), Sender::new(Target(Arc::clone(&hangs))), policy).unwrap();
+    let stopped = Arc::clone(&hangs);
+    let take = move |_: Outgoing| {
+        let stopped = Arc::clone(&stopped);
+        async move {
+            while stopped.load(Ordering::Relaxed) {
+                sleep(Duration::from_millis(10)).await;
+            }
+            Ok(Outcome::ready(Ok(Receipt::new())))
+        }
+    };
+    let sender = Sender::new(Takes(SenderCapabilities::plain(Confirmed::Accepted), take));
+    let bridge = Bridge::new(queue.receiver(options), sender, BridgePolicy::default()).unwrap();
     let status = bridge.status();
     let watch = async {
         queue.sender().send(&keyed("first", "a")).await.unwrap();
@@ -291,9 +261,7 @@ async fn a_bridge_that_moves_one_after_the_other_is_ready() {
         options.decoding = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
         let mut policy = BridgePolicy::default();
         policy.order = OrderBy::Key;
-        let bridge =
-            Bridge::new(queue.receiver(options), Sender::new(Slow(FakeQueue::new().sender())), policy)
-                .unwrap();
+        let bridge = Bridge::new(queue.receiver(options), slow(FakeQueue::new().sender()), policy).unwrap();
         let status = bridge.status();
         for number in 0..200 {
             let event = keyed(number, "a");

@@ -1,16 +1,11 @@
 //! Deliveries: events, batches, documents, repairs.
 
-use crate::{event, events};
+use crate::{event, events, one, received};
 use cloudevents_core::{
-    DecodeOptions, Decoded, Document, Error, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind,
+    DecodeOptions, Decoded, Document, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind,
 };
 use cloudevents_json::Json;
-use cloudevents_transport::{
-    Delivery, Raw, Received, Receiver, ReceiverCapabilities,
-    binding::{Incoming, Receive, Token},
-    fake::FakeQueue,
-};
-use std::time::Duration;
+use cloudevents_transport::{Delivery, Receiver, fake::FakeQueue};
 
 async fn receive(message: Message, decoding: DecodeOptions) -> (Delivery, Receiver) {
     let queue = FakeQueue::new();
@@ -46,30 +41,12 @@ async fn a_document_is_read_when_asked_for_and_once() {
     assert!(format!("{delivery:?}").contains("Structured"));
 }
 
-/// A binding that has one message.
-struct Once(Option<Received>);
-
-impl Receive for Once {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::queue()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        Ok(self.0.take().map(|received| Incoming::new(received, Token::unsettled())))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// A binding that has decoded the document itself: what it has is what the program gets.
 #[tokio::test]
 async fn a_document_that_was_decoded_is_not_decoded_again() {
     let (message, _) = Message::structured(&event("in the document"), &Json::new()).unwrap();
-    let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
-    let received = received.with_event(Decoded::clean(event("x")));
-    let delivery = Receiver::new(Once(Some(received)), json()).next().await.unwrap().unwrap();
+    let received = received(message).with_event(Decoded::clean(event("x")));
+    let delivery = one(received, json()).next().await.unwrap().unwrap();
     assert_eq!(delivery.event().unwrap(), event("x"));
     assert_eq!(delivery.events().unwrap(), [event("x")]);
     assert_eq!(delivery.decoded().unwrap().value, event("x"));

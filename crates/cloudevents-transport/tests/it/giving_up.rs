@@ -259,7 +259,6 @@ async fn what_is_retried_by_hand_is_no_success() {
     assert_eq!(letters, ["given up after 10 attempts"]);
 }
 
-/// A limit of attempts is that of retries by hand, too.
 /// Attempts in an outage are not those of the message, also when the handler requests the next one by itself.
 #[tokio::test(start_paused = true)]
 async fn what_is_retried_by_hand_after_an_outage_is_not_given_up() {

@@ -1,6 +1,6 @@
 //! Dead letters that their place does not take as they are, and those that wait.
 
-use crate::event;
+use crate::{event, with_capabilities};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
@@ -176,23 +176,6 @@ impl DeadLetterSink for Elsewhere {
     }
 }
 
-/// A protocol that carries an event and nothing else, such as MQTT 3.1.1.
-struct Plain(Sender);
-
-impl Transmit for Plain {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        self.0.enqueue(outgoing).await
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        self.0.close().await
-    }
-}
-
 impl DeadLetterSink for Keyless {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
         if letter.outgoing().record_key().is_some() {
@@ -223,7 +206,9 @@ async fn what_the_protocol_of_the_place_lacks_is_left_out() {
 #[tokio::test(start_paused = true)]
 async fn a_place_without_headers_has_the_event_as_a_whole() {
     let (queue, place) = (FakeQueue::new(), FakeQueue::new());
-    let sink = Elsewhere(Sender::new(Plain(place.sender())));
+    // An event and nothing else, as MQTT 3.1.1 carries.
+    let plain = SenderCapabilities::plain(Confirmed::Accepted);
+    let sink = Elsewhere(with_capabilities(place.sender(), plain));
     let options = QueueOptions::default().with_sink(sink);
     let mut receiver = queue.receiver_with(DecodeOptions::strict(), options);
     let (event, outgoing) = large();

@@ -39,24 +39,6 @@ async fn nothing_comes(receiver: &mut Receiver) -> bool {
     tokio::time::timeout(Duration::from_millis(1), receiver.next()).await.is_err()
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_hole_holds_the_watermark() {
-    let log = filled(4).await;
-    let (mut receiver, consumer) = open(&log);
-    let partition = cloudevents_transport::Partition::new("fake", 0);
-    let watermark = || consumer.ledger().watermark(&partition).unwrap();
-    let held = [next(&mut receiver).await, next(&mut receiver).await, next(&mut receiver).await];
-    let [zero, one, two] = held;
-    two.accept().await.unwrap();
-    one.accept().await.unwrap();
-    assert_eq!(watermark(), 0);
-    zero.accept().await.unwrap();
-    assert_eq!(watermark(), 3);
-    assert_eq!(log.committed(0), 0); // recorded, and committed by draining
-    receiver.drain(SOON).await.unwrap();
-    assert_eq!(log.committed(0), 3);
-}
-
 #[tokio::test]
 async fn a_log_that_is_never_empty_lets_others_run() {
     const COUNT: usize = 1000;
@@ -246,15 +228,6 @@ async fn what_is_settled_in_vain_is_told_though_its_partition_goes_at_the_end() 
             receiver.drain(SOON).await.unwrap();
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_assignment_wakes_who_waits() {
-    let log = filled(1).await;
-    let (mut receiver, consumer) = open(&log);
-    consumer.revoke(0);
-    let (delivery, ()) = tokio::join!(next(&mut receiver), async { consumer.assign(0) });
-    delivery.accept().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

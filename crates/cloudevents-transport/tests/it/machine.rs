@@ -377,8 +377,11 @@ async fn a_lost_connection_is_made_again_and_what_it_brought_is_settled_no_more(
     four.accept().await.unwrap();
     sleep(30 * SECOND).await;
     assert_eq!(queue.seen(), ["accept [4]"]); // nothing of the lost connection, not even the retry
-    assert!(receiver.connectivity().state().is_connected());
+    let connectivity = receiver.connectivity();
+    assert!(connectivity.state().is_connected());
+    assert_eq!((connectivity.connects(), connectivity.losses()), (2, 1));
     receiver.drain(SECOND).await.unwrap();
+    assert_eq!(receiver.metrics().settlements_failed, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,12 +34,14 @@ mod twice;
 mod wakes;
 mod writing;
 
-use cloudevents_core::{Error, Event};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_transport::{
-    Counters, Delivery, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, binding::Transmit,
+    Counters, Delivery, Outcome, Outgoing, Raw, Receipt, Received, Receiver, ReceiverCapabilities, Sender,
+    SenderCapabilities,
+    binding::{Incoming, Receive, Token, Transmit},
     fake::FakeQueue,
 };
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
@@ -53,26 +55,81 @@ fn id(delivery: &Delivery) -> String {
     delivery.event().unwrap().id().to_owned()
 }
 
-/// Confirms after 50 ms.
-struct Slow(Sender);
+/// A source whose next message is what this returns.
+struct Gives<F>(ReceiverCapabilities, F);
 
-impl Transmit for Slow {
+impl<F, N> Receive for Gives<F>
+where
+    F: FnMut() -> N + Send + 'static,
+    N: Future<Output = Result<Option<Incoming>, Error>> + Send,
+{
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.0
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        (self.1)().await
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+fn received(message: impl Into<Message>) -> Received {
+    Received::new(Ok(Decoded::clean(message.into())), Raw::default())
+}
+
+/// A message that cannot be settled.
+fn unsettled(message: impl Into<Message>) -> Incoming {
+    Incoming::new(received(message), Token::unsettled())
+}
+
+/// A receiver of one message.
+fn one(received: Received, with: DecodeOptions) -> Receiver {
+    let mut left = Some(Incoming::new(received, Token::unsettled()));
+    Receiver::new(Gives(ReceiverCapabilities::unsettled(), move || ready(Ok(left.take()))), with)
+}
+
+/// A target that does this with each message.
+struct Takes<F>(SenderCapabilities, F);
+
+impl<F, T> Transmit for Takes<F>
+where
+    F: Fn(Outgoing) -> T + Send + Sync + 'static,
+    T: Future<Output = Result<Outcome<Receipt>, Error>> + Send,
+{
     fn capabilities(&self) -> SenderCapabilities {
-        self.0.capabilities()
+        self.0
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        let (sender, (resolver, outcome)) = (self.0.clone(), Outcome::channel());
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(50)).await; // paused time: how long the target takes
-            resolver.resolve(sender.send(outgoing).await);
-        });
-        Ok(outcome)
+        (self.1)(outgoing).await
     }
 
     async fn close(&self) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// A sender with other capabilities.
+fn with_capabilities(sender: Sender, capabilities: SenderCapabilities) -> Sender {
+    Sender::new(Takes(capabilities, move |outgoing: Outgoing| {
+        let sender = sender.clone();
+        async move { sender.enqueue(outgoing).await }
+    }))
+}
+
+/// Confirms after 50 ms.
+fn slow(sender: Sender) -> Sender {
+    Sender::new(Takes(sender.capabilities(), move |outgoing: Outgoing| {
+        let (sender, (resolver, outcome)) = (sender.clone(), Outcome::channel());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await; // paused time: how long the target takes
+            resolver.resolve(sender.send(outgoing).await);
+        });
+        ready(Ok(outcome))
+    }))
 }
 
 /// An event with this `partitionkey`.

@@ -1,18 +1,19 @@
 //! The order that `run` keeps: lanes and batches.
 
-use crate::{event, events, filled, id, keyed, until_settled};
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats, Message};
+use crate::{Gives, event, events, filled, id, keyed, unsettled, until_settled};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_testkit::{rng::Rng, size};
 use cloudevents_transport::{
-    By, DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Partition, Raw, Received, Receiver,
-    ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
-    binding::{Incoming, Receive, Token, log::LogOptions, queue::QueueOptions},
+    By, DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Partition, Receiver, ReceiverCapabilities,
+    ReceiverOptions, UnreadablePolicy,
+    binding::{log::LogOptions, queue::QueueOptions},
     fake::{FakeLog, FakeQueue},
 };
 use std::{
     cell::Cell,
     collections::BTreeMap,
+    future::ready,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -195,59 +196,19 @@ async fn a_batch_keeps_its_place_while_it_is_tried_again() {
     assert_eq!(seen.into_inner().unwrap(), expected);
 }
 
-/// Two messages of one key, and then no more.
-struct Two(u32);
-
-impl Receive for Two {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::queue()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        if self.0 == 2 {
-            return Ok(None);
-        }
-        let message = Message::from(keyed(self.0, "a"));
-        self.0 += 1;
-        let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
-        Ok(Some(Incoming::new(received, Token::unsettled())))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// A hundred messages that their peers keep until they are answered.
-struct Requests(u32, Option<&'static str>);
-
-impl Receive for Requests {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        let mut capabilities = ReceiverCapabilities::queue();
-        capabilities.redelivers = By::Peer;
-        capabilities
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        if self.0 == 100 {
-            return Ok(None);
-        }
-        self.0 += 1;
-        let message = Message::from(self.1.map_or_else(|| event(self.0), |key| keyed(self.0, key)));
-        let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
-        Ok(Some(Incoming::new(received, Token::unsettled())))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
+fn requests(key: Option<&'static str>) -> Receiver {
+    let mut capabilities = ReceiverCapabilities::queue();
+    capabilities.redelivers = By::Peer;
+    let mut messages =
+        (1..=100).map(move |id| unsettled(key.map_or_else(|| event(id), |key| keyed(id, key))));
+    Receiver::new(Gives(capabilities, move || ready(Ok(messages.next()))), options())
 }
 
 /// Who waits for an answer gets one at once, also in an outage.
 #[tokio::test(start_paused = true)]
 async fn peers_that_keep_their_messages_do_not_wait_for_each_other() {
-    let (receiver, calls, begun) =
-        (Receiver::new(Requests(0, Some("a")), options()), Cell::new(0), Instant::now());
+    let (receiver, calls, begun) = (requests(Some("a")), Cell::new(0), Instant::now());
     let handle = async |_: Event| -> Result<(), Failure> {
         calls.set(calls.get() + 1);
         Err("the database is away")?
@@ -302,7 +263,7 @@ async fn messages_without_a_key_keep_the_order_of_their_source_and_stop_no_key()
 /// Each of them waits for its own answer, and none for another.
 #[tokio::test(start_paused = true)]
 async fn requests_without_a_key_are_handled_beside_each_other() {
-    let (receiver, begun) = (Receiver::new(Requests(0, None), options()), Instant::now());
+    let (receiver, begun) = (requests(None), Instant::now());
     let handle = async |_: Event| sleep(Duration::from_secs(1)).await;
     receiver.run(handle).concurrency(100).in_order(OrderBy::Key).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
@@ -311,7 +272,10 @@ async fn requests_without_a_key_are_handled_beside_each_other() {
 /// A message that fails after the source has ended goes back, and those behind it do not overtake it.
 #[tokio::test(start_paused = true)]
 async fn a_source_that_ends_changes_no_order() {
-    let (receiver, seen) = (Receiver::new(Two(0), options()), Mutex::new(Vec::new()));
+    let mut messages = (0..2).map(|id| unsettled(keyed(id, "a")));
+    let next = move || ready(Ok(messages.next()));
+    let receiver = Receiver::new(Gives(ReceiverCapabilities::queue(), next), options());
+    let seen = Mutex::new(Vec::new());
     let handle = async |event: Event| {
         sleep(Duration::from_secs(1)).await; // meanwhile, the source ends
         seen.lock().unwrap().push(event.id().to_owned());

@@ -47,53 +47,6 @@ async fn credit_bounds_what_is_unsettled() {
     assert!(queue.is_empty());
 }
 
-/// Each receiver has its own messages. Draining returns the prefetched ones.
-#[tokio::test(start_paused = true)]
-async fn what_was_prefetched_is_released() {
-    let (queue, mut first) = filled(3, 3).await;
-    let delivery = first.next().await.unwrap().unwrap();
-    delivery.accept().await.unwrap();
-    first.drain(SOON).await.unwrap();
-    assert_eq!(queue.len(), 2);
-    let mut second = queue.receiver(DecodeOptions::strict());
-    for expected in ["1", "2"] {
-        let delivery = second.next().await.unwrap().unwrap();
-        assert_eq!((id(&delivery).as_str(), delivery.attempt()), (expected, 1));
-        delivery.accept().await.unwrap();
-    }
-}
-
-/// A receiver that is dropped without draining returns prefetched messages, and its deliveries can still be
-/// settled.
-#[tokio::test(start_paused = true)]
-async fn a_dropped_receiver_loses_nothing() {
-    let (queue, mut receiver) = filled(3, 3).await;
-    let (zero, one) = (receiver.next().await.unwrap().unwrap(), receiver.next().await.unwrap().unwrap());
-    drop(receiver);
-    zero.accept().await.unwrap();
-    one.release().await.unwrap();
-    let mut second = queue.receiver(DecodeOptions::strict());
-    let mut seen = [id(&second.next().await.unwrap().unwrap()), id(&second.next().await.unwrap().unwrap())];
-    seen.sort();
-    assert_eq!(seen, ["1", "2"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_connection_is_made_again_and_loses_nothing() {
-    let (queue, mut receiver) = filled(1, 2).await;
-    let delivery = receiver.next().await.unwrap().unwrap();
-    queue.cut();
-    assert_eq!(delivery.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
-    for expected in ["0", "1"] {
-        let delivery = receiver.next().await.unwrap().unwrap();
-        assert_eq!(id(&delivery), expected);
-        delivery.accept().await.unwrap();
-    }
-    assert_eq!((receiver.connectivity().connects(), receiver.connectivity().losses()), (2, 1));
-    receiver.drain(SOON).await.unwrap();
-    assert_eq!(receiver.metrics().settlements_failed, 1);
-}
-
 /// What was to be released comes again by itself.
 #[tokio::test(start_paused = true)]
 async fn what_is_released_after_its_connection_was_lost_is_no_failure() {

@@ -1,15 +1,15 @@
 //! Receivers.
 
-use crate::{event, events, id};
+use crate::{Gives, event, events, id};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_transport::{
     Bounds, Delivery, InFlight, Outcome, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
     Stopper,
-    binding::{Incoming, Receive, Token},
+    binding::{Incoming, Token},
     fake::FakeQueue,
 };
 use futures_util::TryStreamExt;
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 /// Code as users write it, with the concrete types.
 async fn consume(mut deliveries: Receiver) -> Result<(), Error> {
@@ -129,31 +129,23 @@ async fn a_stream_of_deliveries() {
     assert!(receiver.stream().try_collect::<Vec<_>>().await.unwrap().is_empty());
 }
 
-/// A protocol without settlement, and a source that ends.
-struct Few(u32);
+type Next = Result<Option<Incoming>, Error>;
 
-impl Receive for Few {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::unsettled()
-    }
+fn invalid(kind: ErrorKind) -> Next {
+    let received = Received::new(Err(Error::new(kind)), Raw::default());
+    Ok(Some(Incoming::new(received, Token::unsettled())))
+}
 
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        if self.0 == 0 {
-            return Ok(None);
-        }
-        self.0 -= 1;
-        let received = Received::new(Err(Error::new(ErrorKind::InvalidTimestamp)), Raw::default());
-        Ok(Some(Incoming::new(received, Token::unsettled())))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
+/// A receiver over a protocol without settlement. `next` returns each of these, and then that the source has ended.
+fn scripted(script: Vec<Next>) -> Receiver {
+    let mut script = script.into_iter();
+    let next = move || ready(script.next().unwrap_or(Ok(None)));
+    Receiver::new(Gives(ReceiverCapabilities::unsettled(), next), DecodeOptions::strict())
 }
 
 #[tokio::test]
 async fn what_a_protocol_cannot_do_is_never_a_success() {
-    let mut receiver = Receiver::new(Few(4), DecodeOptions::strict());
+    let mut receiver = scripted((0..4).map(|_| invalid(ErrorKind::InvalidTimestamp)).collect());
     receiver.next().await.unwrap().unwrap().accept().await.unwrap();
     let retried = receiver.next().await.unwrap().unwrap();
     retried.extend().unwrap(); // there is no deadline
@@ -192,32 +184,13 @@ async fn deliveries_are_taken_together_up_to_a_number_or_a_time() {
     assert!(receiver.next_many(2, SECOND).await.unwrap().is_empty());
 }
 
-/// What `next` returns, once each.
-struct Script(std::vec::IntoIter<Result<Option<Incoming>, Error>>);
-
-impl Receive for Script {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::unsettled()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        self.0.next().unwrap_or(Ok(None))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_error_behind_deliveries_that_are_taken_together_is_that_of_the_next_call() {
-    let received = Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default());
-    let script = vec![
-        Ok(Some(Incoming::new(received, Token::unsettled()))),
+    let mut receiver = scripted(vec![
+        invalid(ErrorKind::InvalidDocument),
         Err(Error::new(ErrorKind::Refused)),
         Err(Error::new(ErrorKind::Closed)),
-    ];
-    let mut receiver = Receiver::new(Script(script.into_iter()), DecodeOptions::strict());
+    ]);
     assert!(receiver.next_many(0, Duration::ZERO).await.unwrap().is_empty());
     assert_eq!(receiver.next_many(10, Duration::from_secs(1)).await.unwrap().len(), 1);
     let kinds = [receiver.next_many(10, Duration::ZERO).await, receiver.next_many(10, Duration::ZERO).await]
@@ -227,10 +200,8 @@ async fn an_error_behind_deliveries_that_are_taken_together_is_that_of_the_next_
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_was_stopped_has_no_error_of_before() {
-    let received = Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default());
-    let script =
-        vec![Ok(Some(Incoming::new(received, Token::unsettled()))), Err(Error::new(ErrorKind::Refused))];
-    let mut receiver = Receiver::new(Script(script.into_iter()), DecodeOptions::strict());
+    let mut receiver =
+        scripted(vec![invalid(ErrorKind::InvalidDocument), Err(Error::new(ErrorKind::Refused))]);
     assert_eq!(receiver.next_many(10, Duration::from_secs(1)).await.unwrap().len(), 1);
     receiver.stopper().stop();
     assert!(receiver.next().await.unwrap().is_none());

@@ -1,22 +1,21 @@
 //! How `run` settles by the results of handlers, begins and ends.
 
-use crate::{event, events, filled, until_settled};
+use crate::{Gives, event, events, filled, unsettled, until_settled};
 use cloudevents_core::{
-    Codec, CodecContext, Data, Decode, DecodeOptions, Decoded, Encode, Error, ErrorKind, Event, EventData,
-    Message, Payload, TypedEvent,
+    Codec, CodecContext, Data, Decode, DecodeOptions, Encode, Error, ErrorKind, Event, EventData, Payload,
+    TypedEvent,
 };
 use cloudevents_json::{Json, JsonEventExt};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Delivery, Failure, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
-    Verdict,
-    binding::{Incoming, Receive, Token, log::LogOptions},
+    Delivery, Failure, Receiver, ReceiverCapabilities, ReceiverOptions, UnreadablePolicy, Verdict,
+    binding::log::LogOptions,
     fake::{FakeLog, FakeQueue},
 };
 use std::{
     cell::Cell,
     fmt,
-    future::pending,
+    future::{pending, ready},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
@@ -453,63 +452,33 @@ async fn a_lost_connection_is_waited_for_and_ends_its_handlers() {
     assert_eq!(counters.snapshot().handlers_failed, 0);
 }
 
-/// A source that is away for a minute, and counts how often it is asked.
-struct Away(Arc<AtomicU32>, Instant);
-
-impl Receive for Away {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::queue()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        assert!(self.0.fetch_add(1, Ordering::Relaxed) < 10_000, "a busy loop");
-        if self.1.elapsed() < Duration::from_secs(60) {
-            return Err(Error::new(ErrorKind::Disconnected));
-        }
-        Ok(None)
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// How soon messages are tried again says nothing about a source that is away.
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_away_is_no_busy_loop() {
     let mut options = options();
     (options.retry.first, options.retry.longest) = (Duration::ZERO, Duration::ZERO);
-    let asked = Arc::<AtomicU32>::default();
-    let receiver = Receiver::new(Away(Arc::clone(&asked), Instant::now()), options);
+    let (asked, begun) = (Arc::<AtomicU32>::default(), Instant::now());
+    let counted = Arc::clone(&asked);
+    let next = move || {
+        assert!(counted.fetch_add(1, Ordering::Relaxed) < 10_000, "a busy loop");
+        let is_away = begun.elapsed() < Duration::from_secs(60);
+        ready(if is_away { Err(Error::new(ErrorKind::Disconnected)) } else { Ok(None) })
+    };
+    let receiver = Receiver::new(Gives(ReceiverCapabilities::queue(), next), options);
     receiver.run(async |_: Event| {}).await.unwrap();
     assert!(asked.load(Ordering::Relaxed) < 1_000, "{asked:?}");
 }
 
 /// Two messages, and then an error that no later call mends.
-struct Broken(u32);
-
-impl Receive for Broken {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::queue()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        if self.0 == 2 {
-            return Err(Error::new(ErrorKind::Closed));
-        }
-        self.0 += 1;
-        let received = Received::new(Ok(Decoded::clean(Message::from(event(self.0)))), Raw::default());
-        Ok(Some(Incoming::new(received, Token::unsettled())))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
+fn broken() -> Receiver {
+    let mut messages = (1..=2).map(|id| unsettled(event(id)));
+    let next = move || ready(messages.next().map(Some).ok_or_else(|| Error::new(ErrorKind::Closed)));
+    Receiver::new(Gives(ReceiverCapabilities::queue(), next), options())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_error_waits_for_the_handlers() {
-    let receiver = Receiver::new(Broken(0), options());
+    let receiver = broken();
     let (counters, begun) = (receiver.counters(), Instant::now());
     let error = receiver.run(async |_: Event| sleep(Duration::from_secs(2)).await).await.unwrap_err();
     assert_eq!((error.kind(), begun.elapsed().as_secs()), (ErrorKind::Closed, 2));
@@ -519,7 +488,7 @@ async fn a_permanent_error_waits_for_the_handlers() {
 /// What hangs does not hide why it ends.
 #[tokio::test(start_paused = true)]
 async fn a_permanent_error_is_the_result_though_a_handler_hangs() {
-    let receiver = Receiver::new(Broken(0), options());
+    let receiver = broken();
     let error = receiver.run(async |_: Event| pending::<()>().await).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
     // One message cannot be read, which ends it by its policy, and another one hangs.

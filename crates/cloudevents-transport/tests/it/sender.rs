@@ -1,6 +1,6 @@
 //! Senders.
 
-use crate::{event, events};
+use crate::{Takes, event, events};
 use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_json::Json;
 use cloudevents_testkit::logged::Logged;
@@ -11,6 +11,7 @@ use cloudevents_transport::{
     fake::{FakeLog, FakeQueue},
 };
 use std::{
+    future::ready,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -57,74 +58,44 @@ async fn send_all_tells_what_was_not_even_handed_over() {
     assert_eq!((failure.failed.len(), queue.len(), sender.metrics().failed), (3, 0, 3));
 }
 
-/// Answers late, and counts the open messages.
-#[derive(Default)]
-struct Late {
-    open: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-}
-
-impl Transmit for Late {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        let now = self.open.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(now, Ordering::Relaxed);
-        let (resolver, outcome) = Outcome::channel();
-        let open = Arc::clone(&self.open);
+#[tokio::test(start_paused = true)]
+async fn send_all_is_pipelined_within_a_window() {
+    let (open, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let highest = Arc::clone(&most);
+    // Answers late.
+    let sender = Sender::new(Takes(SenderCapabilities::plain(Confirmed::Accepted), move |_: Outgoing| {
+        highest.fetch_max(open.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let (open, (resolver, outcome)) = (Arc::clone(&open), Outcome::channel());
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(1)).await; // paused time: a turn of the clock
             open.fetch_sub(1, Ordering::Relaxed);
             resolver.resolve(Ok(Receipt::new()));
         });
-        Ok(outcome)
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn send_all_is_pipelined_within_a_window() {
-    let binding = Late::default();
-    let most = Arc::clone(&binding.most);
-    let sender = Sender::new(binding);
+        ready(Ok(outcome))
+    }));
     let since = tokio::time::Instant::now();
     sender.send_all(events(3000)).await.unwrap();
     assert_eq!(most.load(Ordering::Relaxed), 1024);
     assert_eq!(since.elapsed(), Duration::from_secs(3)); // not 3,000
 }
 
-/// Notes the messages that were handed over.
-#[derive(Clone, Default)]
-struct Noting(Arc<Mutex<Vec<String>>>);
-
-impl Transmit for Noting {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+/// Notes the messages that are handed over.
+fn noting(seen: &Arc<Mutex<Vec<String>>>) -> Sender {
+    let seen = Arc::clone(seen);
+    Sender::new(Takes(SenderCapabilities::plain(Confirmed::Accepted), move |outgoing: Outgoing| {
         let Content::Message(Message::Binary(event)) = outgoing.content() else { panic!("it was an event") };
-        self.0.lock().unwrap().push(event.id().to_owned());
-        Ok(Outcome::ready(Ok(Receipt::new())))
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
+        seen.lock().unwrap().push(event.id().to_owned());
+        ready(Ok(Outcome::ready(Ok(Receipt::new()))))
+    }))
 }
 
 #[tokio::test]
 async fn nothing_is_handed_over_before_the_future_is_polled() {
-    let binding = Noting::default();
-    let sender = Sender::new(binding.clone());
+    let seen = Arc::default();
+    let sender = noting(&seen);
     drop(sender.enqueue(event(1)));
     drop(sender.send(&event(1)));
-    assert!(binding.0.lock().unwrap().is_empty());
+    assert!(seen.lock().unwrap().is_empty());
     assert_eq!(sender.metrics().enqueued, 0);
 }
 
@@ -140,18 +111,18 @@ async fn a_cancelled_send_that_was_handed_over_stays_so() {
 
 #[tokio::test]
 async fn what_is_not_carried_goes_by_the_policy() {
-    let binding = Noting::default();
+    let seen = Arc::default();
     let with = |losses| {
         let mut options = SenderOptions::default();
         options.losses = losses;
-        Sender::new(binding.clone()).with_options(options)
+        noting(&seen).with_options(options)
     };
     let keyed = || Outgoing::from(event(1)).key("42").priority(9);
     let refusing = with(LossPolicy::Refuse);
     let error = refusing.send(keyed()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Inexact);
     assert!(error.to_string().contains("does not carry: key, priority"), "{error}");
-    assert!(binding.0.lock().unwrap().is_empty());
+    assert!(seen.lock().unwrap().is_empty());
     assert_eq!((refusing.metrics().failed, refusing.metrics().lossy), (1, 0));
     for losses in [LossPolicy::Log, LossPolicy::Allow] {
         let sender = with(losses);
@@ -166,30 +137,15 @@ async fn what_is_not_carried_goes_by_the_policy() {
     }
 }
 
-/// Carries headers as MQTT does.
-struct Mixing;
-
-impl Transmit for Mixing {
-    fn capabilities(&self) -> SenderCapabilities {
-        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::HEADERS);
-        capabilities.headers_apart = false;
-        capabilities
-    }
-
-    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        Ok(Outcome::ready(Ok(Receipt::new())))
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_logged_loss_names_the_event_of_a_document_and_every_header() {
     let mut options = SenderOptions::default();
     options.losses = LossPolicy::Log;
-    let sender = Sender::new(Mixing).with_options(options);
+    // Headers as MQTT carries them.
+    let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::HEADERS);
+    capabilities.headers_apart = false;
+    let take = |_: Outgoing| ready(Ok(Outcome::ready(Ok(Receipt::new()))));
+    let sender = Sender::new(Takes(capabilities, take)).with_options(options);
     let document = Message::structured(&event(7), &Json::new()).unwrap().0;
     for (outgoing, parts) in [
         (Outgoing::from(document), &["does not carry: key"][..]),

@@ -7,7 +7,6 @@ mod refusing;
 mod retaining;
 mod sessions;
 mod subscribing;
-mod wills;
 
 use client::Place;
 use cloudevents_testkit::{behaviours::check, mqtt::Broker};
@@ -73,5 +72,5 @@ const HIVEMQ: &[&str] = &[
 ];
 
 fn all() -> Vec<client::Behaviour> {
-    [subscribing::ALL, publishing::ALL, retaining::ALL, sessions::ALL, wills::ALL].concat()
+    [subscribing::ALL, publishing::ALL, retaining::ALL, sessions::ALL].concat()
 }

@@ -50,17 +50,6 @@ pub(super) const ALL: &[Behaviour] = &[
         put(place, &topic, &["x"]);
         assert!(!client.next().retain);
     }),
-    ("with Retain As Published, the flag stays", |place| {
-        let topic = name("t");
-        let mut filter = SubscribeFilter::new(&topic, AtLeastOnce);
-        filter.preserve_retain = true;
-        let mut client = place.client();
-        client.subscribe_as(filter);
-        put(place, &topic, &["x"]);
-        assert!(client.next().retain);
-        place.client().publish(&topic, AtLeastOnce, "y");
-        assert!(!client.next().retain);
-    }),
     ("Retain Handling 0: each subscription gets them again", |place| {
         let topic = name("t");
         put(place, &topic, &["x"]);
@@ -81,13 +70,6 @@ pub(super) const ALL: &[Behaviour] = &[
         client.unsubscribe(&topic);
         client.subscribe_as(handling(&topic, RetainForwardRule::OnNewSubscribe));
         assert_eq!(client.texts(), ["x"]);
-    }),
-    ("Retain Handling 2: no subscription gets them", |place| {
-        let topic = name("t");
-        put(place, &topic, &["x"]);
-        let mut client = place.client();
-        client.subscribe_as(handling(&topic, RetainForwardRule::Never));
-        assert_eq!(client.texts(), [""; 0]);
     }),
     ("a retained message expires", |place| {
         let topic = name("t");

@@ -95,20 +95,11 @@ pub(super) const ALL: &[Behaviour] = &[
         place.client().publish(&topic, AtLeastOnce, "x");
         assert_eq!(client.texts(), [""; 0]);
     }),
-    ("without No Local, a client gets its own messages", |place| {
+    ("a client gets its own messages", |place| {
         let (mut client, topic) = (place.client(), name("t"));
         client.subscribe(&topic, AtMostOnce);
         client.write(rumqttc_v5::mqttbytes::v5::Packet::Publish(message(&topic, AtMostOnce, "own")));
         assert_eq!(text(&client.next()), "own");
-    }),
-    ("with No Local, it gets those of others", |place| {
-        let (mut client, topic) = (place.client(), name("t"));
-        let mut filter = SubscribeFilter::new(&topic, AtLeastOnce);
-        filter.nolocal = true;
-        client.subscribe_as(filter);
-        client.publish(&topic, AtLeastOnce, "own");
-        place.client().publish(&topic, AtLeastOnce, "other");
-        assert_eq!(client.texts(), ["other"]);
     }),
     ("a shared subscription gives each message to one member", |place| {
         let (mut one, mut two, topic) = (place.client(), place.client(), name("t"));

@@ -262,22 +262,11 @@ impl Client {
     }
 
     pub(super) fn bind(&mut self, queue: &str, exchange: &str, key: &str) -> Result<AMQPClass, Refused> {
-        self.bind_with(queue, exchange, key, [])
-    }
-
-    pub(super) fn bind_with<const N: usize>(
-        &mut self,
-        queue: &str,
-        exchange: &str,
-        key: &str,
-        arguments: [(&str, AMQPValue); N],
-    ) -> Result<AMQPClass, Refused> {
         self.queue(queue::AMQPMethod::Bind(queue::Bind {
             queue: queue.into(),
             exchange: exchange.into(),
             routing_key: key.into(),
-            nowait: false,
-            arguments: table(arguments),
+            ..Default::default()
         }))
     }
 
@@ -482,12 +471,8 @@ impl Client {
     /// Sends a frame.
     pub(super) fn frame(&mut self, frame: &AMQPFrame) {
         let written = gen_frame(frame)(WriteContext::from(Vec::new())).unwrap().into_inner().0;
-        self.raw(&written);
-    }
-
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
         // A connection that is cut shows when it is read.
-        let _ = self.stream.write_all(bytes);
+        let _ = self.stream.write_all(&written);
     }
 
     /// Waits for an answer.

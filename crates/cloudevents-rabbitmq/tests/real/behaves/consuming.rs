@@ -1,7 +1,7 @@
 //! Consumers: tags, turns and room.
 
-use super::client::{Behaviour, Refused::*, name, number, table, text};
-use amq_protocol::protocol::{basic, channel};
+use super::client::{Behaviour, Refused::*, name, number, table};
+use amq_protocol::protocol::basic;
 
 pub(super) const ALL: &[Behaviour] = &[
     ("consuming from a missing queue is 404", |place| {
@@ -74,29 +74,6 @@ pub(super) const ALL: &[Behaviour] = &[
         client.consume(&queue, "two").unwrap();
         assert_eq!((client.next().consumer, client.next().consumer), ("two".into(), "two".into()));
     }),
-    ("global prefetch is of the channel", |place| {
-        let (mut client, queue) = place.with_queue();
-        client.qos(2, true).unwrap();
-        client.consume(&queue, "a").unwrap();
-        client.consume(&queue, "b").unwrap();
-        client.put(&queue, ["1", "2", "3"]);
-        let (first, _) = (client.next(), client.next());
-        assert_eq!(client.counts(&queue), Ok((1, 2)));
-        client.ack(first.tag, false).unwrap();
-        assert_eq!(client.next().text(), "3");
-    }),
-    ("global prefetch with a quorum queue is 540, which ends the connection", |place| {
-        let mut client = place.client();
-        let queue = name("q");
-        client.declare_with(&queue, [("x-queue-type", text("quorum"))]).unwrap();
-        client.qos(2, true).unwrap();
-        assert_eq!(client.consume(&queue, "c").unwrap_err(), Connection(540));
-    }),
-    ("a prefetch of bytes is 540, which ends the connection", |place| {
-        let mut client = place.client();
-        client.raw(b"\x01\0\x01\0\0\0\x0b\0\x3c\0\x0a\0\0\0\x01\0\0\0\xce");
-        assert_eq!(client.answer().unwrap_err(), Connection(540));
-    }),
     ("what is got does not count for prefetch", |place| {
         let (mut client, queue) = place.with_queue();
         client.qos(1, false).unwrap();
@@ -138,23 +115,6 @@ pub(super) const ALL: &[Behaviour] = &[
     ("cancelling a consumer that is not there succeeds", |place| {
         place.client().cancel("absent").unwrap();
     }),
-    ("an exclusive consumer is alone, and another one is 403", |place| {
-        let (mut client, queue) = place.with_queue();
-        let exclusive = |tag: &str| basic::Consume {
-            queue: queue.as_str().into(),
-            consumer_tag: tag.into(),
-            exclusive: true,
-            ..Default::default()
-        };
-        client.consume_as(exclusive("a")).unwrap();
-        client.open(2).unwrap();
-        assert_eq!(client.consume(&queue, "b").unwrap_err(), Channel(403));
-        client.switch(1);
-        client.cancel("a").unwrap();
-        client.open(2).unwrap();
-        client.consume(&queue, "b").unwrap();
-        assert_eq!(client.consume_as(exclusive("c")).unwrap_err(), Channel(403));
-    }),
     ("consumers of a deleted queue are cancelled", |place| {
         let (mut client, queue) = place.with_queue();
         client.consume(&queue, "c").unwrap();
@@ -172,20 +132,6 @@ pub(super) const ALL: &[Behaviour] = &[
         assert_eq!(client.get(&queue, true).unwrap().unwrap().left, 0);
         assert!(client.get(&queue, false).unwrap().is_none());
         client.ack(first.tag, false).unwrap();
-    }),
-    ("a flow that goes on is answered, and one that stops is 540", |place| {
-        let mut client = place.client();
-        let flow = |active| {
-            amq_protocol::protocol::AMQPClass::Channel(channel::AMQPMethod::Flow(channel::Flow { active }))
-        };
-        client.call(flow(true)).unwrap();
-        assert_eq!(client.call(flow(false)).unwrap_err(), Connection(540));
-    }),
-    ("arguments of consumers that a type of queues does not take are 406", |place| {
-        let (mut client, queue) = place.with_queue();
-        let arguments = table([("x-stream-offset", text("first"))]);
-        let consume = basic::Consume { queue: queue.into(), arguments, ..Default::default() };
-        assert_eq!(client.consume_as(consume).unwrap_err(), Channel(406));
     }),
     ("the priority of a consumer may be the default one", |place| {
         let (mut client, queue) = place.with_queue();

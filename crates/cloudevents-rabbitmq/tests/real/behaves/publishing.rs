@@ -41,13 +41,6 @@ pub(super) const ALL: &[Behaviour] = &[
         client.open(1).unwrap();
         assert_eq!(client.counts(&queue), Ok((0, 0)));
     }),
-    ("a body may be like a method", |place| {
-        let (mut client, queue) = place.with_queue();
-        // basic.qos with a limit in bytes.
-        let body = "\0\x3c\0\x0a\0\0\0\x01\0\x01\0";
-        assert_eq!(client.publish("", &queue, body), Ok(true));
-        assert_eq!(client.take_all(&queue), [body]);
-    }),
     ("an expiration that is no number from 0 is 406", |place| {
         let (mut client, queue) = place.with_queue();
         for expiration in ["soon", "-1", "", "1.5", "10s", "315360000001"] {

@@ -1,9 +1,9 @@
-//! Parts of RabbitMQ that the embedded broker lacks: it refuses them with 540. And what would take long to see, or many bytes.
+//! Parts of RabbitMQ that the embedded broker lacks: it refuses them with 540. And a message with many bytes.
 
-use super::client::{Behaviour, Refused::*, name, number, table, text};
+use super::client::{Behaviour, Refused::*, headers, name, number, table, text};
 use amq_protocol::{
     frame::{AMQPContentHeader, AMQPFrame},
-    protocol::{AMQPClass, BasicProperties, basic, exchange, tx},
+    protocol::{AMQPClass, BasicProperties, basic, channel, exchange, queue, tx},
     types::AMQPValue,
 };
 
@@ -14,6 +14,7 @@ pub(super) const ALL: &[Behaviour] = &[
             ("x-max-length-bytes", number(1)),
             ("x-overflow", text("reject-publish-dlx")),
             ("x-max-priority", number(10)),
+            ("x-queue-mode", text("lazy")),
             ("x-single-active-consumer", AMQPValue::Boolean(true)),
             ("x-queue-type", text("stream")),
             ("x-whatever", number(1)),
@@ -28,15 +29,45 @@ pub(super) const ALL: &[Behaviour] = &[
             assert_eq!(declared.unwrap_err(), Connection(540), "{argument}");
         }
     }),
-    ("arguments of exchanges", |place| {
-        let declare = exchange::Declare {
-            exchange: name("e").into(),
-            kind: "topic".into(),
-            arguments: table([("alternate-exchange", text("amq.fanout"))]),
-            ..Default::default()
-        };
-        let declared = place.client().exchange(exchange::AMQPMethod::Declare(declare));
-        assert_eq!(declared.unwrap_err(), Connection(540));
+    ("exchanges of headers, internal ones, ones that delete themselves, and their arguments", |place| {
+        let arguments = table([("alternate-exchange", text("amq.fanout"))]);
+        let of = |kind: &str| exchange::Declare { kind: kind.into(), ..Default::default() };
+        for declare in [
+            of("headers"),
+            exchange::Declare { internal: true, ..of("topic") },
+            exchange::Declare { auto_delete: true, ..of("topic") },
+            exchange::Declare { arguments, ..of("topic") },
+        ] {
+            let declare = exchange::Declare { exchange: name("e").into(), ..declare };
+            let declared = place.client().exchange(exchange::AMQPMethod::Declare(declare));
+            assert_eq!(declared.unwrap_err(), Connection(540));
+        }
+    }),
+    ("arguments of bindings, and an empty name for the queue that was declared last", |place| {
+        for (is_named, arguments) in [(true, table([("kind", text("a"))])), (false, table([]))] {
+            let (mut client, queue) = place.with_queue();
+            let queue = if is_named { queue } else { String::new() };
+            let exchange = "amq.direct".into();
+            let bind = queue::Bind { queue: queue.into(), exchange, arguments, ..Default::default() };
+            assert_eq!(client.queue(queue::AMQPMethod::Bind(bind)).unwrap_err(), Connection(540));
+        }
+    }),
+    ("further keys of messages", |place| {
+        for header in ["CC", "BCC"] {
+            let (mut client, queue) = place.with_queue();
+            let sent = client.publish_with("", &queue, headers([(header, text("x"))]), "x");
+            assert_eq!(sent, Err(Connection(540)), "{header}");
+        }
+    }),
+    ("prefetch of channels, exclusive consumers, recovering, and flow", |place| {
+        assert_eq!(place.client().qos(2, true).unwrap_err(), Connection(540));
+        let (mut client, queue) = place.with_queue();
+        let consume = basic::Consume { queue: queue.into(), exclusive: true, ..Default::default() };
+        assert_eq!(client.consume_as(consume).unwrap_err(), Connection(540));
+        let recover = basic::AMQPMethod::Recover(basic::Recover { requeue: true });
+        assert_eq!(place.client().basic(recover).unwrap_err(), Connection(540));
+        let flow = AMQPClass::Channel(channel::AMQPMethod::Flow(channel::Flow { active: true }));
+        assert_eq!(place.client().call(flow).unwrap_err(), Connection(540));
     }),
     ("bindings of exchanges to exchanges", |place| {
         let (from, to) = ("amq.topic".into(), "amq.fanout".into());
@@ -79,24 +110,4 @@ pub(super) const ALL: &[Behaviour] = &[
         assert_eq!(client.answer().unwrap_err(), Channel(406));
     }),
     // RabbitMQ does this every three minutes.
-    ("dead letters of at-least-once wait until a queue takes them", |place| {
-        let (mut client, queue, dead) = (place.client(), name("q"), name("dead"));
-        let arguments = [
-            ("x-queue-type", text("quorum")),
-            ("x-dead-letter-exchange", text("")),
-            ("x-dead-letter-routing-key", text(&dead)),
-            ("x-dead-letter-strategy", text("at-least-once")),
-            ("x-overflow", text("reject-publish")),
-        ];
-        client.declare_with(&queue, arguments).unwrap();
-        client.put(&queue, ["a", "b"]);
-        for _ in 0..2 {
-            let tag = client.get(&queue, false).unwrap().unwrap().tag;
-            client.reject(tag, false).unwrap();
-        }
-        assert_eq!(client.counts(&queue), Ok((0, 0)));
-        client.declare(&dead).unwrap();
-        client.consume(&dead, "c").unwrap();
-        assert_eq!([client.next(), client.next()].map(|sent| sent.text().to_owned()), ["a", "b"]);
-    }),
 ];

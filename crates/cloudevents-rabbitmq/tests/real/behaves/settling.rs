@@ -1,7 +1,7 @@
 //! Acknowledging, rejecting and returning.
 
 use super::client::{Behaviour, Refused::*, text};
-use amq_protocol::{protocol::basic, types::AMQPValue};
+use amq_protocol::types::AMQPValue;
 
 pub(super) const ALL: &[Behaviour] = &[
     ("an unknown tag is 406", |place| {
@@ -108,20 +108,6 @@ pub(super) const ALL: &[Behaviour] = &[
         let mut other = place.client();
         other.consume(&queue, "c").unwrap();
         assert!(other.next().redelivered);
-    }),
-    ("recovering returns what is not settled", |place| {
-        let (mut client, queue) = place.with_queue();
-        client.put(&queue, ["1", "2"]);
-        client.get(&queue, false).unwrap().unwrap();
-        client.get(&queue, false).unwrap().unwrap();
-        client.basic(basic::AMQPMethod::Recover(basic::Recover { requeue: true })).unwrap();
-        let sent = client.take(&queue).unwrap();
-        assert_eq!((sent.text(), sent.redelivered), ("1", true));
-        assert_eq!(client.take_all(&queue), ["2"]);
-    }),
-    ("recovering to the same consumer is 540, which ends the connection", |place| {
-        let recover = basic::AMQPMethod::Recover(basic::Recover { requeue: false });
-        assert_eq!(place.client().basic(recover).unwrap_err(), Connection(540));
     }),
     ("a quorum queue counts how often a message came back", |place| {
         let mut client = place.client();

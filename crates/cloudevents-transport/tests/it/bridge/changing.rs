@@ -1,39 +1,15 @@
 //! Attributes that change on the way.
 
+use super::{all, run, run_with, with};
 use crate::events;
-use cloudevents_core::{
-    DecodeOptions, Document, Error, ErrorKind, Event, FormatId, Formats, Message, Payload,
-};
+use cloudevents_core::{Document, Error, ErrorKind, Event, FormatId, Message, Payload};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Delivery, EventFilter, Outgoing,
-    bridge::{BridgePolicy, BridgeStatus, Form, KeyRule},
+    EventFilter, Outgoing,
+    bridge::{BridgePolicy, Form, KeyRule},
     fake::FakeQueue,
 };
-use std::{sync::Arc, time::Duration};
-use tokio::time::{sleep, timeout};
-
-fn with() -> DecodeOptions {
-    DecodeOptions::strict().with_formats(Formats::none().with(Json::new()))
-}
-
-/// Runs a bridge for an hour of virtual time.
-async fn run(from: &FakeQueue, to: &FakeQueue, policy: BridgePolicy) -> BridgeStatus {
-    let bridge = Bridge::new(from.receiver(with()), to.sender(), policy).unwrap();
-    let status = bridge.status();
-    bridge.run().until(sleep(Duration::from_secs(3600))).await.unwrap();
-    status
-}
-
-/// Everything in a queue.
-async fn all(queue: &FakeQueue) -> Vec<Delivery> {
-    let mut receiver = queue.receiver(with());
-    let mut found = Vec::new();
-    while let Ok(next) = timeout(Duration::from_secs(1), receiver.next()).await {
-        found.push(next.unwrap().unwrap());
-    }
-    found
-}
+use std::sync::Arc;
 
 #[tokio::test(start_paused = true)]
 async fn filters_see_the_event_as_it_came() {
@@ -58,9 +34,7 @@ async fn filters_see_the_event_as_it_came() {
         Some(_) => Err(Error::new(ErrorKind::Refused)),
     }));
     let receiver = from.receiver(with()).filter(filter.drop_unmatched()).unwrap();
-    let bridge = Bridge::new(receiver, to.sender(), policy).unwrap();
-    let status = bridge.status();
-    bridge.run().until(sleep(Duration::from_secs(3600))).await.unwrap();
+    let status = run_with(receiver, to.sender(), policy).await;
     assert_eq!((status.metrics().confirmed, status.received().unmatched), (1, 1));
     let arrived = all(&to).await.remove(0);
     assert_eq!((&*arrived.key().unwrap(), arrived.event().unwrap().id()), (&b"t1"[..], "t1"));

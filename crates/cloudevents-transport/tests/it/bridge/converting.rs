@@ -1,6 +1,6 @@
 //! Messages that are no events, and of which the receiver makes some.
 
-use crate::event;
+use crate::{event, with_capabilities};
 use cloudevents_core::{DecodeOptions, Decoded, Document, Error, ErrorKind, FormatId, Message, Payload};
 use cloudevents_json::Json;
 use cloudevents_transport::{
@@ -104,22 +104,10 @@ impl Transmit for Target {
 }
 
 /// Takes everything but batches, as most brokers do.
-struct Single(Sender);
-
-impl Transmit for Single {
-    fn capabilities(&self) -> SenderCapabilities {
-        let mut capabilities = self.0.capabilities();
-        capabilities.batches = false;
-        capabilities
-    }
-
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        Ok(Outcome::ready(self.0.send(outgoing).await))
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        self.0.close().await
-    }
+fn single(sender: Sender) -> Sender {
+    let mut capabilities = sender.capabilities();
+    capabilities.batches = false;
+    with_capabilities(sender, capabilities)
 }
 
 /// Also where the target takes batches, which may be more than its reader expects.
@@ -191,7 +179,7 @@ async fn a_letter_is_what_was_received_where_its_place_takes_that() {
         let (from, place) = (FakeQueue::new(), FakeQueue::new());
         from.push_garbage(FOREIGN, b"a b c");
         let mut policy = BridgePolicy::default();
-        policy.dead_letters = has_own.then(|| Sender::new(Single(place.sender())));
+        policy.dead_letters = has_own.then(|| single(place.sender()));
         let to = Target::failing("b", usize::MAX, false);
         let status = run(receiver(&from), Sender::new(to.clone()), policy).await;
         assert_eq!((to.seen(), from.len()), (vec!["a".into(), "b".into(), "c".to_owned()], 0));

@@ -1,35 +1,31 @@
 //! What arrives, and what does not.
 
-use crate::{Slow, event, events};
+use super::{
+    all,
+    ends::{Does, End, for_now},
+    run, run_with, with,
+};
+use crate::{event, events, one, slow};
 use bytes::Bytes;
-use cloudevents_core::Error;
 use cloudevents_core::{
-    DecodeOptions, Decoded, ErrorKind, Event, Format, FormatId, Formats, Leniency, Losses, MediaType,
+    DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, Leniency, Losses, MediaType,
     Message, Repair, RepairKind, Value,
 };
 use cloudevents_json::Json;
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Bridge, Confirmed, Delivery, EventFilter, OrderBy, Origin, Outcome, Outgoing, PrometheusPage, Raw,
-    Receipt, Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
-    binding::{Incoming, OwnWait, Receive, Token, Transmit},
-    bridge::{BridgePolicy, BridgeStatus, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Redrive, Wrap},
+    Bridge, Delivery, EventFilter, OrderBy, Origin, Outgoing, PrometheusPage, Raw, Received, ReceiverOptions,
+    binding::OwnWait,
+    bridge::{BridgePolicy, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Redrive, Wrap},
     fake::FakeQueue,
 };
 use std::{
     num::NonZeroU32,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::Level;
-
-fn with() -> DecodeOptions {
-    DecodeOptions::strict().with_formats(Formats::none().with(Json::new()))
-}
 
 fn policy() -> BridgePolicy {
     BridgePolicy::default()
@@ -42,28 +38,6 @@ fn no_order() -> BridgePolicy {
     policy
 }
 
-/// Runs a bridge for an hour of virtual time.
-async fn run(from: &FakeQueue, to: &FakeQueue, policy: BridgePolicy) -> BridgeStatus {
-    run_with(from.receiver(with()), to.sender(), policy).await
-}
-
-async fn run_with(from: Receiver, to: Sender, policy: BridgePolicy) -> BridgeStatus {
-    let bridge = Bridge::new(from, to, policy).unwrap();
-    let status = bridge.status();
-    bridge.run().until(sleep(Duration::from_secs(3600))).await.unwrap();
-    status
-}
-
-/// Everything in a queue.
-async fn all(queue: &FakeQueue) -> Vec<Delivery> {
-    let mut receiver = queue.receiver(with());
-    let mut found = Vec::new();
-    while let Ok(next) = timeout(Duration::from_secs(1), receiver.next()).await {
-        found.push(next.unwrap().unwrap());
-    }
-    found
-}
-
 fn header(delivery: &Delivery, name: &str) -> Option<String> {
     delivery.header_text(name).map(|text| text.into_owned())
 }
@@ -73,10 +47,7 @@ async fn bytes_key_headers_and_trace_context_arrive_unchanged() {
     let (from, to) = (FakeQueue::new(), FakeQueue::new());
     // A spelling that no encoder of the toolkit writes.
     let text = r#"{"type":"t", "specversion":"1.0" , "source":"/s","id":"1","data":{"a" : 1.0}}"#;
-    let document = cloudevents_core::Document::new(
-        cloudevents_core::FormatId::JSON,
-        Bytes::from_static(text.as_bytes()),
-    );
+    let document = Document::new(FormatId::JSON, Bytes::from_static(text.as_bytes()));
     let outgoing = Outgoing::from(Message::Structured(document))
         .key("k")
         .header("traceparent", "00-1-2-01")
@@ -200,7 +171,7 @@ async fn events_that_are_not_admitted_are_refused_before_they_are_sent() {
         format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"{subject}"}}"#)
     };
     let text = format!("[{},{},{}]", document(1), document(2), document(3));
-    let batch = Message::Batched(cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, text));
+    let batch = Message::Batched(Document::new(FormatId::JSON, text));
     for form in [Form::Kept, Form::Binary] {
         let (from, to) = (FakeQueue::new(), FakeQueue::new());
         from.sender().send(batch.clone()).await.unwrap();
@@ -245,7 +216,7 @@ async fn what_is_no_event_is_refused_forwarded_or_wrapped() {
 #[tokio::test(start_paused = true)]
 async fn what_a_filter_cannot_read_is_refused() {
     let broken = Bytes::from_static(br#"{"specversion":"1.0","id":"#);
-    let document = || cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, broken.clone());
+    let document = || Document::new(FormatId::JSON, broken.clone());
     let selects =
         |message: &Message, with: &DecodeOptions| Ok(message.attribute("id", with)?.as_deref() == Some("1"));
     for is_filtered in [false, true] {
@@ -285,11 +256,6 @@ async fn a_refusal_is_a_dead_letter_and_does_not_stop_the_others() {
     assert_eq!(header(&letter, "dead-letter-attempt").unwrap(), "1");
     assert_eq!(header(&letter, "dead-letter-offset").unwrap(), "2");
     assert!(header(&letter, "dead-letter-reason").unwrap().contains("refused"));
-
-    // Without a place in the policy, it is rejected at the source.
-    from.sender().send_all(events(3)).await.unwrap();
-    run(&from, &to, policy()).await;
-    assert_eq!((from.rejected().len(), to.len()), (1, 4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,74 +285,25 @@ async fn an_outage_makes_no_dead_letters_and_reading_stops() {
     assert_eq!((to.len(), from.rejected().len(), from.len()), (500, 0, 0));
 }
 
-/// Fails like this, as long as it does.
-#[derive(Clone, Default)]
-struct Failing(Arc<Mutex<Option<Error>>>);
-
-impl Transmit for Failing {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        self.0.lock().unwrap().clone().map_or(Ok(Outcome::ready(Ok(Receipt::new()))), Err)
-    }
-
-    fn refuses_message(&self, _: &Error) -> Option<bool> {
-        Some(false)
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-/// Such as a webhook behind an ingress that answers 503 for it. What is no temporary failure, such as 404, may be of the message, until
-/// every attempt of a minute has failed.
-#[tokio::test(start_paused = true)]
-async fn a_bridge_is_not_ready_while_its_target_fails_for_now_whatever_it_answers() {
-    for (error, is_ready) in [
-        (Error::new(ErrorKind::Refused).with_temporary(true), false),
-        (Error::new(ErrorKind::Timeout), false),
-        (Error::new(ErrorKind::Refused), true),
-    ] {
-        let (from, to) = (FakeQueue::new(), Failing::default());
-        *to.0.lock().unwrap() = Some(error.clone());
-        from.sender().send_all(events(10)).await.unwrap();
-        let bridge = Bridge::new(from.receiver(with()), Sender::new(to.clone()), policy()).unwrap();
-        let status = bridge.status();
-        let watch = async {
-            sleep(Duration::from_secs(50)).await;
-            assert_eq!(status.is_ready(), is_ready, "{error}: {status:?}");
-            sleep(Duration::from_secs(20)).await;
-            assert!(!status.is_ready(), "{error}: {status:?}");
-            *to.0.lock().unwrap() = None;
-            sleep(Duration::from_secs(60)).await;
-            assert!(status.metrics().confirmed == 10 && status.is_ready(), "{error}: {status:?}");
-        };
-        bridge.run().until(watch).await.unwrap();
-    }
-}
-
 /// Such as a webhook that has granted a rate: no attempt was made, and the bridge moves all that it may.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_a_sender_imposes_on_itself_does_not_tell_whether_its_target_is_available() {
-    let (from, to) = (FakeQueue::new(), Failing::default());
-    let fails = |error| *to.0.lock().unwrap() = error;
-    fails(Some(OwnWait::error("the rate is used up", Duration::from_secs(1))));
+    let (from, to) = (FakeQueue::new(), End::new());
+    let fails = |error| to.set(Does::Fails(error));
+    fails(OwnWait::error("the rate is used up", Duration::from_secs(1)));
     from.sender().send_all(events(10)).await.unwrap();
-    let bridge = Bridge::new(from.receiver(with()), Sender::new(to.clone()), no_order()).unwrap();
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), no_order()).unwrap();
     let status = bridge.status();
     let watch = async {
         sleep(Duration::from_secs(60)).await;
         assert!(status.metrics().failed >= 10 && status.is_ready(), "{status:?}");
         assert_eq!(status.received().outages, 0);
-        fails(Some(Error::new(ErrorKind::Timeout)));
+        fails(Error::new(ErrorKind::Timeout));
         sleep(Duration::from_secs(60)).await;
-        fails(Some(OwnWait::error("the rate is used up", Duration::from_secs(1))));
+        fails(OwnWait::error("the rate is used up", Duration::from_secs(1)));
         sleep(Duration::from_secs(60)).await;
         assert!(!status.is_ready(), "nor does it end an outage: {status:?}");
-        fails(None);
+        to.set(Does::Takes);
         sleep(Duration::from_secs(60)).await;
         assert!(status.metrics().confirmed == 10 && status.is_ready(), "{status:?}");
     };
@@ -396,10 +313,13 @@ async fn a_wait_that_a_sender_imposes_on_itself_does_not_tell_whether_its_target
 /// Such as `Retry-After: 0`, or a date that has passed by the clock of the bridge.
 #[tokio::test(start_paused = true)]
 async fn a_target_that_names_no_wait_is_not_asked_without_a_pause() {
-    let (from, to) = (FakeQueue::new(), Hurried::default());
+    let (from, to) = (FakeQueue::new(), End::new());
+    to.judges(|id, _| match id {
+        "a" => Does::FailsAfter(Duration::from_millis(1), for_now().with_retry_after(Duration::ZERO)),
+        _ => Does::Takes,
+    });
     from.sender().send(Outgoing::from(event("a"))).await.unwrap();
-    let asked = Arc::clone(&to.0);
-    let bridge = Bridge::new(from.receiver(with()), Sender::new(to), policy()).unwrap();
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), policy()).unwrap();
     let watch = async {
         for number in 0..3_000 {
             from.sender().send(Outgoing::from(event(number))).await.unwrap();
@@ -407,74 +327,8 @@ async fn a_target_that_names_no_wait_is_not_asked_without_a_pause() {
         }
     };
     bridge.run().until(watch).await.unwrap();
-    let asked = asked.load(Ordering::Relaxed);
+    let asked = to.tried.lock().unwrap().iter().filter(|id| *id == "a").count();
     assert!((2..=31).contains(&asked), "{asked} times in half a minute");
-}
-
-/// Never accepts the event `a`, and asks for no wait.
-#[derive(Clone, Default)]
-struct Hurried(Arc<AtomicUsize>);
-
-impl Transmit for Hurried {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted)
-    }
-
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        sleep(Duration::from_millis(1)).await; // a round trip
-        let cloudevents_transport::Content::Message(message) = outgoing.content() else { panic!() };
-        if message.attribute("id", &with())?.unwrap() != "a" {
-            return Ok(Outcome::ready(Ok(Receipt::new())));
-        }
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Err(Error::new(ErrorKind::Refused).with_temporary(true).with_retry_after(Duration::ZERO))
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_that_waits_does_not_stop_the_others_or_let_its_own_overtake() {
-    let (from, to) = (FakeQueue::new(), Busy::default());
-    for (id, key) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("b2", "b"), ("c1", "c")] {
-        from.sender().send(Outgoing::from(event(id)).key(key)).await.unwrap();
-    }
-    let seen = Arc::clone(&to.0);
-    let status = run_with(from.receiver(with()), Sender::new(to), policy()).await;
-    // a1 is refused for the first three times. Meanwhile the other keys go on.
-    let seen = seen.lock().unwrap().clone();
-    assert_eq!(seen[4..], ["a1", "a1", "a1", "a2"]);
-    assert!(seen[1..4].contains(&"b1".to_owned()) && seen[1..4].contains(&"c1".to_owned()), "{seen:?}");
-    assert_eq!((status.metrics().failed, status.metrics().confirmed), (3, 5));
-}
-
-/// Refuses the first message three times, temporarily.
-#[derive(Clone, Default)]
-struct Busy(Arc<Mutex<Vec<String>>>);
-
-impl Transmit for Busy {
-    fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted).carrying(cloudevents_transport::Carries::KEY)
-    }
-
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        tokio::task::yield_now().await;
-        let cloudevents_transport::Content::Message(message) = outgoing.content() else { panic!() };
-        let id = message.attribute("id", &with())?.unwrap();
-        let mut seen = self.0.lock().unwrap();
-        let before = seen.iter().filter(|known| **known == id).count();
-        seen.push(id.clone());
-        match id == "a1" && before < 3 {
-            true => Err(Error::new(ErrorKind::Refused).with_temporary(true)),
-            false => Ok(Outcome::ready(Ok(Receipt::new()))),
-        }
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -511,19 +365,6 @@ async fn events_of_64_kib_are_always_forwarded_and_larger_ones_by_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rate_is_limited() {
-    let (from, to) = (FakeQueue::new(), FakeQueue::new());
-    from.sender().send_all(events(1000)).await.unwrap();
-    let mut slow = policy();
-    slow.rate = NonZeroU32::new(10);
-    let bridge = Bridge::new(from.receiver(with()), to.sender(), slow).unwrap();
-    bridge.run().until(sleep(Duration::from_secs(20))).await.unwrap();
-    // What waits for its turn when the bridge stops goes back.
-    assert!((200..=203).contains(&to.len()), "{}", to.len());
-    assert_eq!(from.len() + to.len(), 1000);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_end_does_not_wait_for_turns() {
     let (from, to) = (FakeQueue::new(), FakeQueue::new());
     from.sender().send_all(events(1000)).await.unwrap();
@@ -552,36 +393,14 @@ async fn the_end_does_not_wait_for_the_turns_of_a_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn numbers_are_published() {
-    let (from, to) = (FakeQueue::new(), FakeQueue::new());
-    to.refuse_if(|message| {
-        message.attribute("id", &DecodeOptions::strict()).unwrap().as_deref() == Some("1")
-    });
-    from.sender().send_all(events(3)).await.unwrap();
-    let status = run(&from, &to, policy()).await;
-    let mut page = PrometheusPage::new();
-    status.add_to(&mut page);
-    let page = page.to_string();
-    for line in [
-        "cloudevents_bridge_confirmed_total 2",
-        "cloudevents_bridge_refused_total{reason=\"refused\"} 1",
-        "cloudevents_bridge_in_flight_messages 0",
-        "cloudevents_bridge_waiting_letters 0",
-        "cloudevents_received_total{end=\"source\"} 3",
-        "cloudevents_sent_total{end=\"target\"} 2",
-    ] {
-        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn options_of_the_receiver_do_not_settle_in_the_bridges_place() {
     // The receiver's own limit would reject after two attempts.
-    let (from, to) = (FakeQueue::new(), Busy::default());
-    from.sender().send(event("a1")).await.unwrap();
+    let (from, to) = (FakeQueue::new(), End::new());
+    to.judges(|_, attempt| if attempt <= 3 { Does::Fails(for_now()) } else { Does::Takes });
+    from.sender().send(event(1)).await.unwrap();
     let mut options = ReceiverOptions::from(with());
     options.attempts = Some(2);
-    let status = run_with(from.receiver(options), Sender::new(to), policy()).await;
+    let status = run_with(from.receiver(options), to.sender(), policy()).await;
     assert_eq!((status.metrics().confirmed, from.rejected().len()), (1, 0));
 }
 
@@ -687,31 +506,14 @@ impl Origin for Bare {
 async fn headers_that_are_not_forwarded_are_not_read() {
     assert_eq!(received(Bare).forward().headers().len(), 0);
     let to = FakeQueue::new();
-    let from = Receiver::new(One(Some(received(Bare))), with());
+    let from = one(received(Bare), with());
     let status = run_with(from, to.sender(), policy()).await;
     assert_eq!(status.metrics().confirmed, 1);
     assert_eq!(header(&all(&to).await[0], HOPS).unwrap(), "1");
 }
 
 fn received(origin: impl Origin) -> Received {
-    Received::new(Ok(cloudevents_core::Decoded::clean(Message::from(event(1)))), origin)
-}
-
-/// One message, and then no more.
-struct One(Option<Received>);
-
-impl Receive for One {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::unsettled()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        Ok(self.0.take().map(|received| Incoming::new(received, Token::unsettled())))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
+    Received::new(Ok(Decoded::clean(Message::from(event(1)))), origin)
 }
 
 #[tokio::test(start_paused = true)]
@@ -721,7 +523,7 @@ async fn the_lag_is_the_age_of_the_last_confirmed_message() {
     {
         let mut raw = Raw::default();
         raw.timestamp = Some(time);
-        let from = Receiver::new(One(Some(received(raw))), with());
+        let from = one(received(raw), with());
         let status = run_with(from, FakeQueue::new().sender(), policy()).await;
         let lag = status.metrics().lag.unwrap();
         // Half a minute: the clock of the system may be set meanwhile.
@@ -750,7 +552,7 @@ fn foreign() -> Received {
 #[tokio::test(start_paused = true)]
 async fn headers_of_what_is_no_event_are_renamed_and_dropped_too() {
     let to = FakeQueue::new();
-    let from = Receiver::new(One(Some(foreign())), with());
+    let from = one(foreign(), with());
     let mut policy = policy();
     policy.foreign = Foreign::Forwarded;
     policy.headers.rename.push(("X-Tenant".into(), "tenant".into()));
@@ -774,7 +576,7 @@ async fn a_property_that_became_an_attribute_is_no_header() {
     let repair = Repair::new(RepairKind::UnprefixedExtension).with_attribute("ext");
     let received = Received::new(Ok(Decoded::new(Message::from(event), vec![repair])), raw);
     assert!(received.forward().headers().map(|(name, _)| name).eq(["other"]));
-    let from = Receiver::new(One(Some(received)), with());
+    let from = one(received, with());
     let status = run_with(from, to.sender(), policy()).await;
     assert_eq!(status.received().repaired, 1);
     let arrived = all(&to).await;
@@ -797,9 +599,7 @@ fn a_content_type_by_another_name_is_no_header() {
 async fn documents_that_need_repairs_are_repaired() {
     let text = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x","lower":"y"}"#;
     let good = r#"{"type":"t", "specversion":"1.0" , "source":"/s","id":"1"}"#;
-    let document = |text: &'static str| {
-        Message::Structured(cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, text))
-    };
+    let document = |text: &'static str| Message::Structured(Document::new(FormatId::JSON, text));
     for (leniency, expected) in [(Leniency::strict(), Some(text)), (Leniency::all(), None)] {
         let to = FakeQueue::new();
         let from = FakeQueue::new();
@@ -821,7 +621,7 @@ async fn documents_that_need_repairs_are_repaired() {
 async fn batches_that_need_repairs_are_repaired_and_counted() {
     let text = r#"[{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x"},
         {"specversion":"1.0","id":"2","source":"/s","type":"t"}]"#;
-    let batch = Message::Batched(cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, text));
+    let batch = Message::Batched(Document::new(FormatId::JSON, text));
     for stays_a_batch in [true, false] {
         let (from, to) = (FakeQueue::new(), FakeQueue::new());
         from.sender().send(batch.clone()).await.unwrap();
@@ -839,7 +639,7 @@ async fn batches_that_need_repairs_are_repaired_and_counted() {
     }
     let from = FakeQueue::new();
     let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x"}"#;
-    let document = cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, document);
+    let document = Document::new(FormatId::JSON, document);
     from.sender().send(Message::Structured(document)).await.unwrap();
     let receiver = from.receiver(with().with_leniency(Leniency::all()));
     let status = run_with(receiver, FakeQueue::new().sender(), policy()).await;
@@ -849,11 +649,9 @@ async fn batches_that_need_repairs_are_repaired_and_counted() {
 /// What no repair reads goes on as it does without leniency.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_repaired_goes_on_as_without_leniency() {
-    let id = || cloudevents_core::FormatId::JSON;
-    let document =
-        Message::Structured(cloudevents_core::Document::new(id(), r#"{"specversion":"1.0","id":"1"}"#));
-    let batch =
-        Message::Batched(cloudevents_core::Document::new(id(), r#"[{"specversion":"1.0","id":"1"}]"#));
+    let id = || FormatId::JSON;
+    let document = Message::Structured(Document::new(id(), r#"{"specversion":"1.0","id":"1"}"#));
+    let batch = Message::Batched(Document::new(id(), r#"[{"specversion":"1.0","id":"1"}]"#));
     for (message, body) in
         [(document, r#"{"specversion":"1.0","id":"1"}"#), (batch, r#"[{"specversion":"1.0","id":"1"}]"#)]
     {
@@ -958,7 +756,7 @@ async fn a_high_rate_is_reached_with_batches() {
     let mut policy = policy();
     policy.rate = NonZeroU32::new(1000);
     (policy.order, policy.form) = (OrderBy::None, Form::Binary);
-    let bridge = Bridge::new(from.receiver(with()), Sender::new(Slow(to.sender())), policy).unwrap();
+    let bridge = Bridge::new(from.receiver(with()), slow(to.sender()), policy).unwrap();
     bridge.run().until(sleep(Duration::from_secs(20))).await.unwrap(); // with few under way at first
     assert_eq!(to.len(), 1600);
 }

@@ -4,7 +4,7 @@ use super::{
     ends::{Answer, Does, End, Feed, SECOND, bridge, refused, refusing, send},
     table::{self, count, rows, seen},
 };
-use crate::event;
+use crate::{Gives, event, received};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
@@ -90,6 +90,13 @@ async fn twice(state: &str, bridge: Bridge, mut set: impl AsyncFnMut(bool)) {
     assert!(matches!(status.stall(), Some(Stall::NotRunning)));
     let stands = self::row("the bridge does not run");
     assert_eq!(seen(&status), (stands.ready[0], stands.stalled[0]));
+}
+
+/// A bridge that may hold this many messages.
+fn narrow(from: &FakeQueue, to: &End, messages: usize) -> Bridge {
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages, bytes: usize::MAX };
+    Bridge::new(from.receiver(options), to.sender(), BridgePolicy::default()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,9 +223,7 @@ async fn a_target_that_takes_other_messages_is_no_stall() {
 #[tokio::test(start_paused = true)]
 async fn stalls_between_messages_that_move_are_no_line_of_the_log() {
     let (from, to) = (FakeQueue::new(), End::new());
-    let mut options = ReceiverOptions::default();
-    options.in_flight = Bounds { messages: 1, bytes: usize::MAX };
-    let bridge = Bridge::new(from.receiver(options), to.sender(), BridgePolicy::default()).unwrap();
+    let bridge = narrow(&from, &to, 1);
     let (status, log) = (bridge.status(), Logged::begin());
     let watch = async {
         let mut stalls = 0;
@@ -413,9 +418,7 @@ async fn a_dead_letter_place_of_the_source() {
 #[tokio::test(start_paused = true)]
 async fn a_bridge_without_room_moves_nothing_until_a_message_has_moved() {
     let (from, to) = (FakeQueue::new(), End::new());
-    let mut options = ReceiverOptions::default();
-    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
-    let bridge = Bridge::new(from.receiver(options), to.sender(), BridgePolicy::default()).unwrap();
+    let bridge = narrow(&from, &to, 20);
     let (status, log) = (bridge.status(), Logged::begin());
     let watch = async {
         to.set(Does::FailsAfter(8 * SECOND, refused()));
@@ -442,11 +445,7 @@ async fn a_bridge_without_room_moves_nothing_until_a_message_has_moved() {
 #[tokio::test(start_paused = true)]
 async fn no_room_behind_messages_that_wait() {
     let (from, to) = (FakeQueue::new(), End::new());
-    let mut options = ReceiverOptions::default();
-    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
-    let mut policy = BridgePolicy::default();
-    policy.order = OrderBy::Key;
-    let bridge = Bridge::new(from.receiver(options), to.sender(), policy).unwrap();
+    let bridge = narrow(&from, &to, 20);
     let (status, log) = (bridge.status(), Logged::begin());
     let row = row("there is no room behind messages that wait");
     let watch = async {
@@ -472,11 +471,7 @@ async fn no_room_behind_messages_that_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_target_behind_a_backlog_of_one_key_is_no_stall() {
     let (from, to) = (FakeQueue::new(), End::new());
-    let mut options = ReceiverOptions::default();
-    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
-    let mut policy = BridgePolicy::default();
-    policy.order = OrderBy::Key;
-    let bridge = Bridge::new(from.receiver(options), to.sender(), policy).unwrap();
+    let bridge = narrow(&from, &to, 20);
     let (status, log) = (bridge.status(), Logged::begin());
     let watch = async {
         to.set(Does::TakesIts(27 * SECOND));
@@ -539,32 +534,16 @@ async fn a_source_that_answers_no_settlement() {
     twice("the source answers no settlement, or refuses each", bridge, set).await;
 }
 
-/// Peers that send a request each second, and hold nothing between two.
-struct Requests;
-
-impl Receive for Requests {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::exchange()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        sleep(SECOND).await;
-        let message = cloudevents_core::Decoded::clean(event(1).into());
-        let received =
-            cloudevents_transport::Received::new(Ok(message), cloudevents_transport::Raw::default());
-        Ok(Some(Incoming::new(received, Token::new(Answer))))
-    }
-
-    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// A server that is not ready would get no request that shows whether the target is back.
 #[tokio::test(start_paused = true)]
 async fn a_target_that_refuses_all_requests() {
     let to = End::new();
-    let receiver = Receiver::new(Requests, DecodeOptions::strict());
+    // Peers send a request each second, and hold nothing between two.
+    let next = || async {
+        sleep(SECOND).await;
+        Ok(Some(Incoming::new(received(event(1)), Token::new(Answer))))
+    };
+    let receiver = Receiver::new(Gives(ReceiverCapabilities::exchange(), next), DecodeOptions::strict());
     let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
     let set = async |fails| to.set(if fails { Does::Fails(refused()) } else { Does::Takes });
     twice("the source is HTTP, and the target refuses everything", bridge, set).await;

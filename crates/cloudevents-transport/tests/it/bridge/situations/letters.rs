@@ -64,6 +64,7 @@ async fn letters_that_wait_while_others_move() {
             now.lasts(SECOND).await;
         }
         assert_eq!((now.status.waiting_letters(), now.status.metrics().confirmed), (2, 130));
+        assert_eq!(now.grew("cloudevents_bridge_waiting_letters"), 2.0);
         assert_eq!(now.grew("cloudevents_bridge_all_refused_total"), 0.0);
         place.set(Does::Takes);
         now.is_over_after(61 * SECOND).await;

@@ -27,6 +27,8 @@ async fn many_and_a_bad_one(from: &FakeQueue, now: &mut Situation) {
         from.sender().send(&keyed(id, "a")).await.unwrap();
         now.lasts(SECOND).await;
     }
+    assert_eq!(now.grew("cloudevents_received_total{end=\"source\"}"), 100.0);
+    assert_eq!(now.grew("cloudevents_sent_total{end=\"target\"}"), 99.0);
     assert_eq!(now.grew("cloudevents_bridge_confirmed_total"), 99.0);
     assert_eq!(now.grew("cloudevents_bridge_all_refused_total"), 1.0);
     assert_eq!(now.status.metrics().refused, [("refused", 1)].into());
