@@ -24,11 +24,8 @@ impl Advice {
 
     /// Returns the recommendation as a note.
     pub(crate) fn report(&self) -> Report {
-        let report = Report::note(self.message.as_str()).kind(self.kind).attribute(self.attribute.as_deref());
-        match self.clause {
-            Some(clause) => report.clause(clause),
-            None => report,
-        }
+        let report = Report::note(self.message.as_str()).kind(self.kind);
+        report.attribute(self.attribute.as_deref()).clause(self.clause)
     }
 
     /// Returns the recommendation as JSON.

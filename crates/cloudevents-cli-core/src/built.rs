@@ -126,23 +126,22 @@ impl Built {
 
     /// Whether a flag is given.
     pub fn is_given(&self) -> bool {
-        self.random_id
-            || self.now
-            || self.no_time
-            || !self.extension.is_empty()
-            || self.data_file.is_some()
-            || [
-                &self.id,
-                &self.source,
-                &self.ty,
-                &self.subject,
-                &self.time,
-                &self.dataschema,
-                &self.datacontenttype,
-                &self.data,
-            ]
-            .iter()
-            .any(|flag| flag.is_some())
+        let has_data = self.data.is_some() || self.data_file.is_some();
+        let others = [self.random_id, self.now, self.no_time, !self.extension.is_empty(), has_data];
+        others.contains(&true) || self.texts().iter().any(|(_, text)| text.is_some())
+    }
+
+    /// The attributes that have a flag of their name.
+    fn texts(&self) -> [(&'static str, &Option<String>); 7] {
+        [
+            ("id", &self.id),
+            ("source", &self.source),
+            ("type", &self.ty),
+            ("subject", &self.subject),
+            ("time", &self.time),
+            ("dataschema", &self.dataschema),
+            ("datacontenttype", &self.datacontenttype),
+        ]
     }
 
     /// Adds the payload and its content type, which is detected from the payload if no flag sets it.
@@ -189,18 +188,9 @@ impl Built {
             .extension
             .iter()
             .find(|given| given.split(['=', ':']).next().is_some_and(|found| found == name));
-        let line = match (name, extension) {
-            ("id", _) => self.id.as_ref().map(|value| ("--id ".to_owned(), value)),
-            ("source", _) => self.source.as_ref().map(|value| ("--source ".to_owned(), value)),
-            ("type", _) => self.ty.as_ref().map(|value| ("--type ".to_owned(), value)),
-            ("subject", _) => self.subject.as_ref().map(|value| ("--subject ".to_owned(), value)),
-            ("time", _) => self.time.as_ref().map(|value| ("--time ".to_owned(), value)),
-            ("dataschema", _) => self.dataschema.as_ref().map(|value| ("--dataschema ".to_owned(), value)),
-            ("datacontenttype", _) => {
-                self.datacontenttype.as_ref().map(|value| ("--datacontenttype ".to_owned(), value))
-            }
-            (_, Some(given)) => Some(("-e ".to_owned(), given)),
-            _ => None,
+        let line = match self.texts().into_iter().find(|(attribute, _)| *attribute == name) {
+            Some((attribute, text)) => text.as_ref().map(|text| (format!("--{attribute} "), text)),
+            None => extension.map(|given| ("-e ".to_owned(), given)),
         };
         let report = Report::of(error);
         let report = match (error.kind(), name) {
@@ -220,11 +210,7 @@ impl Built {
             }
             None => (String::new(), None),
         };
-        let report = report.at(&Place::of(Source::new("command line", text, 0)));
-        match offset {
-            Some(offset) => report.up_to_end_of_line(offset),
-            None => report,
-        }
+        report.at(&Place::of(Source::new("command line", text, 0))).up_to_end_of_line(offset)
     }
 }
 

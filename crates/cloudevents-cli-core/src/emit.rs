@@ -1,8 +1,23 @@
 //! Events on standard output.
 
-use crate::{console::Console, failure::Failure, global::Output, json_view, show, style::Paint, yaml};
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    global::Output,
+    json_view, show,
+    style::Paint,
+    yaml,
+};
 use cloudevents_kit::{Event, json};
-use std::io::{BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+/// Writes these bytes to standard output, and nothing else.
+pub fn print(bytes: &[u8]) -> Result<Status, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(Status::Done)
+}
 
 /// Writes events to standard output as JSON Lines, as YAML documents, or in a readable layout.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Exit statuses and failures.
 
 use crate::{console::Console, report::Report};
-use std::{io, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 /// The exit status, ordered by severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +41,11 @@ impl Failure {
     /// Creates a failure with this exit status.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self::Told(status, Box::new(Report::new(message)))
+    }
+
+    /// Creates a failure for a file or a folder that cannot be written.
+    pub fn unwritable(path: &Path, error: &io::Error) -> Self {
+        Self::usage(format!("`{}` cannot be written: {error}", path.display()))
     }
 
     /// Sets the exit status.

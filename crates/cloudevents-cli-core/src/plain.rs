@@ -27,8 +27,11 @@ pub fn shortened(text: &str, most: usize) -> String {
 }
 
 /// `1 event`, `2 events`.
-pub fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(number)) }
+pub fn count(number: impl TryInto<usize>, what: &str) -> String {
+    match number.try_into().unwrap_or(usize::MAX) {
+        1 => format!("1 {what}"),
+        number => format!("{} {what}s", thousands(number)),
+    }
 }
 
 /// `12,345`.

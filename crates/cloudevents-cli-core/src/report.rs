@@ -177,8 +177,16 @@ impl Report {
         self
     }
 
-    pub(crate) fn clause(mut self, clause: &str) -> Self {
-        self.clauses.push(clause.to_owned());
+    /// Sets how to fix it, if that is known.
+    pub fn any_help(self, help: Option<impl Into<String>>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
+    pub(crate) fn clause(mut self, clause: Option<&str>) -> Self {
+        self.clauses.extend(clause.map(str::to_owned));
         self
     }
 
@@ -205,10 +213,11 @@ impl Report {
         self
     }
 
-    /// Sets the byte offset in the event's document, and marks everything up to the end of the line.
-    pub fn up_to_end_of_line(mut self, offset: usize) -> Self {
-        self.marked = Some(usize::MAX);
-        self.offset(offset)
+    /// Sets the byte offset in the event's document, if it is known, and marks everything up to the end of the line.
+    pub fn up_to_end_of_line(mut self, offset: Option<usize>) -> Self {
+        self.marked = offset.map(|_| usize::MAX);
+        self.offset = offset.or(self.offset);
+        self
     }
 
     /// Sets whether to explain the clauses.

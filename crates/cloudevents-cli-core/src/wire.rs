@@ -107,11 +107,7 @@ fn refused(error: &Value) -> Report {
     let kind = text("kind").unwrap_or("error");
     let message = text("message").unwrap_or_default();
     let message = message.strip_suffix(&format!(" [{kind}]")).unwrap_or(message);
-    let report = Report::new(message).kind(kind).attribute(text("attribute"));
-    match text("clause") {
-        Some(clause) => report.clause(clause),
-        None => report,
-    }
+    Report::new(message).kind(kind).attribute(text("attribute")).clause(text("clause"))
 }
 
 /// Returns a message as it looks on the wire, each line indented. `None` if it is not text.

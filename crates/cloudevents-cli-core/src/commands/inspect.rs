@@ -2,11 +2,11 @@
 
 use crate::{
     advice,
+    commands::each_event,
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
-    global::Output,
-    input::{self, Reading},
+    input::Reading,
     plain::{plain, size},
     show, style,
 };
@@ -40,64 +40,38 @@ pub struct Inspect {
 /// Runs the command, and returns the exit status.
 pub fn run(command: &Inspect, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
-    let reading = input::Reading { suggests: true, ..command.reading.clone() };
+    let reading = Reading { suggests: true, ..command.reading.clone() };
     let mut first = true;
-    for path in input::files(&command.files) {
-        let mut events = input::open(&path, &reading)?;
-        let name = events.name().to_owned();
-        let mut any = false;
-        while let Some(located) = events.next() {
-            let located = located?;
-            any = true;
-            let decoded = match &located.event {
-                Ok(decoded) => decoded,
-                Err(error) => {
-                    emit.flush()?;
-                    console.error(Status::No, &located.report(error));
-                    continue;
-                }
+    each_event(&command.files, &reading, &mut emit, console, |event, located, name, emit| {
+        let mut notes = advice::of(event);
+        notes.extend(advice::of_extensions(event));
+        let line = located.place.line();
+        let document = show::document_size(event);
+        let value = json!({
+            "file": name,
+            "line": line,
+            "index": located.place.index,
+            "event": tagged::from_event(event),
+            "bytes": {"json": document, "data": event.data_bytes().map(|data| data.len())},
+            "notes": notes.iter().map(advice::Advice::to_value).collect::<Value>(),
+        });
+        let most = if command.full { usize::MAX } else { 2 * show::SHORT };
+        emit.value(&value, |paint| {
+            let place = match located.place.index {
+                Some(index) => format!("{}:{line} (event {index} of the batch)", plain(name)),
+                None => format!("{}:{line}", plain(name)),
             };
-            located.tell_repairs(console);
-            let event = &decoded.value;
-            let mut notes = advice::of(event);
-            notes.extend(advice::of_extensions(event));
-            let line = located.place.line();
-            let document = show::document_size(event);
-            let value = json!({
-                "file": name,
-                "line": line,
-                "index": located.place.index,
-                "event": tagged::from_event(event),
-                "bytes": {"json": document, "data": event.data_bytes().map(|data| data.len())},
-                "notes": notes.iter().map(advice::Advice::to_value).collect::<Value>(),
-            });
-            let most = if command.full { usize::MAX } else { 2 * show::SHORT };
-            emit.value(&value, |paint| {
-                let place = match located.place.index {
-                    Some(index) => format!("{}:{line} (event {index} of the batch)", plain(&name)),
-                    None => format!("{}:{line}", plain(&name)),
-                };
-                let break_ = if std::mem::take(&mut first) { "" } else { "\n" };
-                let mut text = format!("{break_}{}\n", paint.text(style::STRONG, &place));
-                text += &show::event(event, paint, most);
-                let data = event.data().map_or(0, |data: Data<'_>| data.as_bytes().len());
-                let facts = format!("{} as a JSON document, {} of payload", size(document), size(data));
-                text += &format!("{} {facts}\n", paint.text(style::FAINT, "size:"));
-                for note in notes {
-                    let clause = note.clause.map(|clause| format!(" ({clause})")).unwrap_or_default();
-                    text +=
-                        &format!("{} {}{clause}\n", paint.text(style::NOTE, "note:"), plain(&note.message));
-                }
-                text
-            })?;
-            if console.output() == Output::Pretty || events.may_wait() {
-                emit.flush()?;
+            let break_ = if std::mem::take(&mut first) { "" } else { "\n" };
+            let mut text = format!("{break_}{}\n", paint.text(style::STRONG, &place));
+            text += &show::event(event, paint, most);
+            let data = event.data().map_or(0, |data: Data<'_>| data.as_bytes().len());
+            let facts = format!("{} as a JSON document, {} of payload", size(document), size(data));
+            text += &format!("{} {facts}\n", paint.text(style::FAINT, "size:"));
+            for note in notes {
+                let clause = note.clause.map(|clause| format!(" ({clause})")).unwrap_or_default();
+                text += &format!("{} {}{clause}\n", paint.text(style::NOTE, "note:"), plain(&note.message));
             }
-        }
-        if !any {
-            console.error(Status::No, &input::no_events(&name));
-        }
-    }
-    emit.flush()?;
-    Ok(Status::Done)
+            text
+        })
+    })
 }

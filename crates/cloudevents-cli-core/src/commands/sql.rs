@@ -1,11 +1,11 @@
 //! `ce sql`: evaluates CESQL expressions.
 
 use crate::{
+    commands::each_event,
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
-    global::Output,
-    input::{self, Reading},
+    input::Reading,
     plain::plain,
     report::Report,
     source::{Place, Source},
@@ -52,40 +52,16 @@ pub fn run(command: &Sql, console: &Console) -> Result<Status, Failure> {
         emit.flush()?;
         return Ok(Status::Done);
     }
-    for path in input::files(&command.files) {
-        let mut events = input::open(&path, &command.reading)?;
-        let name = events.name().to_owned();
-        let mut any = false;
-        while let Some(located) = events.next() {
-            let located = located?;
-            any = true;
-            match &located.event {
-                Ok(decoded) => {
-                    located.tell_repairs(console);
-                    let evaluation = expression.evaluate(&decoded.value);
-                    let errors: Vec<Value> = evaluation
-                        .errors
-                        .iter()
-                        .map(|error| json!({"kind": error.kind().code(), "message": error.message(), "at": error.span().start()}))
-                        .collect();
-                    let value = json!({"value": bare(&evaluation.value), "type": evaluation.value.ty().name(), "errors": errors});
-                    emit.value(&value, |paint| line(&evaluation, paint))?;
-                }
-                Err(error) => {
-                    emit.flush()?;
-                    console.error(Status::No, &located.report(error));
-                }
-            }
-            if console.output() == Output::Pretty || events.may_wait() {
-                emit.flush()?;
-            }
-        }
-        if !any {
-            console.error(Status::No, &input::no_events(&name));
-        }
-    }
-    emit.flush()?;
-    Ok(Status::Done)
+    each_event(&command.files, &command.reading, &mut emit, console, |event, _, _, emit| {
+        let evaluation = expression.evaluate(event);
+        let errors = evaluation.errors.iter().map(
+            |error| json!({"kind": error.kind().code(), "message": error.message(), "at": error.span().start()}),
+        );
+        let errors: Vec<Value> = errors.collect();
+        let value =
+            json!({"value": bare(&evaluation.value), "type": evaluation.value.ty().name(), "errors": errors});
+        emit.value(&value, |paint| line(&evaluation, paint))
+    })
 }
 
 /// Parses an expression of the command line, and reports its warnings.
@@ -105,11 +81,7 @@ pub(crate) fn parse(text: &str) -> Result<Expression, Failure> {
 
 fn refused(text: &str, error: &ParseError) -> Failure {
     let report = Report::new(error.message()).kind("parse").at(&place(text)).offset(error.offset());
-    let report = match error.help() {
-        Some(help) => report.help(help),
-        None => report,
-    };
-    Failure::Told(Status::Usage, Box::new(report))
+    Failure::Told(Status::Usage, Box::new(report.any_help(error.help())))
 }
 
 fn place(text: &str) -> Place {

@@ -141,12 +141,8 @@ fn own(path: &Path) -> Result<Vec<Adapter>, Failure> {
     let text = text(path, SMALL)?;
     let own = Adapter::parse_all(&text).map_err(|error| {
         let place = Place::of(Source::new(path.display().to_string(), text.clone(), 1));
-        let report = Report::of(&error).at(&place);
-        let report = match error.offset().and_then(|offset| usize::try_from(offset).ok()) {
-            Some(offset) => report.up_to_end_of_line(offset),
-            None => report,
-        };
-        Failure::Told(Status::Usage, Box::new(report))
+        let offset = error.offset().and_then(|offset| usize::try_from(offset).ok());
+        Failure::Told(Status::Usage, Box::new(Report::of(&error).at(&place).up_to_end_of_line(offset)))
     })?;
     if own.is_empty() {
         return Err(Failure::usage(format!("`{}` has no adapter", path.display())));

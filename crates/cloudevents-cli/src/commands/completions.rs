@@ -2,12 +2,13 @@
 
 use crate::{
     cli::Cli,
+    emit::print,
     failure::{Failure, Status},
     settings::Settings,
 };
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// Print a completion script for a shell.
 ///
@@ -41,10 +42,7 @@ pub(crate) fn run(command: &Completions) -> Result<Status, Failure> {
             writeln!(script, "@{name}")?;
         }
     }
-    let mut out = io::stdout().lock();
-    out.write_all(&script)?;
-    out.flush()?;
-    Ok(Status::Done)
+    print(&script)
 }
 
 /// Adds the names of connections. The script reads them from the configuration file at the time of completing.

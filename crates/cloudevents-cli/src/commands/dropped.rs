@@ -6,8 +6,7 @@ use cloudevents_kit::transport::{Connectivity, Missing};
 /// Reports how many were dropped, if any. Then the exit status is the status of a failed network.
 pub(super) fn tell(dropped: u64, console: &Console) {
     if dropped > 0 {
-        let dropped = count(usize::try_from(dropped).unwrap_or(usize::MAX), "message");
-        let report = Report::new(format!("{dropped} dropped"))
+        let report = Report::new(format!("{} dropped", count(dropped, "message")))
             .kind("dropped")
             .detail("they came faster than they were taken, and the source keeps none")
             .help("a larger `prefetch`, and `in-flight-bytes`, leave room for longer bursts");

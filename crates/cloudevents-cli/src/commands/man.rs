@@ -2,13 +2,13 @@
 
 use crate::{
     cli::Cli,
+    emit::print,
     failure::{Failure, Status},
     plain::plain,
 };
 use clap::{Args, Command, CommandFactory};
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -32,9 +32,7 @@ pub(crate) fn run(command: &Man) -> Result<Status, Failure> {
     all.build();
     if let Some(folder) = &command.folder {
         let written = fs::create_dir_all(folder).and_then(|()| write(&all, folder));
-        written
-            .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", folder.display())))?;
-        return Ok(Status::Done);
+        return written.map(|()| Status::Done).map_err(|error| Failure::unwritable(folder, &error));
     }
     let mut page = &all;
     for name in &command.command {
@@ -44,10 +42,7 @@ pub(crate) fn run(command: &Man) -> Result<Status, Failure> {
     }
     let mut text = Vec::new();
     named(page).render(&mut text)?;
-    let mut out = io::stdout().lock();
-    out.write_all(&text)?;
-    out.flush()?;
-    Ok(Status::Done)
+    print(&text)
 }
 
 /// The page of a command. Its foot has the program and its version, as every page of it.

@@ -35,6 +35,10 @@ pub(super) fn system(received: &Received) -> Option<String> {
     received.message().ok()?.format().filter(|format| **format == FormatId::JSON)?;
     let document = received.whole_body().ok()??;
     let adapter = recognize(&document)?;
-    let how = format!("`--from {}` makes events of it", adapter.name());
-    Some(adapter.unread(&document, &how).detail().to_owned())
+    Some(adapter.unread(&document, &how(adapter.name())).detail().to_owned())
+}
+
+/// How to make events of documents of a system, in an error.
+pub(super) fn how(adapter: &str) -> String {
+    format!("`--from {adapter}` makes events of it")
 }

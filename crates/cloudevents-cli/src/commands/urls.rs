@@ -2,15 +2,13 @@
 
 use crate::{
     connect::OF_HANDLERS,
+    emit::print,
     failure::{Failure, Status},
     report::wrapped,
 };
 use clap::Args;
 use cloudevents_kit::transport::{ReceiverOptions, SenderOptions, Side, UrlFamily, UrlOption};
-use std::{
-    fmt::Write as _,
-    io::{IsTerminal as _, Write as _},
-};
+use std::{fmt::Write as _, io::IsTerminal as _};
 
 /// Show the URLs of all protocols and their options.
 ///
@@ -20,10 +18,7 @@ use std::{
 pub(crate) struct Urls {}
 
 pub(crate) fn run(_: &Urls) -> Result<Status, Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(table(columns()).as_bytes())?;
-    out.flush()?;
-    Ok(Status::Done)
+    print(table(columns()).as_bytes())
 }
 
 /// Where the words of an option begin.

@@ -1,6 +1,6 @@
 //! URLs of every binding but HTTP. Functions of the binding open them.
 
-use super::{Opened, Sending, binding, failed, report, shown, status_of, unknown};
+use super::{Opened, Sending, binding, failed, family, report, shown, status_of, unknown};
 use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
     Error, ErrorKind, Sender,
@@ -109,7 +109,7 @@ pub(super) async fn create(endpoint: Endpoint, settings: Vec<(String, String)>) 
 /// The binding of a URL, and its family. That of HTTP is opened elsewhere.
 fn known(endpoint: &Endpoint) -> Option<(&'static Binding, &'static UrlFamily)> {
     let binding = binding(endpoint).filter(|binding| binding.urls.name != "http")?;
-    Some((binding, binding.urls.family(endpoint.scheme())?))
+    Some((binding, family(endpoint)?))
 }
 
 fn has(family: &UrlFamily, option: &str) -> bool {
@@ -140,11 +140,7 @@ fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Repor
         (None, None) => ("from the beginning", Some("`offset=latest` listens from now on")),
     };
     let words = format!("the URL has no `group`: listening {from}, in its own group {group}");
-    let note = Report::note(words).kind("own-group");
-    let note = match help {
-        Some(help) => note.help(help),
-        None => note,
-    };
+    let note = Report::note(words).kind("own-group").any_help(help);
     (endpoint.or_option("group", &group), Some(note))
 }
 
@@ -165,14 +161,11 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
     };
     let words =
         format!("messages that are not events are reported and {becomes}, as with `reject={how}` in the URL");
-    let note = Report::note(words).kind(format!("reject-{how}"));
-    let note = match family.options.iter().find(|option| option.name == "dead-letter") {
-        Some(option) => {
-            let place = option.help.split_whitespace().nth(1).unwrap_or("place");
-            note.help(format!("`dead-letter={}` in the URL keeps them in a {place}", place.to_uppercase()))
-        }
-        None => note,
-    };
+    let help = family.options.iter().find(|option| option.name == "dead-letter").map(|option| {
+        let place = option.help.split_whitespace().nth(1).unwrap_or("place");
+        format!("`dead-letter={}` in the URL keeps them in a {place}", place.to_uppercase())
+    });
+    let note = Report::note(words).kind(format!("reject-{how}")).any_help(help);
     (endpoint.or_option("reject", how), Some(note))
 }
 

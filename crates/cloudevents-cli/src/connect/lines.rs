@@ -40,8 +40,7 @@ impl Lines {
         if name.ends_with(".yaml") || name.ends_with(".yml") {
             return Err(another_form(path, "is YAML by its name"));
         }
-        let failed =
-            |error: io::Error| Failure::usage(format!("`{}` cannot be written: {error}", path.display()));
+        let failed = |error: io::Error| Failure::unwritable(path, &error);
         let file = File::options().append(true).create(true).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let unfinished = metadata.is_file() && metadata.len() > 0 && is_unfinished(path)?;

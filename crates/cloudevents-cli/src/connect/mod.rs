@@ -27,7 +27,7 @@ use cloudevents_kit::{
     adapters::Adapters,
     http::reqwest013::{SignRequest, Trace},
     transport::{
-        Binding, Endpoint, LossPolicy, OnRefusal, Place, Places, Received, ReceiverOptions, Side,
+        Binding, Endpoint, LossPolicy, OnRefusal, Place, Places, Received, ReceiverOptions, Side, UrlFamily,
         binding::check_authorities,
     },
 };
@@ -163,12 +163,7 @@ pub(crate) async fn receiver(
 
 /// Lists the places that the broker of a URL shows, with their numbers.
 pub(crate) async fn places(url: &str, certificates: &Certificates) -> Result<Places, Failure> {
-    if file::path(url).is_some() {
-        return Err(Failure::usage("a file is not a broker"));
-    }
-    let endpoint = Endpoint::parse(url).map_err(failed)?;
-    let endpoint = certificates.in_url(endpoint)?;
-    broker::places(endpoint).await
+    broker::places(of_broker(url, certificates)?).await
 }
 
 /// Creates the place of a URL with these settings.
@@ -177,12 +172,12 @@ pub(crate) async fn create(
     settings: Vec<(String, String)>,
     certificates: &Certificates,
 ) -> Result<Place, Failure> {
-    if file::path(url).is_some() {
-        return Err(Failure::usage("a file is not a broker"));
-    }
-    let endpoint = Endpoint::parse(url).map_err(failed)?;
-    let endpoint = certificates.in_url(endpoint)?;
-    broker::create(endpoint, settings).await
+    broker::create(of_broker(url, certificates)?, settings).await
+}
+
+fn of_broker(url: &str, certificates: &Certificates) -> Result<Endpoint, Failure> {
+    let endpoint = endpoint(url)?.ok_or_else(|| Failure::usage("a file is not a broker"))?;
+    certificates.in_url(endpoint)
 }
 
 /// Opens a receiver as [`receiver`] does. It makes events of documents of these systems.
@@ -276,17 +271,18 @@ pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
 
 /// Whether this is the URL of a queue, whose broker gives each message to one receiver at a time.
 pub(crate) fn is_queue(url: &str) -> Result<bool, Failure> {
-    Ok(endpoint(url)?.is_some_and(|endpoint| {
-        binding(&endpoint)
-            .and_then(|binding| binding.urls.family(endpoint.scheme()))
-            .is_some_and(|family| family.has_broker)
-    }))
+    Ok(endpoint(url)?.and_then(|endpoint| family(&endpoint)).is_some_and(|family| family.has_broker))
 }
 
 /// The binding that opens this URL.
 pub(crate) fn binding(endpoint: &Endpoint) -> Option<&'static Binding> {
     let mut bindings = cloudevents_kit::bindings().iter().copied();
     bindings.find(|binding| binding.urls.family(endpoint.scheme()).is_some())
+}
+
+/// The family of URLs that has this one.
+pub(crate) fn family(endpoint: &Endpoint) -> Option<&'static UrlFamily> {
+    binding(endpoint)?.urls.family(endpoint.scheme())
 }
 
 /// Warns of messages that consumers of release 1.0.2 may not read, if the defaults were left unchanged.
@@ -352,6 +348,17 @@ pub(crate) fn endpoint(url: &str) -> Result<Option<Endpoint>, Failure> {
 
 pub(crate) fn failed(error: Error) -> Failure {
     Failure::Told(status_of(&error), Box::new(report(&error)))
+}
+
+/// The failure of a receiver or a bridge that an error has ended.
+pub(crate) fn ended(error: &Error) -> Failure {
+    Failure::Told(status_at_end(error), Box::new(report(error)))
+}
+
+/// The warning that a connection was lost, in these words, and is opened again.
+pub(crate) fn lost(words: &str, error: &Error) -> Report {
+    let report = Report::warning(format!("{words}; reconnecting")).kind(error.kind().code());
+    report.detail(error.detail()).any_help(help_with_tls(error))
 }
 
 /// Returns a report of the error, with help if the peer is unreachable.

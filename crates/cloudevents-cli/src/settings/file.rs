@@ -17,12 +17,8 @@ pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Fail
     let text = input::text(path, input::SMALL)?;
     parse(&text).map_err(|error| {
         let place = Place::of(Source::new(name, text.clone(), 1));
-        let report = Report::of(&error).at(&place);
-        let report = match error.offset().and_then(|offset| usize::try_from(offset).ok()) {
-            Some(offset) => report.up_to_end_of_line(offset),
-            None => report,
-        };
-        Failure::Told(Status::Usage, Box::new(report))
+        let offset = error.offset().and_then(|offset| usize::try_from(offset).ok());
+        Failure::Told(Status::Usage, Box::new(Report::of(&error).at(&place).up_to_end_of_line(offset)))
     })
 }
 

@@ -1,8 +1,8 @@
 //! Servers of every protocol with certificates of an authority that no system knows: who trusts it, by which variable and which option.
 
-use crate::program::{Bridge, GOOD, Listener, Ran, command, file};
+use crate::program::{Bridge, GOOD, Listener, Ran, command, path_of, ran};
 use cloudevents_testkit::{amqp, mqtt, nats, ports, rabbitmq, tls::Authority};
-use std::{any::Any, io::Write, process::Stdio};
+use std::any::Any;
 use tokio::runtime::Runtime;
 
 /// A server behind a proxy with TLS, and the files that belong to it.
@@ -57,11 +57,11 @@ impl Server {
         let (certificate, key) = authority.issue("client").unwrap();
         Self {
             url: format!("{scheme}://127.0.0.1:{port}/{place}"),
-            authority: pem("authority.pem", &authority.pem()),
+            authority: path_of("authority.pem", &authority.pem()),
             client: [
-                pem("client.pem", &certificate),
-                pem("client.key", &key),
-                pem("both.pem", &format!("{certificate}{key}")),
+                path_of("client.pem", &certificate),
+                path_of("client.key", &key),
+                path_of("both.pem", &format!("{certificate}{key}")),
             ],
             _lives: (runtime, server),
         }
@@ -74,32 +74,16 @@ impl Server {
     }
 }
 
-fn pem(name: &str, text: &str) -> String {
-    file(name, text).to_str().unwrap().to_owned()
-}
-
 /// Runs it with an event on standard input.
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let mut command = command(arguments);
     command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").envs(variables.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(GOOD.as_bytes()); // it need not read it
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    ran(command, GOOD)
 }
 
-fn succeeded(what: &str, ran: &Ran) {
-    assert_eq!(ran.status, 0, "{what}: {}", ran.err);
-}
-
-fn failed(what: &str, ran: &Ran, status: i32, words: &[&str]) {
-    assert_eq!(ran.status, status, "{what}: {}", ran.err);
-    for words in words {
-        assert!(ran.err.contains(words), "{what} does not say {words:?}: {}", ran.err);
-    }
-    assert!(!ran.err.contains("PRIVATE KEY-"), "{what}: {}", ran.err);
+fn failed(ran: Ran, status: i32, words: &[&str]) {
+    let ran = ran.ended(status).never_says("PRIVATE KEY-");
+    words.iter().fold(ran, |ran, words| ran.says(words));
 }
 
 const HELP: &str = "help: name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in \
@@ -107,23 +91,23 @@ const HELP: &str = "help: name a file with the certificate of the server's autho
 
 #[test]
 fn servers_are_trusted_by_the_variable_and_by_the_option() {
-    let stranger = pem("stranger.pem", &Authority::new().unwrap().pem());
+    let stranger = path_of("stranger.pem", &Authority::new().unwrap().pem());
     for scheme in SCHEMES {
         let server = Server::start(scheme, false);
         let own = server.authority.as_str();
         let folder = own.rsplit_once('/').unwrap().0;
-        failed(scheme, &server.send(&[], &[]), 3, &["invalid peer certificate: UnknownIssuer", HELP]);
-        succeeded(scheme, &server.send(&[], &[("SSL_CERT_FILE", own)]));
-        succeeded(scheme, &server.send(&[], &[("SSL_CERT_DIR", folder)]));
-        succeeded(scheme, &server.send(&[("ca", own)], &[]));
+        failed(server.send(&[], &[]), 3, &["invalid peer certificate: UnknownIssuer", HELP]);
+        server.send(&[], &[("SSL_CERT_FILE", own)]).ended(0);
+        server.send(&[], &[("SSL_CERT_DIR", folder)]).ended(0);
+        server.send(&[("ca", own)], &[]).ended(0);
         // What the URL names goes before what the variable names, and is all that is trusted.
-        succeeded(scheme, &server.send(&[("ca", own)], &[("SSL_CERT_FILE", &stranger)]));
+        server.send(&[("ca", own)], &[("SSL_CERT_FILE", &stranger)]).ended(0);
         let other = server.send(&[("ca", &stranger)], &[("SSL_CERT_FILE", own)]);
-        failed(scheme, &other, 3, &["invalid peer certificate: ", HELP]);
+        failed(other, 3, &["invalid peer certificate: ", HELP]);
         // A flag is for what the URL does not name.
-        succeeded(scheme, &run(&["send", &server.url, "--cacert", own], &[("SSL_CERT_FILE", &stranger)]));
+        run(&["send", &server.url, "--cacert", own], &[("SSL_CERT_FILE", &stranger)]).ended(0);
         let url = format!("{}ca={stranger}", server.url);
-        failed(scheme, &run(&["send", &url, "--cacert", own], &[]), 3, &["invalid peer certificate: "]);
+        failed(run(&["send", &url, "--cacert", own], &[]), 3, &["invalid peer certificate: "]);
     }
 }
 
@@ -134,15 +118,15 @@ fn clients_show_the_certificate_that_the_url_names() {
         let ca = ("ca", server.authority.as_str());
         let [certificate, key, both] = &server.client;
         let words = ["CertificateRequired", "help: the server requires a client certificate", "`cert`"];
-        failed(scheme, &server.send(&[ca], &[]), 3, &words);
-        succeeded(scheme, &server.send(&[ca, ("cert", certificate), ("cert-key", key)], &[]));
-        succeeded(scheme, &server.send(&[ca, ("cert", both)], &[]));
+        failed(server.send(&[ca], &[]), 3, &words);
+        server.send(&[ca, ("cert", certificate), ("cert-key", key)], &[]).ended(0);
+        server.send(&[ca, ("cert", both)], &[]).ended(0);
         let (stranger, its_key) = Authority::new().unwrap().issue("client").unwrap();
-        let stranger = pem("strange.pem", &(stranger + &its_key));
+        let stranger = path_of("strange.pem", &(stranger + &its_key));
         let ran = server.send(&[ca, ("cert", &stranger)], &[]);
-        failed(scheme, &ran, 3, &["received fatal alert", "help: the server does not ", "`cert`"]);
+        failed(ran, 3, &["received fatal alert", "help: the server does not ", "`cert`"]);
         // The authority may be the variable's.
-        succeeded(scheme, &server.send(&[("cert", both)], &[("SSL_CERT_FILE", ca.1)]));
+        server.send(&[("cert", both)], &[("SSL_CERT_FILE", ca.1)]).ended(0);
     }
 }
 
@@ -152,9 +136,10 @@ fn events_are_received_over_them_as_well() {
         let server = Server::start(scheme, true);
         let options = format!("ca={}&cert={}", server.authority, server.client[2]);
         let url = format!("{}{options}", server.url);
-        succeeded(scheme, &run(&["send", &url], &[]));
-        let ran = run(&["listen", &url.replace("separator=colon&", ""), "--count", "1", "--idle", "30"], &[]);
-        assert_eq!((ran.status, ran.out), (0, format!("{GOOD}\n")), "{scheme}: {}", ran.err);
+        run(&["send", &url], &[]).ended(0);
+        run(&["listen", &url.replace("separator=colon&", ""), "--count", "1", "--idle", "30"], &[])
+            .ended(0)
+            .prints(&format!("{GOOD}\n"));
     }
 }
 
@@ -164,12 +149,12 @@ fn files_that_cannot_be_used_are_named() {
     let authority = Authority::new().unwrap();
     let (certificate, key) = authority.issue("client").unwrap();
     let other = authority.issue("other").unwrap().1;
-    let ca = pem("authority.pem", &authority.pem());
-    let (certificate, key) = (pem("client.pem", &certificate), pem("client.key", &key));
-    let other = pem("other.key", &other);
+    let ca = path_of("authority.pem", &authority.pem());
+    let (certificate, key) = (path_of("client.pem", &certificate), path_of("client.key", &key));
+    let other = path_of("other.key", &other);
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let encrypted = pem("encrypted.key", encrypted);
-    let damaged = pem("damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let encrypted = path_of("encrypted.key", encrypted);
+    let damaged = path_of("damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     for scheme in SCHEMES {
         let send = |options: &str, variables: &[(&str, &str)]| {
             run(&["send", &format!("{scheme}://127.0.0.1:9/orders?{options}")], variables)
@@ -192,7 +177,7 @@ fn files_that_cannot_be_used_are_named() {
             ),
             (format!("cert-key={key}"), &["the option `cert-key` is without the option `cert`"]),
         ] {
-            failed(&format!("{scheme} {options}"), &send(&options, &[]), 2, words);
+            failed(send(&options, &[]), 2, words);
         }
         for (variable, value, words) in [
             (
@@ -203,7 +188,7 @@ fn files_that_cannot_be_used_are_named() {
             ("SSL_CERT_FILE", key.as_str(), "has no certificate in PEM"),
             ("SSL_CERT_DIR", "absent", "the variable SSL_CERT_DIR names `absent`, where no certificate is"),
         ] {
-            failed(&format!("{scheme} {variable}"), &send("", &[(variable, value)]), 2, &[words]);
+            failed(send("", &[(variable, value)]), 2, &[words]);
         }
         let plain = match scheme {
             "nats+tls" => "nats",
@@ -211,7 +196,7 @@ fn files_that_cannot_be_used_are_named() {
         };
         let ran = run(&["send", &format!("{plain}://127.0.0.1:9/orders?ca={ca}")], &[]);
         let help = format!("help: the scheme with TLS is `{scheme}`");
-        failed(plain, &ran, 2, &["the option `ca` is for connections with TLS", &help]);
+        failed(ran, 2, &["the option `ca` is for connections with TLS", &help]);
     }
 }
 
@@ -219,7 +204,7 @@ fn files_that_cannot_be_used_are_named() {
 #[test]
 fn a_variable_that_names_no_authorities_is_an_error_over_every_protocol() {
     let [key, empty] = [("some.key", "-----BEGIN PRIVATE KEY-----\n"), ("empty.pem", "")]
-        .map(|(name, text)| pem(name, text));
+        .map(|(name, text)| path_of(name, text));
     let folder = env!("CARGO_MANIFEST_DIR");
     let https = "https://127.0.0.1:9/".to_owned();
     let kafka = "kafka://127.0.0.1:9/orders?tls".to_owned();
@@ -235,12 +220,12 @@ fn a_variable_that_names_no_authorities_is_an_error_over_every_protocol() {
             let ran = run(&["send", url], &[("SSL_CERT_FILE", value), ("SSL_CERT_DIR", "/etc/ssl/certs")]);
             // Most builds have none for Kafka.
             if !ran.err.contains("no TLS, for `kafka` URLs") {
-                failed(&format!("{url} {value}"), &ran, 2, &[words]);
+                failed(ran, 2, &[words]);
             }
         }
         let ran = run(&["send", url], &[("SSL_CERT_DIR", "absent")]);
         if !ran.err.contains("no TLS, for `kafka` URLs") {
-            failed(url, &ran, 2, &["the variable SSL_CERT_DIR names `absent`, where no certificate is"]);
+            failed(ran, 2, &["the variable SSL_CERT_DIR names `absent`, where no certificate is"]);
         }
     }
 }
@@ -249,7 +234,7 @@ fn a_variable_that_names_no_authorities_is_an_error_over_every_protocol() {
 #[test]
 fn a_variable_that_names_no_authorities_has_the_same_status_without_tls() {
     let ran = run(&["send", "http://127.0.0.1:9/"], &[("SSL_CERT_FILE", "absent.pem")]);
-    failed("http", &ran, 2, &["the variable SSL_CERT_FILE names `absent.pem`"]);
+    failed(ran, 2, &["the variable SSL_CERT_FILE names `absent.pem`"]);
 }
 
 /// Of a bridge: FROM, TO and the dead-letter place.
@@ -258,44 +243,36 @@ fn flags_are_for_every_connection_of_a_command() {
     let (from, place) = (Server::start("amqps", true), Server::start("rabbitmqs", false));
     let (runtime, authority) = (Runtime::new().unwrap(), Authority::new().unwrap());
     let target = Listener::start(&[]);
-    let port = target.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
-    let port = runtime.block_on(authority.terminate(port, false)).unwrap();
+    let port = runtime.block_on(authority.terminate(target.port(), false)).unwrap();
     let to = format!("https://127.0.0.1:{port}/events");
     let read = |path: &str| std::fs::read_to_string(path).unwrap();
-    let all = pem("all.pem", &(authority.pem() + &read(&from.authority) + &read(&place.authority)));
+    let all = path_of("all.pem", &(authority.pem() + &read(&from.authority) + &read(&place.authority)));
     let [certificate, key, _] = from.client.each_ref().map(String::as_str);
     let flags = ["--cacert", &all, "--cert", certificate, "--key", key];
-    succeeded("send", &run(&[&["send", &from.url], &flags[..]].concat(), &[]));
+    run(&[&["send", &from.url], &flags[..]].concat(), &[]).ended(0);
     let read_from = from.url.replace("separator=colon&", "");
     let ends = ["bridge", &read_from, &to, "--dead-letter", &place.url];
     let bridge = Bridge::run(command(&[&ends[..], &flags].concat()));
     bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
-    target.interrupt();
-    target.end();
-    succeeded("send", &run(&[&["send", &from.url], &flags[..]].concat(), &[]));
-    let ran = run(&[&["listen", &read_from, "--count", "1", "--idle", "30"], &flags[..]].concat(), &[]);
-    assert_eq!((ran.status, ran.out), (0, format!("{GOOD}\n")), "{}", ran.err);
+    bridge.stop();
+    target.stop();
+    run(&[&["send", &from.url], &flags[..]].concat(), &[]).ended(0);
+    run(&[&["listen", &read_from, "--count", "1", "--idle", "30"], &flags[..]].concat(), &[])
+        .ended(0)
+        .prints(&format!("{GOOD}\n"));
     // An option of one URL goes before them.
-    let stranger = pem("stranger.pem", &Authority::new().unwrap().pem());
+    let stranger = path_of("stranger.pem", &Authority::new().unwrap().pem());
     let strange = format!("{}ca={stranger}", place.url);
     let ran = run(&[&["bridge", &read_from, &to, "--dead-letter", &strange], &flags[..]].concat(), &[]);
-    failed(
-        "dead-letter",
-        &ran,
-        3,
-        &["the dead-letter place rabbitmqs://", "invalid peer certificate: ", HELP],
-    );
+    failed(ran, 3, &["the dead-letter place rabbitmqs://", "invalid peer certificate: ", HELP]);
 }
 
 #[test]
 fn flags_that_cannot_be_used_are_named() {
     let authority = Authority::new().unwrap();
     let (certificate, key) = authority.issue("client").unwrap();
-    let ca = pem("authority.pem", &authority.pem());
-    let (certificate, key) = (pem("client.pem", &certificate), pem("client.key", &key));
+    let ca = path_of("authority.pem", &authority.pem());
+    let (certificate, key) = (path_of("client.pem", &certificate), path_of("client.key", &key));
     let (amqps, https) = ("amqps://127.0.0.1:9/orders", "https://127.0.0.1:9/");
     let drops = "amqps://127.0.0.1:9/orders?reject=drop";
     for command in [&["send", amqps][..], &["send", https], &["listen", amqps], &["bridge", drops, https]] {
@@ -306,13 +283,13 @@ fn flags_that_cannot_be_used_are_named() {
             (&["--cert", &certificate], &["--cert names `", "has no private key", "help: ", "with --key"]),
             (&["--cert", &certificate, "--key", "absent.key"], &["--key names `absent.key`, which cannot"]),
         ] {
-            failed(&format!("{command:?} {flags:?}"), &run(&[command, flags].concat(), &[]), 2, words);
+            failed(run(&[command, flags].concat(), &[]), 2, words);
         }
     }
     let many = run(&["send", amqps, "--cacert", &ca, "--cacert", &ca], &[]);
-    failed("--cacert", &many, 2, &["more than one --cacert", "help: "]);
+    failed(many, 2, &["more than one --cacert", "help: "]);
     let no_tls = ["bridge", "amqp://127.0.0.1:9/orders?reject=drop", "http://127.0.0.1:9/", "--cacert", &ca];
     for command in [&no_tls[..], &["listen", "mqtt://127.0.0.1:9/orders", "--cacert", &ca]] {
-        failed("--cacert", &run(command, &[]), 2, &["--cacert is only for connections with TLS", "help: "]);
+        failed(run(command, &[]), 2, &["--cacert is only for connections with TLS", "help: "]);
     }
 }

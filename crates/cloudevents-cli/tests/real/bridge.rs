@@ -1,28 +1,27 @@
 //! `ce bridge`, as a user runs it.
 
-use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
+use crate::hook::hook;
+use crate::program::{
+    Bridge, GOOD, Listener, ce, ce_line, ce_with, command, exchange, file, path_of, until, url_of, with_id,
+};
 use cloudevents_testkit::{amqp::Broker, patience, ports, slowed};
 use std::{
-    io::{BufRead as _, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufRead as _, BufReader},
+    net::TcpStream,
     process::{Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
 fn send(url: &str, id: usize) {
-    let event = GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#));
-    assert_eq!(ce_with(&["send", url], event).status, 0);
+    let event = with_id(id);
+    ce_with(&["send", url], event).ended(0);
 }
 
 /// A bridge that has moved so many messages, or refused them, and then is stopped.
 fn moved(arguments: &[&str], number: u64) -> String {
     let bridge = Bridge::start(arguments);
     bridge.until(&["cloudevents_bridge_confirmed_total", "cloudevents_bridge_refused_total"], number);
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
-    text
+    bridge.stop()
 }
 
 /// The story of the README: a queue to a webhook that is away, and a bridge that is killed.
@@ -45,17 +44,13 @@ fn a_queue_to_a_webhook_that_is_away_and_a_bridge_that_is_killed() {
 
     let bridge = Bridge::start(&[&from, &hook]);
     let listener = Listener::at(&hook, &["--count", "4"]);
-    let listened = listener.end();
-    assert_eq!(listened.status, 0);
-    let mut ids: Vec<_> =
-        listened.lines().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    let listened = listener.end().ended(0);
+    let mut ids = listened.ids();
     ids.sort();
     assert_eq!(ids, ["1", "2", "3", "4"]);
     bridge.until(&["cloudevents_bridge_confirmed_total"], 4);
     assert!(bridge.get("/ready").starts_with("HTTP/1.1 200 OK\r\n"));
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    let text = bridge.stop();
     assert!(text.ends_with("4 messages moved, 0 refused\n"), "{text}");
     assert!(broker.queue("orders").is_empty() && broker.queue("rejected").is_empty());
 }
@@ -75,8 +70,7 @@ fn a_bridge_whose_target_is_away_is_not_idle() {
         std::thread::sleep(Duration::from_millis(50)); // between two looks
     }
     let listener = Listener::at(&hook, &["--count", "3"]);
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    let text = bridge.ended(0);
     assert!(text.ends_with("3 messages moved, 0 refused\n"), "{text}");
     // That is said once, not for each message and attempt.
     assert_eq!(text.matches("will be sent again").count(), 1, "{text}");
@@ -89,10 +83,8 @@ fn a_bridge_that_holds_nothing_is_idle_though_its_last_attempt_failed() {
     let (port, closed) = (ports::free(), ports::free());
     let from = format!("http://127.0.0.1:{port}/events");
     let bridge = Bridge::start(&[&from, &format!("http://127.0.0.1:{closed}/events"), "--idle", "4"]);
-    let refused = ce_with(&["send", &from, "--retry", "0"], GOOD);
-    assert_eq!(refused.status, 3, "{}", refused.err);
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    ce_with(&["send", &from, "--retry", "0"], GOOD).ended(3);
+    let text = bridge.ended(0);
     assert!(text.ends_with("0 messages moved, 0 refused\n"), "{text}");
 }
 
@@ -102,24 +94,15 @@ fn a_bridge_that_holds_nothing_is_ready_though_its_last_attempts_failed() {
     let (port, target) = (ports::free(), ports::free());
     let (from, to) = (format!("http://127.0.0.1:{port}/events"), format!("http://127.0.0.1:{target}/events"));
     let bridge = Bridge::start(&[&from, &to]);
-    let becomes_ready = || {
-        let begin = Instant::now();
-        while !bridge.get("/ready").starts_with("HTTP/1.1 200 OK\r\n") {
-            assert!(begin.elapsed() < patience(), "{}", bridge.get("/metrics"));
-            std::thread::sleep(Duration::from_millis(5)); // between two looks
-        }
-    };
+    let becomes_ready = || until("it is ready", || bridge.get("/ready").starts_with("HTTP/1.1 200 OK\r\n"));
     // So many that it slows down.
-    let refused = ce_with(&["send", &from, "--retry", "0"], [GOOD; 20].join("\n"));
-    assert_eq!(refused.status, 3, "{}", refused.err);
+    ce_with(&["send", &from, "--retry", "0"], [GOOD; 20].join("\n")).ended(3);
     becomes_ready();
     let listener = Listener::at(&to, &["--count", "1"]);
     send(&from, 1);
     assert_eq!(listener.end().lines().len(), 1);
     becomes_ready();
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// Who connects and says nothing must not have an orchestrator end the bridge.
@@ -133,8 +116,7 @@ fn probes_are_answered_beside_connections_that_say_nothing() {
     // In turns of five seconds, it takes twenty.
     assert!(begin.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begin.elapsed());
     drop(silent);
-    bridge.signal("-TERM");
-    assert_eq!(bridge.end().0, Some(0));
+    bridge.stop();
 }
 
 /// What holds for many requests is reported once.
@@ -142,50 +124,29 @@ fn probes_are_answered_beside_connections_that_say_nothing() {
 fn requests_that_a_bridge_refuses_are_reported() {
     let from = format!("127.0.0.1:{}", ports::free());
     let url = format!("http://{from}/events");
-    let mut bridge = Bridge::start(&[&url, &format!("file:{}", file("out.jsonl", "").display())]);
-    let ask = |request: String| {
-        let mut stream = TcpStream::connect(&from).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let _ = stream.read_to_end(&mut Vec::new());
-    };
+    let mut bridge = Bridge::start(&[&url, &url_of("out.jsonl", "")]);
     let large = "POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999\r\n\r\n";
-    (0..3).for_each(|_| ask(large.to_owned()));
-    ask("GET /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned());
+    (0..3).for_each(|_| drop(exchange(&from, large)));
+    exchange(&from, "GET /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     assert!(bridge.line("a request was refused").contains("[too-large]"));
     let next = bridge.line("a request was refused");
     assert!(next.contains("405 Method Not Allowed of GET /events [refused]"), "{next}");
-    bridge.signal("-TERM");
-    assert_eq!(bridge.end().0, Some(0));
+    bridge.stop();
 }
 
 /// A sender hears the pause that the target requested, and not one of the bridge's own.
 #[test]
 fn the_pause_that_a_target_requests_reaches_the_sender() {
-    let target = TcpListener::bind("127.0.0.1:0").unwrap();
-    let to = format!("http://{}/", target.local_addr().unwrap());
+    let to = hook(|_| "503 Service Unavailable\r\nretry-after: 7");
     let from = format!("127.0.0.1:{}", ports::free());
     let bridge = Bridge::start(&[&format!("http://{from}/"), &to]);
-    let serving = thread::spawn(move || {
-        let mut stream = BufReader::new(target.accept().unwrap().0);
-        let mut line = String::new();
-        while stream.read_line(&mut line).unwrap_or(0) > 2 {
-            line.clear();
-        }
-        let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        stream.into_inner().write_all(answer.as_bytes()).unwrap();
-    });
-    let mut sender = TcpStream::connect(&from).unwrap();
     let request = "POST / HTTP/1.1\r\nhost: x\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    sender.write_all(request.as_bytes()).unwrap();
-    let mut response = String::new();
-    sender.read_to_string(&mut response).unwrap();
-    serving.join().unwrap();
+    let response = exchange(&from, request);
     assert!(
         response.starts_with("HTTP/1.1 503 ") && response.contains("\r\nretry-after: 7\r\n"),
         "{response}"
     );
-    bridge.signal("-TERM");
-    bridge.end();
+    bridge.stop();
 }
 
 #[test]
@@ -194,18 +155,15 @@ fn dead_letters_are_taken_back() {
     let (from, to) = (broker.url("rejected?reject=drop"), broker.url("orders"));
     (1..=3).for_each(|id| send(&broker.url("rejected"), id));
     let arguments = ["bridge", &from, &to, "--redrive", "-n", "2", "--idle", "30", "--filter", "id <> '2'"];
-    let ran = ce(&[&arguments[..], &["--dry-run"]].concat());
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let ran = ce(&[&arguments[..], &["--dry-run"]].concat()).ended(0);
     assert_eq!(ran.err.matches("would be sent").count(), 2, "{}", ran.err);
     assert!(ran.err.contains("a dry run: 0 messages moved, 0 refused, 2 to be sent\n"), "{}", ran.err);
     let shown = ran.err.lines().filter(|line| line.contains("would be sent"));
     assert_eq!(shown.filter(|line| line.contains("event 2")).count(), 0, "{}", ran.err);
     assert!(broker.queue("orders").is_empty());
-    let ran = ce(&arguments);
-    assert!(ran.err.ends_with("2 messages moved, 0 refused\n"), "{}", ran.err);
+    ce(&arguments).says_last("2 messages moved, 0 refused\n");
     let listened = Listener::at(&to, &["--count", "2"]).end();
-    let mut ids: Vec<_> =
-        listened.lines().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    let mut ids = listened.ids();
     ids.sort();
     assert_eq!(ids, ["1", "3"]);
 }
@@ -217,7 +175,7 @@ fn a_dry_run_shows_why_a_dead_letter_is_one() {
     send(&broker.url("orders"), 1);
     let target = Listener::start(&["--respond", "422", "--count", "1"]);
     let from = broker.url("orders?dead-letter=rejected");
-    assert_eq!(ce(&["bridge", &from, &target.url, "--idle", "1"]).status, 0);
+    ce(&["bridge", &from, &target.url, "--idle", "1"]).ended(0);
     assert_eq!(broker.queue("rejected").len(), 1);
     let (from, to) = (broker.url("rejected?reject=drop"), broker.url("to"));
     let ran = ce(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "1"]);
@@ -231,61 +189,39 @@ fn a_dry_run_shows_why_a_dead_letter_is_one() {
 fn a_bridge_whose_messages_wait_for_their_turn_is_not_idle() {
     let broker = Broker::start().unwrap();
     let (from, to) = (broker.url("rejected?reject=drop"), broker.url("orders"));
-    let events: Vec<_> = (1..=16).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
-    assert_eq!(ce_with(&["send", &broker.url("rejected")], events.join("\n")).status, 0);
+    let events: Vec<_> = (1..=16).map(|id| with_id(id)).collect();
+    ce_with(&["send", &broker.url("rejected")], events.join("\n")).ended(0);
     // All are received by its first look, and take eight seconds.
-    let ran = ce(&["bridge", &from, &to, "--redrive", "--idle", "3", "--rate", "2", "-n", "16"]);
-    assert!(ran.err.ends_with("16 messages moved, 0 refused\n"), "{}", ran.err);
+    ce(&["bridge", &from, &to, "--redrive", "--idle", "3", "--rate", "2", "-n", "16"])
+        .says_last("16 messages moved, 0 refused\n");
 }
 
 #[test]
 fn mistakes() {
-    let (kafka, jetstream) = ("kafka://localhost:9092/orders", "nats+jetstream://localhost/orders");
+    let http = "http://localhost/ http://localhost/";
     for (arguments, words) in [
-        (vec!["bridge"], "FROM is missing"),
-        (vec!["bridge", "amqp://localhost/a"], "TO is missing"),
-        (vec!["bridge", "amqp://localhost/a", "http://localhost/"], "there is no place for refused messages"),
-        (vec!["bridge", "amqp://localhost/a?dead-leter=b", "http://localhost/"], "no option `dead-leter`"),
-        (vec!["bridge", kafka, "http://localhost/"], "a bridge from Kafka needs a group"),
-        (vec!["bridge", jetstream, "http://localhost/"], "a bridge from JetStream needs a consumer"),
+        ("", "FROM is missing"),
+        ("amqp://localhost/a", "TO is missing"),
+        ("amqp://localhost/a http://localhost/", "there is no place for refused messages"),
+        ("amqp://localhost/a?dead-leter=b http://localhost/", "no option `dead-leter`"),
+        ("kafka://localhost:9092/orders http://localhost/", "a bridge from Kafka needs a group"),
+        ("nats+jetstream://localhost/orders http://localhost/", "a bridge from JetStream needs a consumer"),
+        ("nats+jetstream://localhost/orders http://localhost/ --redrive", "from JetStream needs a consumer"),
         (
-            vec!["bridge", jetstream, "http://localhost/", "--redrive"],
-            "a bridge from JetStream needs a consumer",
-        ),
-        (
-            vec!["bridge", "amqp://localhost/a?dead-letter=a", "http://localhost/", "--redrive"],
+            "amqp://localhost/a?dead-letter=a http://localhost/ --redrive",
             "the dead-letter place is FROM itself",
         ),
-        (
-            vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "file:refused.jsonl"],
-            "a file holds events only",
-        ),
-        (
-            vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "-"],
-            "standard output takes events only",
-        ),
-        (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
-        (
-            vec!["bridge", "http://localhost/", "http://localhost/", "--catalog-policy", "log"],
-            "`catalog-policy` goes with `catalog`",
-        ),
-        (
-            vec!["bridge", "http://localhost/", "http://localhost/", "--catalog", "nowhere.json"],
-            "nowhere.json",
-        ),
-        (
-            vec!["bridge", "http://localhost/", "http://localhost/", "--catalog-policy", "drop"],
-            "expected `reject` or `log`",
-        ),
-        (
-            vec!["bridge", "http://localhost/", "http://localhost/", "--filter", "id ="],
-            "expected an expression",
-        ),
+        (&format!("{http} --dead-letter file:refused.jsonl"), "a file holds events only"),
+        (&format!("{http} --dead-letter -"), "standard output takes events only"),
+        (&format!("{http} --order x"), "`attribute:NAME`"),
+        (&format!("{http} --catalog-policy log"), "`catalog-policy` goes with `catalog`"),
+        (&format!("{http} --catalog nowhere.json"), "nowhere.json"),
+        (&format!("{http} --catalog-policy drop"), "expected `reject` or `log`"),
     ] {
-        let ran = ce(&[&arguments[..], &["--check"]].concat());
-        assert_eq!(ran.status, 2, "{arguments:?}");
-        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+        ce_line(&format!("bridge --check {arguments}")).ended(2).says(words);
     }
+    let filtered = ["bridge", "http://localhost/", "http://localhost/", "--check", "--filter", "id ="];
+    ce(&filtered).ended(2).says("expected an expression");
 }
 
 #[test]
@@ -295,14 +231,11 @@ fn an_end_that_cannot_be_opened_is_named_without_its_secrets() {
     let (broker, http) = (Broker::start().unwrap(), "http://127.0.0.1:1/");
     let (from, own) = (away("?reject=drop"), broker.url("own?reject=drop"));
     for (from, to, name) in [(&*from, http, "FROM amqp://"), (&*own, &*away(""), "TO amqp://")] {
-        let ran = ce(&["bridge", from, to]);
-        assert_eq!(ran.status, 3, "{}", ran.err);
-        assert!(
-            ran.err.contains(name) && ran.err.contains(&format!("127.0.0.1:{port}/orders")),
-            "{}",
-            ran.err
-        );
-        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+        ce(&["bridge", from, to])
+            .ended(3)
+            .says(name)
+            .says(&format!("127.0.0.1:{port}/orders"))
+            .never_says("s3cret");
     }
 }
 
@@ -310,7 +243,7 @@ fn an_end_that_cannot_be_opened_is_named_without_its_secrets() {
 #[test]
 fn events_are_moved_by_a_contract() {
     let broker = Broker::start().unwrap();
-    let catalog = file("bridged.xreg.json", crate::catalog::SHOP).display().to_string();
+    let catalog = path_of("bridged.xreg.json", crate::catalog::SHOP);
     for (policy, words) in
         [("reject", "1 message moved, 1 refused\n"), ("log", "2 messages moved, 0 refused\n")]
     {
@@ -320,7 +253,7 @@ fn events_are_moved_by_a_contract() {
             let event = format!(
                 r#"{{"specversion":"1.0","id":"{id}","source":"/shops/7","type":"com.example.order","subject":"s","data":{data}}}"#
             );
-            assert_eq!(ce_with(&["send", &url], event).status, 0);
+            ce_with(&["send", &url], event).ended(0);
         }
         let (from, to) = (format!("{url}?dead-letter={}", name("rejected")), broker.url(&name("checked")));
         let text = moved(&[&from, &to, "--catalog", &catalog, "--catalog-policy", policy], 2);
@@ -332,19 +265,14 @@ fn events_are_moved_by_a_contract() {
 }
 
 /// A dead letter without its reason is none: it would be tried again for ever.
-#[cfg(feature = "websockets")]
 #[test]
 fn dead_letters_go_where_their_reason_can() {
     let letters = Listener::at("ws://127.0.0.1:0/events", &[]);
-    let events = format!("file:{}", file("in.jsonl", "").display());
+    let events = url_of("in.jsonl", "");
     let (from, to) = (events.as_str(), "http://127.0.0.1:9/");
     let arguments = ["bridge", from, to, "--dead-letter", &letters.url, "--losses"];
-    let ran = ce(&[&arguments[..], &["refuse"]].concat());
-    assert_eq!(ran.status, 2, "{}", ran.err);
-    assert!(ran.err.contains("the dead-letter place carries no headers"), "{}", ran.err);
-    let ran = ce(&[&arguments[..], &["log"]].concat());
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(ran.err.contains("messages that cannot be decoded stay at FROM"), "{}", ran.err);
+    ce(&[&arguments[..], &["refuse"]].concat()).ended(2).says("the dead-letter place carries no headers");
+    ce(&[&arguments[..], &["log"]].concat()).ended(0).says("messages that cannot be decoded stay at FROM");
 }
 
 /// A file has no place for them.
@@ -352,8 +280,7 @@ fn dead_letters_go_where_their_reason_can() {
 fn refused_events_of_a_file_are_in_the_exit_status() {
     let target = Listener::start(&["--respond", "422"]);
     let from = format!("file:{}", file("refused.jsonl", [GOOD; 3].join("\n")).display());
-    let ran = ce(&["bridge", &from, &target.url, "--error-format", "json"]);
-    assert_eq!(ran.status, 1, "{}", ran.err);
+    let ran = ce(&["bridge", &from, &target.url, "--error-format", "json"]).ended(1);
     let last: serde_json::Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
     assert_eq!((&last["kind"], &last["moved"], &last["refused"]), (&"summary".into(), &0.into(), &3.into()));
 }
@@ -362,12 +289,14 @@ fn refused_events_of_a_file_are_in_the_exit_status() {
 fn a_configuration_file_is_checked_with_places() {
     let good = "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\nsubject: \"{type}/{id}\"\n";
     let path = file("bridge.yaml", good);
-    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, "the settings are valid\n"));
+    ce(&["bridge", "--config", path.to_str().unwrap(), "--check"])
+        .ended(0)
+        .says_only("the settings are valid\n");
     let path = file("bridge.yaml", "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\nlimt: 3\n");
-    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]);
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("unknown field `limt`") && ran.err.contains("bridge.yaml:3:1"), "{}", ran.err);
+    ce(&["bridge", "--config", path.to_str().unwrap(), "--check"])
+        .ended(2)
+        .says("unknown field `limt`")
+        .says("bridge.yaml:3:1");
 }
 
 #[test]
@@ -380,27 +309,19 @@ fn settings_are_read_again_after_a_hangup() {
     send(&broker.url("orders"), 1);
     bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
     // What is not valid changes nothing.
-    std::fs::write(&path, "from: nowhere\n").unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, "from: nowhere\n");
     bridge.line("the settings were not read again");
     send(&broker.url("orders"), 2);
     bridge.until(&["cloudevents_bridge_confirmed_total"], 2);
-    std::fs::write(&path, config(&broker.url("new"))).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&broker.url("new")));
     bridge.line("the settings were read again");
     send(&broker.url("orders"), 3);
-    let begin = Instant::now();
-    while broker.queue("new").is_empty() && begin.elapsed() < 2 * patience() {
-        std::thread::sleep(Duration::from_millis(20)); // between two looks
-    }
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    until("the event is moved", || !broker.queue("new").is_empty());
+    bridge.stop();
     assert_eq!((broker.queue("old").len(), broker.queue("new").len()), (2, 1));
 }
 
 /// The secret comes from a store that does not answer for now.
-#[cfg(unix)]
 #[test]
 fn a_bridge_goes_on_while_its_settings_are_read_again() {
     let (broker, listener) = (Broker::start().unwrap(), Listener::start(&["--count", "1"]));
@@ -423,11 +344,7 @@ fn a_bridge_goes_on_while_its_settings_are_read_again() {
     std::fs::write(&waits, "").unwrap();
     std::fs::remove_file(&began).unwrap();
     bridge.signal("-HUP");
-    let begin = Instant::now();
-    while !began.exists() {
-        assert!(begin.elapsed() < 2 * patience(), "the command is not run");
-        std::thread::sleep(Duration::from_millis(20)); // between two looks
-    }
+    until("the command is run", || began.exists());
     send(&broker.url("orders"), 1);
     assert_eq!(listener.end().lines().len(), 1);
     bridge.signal("-TERM");
@@ -436,7 +353,6 @@ fn a_bridge_goes_on_while_its_settings_are_read_again() {
 }
 
 /// The bridge before has ended by then.
-#[cfg(unix)]
 #[test]
 fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() {
     let mut broker = Broker::start().unwrap();
@@ -446,43 +362,31 @@ fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() 
     let mut bridge = Bridge::start(&["--config", path.to_str().unwrap(), "--error-format", "json"]);
     broker.stop();
     bridge.line("reconnecting");
-    std::fs::write(&path, config(&broker.url("new"))).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&broker.url("new")));
     bridge.line("the settings were read again");
     bridge.line("cannot be opened, and is tried again");
     broker.restart().unwrap();
     send(&broker.url("orders"), 1);
-    let begin = Instant::now();
-    while broker.queue("new").is_empty() {
-        assert!(begin.elapsed() < 2 * patience(), "it does not come back");
-        std::thread::sleep(Duration::from_millis(20)); // between two looks
-    }
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    until("it comes back", || !broker.queue("new").is_empty());
+    bridge.stop();
 }
 
 /// Some mistakes show only when an end is opened.
-#[cfg(unix)]
 #[test]
 fn settings_that_cannot_be_opened_are_given_up_for_those_before() {
     let broker = Broker::start().unwrap();
     let (from, to) = (broker.url("orders?dead-letter=rejected"), broker.url("to"));
     let path = file("reload.yaml", format!("from: {from}\nto: {to}\n"));
     let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
-    std::fs::write(&path, format!("from: {from}&deadletter=x\nto: {to}\n")).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, format!("from: {from}&deadletter=x\nto: {to}\n"));
     bridge.line("the new settings cannot be used: the old ones hold again");
     bridge.line("bridge from");
     send(&broker.url("orders"), 1);
     bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// What serves /ready goes on while no bridge does.
-#[cfg(unix)]
 #[test]
 fn a_bridge_is_not_ready_while_its_new_settings_cannot_be_opened() {
     let broker = Broker::start().unwrap();
@@ -490,23 +394,18 @@ fn a_bridge_is_not_ready_while_its_new_settings_cannot_be_opened() {
     let config = |to: &str| format!("from: {from}\nto: {to}\n");
     let path = file("reload.yaml", config(&broker.url("to")));
     let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
-    std::fs::write(&path, config(&format!("amqp://127.0.0.1:{}/to", ports::free()))).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&format!("amqp://127.0.0.1:{}/to", ports::free())));
     bridge.line("cannot be opened, and is tried again");
     assert!(bridge.get("/ready").starts_with("HTTP/1.1 503"));
     assert!(bridge.get("/live").starts_with("HTTP/1.1 200"));
     bridge.until(&["cloudevents_bridge_stalled"], 1);
-    std::fs::write(&path, config(&broker.url("to"))).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&broker.url("to")));
     bridge.line("bridge from");
     bridge.until(&["cloudevents_bridge_ready"], 1);
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// Where their new address is taken, they stay.
-#[cfg(unix)]
 #[test]
 fn metrics_move_with_their_address() {
     let broker = Broker::start().unwrap();
@@ -518,48 +417,35 @@ fn metrics_move_with_their_address() {
     let mut command = command(&["bridge", "--config", path.to_str().unwrap()]);
     command.stdin(Stdio::null());
     let mut bridge = Bridge::with_metrics(command);
-    let gone = |address: &str| {
-        let begin = Instant::now();
-        while TcpStream::connect(address).is_ok() {
-            assert!(begin.elapsed() < 2 * patience(), "{address} is still served");
-            std::thread::sleep(Duration::from_millis(10)); // between two looks
-        }
-    };
+    let gone =
+        |address: &str| until("the address is no more served", || TcpStream::connect(address).is_err());
     let taken = config(&taken.local_addr().unwrap().to_string());
-    std::fs::write(&path, &taken).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, &taken);
     bridge.line("metrics cannot be served at");
     assert_eq!(bridge.find_metrics(), first);
     bridge.until(&["cloudevents_bridge_ready"], 1);
     // The last settings whose ends were opened, though their address is taken.
-    std::fs::write(&path, taken.replace("rejected", "rejected&deadletter=x")).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, taken.replace("rejected", "rejected&deadletter=x"));
     bridge.line("the old ones hold again");
     assert_eq!(bridge.find_metrics(), first);
     bridge.until(&["cloudevents_bridge_ready"], 1);
-    std::fs::write(&path, config(&second)).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&second));
     assert_eq!(bridge.find_metrics(), second);
     bridge.until(&["cloudevents_bridge_ready"], 1);
     gone(&first);
     let everywhere = second.replace("127.0.0.1", "0.0.0.0");
     for same_port in [&everywhere, &second] {
-        std::fs::write(&path, config(same_port)).unwrap();
-        bridge.signal("-HUP");
+        bridge.reread(&path, config(same_port));
         assert_eq!(bridge.find_metrics(), same_port);
         bridge.until(&["cloudevents_bridge_ready"], 1);
     }
-    std::fs::write(&path, &ends).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, &ends);
     bridge.line("bridge from");
     gone(&second);
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// Those that were read in between have never held.
-#[cfg(unix)]
 #[test]
 fn settings_give_way_to_the_last_ones_whose_ends_were_opened() {
     let (broker, mut target) = (Broker::start().unwrap(), Broker::start().unwrap());
@@ -580,9 +466,7 @@ fn settings_give_way_to_the_last_ones_whose_ends_were_opened() {
     bridge.line("bridge from");
     send(&broker.url("orders"), 1);
     bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// There is nothing to go back to before.
@@ -626,7 +510,6 @@ fn settings_that_are_read_again_while_the_first_ones_are_opened_come_behind_them
 }
 
 /// A file that nothing was read from yet has no position that would be lost.
-#[cfg(unix)]
 #[test]
 fn settings_with_a_file_that_cannot_be_opened_give_way_to_others() {
     let broker = Broker::start().unwrap();
@@ -635,21 +518,16 @@ fn settings_with_a_file_that_cannot_be_opened_give_way_to_others() {
     let to = broker.url("to");
     let path = file("reload.yaml", config(&from, &to));
     let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
-    let events = format!("file:{}", file("in.jsonl", GOOD).display());
+    let events = url_of("in.jsonl", GOOD);
     let away = format!("amqp://127.0.0.1:{}/to", ports::free());
-    std::fs::write(&path, config(&events, &away)).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&events, &away));
     bridge.line("cannot be opened, and is tried again");
-    std::fs::write(&path, config(&from, &to)).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&from, &to));
     bridge.line("bridge from amqp");
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// Standard input has the events.
-#[cfg(unix)]
 #[test]
 fn a_command_for_a_secret_takes_nothing_of_standard_input() {
     let (hook, arrived) = crate::redriving::slow_hook(Duration::ZERO);
@@ -666,7 +544,6 @@ fn a_command_for_a_secret_takes_nothing_of_standard_input() {
 }
 
 /// A deployment replaces a file at the moment of the signal.
-#[cfg(unix)]
 #[test]
 fn settings_that_held_are_tried_until_they_can_be_opened_again() {
     let broker = Broker::start().unwrap();
@@ -682,13 +559,10 @@ fn settings_that_held_are_tried_until_they_can_be_opened_again() {
     bridge.line("cannot be opened, and is tried again");
     std::fs::write(&headers, "x-tenant: b\n").unwrap();
     bridge.line("bridge from");
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// Ends that are opened sooner than the settings are read do not make it forget what it reads.
-#[cfg(unix)]
 #[test]
 fn the_last_settings_hold_however_fast_the_ones_before_are_opened() {
     let broker = Broker::start().unwrap();
@@ -704,11 +578,9 @@ fn the_last_settings_hold_however_fast_the_ones_before_are_opened() {
     let bridge = Bridge::run(command);
     send(&broker.url("orders"), 0);
     begun.recv().unwrap();
-    std::fs::write(&path, config(&broker.url("between"))).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config(&broker.url("between")));
     std::thread::sleep(Duration::from_millis(500)); // it is read; the slow answer is waited for
-    std::fs::write(&path, config("@last")).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, config("@last"));
     let begin = Instant::now();
     for id in 1.. {
         send(&broker.url("orders"), id);
@@ -717,9 +589,7 @@ fn the_last_settings_hold_however_fast_the_ones_before_are_opened() {
         }
         assert!(begin.elapsed() < patience(), "the second signal is lost");
     }
-    bridge.signal("-TERM");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    bridge.stop();
 }
 
 /// From a producer of documents that nothing marks, with names that are none, to a consumer that reads colons and strings.
@@ -744,13 +614,11 @@ fn peers_by_name_at_both_ends() {
     assert!(debezium.get("iodebeziumtxId").is_none(), "{debezium}");
     assert!(arrived.err.contains("cloudEvents:id"), "{}", arrived.err);
 
-    let ran = ce(&["bridge", &from, &to, "--from-peer", "python", "--check"]);
-    assert!(ran.status == 2 && ran.err.contains("python-2"), "{}", ran.err);
+    ce(&["bridge", &from, &to, "--from-peer", "python", "--check"]).ended(2).says("python-2");
     let settings =
         file("peers.yaml", format!("from: {from}\nto: {to}\nlenient: numeric-time\nto-peer: go-2\n"));
     let path = settings.to_str().unwrap();
-    assert_eq!(ce(&["bridge", "--config", path, "--check"]).status, 0);
+    ce(&["bridge", "--config", path, "--check"]).ended(0);
     let unknown = file("no-peer.yaml", format!("from: {from}\nto: {to}\nto-peer: go\n"));
-    let ran = ce(&["bridge", "--config", unknown.to_str().unwrap(), "--check"]);
-    assert!(ran.status == 2 && ran.err.contains("go-2"), "{}", ran.err);
+    ce(&["bridge", "--config", unknown.to_str().unwrap(), "--check"]).ended(2).says("go-2");
 }

@@ -1,6 +1,7 @@
 //! `ce catalog`, and `ce validate --catalog`.
 
-use crate::program::{ce, ce_with, file};
+use crate::contracts;
+use crate::program::{ce, ce_with, file, path_of};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -59,9 +60,8 @@ fn a_mistake_has_line_and_column() {
         // A member that is not there is named at what should have it.
         ("missing.json", "{\"endpoints\": {\n \"e\": {}}}", vec![("usage", 2, None)]),
     ] {
-        let path = file(name, text).display().to_string();
-        let ran = ce(&["catalog", "lint", "--error-format", "json", &path]);
-        assert_eq!(ran.status, 1, "{}", ran.err);
+        let path = path_of(name, text);
+        let ran = ce(&["catalog", "lint", "--error-format", "json", &path]).ended(1);
         let found: Vec<_> = ran
             .errors()
             .into_iter()
@@ -86,19 +86,19 @@ fn a_mistake_has_line_and_column() {
 #[test]
 fn a_summary_names_what_there_is() {
     let path = shop();
-    let ran = ce(&["catalog", "lint", "--output", "pretty", &path]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out, format!("valid    {path}: 2 messages, 1 schema, 0 endpoints\n"));
+    ce(&["catalog", "lint", "--output", "pretty", &path])
+        .ended(0)
+        .says_only("")
+        .prints(&format!("valid    {path}: 2 messages, 1 schema, 0 endpoints\n"));
     // A deviation is a mistake, or a warning.
-    let spelled = file("spelled.json", SHOP.replace("JsonSchema/draft-07", "JSONSchema/7"));
-    let spelled = spelled.to_str().unwrap();
-    assert_eq!(ce(&["catalog", "lint", spelled]).status, 1);
-    let ran = ce(&["catalog", "lint", "--lenient", "--output", "pretty", spelled]);
-    assert_eq!(ran.out, format!("valid    {spelled}: 2 messages, 1 schema, 0 endpoints; 2 deviations\n"));
-    assert!(ran.status == 0 && ran.err.contains("[format-name]"), "{}", ran.err);
-    assert_eq!(ce(&["catalog", "lint", "--lenient=earlier-name", spelled]).status, 1);
-    let ran = ce(&["catalog", "lint", "--lenient=x", spelled]);
-    assert!(ran.status == 2 && ran.err.contains("format-name"), "{}", ran.err);
+    let spelled: &str = &path_of("spelled.json", SHOP.replace("JsonSchema/draft-07", "JSONSchema/7"));
+    ce(&["catalog", "lint", spelled]).ended(1);
+    ce(&["catalog", "lint", "--lenient", "--output", "pretty", spelled])
+        .prints(&format!("valid    {spelled}: 2 messages, 1 schema, 0 endpoints; 2 deviations\n"))
+        .ended(0)
+        .says("[format-name]");
+    ce(&["catalog", "lint", "--lenient=earlier-name", spelled]).ended(1);
+    ce(&["catalog", "lint", "--lenient=x", spelled]).ended(2).says("format-name");
 }
 
 #[test]
@@ -114,11 +114,9 @@ fn what_cannot_be_read_has_its_place() {
         assert_eq!((ran.status, &error["kind"]), (2, &json!("invalid-catalog")));
         assert_eq!((&error["line"], &error["column"]), (&json!(line), &json!(column)), "{error}");
     }
-    let ran = ce_with(&["catalog", "lint"], "[]");
-    assert!(ran.status == 2 && ran.err.contains("a catalog is an object"), "{}", ran.err);
+    ce_with(&["catalog", "lint"], "[]").ended(2).says("a catalog is an object");
     // What follows is checked, too.
-    let ran = ce(&["catalog", "lint", "missing.json", &shop()]);
-    assert_eq!((ran.status, ran.lines().len()), (2, 1));
+    ce(&["catalog", "lint", "missing.json", &shop()]).ended(2).prints_lines(1);
 }
 
 #[test]
@@ -130,8 +128,7 @@ fn a_folder_is_one_catalog() {
     // JSON is YAML.
     std::fs::write(folder.join("b.yaml"), schemas.to_string()).unwrap();
     std::fs::write(folder.join("README.md"), "no catalog").unwrap();
-    let ran = ce(&["catalog", "lint", folder.to_str().unwrap()]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let ran = ce(&["catalog", "lint", folder.to_str().unwrap()]).ended(0).says_only("");
     assert_eq!((&ran.lines()[0]["messages"], &ran.lines()[0]["schemas"]), (&json!(2), &json!(1)));
     // A mistake is in the file that has it.
     std::fs::write(folder.join("b.yaml"), "schemagroups: []\n").unwrap();
@@ -151,9 +148,7 @@ fn a_folder_is_one_catalog() {
 #[test]
 fn messages_are_listed_and_shown() {
     let path = shop();
-    let ran = ce(&["catalog", "list", &path]);
-    let ids: Vec<_> = ran.lines().iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids, ["base", "com.example.order"]);
+    assert_eq!(ce(&["catalog", "list", &path]).ids(), ["base", "com.example.order"]);
     let ran = ce(&["catalog", "list", "--output", "pretty", &path]);
     assert!(
         ran.out.contains("com.example.order  CloudEvents/1.0, JsonSchema/draft-07, An order\n"),
@@ -167,34 +162,28 @@ fn messages_are_listed_and_shown() {
     let ran = ce(&["catalog", "show", "--output", "pretty", &path, "com.example.order"]);
     assert!(ran.out.contains("\n  subject  string, required\n"), "{}", ran.out);
     assert!(ran.out.contains("\ndescription       An order\n"), "{}", ran.out);
-    let ran = ce(&["catalog", "show", &path, "x"]);
-    assert!(ran.status == 1 && ran.err.contains("ce catalog list"), "{}", ran.err);
+    ce(&["catalog", "show", &path, "x"]).ended(1).says("ce catalog list");
     let inherited = r#"{"messagegroups": {"g": {"messages": {
         "b": {"dataschemaformat": "XSD/1.1", "dataschema": "<schema/>"}, "t": {"basemessage": "/messagegroups/g/messages/b"}}}}}"#;
-    let path = file("inherited.json", inherited).display().to_string();
+    let path = path_of("inherited.json", inherited);
     assert_eq!(ce(&["catalog", "show", &path, "t"]).lines()[0]["dataschema"], "<schema/>");
 }
 
 #[test]
 fn examples_are_valid() {
     let path = shop();
-    let ran = ce(&["catalog", "example", &path]);
-    assert_eq!((ran.status, ran.lines().len(), ran.err.as_str()), (0, 2, ""));
-    let validated = ce_with(&["validate", "--catalog", &path], &ran.out);
-    assert_eq!((validated.status, validated.err.as_str()), (0, ""));
+    let ran = ce(&["catalog", "example", &path]).ended(0).prints_lines(2).says_only("");
+    let validated = ce_with(&["validate", "--catalog", &path], &ran.out).ended(0).says_only("");
     assert_eq!(validated.lines()[1]["definition"], "/messagegroups/shop/messages/com.example.order");
     // Nothing fulfils this schema.
-    let path = file("never.json", SHOP.replace("{\"type\": \"integer\"}", "false")).display().to_string();
-    let ran = ce(&["catalog", "example", &path, "com.example.order"]);
-    assert!(ran.status == 1 && ran.out.is_empty() && ran.err.contains("no-example"), "{}", ran.err);
+    let path = path_of("never.json", SHOP.replace("{\"type\": \"integer\"}", "false"));
+    ce(&["catalog", "example", &path, "com.example.order"]).ended(1).prints("").says("no-example");
     // It takes nothing from others that no message is named.
-    let ran = ce(&["catalog", "example", &path]);
-    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+    let ran = ce(&["catalog", "example", &path]).ended(0).prints_lines(1);
     assert!(ran.err.starts_with("warning: ") && ran.err.lines().count() == 1, "{}", ran.err);
     let never = r#"{"messagegroups": {"g": {"messages": {"t": {
         "envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07", "dataschema": {"not": {}}}}}}}"#;
-    let ran = ce(&["catalog", "example", file("none.json", never).to_str().unwrap()]);
-    assert!(ran.status == 1 && ran.err.contains("no message has an example"), "{} {}", ran.out, ran.err);
+    ce(&["catalog", "example", &path_of("none.json", never)]).ended(1).says("no message has an example");
 }
 
 #[test]
@@ -213,8 +202,7 @@ fn events_are_checked_against_a_catalog() {
         (good.replace("com.example.order", "other"), Some(("undefined", json!("type")))),
     ];
     let input: String = cases.iter().map(|(event, _)| format!("{event}\n")).collect();
-    let ran = ce_with(&["validate", "--error-format", "json", "--catalog", &path], input);
-    assert_eq!(ran.status, 1);
+    let ran = ce_with(&["validate", "--error-format", "json", "--catalog", &path], input).ended(1);
     let (lines, mut errors) = (ran.lines(), ran.errors().into_iter());
     for (index, (event, wanted)) in cases.iter().enumerate() {
         assert_eq!(lines[index]["valid"], wanted.is_none(), "{event}");
@@ -226,8 +214,7 @@ fn events_are_checked_against_a_catalog() {
     }
     assert_eq!(errors.next(), None);
     // Without it, all of them are events.
-    let ran = ce_with(&["validate"], format!("{}\n", cases[5].0));
-    assert_eq!(ran.status, 0);
+    ce_with(&["validate"], format!("{}\n", cases[5].0)).ended(0);
     // Payloads whose schemas are not judged are named.
     let other = file("other.json", SHOP.replace("JsonSchema/draft-07", "XSD/1.1"));
     let ran = ce_with(&["validate", "--catalog", other.to_str().unwrap()], format!("{good}\n"));
@@ -243,18 +230,16 @@ fn a_catalog_is_proposed() {
         )
     };
     let events: String = (1..=10).map(|id| event(id, &format!(r#"{{"number":{id}}}"#)) + "\n").collect();
-    let ran = ce_with(&["catalog", "infer", "--group", "shop"], &events);
-    assert_eq!((ran.status, ran.err.as_str()), (0, "1 message of 10 events\n"));
-    let proposed = file("proposed.json", &ran.out);
-    let proposed = proposed.to_str().unwrap();
-    assert_eq!(ce(&["catalog", "lint", proposed]).status, 0);
-    assert_eq!(ce_with(&["validate", "--catalog", proposed], &events).status, 0);
-    let ran = ce_with(&["validate", "--catalog", proposed], event(11, r#"{"number":"11"}"#));
-    assert!(ran.status == 1 && ran.err.contains("[schema]"), "{}", ran.err);
+    let ran = ce_with(&["catalog", "infer", "--group", "shop"], &events)
+        .ended(0)
+        .says_only("1 message of 10 events\n");
+    let proposed: &str = &path_of("proposed.json", &ran.out);
+    ce(&["catalog", "lint", proposed]).ended(0);
+    ce_with(&["validate", "--catalog", proposed], &events).ended(0);
+    ce_with(&["validate", "--catalog", proposed], event(11, r#"{"number":"11"}"#)).ended(1).says("[schema]");
     let yaml = ce_with(&["catalog", "infer", "--output", "yaml"], &events).out;
-    assert_eq!(ce(&["catalog", "lint", file("proposed.yaml", yaml).to_str().unwrap()]).status, 0);
-    let ran = ce_with(&["catalog", "infer"], "[]");
-    assert!(ran.status == 1 && ran.err.contains("no events"), "{}", ran.err);
+    ce(&["catalog", "lint", &path_of("proposed.yaml", yaml)]).ended(0);
+    ce_with(&["catalog", "infer"], "[]").ended(1).says("no events");
 }
 
 #[test]
@@ -277,7 +262,7 @@ fn versions_are_compared() {
     let described = SHOP.replace(r#"{"number": {"#, r#"{"customer": {"type": "string"}, "number": {"#);
     let ran = compare(&[], described.clone());
     assert_eq!((ran.status, &ran.lines()[0]["possible"]), (0, &json!(1)), "{}", ran.err);
-    assert_eq!(compare(&["--strict"], described).status, 1);
+    compare(&["--strict"], described).ended(1);
 }
 
 /// An id and a time that a definition states are not generated.
@@ -293,14 +278,10 @@ fn ids_are_those_of_a_contract() {
     let send = |more: &[&str]| {
         ce(&[&["send", "--catalog", &path, "-", "--message", "t", "--value", "shop=7"], more].concat())
     };
-    let ran = send(&[]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    let event = &ran.lines()[0];
+    let event = &send(&[]).ended(0).never_says("generated").lines()[0];
     assert_eq!((&event["id"], &event["time"]), (&json!("7-1"), &json!("2026-01-01T00:00:00Z")));
-    assert!(!ran.err.contains("generated"), "{}", ran.err);
     // Flags go first.
-    let ran = send(&["--random-id"]);
-    assert!(ran.status == 1 && ran.err.contains("[template]"), "{}", ran.err);
+    send(&["--random-id"]).ended(1).says("[template]");
 }
 
 /// An event is built from a definition, and only what the contract allows is sent.
@@ -311,9 +292,7 @@ fn events_are_sent_by_a_contract() {
     let send = |flags: &[&str]| send_to("-", flags);
     let order = ["--message", "com.example.order", "--id", "1", "--no-time", "--value", "shop=7"];
     let with = |more: &[&str]| send(&[&order, more].concat());
-    let ran = with(&["--subject", "s", "--data", r#"{"number":1}"#]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    let event = &ran.lines()[0];
+    let event = &with(&["--subject", "s", "--data", r#"{"number":1}"#]).ended(0).lines()[0];
     assert_eq!(
         (&event["type"], &event["source"], &event["subject"]),
         (&json!("com.example.order"), &json!("/shops/7"), &json!("s"))
@@ -324,54 +303,17 @@ fn events_are_sent_by_a_contract() {
         (&["--subject", "s", "--source", "/other", "--data", r#"{"number":1}"#], 1, "[template]"),
         (&["--value", "x=1"], 2, "it has shop"),
     ] {
-        let ran = with(more);
-        assert!(
-            (ran.status, ran.out.as_str()) == (status, "") && ran.err.contains(words),
-            "{more:?}: {} {}",
-            ran.status,
-            ran.err
-        );
-        let ran = send_to("http://localhost:1/", &[&order, more, &["--dry-run"]].concat());
-        assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{more:?}");
+        with(more).ended(status).prints("").says(words);
+        send_to("http://localhost:1/", &[&order, more, &["--dry-run"]].concat()).ended(status).prints("");
     }
-    let ran = send(&["--message", "com.example.order"]);
-    assert!(ran.status == 2 && ran.err.contains("--value shop="), "{}", ran.err);
-    let ran = send(&["--message", "x"]);
-    assert!(ran.status == 2 && ran.err.contains("ce catalog list"), "{}", ran.err);
+    send(&["--message", "com.example.order"]).ended(2).says("--value shop=");
+    send(&["--message", "x"]).ended(2).says("ce catalog list");
     // Events of files.
-    let event = |data: &str| {
-        format!(
-            r#"{{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{data}}}"#
-        )
-    };
+    let event = |data: &str| contracts::event("1", "/shops/7", data);
     let events = format!("{}\n{}\n{}\n", event("{}"), event(r#"{"number":1}"#), event("{}"));
-    let input = file("events.jsonl", events);
-    let input = input.to_str().unwrap();
-    let ran = send(&[input]);
-    assert!(ran.status == 1 && ran.out.is_empty() && ran.err.contains("[schema]"), "{}", ran.err);
-    let ran = send(&["--keep-going", input]);
-    assert_eq!(
-        (ran.status, ran.lines().len(), ran.err.matches("[schema]").count()),
-        (1, 1, 2),
-        "{}",
-        ran.err
-    );
-}
-
-/// Only what the contract allows is printed.
-#[test]
-fn events_are_received_by_a_contract() {
-    let path = shop();
-    let event = |data: &str| {
-        format!(
-            r#"{{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{data}}}"#
-        )
-    };
-    let input = format!("{}\n{}\n", event("{}"), event(r#"{"number":1}"#));
-    let ran = ce_with(&["listen", "--catalog", &path, "-"], &input);
-    assert_eq!((ran.status, ran.lines().len()), (1, 1), "{}", ran.err);
-    assert_eq!(ran.lines()[0]["data"]["number"], 1);
-    assert!(ran.err.contains("[schema]"), "{}", ran.err);
+    let input: &str = &path_of("events.jsonl", events);
+    send(&[input]).ended(1).prints("").says("[schema]");
+    send(&["--keep-going", input]).ended(1).prints_lines(1).says_times("[schema]", 2);
 }
 
 /// An event that is valid by a deviation alone, or whose payload is not judged, is sent and received with a warning.
@@ -380,7 +322,7 @@ fn what_a_contract_leaves_open_is_reported() {
     let catalog = r#"{"messagegroups": {"g": {"messages": {"t": {
         "envelope": "CloudEvents/1.0", "envelopemetadata": {"source": {"value": "/shops/{shop}"}},
         "dataschemaformat": "XSD/1.1", "dataschema": "<schema/>"}}}}}"#;
-    let path = file("open.json", catalog).display().to_string();
+    let path = path_of("open.json", catalog);
     for (source, is_wide) in [("/shops/7", false), ("/shops/7/a/b", true)] {
         let event = format!(r#"{{"specversion":"1.0","id":"1","source":"{source}","type":"t","data":1}}"#);
         let input = file("event.json", &event);
@@ -388,9 +330,8 @@ fn what_a_contract_leaves_open_is_reported() {
             ce(&["send", "--catalog", &path, "--lenient-catalog", "-", input.to_str().unwrap()]),
             ce_with(&["listen", "--catalog", &path, "--lenient-catalog", "-"], &event),
         ] {
-            assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
-            assert!(ran.err.contains("warning") && ran.err.contains("[not-judged]"), "{}", ran.err);
-            assert_eq!(ran.err.contains("[wide-placeholder]"), is_wide, "{}", ran.err);
+            let ran = ran.ended(0).prints_lines(1).says("warning").says("[not-judged]");
+            ran.says_times("[wide-placeholder]", usize::from(is_wide));
         }
     }
 }
@@ -401,24 +342,19 @@ fn registries_are_read() {
     let broken = SHOP.replace("\"string\"", "\"text\"");
     for (document, status) in [(SHOP, 0), (broken.as_str(), 1)] {
         let url = serve(document);
-        let ran = ce(&["catalog", "lint", "--error-format", "json", &url]);
-        assert_eq!(ran.status, status, "{}", ran.err);
+        let ran = ce(&["catalog", "lint", "--error-format", "json", &url]).ended(status);
         let name = json!(url.trim_end_matches('/'));
         assert_eq!((&ran.lines()[0]["file"], &ran.lines()[0]["messages"]), (&name, &json!(2)));
         assert!(status == 0 || ran.errors()[0]["line"] == 12, "{}", ran.err);
     }
-    let event = r#"{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{"number":1}}"#;
-    let ran = ce_with(&["listen", "--catalog", &serve(SHOP), "-"], event);
-    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+    let event = contracts::event("1", "/shops/7", r#"{"number":1}"#);
+    ce_with(&["listen", "--catalog", &serve(SHOP), "-"], event).ended(0).prints_lines(1);
     // One that does not respond with a catalog, and one that is away.
-    let ran = ce(&["catalog", "lint", &serve("[]")]);
-    assert!(ran.status == 2 && ran.err.contains("a catalog is an object"), "{}", ran.err);
+    ce(&["catalog", "lint", &serve("[]")]).ended(2).says("a catalog is an object");
     let away = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
-    let ran = ce(&["catalog", "list", &format!("http://{away}/")]);
-    assert_eq!(ran.status, 3, "{}", ran.err);
+    ce(&["catalog", "list", &format!("http://{away}/")]).ended(3);
     // Secrets of a URL are neither sent nor shown.
-    let ran = ce(&["catalog", "list", &format!("http://name:secret@{away}/")]);
-    assert!(ran.status == 1 && !ran.err.contains("secret"), "{} {}", ran.status, ran.err);
+    ce(&["catalog", "list", &format!("http://name:secret@{away}/")]).ended(1).never_says("secret");
 }
 
 /// The URL of a registry that responds to one request with this document.

@@ -1,6 +1,6 @@
 //! Rules for attributes: `--set`, `--rename` and `--remove` of `ce bridge`, `ce convert` and `ce send`.
 
-use crate::program::{GOOD, Listener, ce, ce_with, file};
+use crate::program::{GOOD, Listener, ce, ce_with, file, url_of};
 use serde_json::{Value, json};
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/shop","type":"t","tenant":"t7","internalid":"x","data":{ "order": {"id":4.20} }}"#;
@@ -30,12 +30,13 @@ fn an_event_that_cannot_change_is_an_error_with_its_place() {
     let input = format!("{EVENT}\n{GOOD}\n{EVENT}\n");
     let why = "attribute `subject` was refused";
     for command in [&["convert"][..], &["send", "-"]] {
-        let ran = run(command, &input);
-        assert_eq!((ran.status, ran.lines().len()), (1, 1), "{command:?} {}", ran.err);
-        assert!(ran.err.contains(why) && ran.err.contains("standard input:2"), "{command:?} {}", ran.err);
-        assert!(ran.err.contains("a rule sets it, and `data.order.id` is not there"), "{}", ran.err);
-        let ran = run(&[command, &["--keep-going"]].concat(), &input);
-        assert_eq!((ran.status, ran.lines().len()), (1, 2), "{command:?} {}", ran.err);
+        run(command, &input)
+            .ended(1)
+            .prints_lines(1)
+            .says(why)
+            .says("standard input:2")
+            .says("a rule sets it, and `data.order.id` is not there");
+        run(&[command, &["--keep-going"]].concat(), &input).ended(1).prints_lines(2);
     }
 }
 
@@ -46,14 +47,12 @@ fn an_event_that_arrives_changes() {
         [&RULES[..], &["--set", "origin={message.topic}", "--count", "2", "--filter", "tenant=*"]].concat();
     let listener = Listener::start(&rules);
     let bad = EVENT.replace("order", "offer");
-    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    ce_with(&["send", &listener.url], GOOD).ended(0);
     let sent = ce_with(&["send", &listener.url, "--mode", "structured"], &bad);
     // It is printed as it came, and told.
     assert_eq!(sent.status, 0, "{}", sent.err);
-    assert_eq!(ce_with(&["send", &listener.url, "--mode", "structured"], EVENT).status, 0);
-    let ran = listener.end();
-    assert_eq!((ran.status, ran.lines().len()), (1, 2), "{}", ran.err);
-    assert!(ran.err.contains("id 1, source /shop") && ran.err.contains("1 left out"), "{}", ran.err);
+    ce_with(&["send", &listener.url, "--mode", "structured"], EVENT).ended(0);
+    let ran = listener.end().ended(1).prints_lines(2).says("id 1, source /shop").says("1 left out");
     assert_eq!(ran.lines()[0]["tenant"], "t7");
     let event = &ran.lines()[1];
     let found = ["subject", "customer", "tenant", "origin"].map(|name| &event[name]);
@@ -77,17 +76,13 @@ fn a_rule_that_cannot_work_is_found_by_a_check() {
         (&["--set", "tenant=1", "--remove", "tenant"], "two rules"),
     ] {
         for command in [&ends[..], &["convert", "-"], &["send", "-"]] {
-            let ran = ce_with(&[command, rules].concat(), GOOD);
-            assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{command:?} {rules:?}");
-            assert!(ran.err.contains(words), "{rules:?}: {}", ran.err);
+            ce_with(&[command, rules].concat(), GOOD).ended(2).prints("").says(words);
         }
     }
     let both =
         file("both.yaml", "from: http://127.0.0.1:0/\nto: http://x/\nsubject: \"{id}\"\nset: {subject: a}\n");
-    let ran = ce(&["bridge", "--check", "--config", both.to_str().unwrap()]);
-    assert!(ran.status == 2 && ran.err.contains("exclude each other"), "{}", ran.err);
-    let built = ce(&["send", "-", "--source", "/s", "--type", "t", "--set", "subject=a"]);
-    assert!(built.status == 2 && built.err.contains("-e NAME=VALUE"), "{}", built.err);
+    ce(&["bridge", "--check", "--config", both.to_str().unwrap()]).ended(2).says("exclude each other");
+    ce(&["send", "-", "--source", "/s", "--type", "t", "--set", "subject=a"]).ended(2).says("-e NAME=VALUE");
 }
 
 /// A flag replaces the rule of the file for its name.
@@ -97,26 +92,15 @@ fn flags_take_precedence_over_the_file() {
         "rules.yaml",
         "set: {subject: \"{id}\", note: a, rank: {sql: \"LENGTH(tenant) + 1\"}}\nremove: [internalid]\nrename: {tenant: customer}\n",
     );
-    let input = file("events.jsonl", EVENT);
-    let from = format!("file:{}", input.display());
-    let ran = ce(&[
-        "bridge",
-        &from,
-        "-",
-        "--config",
-        path.to_str().unwrap(),
-        "--set",
-        "subject={tenant}",
-        "--set-sql",
-        "internalid=TRUE",
-    ]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let from = url_of("events.jsonl", EVENT);
+    let flags = ["--set", "subject={tenant}", "--set-sql", "internalid=TRUE"];
+    let ran =
+        ce(&[&["bridge", &from, "-", "--config", path.to_str().unwrap()], &flags[..]].concat()).ended(0);
     let event: Value = serde_json::from_str(ran.out.trim_end()).unwrap();
     let found = ["subject", "note", "rank", "customer", "internalid"].map(|name| &event[name]);
     assert_eq!(found, [&json!("t7"), &json!("a"), &json!(3), &json!("t7"), &json!(true)], "{}", ran.out);
 }
 
-#[cfg(all(unix, feature = "kafka"))]
 mod over_kafka {
     use super::*;
     use crate::program::Bridge;
@@ -136,8 +120,8 @@ mod over_kafka {
         let url = broker.url("orders");
         let bad = EVENT.replace("\"order\"", "\"offer\"").replace(r#""id":"1""#, r#""id":"2""#);
         let structured = EVENT.replace(r#""id":"1""#, r#""id":"3""#);
-        assert_eq!(ce_with(&["send", &url], format!("{EVENT}\n{bad}\n")).status, 0);
-        assert_eq!(ce_with(&["send", &url, "--mode", "structured"], &structured).status, 0);
+        ce_with(&["send", &url], format!("{EVENT}\n{bad}\n")).ended(0);
+        ce_with(&["send", &url, "--mode", "structured"], &structured).ended(0);
 
         let page = include_str!("../../../../docs/bridge-messages.md");
         let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
@@ -145,9 +129,7 @@ mod over_kafka {
         let path = file("page.yaml", example.replace("localhost:9092", address));
         let bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
         bridge.until(&["cloudevents_bridge_confirmed_total", "cloudevents_bridge_refused_total"], 3);
-        bridge.signal("-TERM");
-        let (status, text) = bridge.end();
-        assert_eq!(status, Some(0), "{text}");
+        let text = bridge.stop();
         assert!(text.ends_with("2 messages moved, 1 refused\n"), "{text}");
         assert!(text.contains("`data.order.id` is not there"), "{text}");
 

@@ -1,23 +1,13 @@
 //! `ce validate` and `ce inspect`.
 
-use crate::program::{GOOD, ce, ce_with, command, file};
-use cloudevents_testkit::patience;
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use crate::program::{GOOD, ce, ce_with, end_of, file, start};
 
 #[test]
 fn valid_and_invalid_are_told_apart() {
-    let ran = ce_with(&["validate"], format!("{GOOD}\n{GOOD}\n"));
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    let lines = ran.lines();
-    assert_eq!(lines.len(), 2);
-    assert_eq!(lines[1]["line"], 2);
-    assert_eq!(lines[1]["valid"], true);
-
-    let ran = ce_with(&["validate"], format!("{GOOD}\n{{oops\n{GOOD}"));
-    assert_eq!(ran.status, 1);
+    let ran = ce_with(&["validate"], format!("{GOOD}\n{GOOD}\n")).ended(0).says_only("");
+    let lines = ran.prints_lines(2).lines();
+    assert_eq!((&lines[1]["line"], &lines[1]["valid"]), (&2.into(), &true.into()));
+    let ran = ce_with(&["validate"], format!("{GOOD}\n{{oops\n{GOOD}")).ended(1);
     let valid: Vec<_> = ran.lines().iter().map(|line| line["valid"].as_bool().unwrap()).collect();
     assert_eq!(valid, [true, false, true]);
 }
@@ -28,13 +18,9 @@ fn several_files_and_shapes() {
     let batch = file("batch.json", format!("[{GOOD},{GOOD}]"));
     let many = file("many.json", format!("{GOOD} [{GOOD}]\n{GOOD}"));
     let paths = [&pretty, &batch, &many].map(|path| path.to_str().unwrap());
-    let ran = ce(&["validate", "--output", "pretty", paths[0], paths[1], paths[2]]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    let wanted = format!(
-        "valid    {}: 1 event\nvalid    {}: 2 events\nvalid    {}: 3 events\n",
-        paths[0], paths[1], paths[2]
-    );
-    assert_eq!(ran.out, wanted);
+    let [one, two, three] = paths;
+    let wanted = format!("valid    {one}: 1 event\nvalid    {two}: 2 events\nvalid    {three}: 3 events\n");
+    ce(&["validate", "--output", "pretty", one, two, three]).ended(0).prints(&wanted);
 }
 
 #[test]
@@ -87,7 +73,7 @@ fn every_problem_of_an_event() {
 fn every_problem_in_other_formats() {
     let xml = r#"<event xmlns="http://cloudevents.io/xmlformat/V1" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xs="http://www.w3.org/2001/XMLSchema" specversion="1.0"><id>1</id><source>/s</source><type>t</type><time>x</time><n xsi:type="ce:integer">y</n></event>"#;
     let ran = ce_with(&["validate", "--error-format", "json"], xml);
-    let kinds: Vec<_> = ran.errors().iter().map(|error| error["kind"].as_str().unwrap().to_owned()).collect();
+    let kinds = ran.kinds();
     assert!(kinds.contains(&"invalid-timestamp".to_owned()) && kinds.len() == 2, "{}", ran.err);
 }
 
@@ -101,21 +87,19 @@ fn folders_and_bad_files() {
     std::fs::write(folder.join("sub/b.jsonl"), format!("{GOOD}\n{{}}\n{GOOD}\n")).unwrap();
     std::fs::write(folder.join("sub/c.json.gz"), b"\x1f\x8bbroken").unwrap();
     std::fs::write(folder.join("README.md"), "hello").unwrap();
-    let ran = ce(&["validate", "--output", "pretty", folder.to_str().unwrap()]);
-    assert_eq!(ran.status, 2, "{}", ran.err);
+    let ran = ce(&["validate", "--output", "pretty", folder.to_str().unwrap()]).ended(2);
     let lines: Vec<_> = ran.out.lines().map(|line| line.replace(folder.to_str().unwrap(), "F")).collect();
     assert_eq!(lines, ["valid    F/a.json: 1 event", "invalid  F/sub/b.jsonl: 1 of 3 events, 4 problems"]);
-    assert!(ran.err.contains("1 other file skipped"), "{}", ran.err);
-    assert!(ran.err.contains("c.json.gz` cannot be read"), "{}", ran.err);
-    assert!(ran.err.ends_with("valid: 1 of 3 files, 3 of 4 events; 4 problems\n"), "{}", ran.err);
-
-    let ran = ce(&["validate", "no-such-file", first.to_str().unwrap()]);
-    assert_eq!((ran.status, ran.lines().len()), (2, 1));
-    assert!(ran.err.ends_with("valid: 1 of 2 files, 1 of 1 event\n"), "{}", ran.err);
+    ran.says("1 other file skipped")
+        .says("c.json.gz` cannot be read")
+        .says_last("valid: 1 of 3 files, 3 of 4 events; 4 problems\n");
+    ce(&["validate", "no-such-file", first.to_str().unwrap()])
+        .ended(2)
+        .prints_lines(1)
+        .says_last("valid: 1 of 2 files, 1 of 1 event\n");
 }
 
 /// Also where the folder is too deep for its path to be opened, which fails for every user.
-#[cfg(unix)]
 #[test]
 fn folders_that_cannot_be_read_or_have_no_files_do_not_stop_the_others() {
     let good = file("good.json", GOOD);
@@ -128,19 +112,18 @@ fn folders_that_cannot_be_read_or_have_no_files_do_not_stop_the_others() {
     let empty = folder.join("empty");
     let ran = ce(&["validate", empty.to_str().unwrap(), folder.to_str().unwrap()]);
     std::fs::remove_dir_all(folder).unwrap();
-    assert_eq!((ran.status, ran.lines().len()), (2, 1), "{}", ran.err);
-    assert!(ran.err.contains("/empty` has no files with events"), "{}", ran.err);
-    assert!(ran.err.contains("ddd` cannot be read: File name too long"), "{}", ran.err);
+    ran.ended(2)
+        .prints_lines(1)
+        .says("/empty` has no files with events")
+        .says("ddd` cannot be read: File name too long");
 }
 
 #[test]
 fn no_event_is_not_valid() {
     for input in ["", " \n\n"] {
-        let ran = ce_with(&["validate"], input);
-        assert_eq!(ran.status, 1);
-        assert!(ran.err.contains("it contains no event"), "{}", ran.err);
+        ce_with(&["validate"], input).ended(1).says("it contains no event");
     }
-    assert_eq!(ce_with(&["validate"], "[]").status, 1);
+    ce_with(&["validate"], "[]").ended(1);
     for (format, input) in [("json-batch", "[]"), ("lines", "")] {
         let ran = ce_with(&["validate", "--from", format, "--output", "pretty"], input);
         assert!(ran.status == 0 && ran.out.starts_with("valid "), "{}: {}", ran.status, ran.out);
@@ -150,11 +133,11 @@ fn no_event_is_not_valid() {
 #[test]
 fn lenient_tells_what_it_repaired() {
     let input = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x"}"#;
-    assert_eq!(ce_with(&["validate"], input).status, 1);
-    let ran = ce_with(&["validate", "--lenient"], input);
-    assert_eq!(ran.status, 0);
-    assert!(ran.err.starts_with("warning: repaired: "), "{}", ran.err);
-    assert!(ran.err.contains("[lower-cased-name]"), "{}", ran.err);
+    ce_with(&["validate"], input).ended(1);
+    let ran = ce_with(&["validate", "--lenient"], input)
+        .ended(0)
+        .says_first("warning: repaired: ")
+        .says("[lower-cased-name]");
     assert_eq!(ran.lines()[0]["repairs"][0], "lower-cased-name");
 }
 
@@ -163,21 +146,20 @@ fn single_repairs_by_name() {
     let input = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","iodebeziumtxId":"7"}"#;
     let ran = ce_with(&["validate", "--lenient=dropped-name"], input);
     assert_eq!((ran.status, &ran.lines()[0]["repairs"][0]), (0, &"dropped-name".into()));
-    assert_eq!(ce_with(&["validate", "--lenient=uri-fragment"], input).status, 1);
-    let ran = ce_with(&["validate", "--lenient=drop"], input);
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("there is no repair `drop`") && ran.err.contains("dropped-name"), "{}", ran.err);
+    ce_with(&["validate", "--lenient=uri-fragment"], input).ended(1);
+    ce_with(&["validate", "--lenient=drop"], input)
+        .ended(2)
+        .says("there is no repair `drop`")
+        .says("dropped-name");
     // What cannot be read says what would read it.
     for command in ["inspect", "convert"] {
-        let ran = ce_with(&[command, "--error-format", "json"], input);
-        assert_eq!(ran.status, 1);
+        let ran = ce_with(&[command, "--error-format", "json"], input).ended(1);
         let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
         // That peer leaves the attribute out, so that it is not where the event came from.
         assert!(help.contains("--lenient=lower-cased-name reads it"), "{command}: {help}");
         assert!(!help.contains("debezium-3"), "{command}: {help}");
     }
-    let ran = ce_with(&["inspect"], input.replace(r#""id":"1","#, ""));
-    assert!(!ran.err.contains("--lenient"), "{}", ran.err);
+    ce_with(&["inspect"], input.replace(r#""id":"1","#, "")).never_says("--lenient");
 }
 
 #[test]
@@ -193,7 +175,6 @@ fn inspect_notes_rules_of_extensions() {
 #[test]
 fn inspect_shows_types_and_payload() {
     let input = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","priority":3,"data":{"total":1.10,"big":12345678901234567890123}}"#;
-    let ran = ce_with(&["inspect", "--output", "pretty"], input);
     let wanted = "\
 standard input:1
 specversion  String         1.0
@@ -206,7 +187,7 @@ data         JSON           44 bytes
 size: 120 bytes as a JSON document, 44 bytes of payload
 note: the source `/s` is relative; an absolute URI is recommended (CE-source-c)
 ";
-    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, wanted, ""));
+    ce_with(&["inspect", "--output", "pretty"], input).ended(0).prints(wanted).says_only("");
     let lines = ce_with(&["inspect"], input).lines();
     assert_eq!(lines[0]["event"]["attributes"]["priority"]["type"], "Integer");
     assert_eq!(lines[0]["notes"][0]["kind"], "relative-source");
@@ -214,32 +195,17 @@ note: the source `/s` is relative; an absolute URI is recommended (CE-source-c)
 
 #[test]
 fn inspect_goes_on_and_remembers() {
-    let ran = ce_with(&["inspect"], format!("{{}}\n{GOOD}\n"));
-    assert_eq!((ran.status, ran.lines().len()), (1, 1));
-    assert!(ran.err.contains("missing-attribute"), "{}", ran.err);
+    ce_with(&["inspect"], format!("{{}}\n{GOOD}\n")).ended(1).prints_lines(1).says("missing-attribute");
 }
 
 /// Nothing is at the other end of it.
-#[cfg(unix)]
 #[test]
 fn a_pipe_in_a_folder_is_not_waited_for() {
     let good = file("good.json", GOOD);
     let folder = good.parent().unwrap();
     let made = std::process::Command::new("mkfifo").arg(folder.join("pipe.json")).status();
     assert!(made.unwrap().success());
-    let mut child = command(&["validate", folder.to_str().unwrap()]).stdout(Stdio::piped()).spawn().unwrap();
-    let begin = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if begin.elapsed() > patience() {
-            child.kill().unwrap();
-            panic!("it waits for the pipe");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert!(status.success());
+    end_of(start(&["validate", folder.to_str().unwrap()])).ended(0);
 }
 
 /// An event that breaks two rules of extensions, and nothing else.
@@ -247,15 +213,14 @@ const AGAINST_EXTENSIONS: &str = r#"{"specversion":"1.0","id":"1","source":"http
 
 #[test]
 fn rules_of_extensions_are_checked_on_request() {
-    assert_eq!(ce_with(&["validate"], AGAINST_EXTENSIONS).status, 0);
+    ce_with(&["validate"], AGAINST_EXTENSIONS).ended(0);
 
     for (input, invalid) in [
         (AGAINST_EXTENSIONS.to_owned(), 0),
         (format!("{GOOD}\n{AGAINST_EXTENSIONS}\n{GOOD}\n"), 1),
         (format!("[{GOOD},{AGAINST_EXTENSIONS}]"), 1),
     ] {
-        let ran = ce_with(&["validate", "--extensions", "--error-format", "json"], &input);
-        assert_eq!(ran.status, 1, "{}", ran.err);
+        let ran = ce_with(&["validate", "--extensions", "--error-format", "json"], &input).ended(1);
         let errors = ran.errors();
         let found: Vec<_> = errors.iter().map(|error| [&error["kind"], &error["attribute"]]).collect();
         assert_eq!(
@@ -271,15 +236,14 @@ fn rules_of_extensions_are_checked_on_request() {
         assert_eq!((&line["id"], &line["type"]), (&"1".into(), &"t".into()));
         assert_eq!(line["problems"].as_array().unwrap().len(), 2, "{line}");
         assert_eq!(line["problems"][0]["attribute"], "sampledrate");
-        let ran = ce_with(&["validate", "--extensions", "--invalid"], &input);
-        assert_eq!(ran.lines().len(), 1, "{}", ran.out);
+        ce_with(&["validate", "--extensions", "--invalid"], &input).prints_lines(1);
     }
 
-    let ran = ce_with(&["validate", "--extensions", "--output", "pretty"], AGAINST_EXTENSIONS);
-    assert_eq!(ran.out, "invalid  standard input: 1 of 1 event, 2 problems\n");
-    assert!(ran.err.contains("0 is not greater than zero"), "{}", ran.err);
+    ce_with(&["validate", "--extensions", "--output", "pretty"], AGAINST_EXTENSIONS)
+        .prints("invalid  standard input: 1 of 1 event, 2 problems\n")
+        .says("0 is not greater than zero");
     let good = GOOD.replace("{", r#"{"sampledrate":30,"#);
-    assert_eq!(ce_with(&["validate", "--extensions"], good).status, 0);
+    ce_with(&["validate", "--extensions"], good).ended(0);
     // An event that is none is not checked further.
     let ran =
         ce_with(&["validate", "--extensions", "--error-format", "json"], r#"{"id":"1","sampledrate":0}"#);
@@ -288,23 +252,22 @@ fn rules_of_extensions_are_checked_on_request() {
 
 #[test]
 fn explanations_note_rules_of_extensions() {
-    let ran = ce_with(&["validate", "--explain", "--error-format", "json"], AGAINST_EXTENSIONS);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let ran = ce_with(&["validate", "--explain", "--error-format", "json"], AGAINST_EXTENSIONS).ended(0);
     let notes = ran.errors();
     let clauses: Vec<_> = notes.iter().map(|note| [&note["severity"], &note["clauses"][0]["id"]]).collect();
     assert_eq!(clauses, [["note", "SAMPLE-sampledrate-b"], ["note", "SEV-severitynumber-a"]], "{}", ran.err);
     assert_eq!(ran.lines()[0]["valid"], true);
 
     // An event that is left out has no notes.
-    let ran = ce_with(&["validate", "--explain", "--invalid"], format!("{AGAINST_EXTENSIONS}\n{GOOD}"));
-    assert_eq!((ran.status, ran.out.as_str(), ran.err.matches("note: ").count()), (0, "", 0), "{}", ran.err);
+    ce_with(&["validate", "--explain", "--invalid"], format!("{AGAINST_EXTENSIONS}\n{GOOD}"))
+        .ended(0)
+        .prints("")
+        .says_times("note: ", 0);
 
     // With both, they are errors, and not noted again.
-    let ran = ce_with(&["validate", "--explain", "--extensions"], AGAINST_EXTENSIONS);
-    assert_eq!((ran.status, ran.err.matches("sampledrate`").count()), (1, 1), "{}", ran.err);
-    assert!(
-        ran.err.contains("sampledrate extension") && ran.err.contains("greater than zero"),
-        "{}",
-        ran.err
-    );
+    ce_with(&["validate", "--explain", "--extensions"], AGAINST_EXTENSIONS)
+        .ended(1)
+        .says_times("sampledrate`", 1)
+        .says("sampledrate extension")
+        .says("greater than zero");
 }

@@ -1,8 +1,8 @@
 //! `ce conformance run --consumer`, with consumers behind brokers in this process: one that conforms, and some with a fault each.
 
-use crate::program::{Ran, ce};
+use crate::program::{Ran, ce, path_of};
 use cloudevents_kit::{Delivery, Event, Outgoing, connect_receiver, connect_sender};
-use cloudevents_testkit::ports;
+use cloudevents_testkit::{amqp, kafka, mqtt, nats, ports};
 use std::{any::Any, collections::BTreeSet};
 use tokio::runtime::{Builder, Runtime};
 
@@ -152,19 +152,22 @@ fn decode_again(mut event: Event) -> Event {
 /// The places of a consumer, the consumer and its broker.
 type World = (String, String, Consumer, Box<dyn Any>);
 
-/// With these options, a consumer without a fault passes more cases than this number, and fails none.
-fn check_conforming(open: fn(Change) -> World, more: &[&str], least: usize) {
+/// A consumer behind this broker, with the URLs of its places.
+fn world<B: Any>(broker: B, url: fn(&B, &str) -> String, change: Change) -> World {
+    let consumer = Consumer::start(&url(&broker, "to?reject=drop"), &url(&broker, "from"), change);
+    (url(&broker, "to"), url(&broker, "from"), consumer, Box::new(broker))
+}
+
+/// With these options, a consumer without a fault passes more cases than this number, and fails none. Each fault is found by the case of
+/// this area.
+fn check(area: &str, least: usize, more: &[&str], open: fn(Change) -> World) {
     let (to, from, _consumer, _broker) = open(|event| event);
     let ran = run(&to, &from, &[&["--revision", "main"], more].concat());
     assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
     assert!(with_verdict(&ran, "passed").len() > least, "{}", ran.err);
-}
-
-fn check_faults(area: &str, open: fn(Change) -> World) {
     for (fault, change, cases) in FAULTS {
         let (to, from, _consumer, _broker) = open(change);
-        let ran = run(&to, &from, &["--revision", "main"]);
-        assert_eq!(ran.status, 1, "{fault}: {}", ran.err);
+        let ran = run(&to, &from, &["--revision", "main"]).ended(1);
         let failed = with_verdict(&ran, "failed");
         let found = cases.iter().filter(|case| case.starts_with(area)).all(|case| failed.contains(*case));
         assert!(found, "{fault}: {failed:?}");
@@ -172,15 +175,10 @@ fn check_faults(area: &str, open: fn(Change) -> World) {
     }
 }
 
-#[cfg(feature = "kafka")]
-mod kafka {
-    use super::*;
-    use cloudevents_testkit::kafka::Broker;
-
-    const AREA: &str = "kafka/";
-
-    fn open(change: Change) -> World {
-        let broker = Broker::start().unwrap();
+#[test]
+fn consumers_of_kafka_are_judged() {
+    check("kafka/", 100, &[], |change| {
+        let broker = kafka::Broker::start().unwrap();
         for topic in ["to", "from"] {
             broker.create_topic(topic, 1).unwrap();
         }
@@ -190,134 +188,49 @@ mod kafka {
             change,
         );
         (broker.url("to"), broker.url("from?fetch.wait.max.ms=1"), consumer, Box::new(broker))
-    }
-
-    #[test]
-    fn a_consumer_that_conforms_passes() {
-        check_conforming(open, &[], 100);
-    }
-
-    #[test]
-    fn faults_are_found() {
-        check_faults(AREA, open);
-    }
+    });
 }
 
-#[cfg(feature = "amqp")]
-mod amqp {
-    use super::*;
-    use cloudevents_testkit::amqp::Broker;
-
-    const AREA: &str = "amqp/";
-
-    fn open(change: Change) -> World {
-        let broker = Broker::start().unwrap();
-        let consumer = Consumer::start(&broker.url("to?reject=drop"), &broker.url("from"), change);
-        (broker.url("to"), broker.url("from"), consumer, Box::new(broker))
-    }
-
-    #[test]
-    fn a_consumer_that_conforms_passes() {
-        check_conforming(open, &[], 60);
-    }
-
-    #[test]
-    fn faults_are_found() {
-        check_faults(AREA, open);
-    }
+#[test]
+fn consumers_of_amqp_are_judged() {
+    check("amqp/", 60, &[], |change| world(amqp::Broker::start().unwrap(), amqp::Broker::url, change));
 }
 
-#[cfg(feature = "nats")]
-mod nats {
-    use super::*;
-    use cloudevents_testkit::nats::Server;
-
-    const AREA: &str = "nats/";
-
-    fn open(change: Change) -> World {
-        let server = Server::start().unwrap();
-        let consumer = Consumer::start(&server.url("to?reject=drop"), &server.url("from"), change);
-        (server.url("to"), server.url("from"), consumer, Box::new(server))
-    }
-
-    #[test]
-    fn a_consumer_that_conforms_passes() {
-        check_conforming(open, &[], 50);
-    }
-
-    #[test]
-    fn faults_are_found() {
-        check_faults(AREA, open);
-    }
+#[test]
+fn consumers_of_nats_are_judged() {
+    check("nats/", 50, &[], |change| world(nats::Server::start().unwrap(), nats::Server::url, change));
 }
 
-#[cfg(feature = "mqtt")]
-mod mqtt {
-    use super::*;
-    use crate::program::file;
-    use cloudevents_testkit::mqtt::Broker;
-
-    const AREA: &str = "mqtt/";
-
-    fn open(change: Change) -> World {
-        let broker = Broker::start().unwrap();
-        let consumer = Consumer::start(&broker.url("to?reject=drop"), &broker.url("from"), change);
-        (broker.url("to"), broker.url("from"), consumer, Box::new(broker))
-    }
-
-    #[test]
-    fn who_copies_messages_unread_fails() {
-        let broker = Broker::start().unwrap();
-        let _copier = Consumer::publishing(&broker.url("to?reject=drop"), &broker.url("from"), |delivery| {
-            vec![Outgoing::as_received(delivery.received().clone())]
-        });
-        let badge = file("copier.json", "");
-        let ran = run(&broker.url("to"), &broker.url("from"), &["--badge", badge.to_str().unwrap()]);
-        assert_eq!(ran.status, 1, "{}", ran.err);
-        let failed = with_verdict(&ran, "failed");
-        for case in ["binary-decode/missing-id", "structured/not-json", "structured/missing-id"] {
-            assert!(failed.contains(&format!("mqtt/{case}")), "{failed:?}");
-        }
-        let badge = std::fs::read_to_string(badge).unwrap();
-        assert!(badge.contains("a consumer over mqtt5") && badge.contains("red"), "{badge}");
-        // Without any program, the harness would read its own messages.
-        let ran = run(&broker.url("to"), &broker.url("to?qos=1"), &[]);
-        assert_eq!(ran.status, 2, "{}", ran.err);
-        assert!(ran.err.contains("the same place"), "{}", ran.err);
-    }
-
-    #[test]
-    fn a_consumer_that_conforms_passes() {
-        check_conforming(open, &[], 40);
-    }
-
-    #[test]
-    fn faults_are_found() {
-        check_faults(AREA, open);
-    }
+#[test]
+fn consumers_of_mqtt_are_judged() {
+    check("mqtt/", 40, &[], |change| world(mqtt::Broker::start().unwrap(), mqtt::Broker::url, change));
 }
 
-mod http {
-    use super::*;
-
-    const AREA: &str = "http/";
-
-    /// Nothing is a broker: the consumer serves one URL, and the harness the other.
-    fn open(change: Change) -> World {
-        #[cfg(feature = "tls")]
+#[test]
+fn consumers_of_http_are_judged() {
+    // Nothing is a broker: the consumer serves one URL, and the harness the other.
+    check("http/", 100, &["--reads", "json-batch"], |change| {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let [to, from] = [(); 2].map(|()| format!("http://127.0.0.1:{}/", ports::free()));
         let consumer = Consumer::start(&to, &from, change);
         (to, from, consumer, Box::new(()))
-    }
+    });
+}
 
-    #[test]
-    fn a_consumer_that_conforms_passes() {
-        check_conforming(open, &["--reads", "json-batch"], 100);
+#[test]
+fn who_copies_messages_unread_fails() {
+    let broker = mqtt::Broker::start().unwrap();
+    let _copier = Consumer::publishing(&broker.url("to?reject=drop"), &broker.url("from"), |delivery| {
+        vec![Outgoing::as_received(delivery.received().clone())]
+    });
+    let badge = path_of("copier.json", "");
+    let ran = run(&broker.url("to"), &broker.url("from"), &["--badge", &badge]).ended(1);
+    let failed = with_verdict(&ran, "failed");
+    for case in ["binary-decode/missing-id", "structured/not-json", "structured/missing-id"] {
+        assert!(failed.contains(&format!("mqtt/{case}")), "{failed:?}");
     }
-
-    #[test]
-    fn faults_are_found() {
-        check_faults(AREA, open);
-    }
+    let badge = std::fs::read_to_string(badge).unwrap();
+    assert!(badge.contains("a consumer over mqtt5") && badge.contains("red"), "{badge}");
+    // Without any program, the harness would read its own messages.
+    run(&broker.url("to"), &broker.url("to?qos=1"), &[]).ended(2).says("the same place");
 }

@@ -1,10 +1,10 @@
 //! Catalogs that events are judged by: `--catalog` of `ce validate`, `ce send`, `ce listen` and `ce bridge`.
 
 use crate::catalog::SHOP;
-use crate::program::{Listener, Ran, ce, ce_with, file};
+use crate::program::{Listener, Ran, ce, ce_with, file, path_of};
 use serde_json::json;
 
-fn event(id: &str, source: &str, data: &str) -> String {
+pub(crate) fn event(id: &str, source: &str, data: &str) -> String {
     format!(
         r#"{{"specversion":"1.0","id":"{id}","source":"{source}","type":"com.example.order","subject":"s","data":{data}}}"#
     )
@@ -13,7 +13,7 @@ fn event(id: &str, source: &str, data: &str) -> String {
 /// A schema with a mistake would let every payload pass.
 #[test]
 fn a_catalog_with_mistakes_is_no_contract() {
-    let path = file("broken.json", SHOP.replace("\"integer\"", "\"int\"")).display().to_string();
+    let path = path_of("broken.json", SHOP.replace("\"integer\"", "\"int\""));
     let input = event("1", "/shops/7", r#"{"number":"1"}"#);
     let all = |flags: &[&str]| -> Vec<Ran> {
         let run = |command: &[&str]| ce_with(&[command, &["--catalog", &path], flags].concat(), &input);
@@ -27,19 +27,11 @@ fn a_catalog_with_mistakes_is_no_contract() {
     };
     // A deviation that is allowed is no mistake that is.
     for ran in all(&[]).into_iter().chain(all(&["--lenient-catalog=wide-placeholder"])) {
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{}", ran.err);
-        assert!(ran.err.contains("broken.json:2") && ran.err.contains("error: "), "{}", ran.err);
-        assert!(
-            ran.err.contains("[schema-invalid]") && ran.err.contains("has 1 mistake [catalog-mistakes]"),
-            "{}",
-            ran.err
-        );
-        assert!(ran.err.contains("--lenient-catalog uses it anyway"), "{}", ran.err);
+        let ran = ran.ended(2).prints("").says("broken.json:2").says("error: ").says("[schema-invalid]");
+        ran.says("has 1 mistake [catalog-mistakes]").says("--lenient-catalog uses it anyway");
     }
     for ran in all(&["--lenient-catalog"]) {
-        assert_eq!(ran.status, 0, "{}", ran.err);
-        assert!(ran.err.contains("warning: ") && ran.err.contains("[schema-invalid]"), "{}", ran.err);
-        assert!(!ran.err.contains("error: "), "{}", ran.err);
+        ran.ended(0).says("warning: ").says("[schema-invalid]").never_says("error: ");
     }
 }
 
@@ -50,23 +42,20 @@ fn an_allowed_deviation_is_reported_once() {
     let input = event("1", "/shops/7", r#"{"number":1}"#);
     let validate = |flag: &str| ce_with(&["validate", "--catalog", path.to_str().unwrap(), flag], &input);
     for flag in ["--lenient-catalog", "--lenient-catalog=format-name"] {
-        let ran = validate(flag);
-        assert_eq!((ran.status, ran.err.matches("[format-name]").count()), (0, 1), "{}", ran.err);
-        assert!(ran.err.contains("1 more of them"), "{}", ran.err);
+        validate(flag).ended(0).says_times("[format-name]", 1).says("1 more of them");
     }
-    let ran = validate("--lenient-catalog=x");
-    assert!(ran.status == 2 && ran.err.contains("format-name"), "{}", ran.err);
-    assert_eq!(validate("--lenient-catalog=earlier-name").status, 2);
+    validate("--lenient-catalog=x").ended(2).says("format-name");
+    validate("--lenient-catalog=earlier-name").ended(2);
 }
 
 #[test]
 fn what_is_valid_by_a_deviation_alone_is_named() {
-    let path = file("shop.xreg.json", SHOP).display().to_string();
+    let path = path_of("shop.xreg.json", SHOP);
     let input = event("1", "/shops/7/8", r#"{"number":1}"#);
-    let ran = ce_with(&["validate", "--catalog", &path], &input);
-    assert!(ran.status == 1 && ran.err.contains("[template]"), "{}", ran.err);
-    let ran = ce_with(&["validate", "--catalog", &path, "--lenient-catalog=wide-placeholder"], &input);
-    assert!(ran.status == 0 && ran.err.contains("[wide-placeholder]"), "{}", ran.err);
+    ce_with(&["validate", "--catalog", &path], &input).ended(1).says("[template]");
+    let ran = ce_with(&["validate", "--catalog", &path, "--lenient-catalog=wide-placeholder"], &input)
+        .ended(0)
+        .says("[wide-placeholder]");
     assert_eq!(ran.lines()[0]["repairs"], json!(["wide-placeholder"]));
 }
 
@@ -75,13 +64,13 @@ fn what_is_valid_by_a_deviation_alone_is_named() {
 fn payloads_that_are_not_judged_are_reported_by_their_reasons() {
     let catalog = r#"{"messagegroups": {"g": {"messages": {"com.example.order": {
         "envelope": "CloudEvents/1.0", "dataschemaformat": "XSD/1.1", "dataschema": "<schema/>"}}}}}"#;
-    let path = file("xsd.json", catalog).display().to_string();
+    let path = path_of("xsd.json", catalog);
     let input = event("1", "/s", "1") + "\n" + &event("2", "/s", "2") + "\n";
     let words =
         "warning: 2 payloads were not judged: schemas of the format `XSD/1.1` are not judged [not-judged]\n";
     for flags in [&["--output", "pretty"][..], &["--output", "json"], &["--invalid", "--output", "json"]] {
-        let ran = ce_with(&[&["validate", "--catalog", &path], flags].concat(), &input);
-        assert_eq!((ran.status, ran.err.as_str()), (0, words), "{flags:?}");
+        let ran =
+            ce_with(&[&["validate", "--catalog", &path], flags].concat(), &input).ended(0).says_only(words);
         let named = ran.out.matches(r#""notJudged":"schemas"#).count();
         assert_eq!(named, if flags[1] == "pretty" { 0 } else { 2 }, "{flags:?}: {}", ran.out);
     }
@@ -90,7 +79,7 @@ fn payloads_that_are_not_judged_are_reported_by_their_reasons() {
 /// The sender learns which event it is and what is wrong with it, and so does the receiver.
 #[test]
 fn the_event_of_a_batch_is_named_to_both_sides() {
-    let path = file("shop.xreg.json", SHOP).display().to_string();
+    let path = path_of("shop.xreg.json", SHOP);
     let listener = Listener::start(&["--catalog", &path, "--count", "1"]);
     let good = event("1", "/shops/7", r#"{"number":1}"#);
     let batch = |bad: &str| file("batch.json", format!("[{good},{bad}]"));
@@ -102,17 +91,15 @@ fn the_event_of_a_batch_is_named_to_both_sides() {
         ),
         (event("b", "/shops/7", r#"{"number":"1"}"#), "`data/number`: "),
     ] {
-        let sent = ce(&["send", "--mode", "batched", &listener.url, batch(&bad).to_str().unwrap()]);
-        assert_eq!(sent.status, 1, "{}", sent.err);
-        let said = format!("422 Unprocessable Entity: event 1 of the batch: {words}");
-        assert!(sent.err.contains(&said) && !sent.err.contains("the payload is invalid"), "{}", sent.err);
-        assert_eq!(sent.err.matches("[refused]").count(), 1, "{}", sent.err);
+        ce(&["send", "--mode", "batched", &listener.url, batch(&bad).to_str().unwrap()])
+            .ended(1)
+            .says(&format!("422 Unprocessable Entity: event 1 of the batch: {words}"))
+            .never_says("the payload is invalid")
+            .says_times("[refused]", 1);
     }
-    assert_eq!(ce_with(&["send", &listener.url], &good).status, 0);
-    let ran = listener.end();
-    assert_eq!((ran.status, ran.lines().len()), (1, 1), "{}", ran.err);
-    let named = ran.err.matches(" at /events, id b, source /").count();
-    assert_eq!((named, ran.err.matches("(event 1 of the batch)").count()), (3, 3), "{}", ran.err);
+    ce_with(&["send", &listener.url], &good).ended(0);
+    let ran = listener.end().ended(1).prints_lines(1).says("[schema]");
+    ran.says_times(" at /events, id b, source /", 3).says_times("(event 1 of the batch)", 3);
 }
 
 /// The second one would find nothing there.
@@ -125,11 +112,6 @@ fn standard_input_is_read_once() {
         &["validate", "--catalog", "-"],
         &["listen", "--catalog", "-", "-"],
     ] {
-        let ran = ce_with(command, SHOP);
-        assert!(
-            ran.status == 2 && ran.err.contains("standard input can be read once"),
-            "{command:?}: {}",
-            ran.err
-        );
+        ce_with(command, SHOP).ended(2).says("standard input can be read once");
     }
 }

@@ -1,66 +1,53 @@
 //! `ce convert`.
 
-use crate::program::{GOOD, ce_with, file};
+use crate::program::{GOOD, ce_with, file, path_of};
 
 #[test]
 fn there_and_back() {
     let lines = format!("{GOOD}\n{}\n", GOOD.replace("\"t\"}", "\"t\",\"data\":{\"a\": 1.10}}"));
-    let batch = ce_with(&["convert", "--to", "json-batch"], &lines);
-    assert_eq!((batch.status, batch.err.as_str()), (0, ""));
+    let batch = ce_with(&["convert", "--to", "json-batch"], &lines).ended(0).says_only("");
     assert!(batch.out.starts_with("[{") && batch.out.ends_with("}]\n"), "{}", batch.out);
-    let back = ce_with(&["convert"], &batch.out);
-    assert_eq!(back.out, lines);
-    let single = ce_with(&["convert", "--to", "json"], GOOD);
-    assert_eq!(single.out, format!("{GOOD}\n"));
+    ce_with(&["convert"], &batch.out).prints(&lines);
+    ce_with(&["convert", "--to", "json"], GOOD).prints(&format!("{GOOD}\n"));
 }
 
 #[test]
 fn a_document_holds_one_event() {
-    let ran = ce_with(&["convert", "--to", "json"], format!("[{GOOD},{GOOD}]"));
-    assert_eq!((ran.status, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("help: write a batch with --to json-batch"), "{}", ran.err);
-    assert_eq!(ce_with(&["convert", "--to", "json"], "[]").status, 1);
+    ce_with(&["convert", "--to", "json"], format!("[{GOOD},{GOOD}]"))
+        .ended(2)
+        .prints("")
+        .says("help: write a batch with --to json-batch");
+    ce_with(&["convert", "--to", "json"], "[]").ended(1);
     assert_eq!(ce_with(&["convert", "--to", "json-batch"], "[]").out, "[]\n");
 }
 
 #[test]
 fn stops_at_what_is_no_event_unless_told_otherwise() {
     let input = format!("{GOOD}\nnonsense\n{GOOD}\n");
-    let ran = ce_with(&["convert"], &input);
-    assert_eq!((ran.status, ran.lines().len()), (1, 1));
-    let ran = ce_with(&["convert", "--keep-going"], &input);
-    assert_eq!((ran.status, ran.lines().len()), (1, 2));
-    assert!(ran.err.contains("--> standard input:2:1\n"), "{}", ran.err);
+    ce_with(&["convert"], &input).ended(1).prints_lines(1);
+    ce_with(&["convert", "--keep-going"], &input).ended(1).prints_lines(2).says("--> standard input:2:1\n");
 }
 
 #[test]
 fn upgrades() {
     let old =
         r#"{"specversion":"0.3","id":"1","source":"/s","type":"t","schemaurl":"https://example.com/s"}"#;
-    let ran = ce_with(&["convert", "--upgrade"], old);
-    assert_eq!(
-        ran.out,
-        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"dataschema\":\"https://example.com/s\"}\n"
-    );
-    let mixed = ce_with(&["convert", "--to", "json-batch"], format!("{old}\n{GOOD}\n"));
-    assert_eq!(mixed.status, 1);
-    assert!(mixed.err.contains("--upgrade"), "{}", mixed.err);
+    ce_with(&["convert", "--upgrade"], old).prints("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"dataschema\":\"https://example.com/s\"}\n");
+    ce_with(&["convert", "--to", "json-batch"], format!("{old}\n{GOOD}\n")).ended(1).says("--upgrade");
 }
 
 #[test]
 fn losses_are_told() {
     // Text under a JSON content type, which the JSON format can only hold as a JSON string.
     let event = r#"{"via":"http","message":{"headers":[["ce-specversion","1.0"],["ce-id","1"],["ce-source","/s"],["ce-type","t"],["content-type","application/json"]],"body":{"text":"{oops"}}}"#;
-    let ran = ce_with(&["decode"], event);
-    assert_eq!(ran.status, 0);
+    let ran = ce_with(&["decode"], event).ended(0);
     assert!(ran.out.contains("data_base64"), "{}", ran.out);
 }
 
 #[test]
 fn the_name_of_a_file_tells_lines() {
     let path = file("events.jsonl", "{oops\n");
-    let ran = ce_with(&["convert", "--keep-going", path.to_str().unwrap()], "");
-    assert!(ran.err.contains("events.jsonl:1:2"), "{}", ran.err);
+    ce_with(&["convert", "--keep-going", path.to_str().unwrap()], "").says("events.jsonl:1:2");
 }
 
 #[test]
@@ -73,8 +60,8 @@ fn yaml_is_read() {
     // Detected by content, detected by name, and given.
     for ran in [
         ce_with(&["convert"], yaml),
-        ce_with(&["convert", file("events.yaml", yaml).to_str().unwrap()], ""),
-        ce_with(&["convert", file("events.YML", yaml).to_str().unwrap()], ""),
+        ce_with(&["convert", &path_of("events.yaml", yaml)], ""),
+        ce_with(&["convert", &path_of("events.YML", yaml)], ""),
         ce_with(&["convert", "--from", "yaml"], yaml),
     ] {
         assert_eq!((ran.status, ran.err.as_str(), ran.out.as_str()), (0, "", lines));
@@ -83,15 +70,13 @@ fn yaml_is_read() {
     let written = ce_with(&["convert", "--to", "yaml"], lines);
     assert!(written.out.starts_with("---\nspecversion: \"1.0\"\nid: \"a\"\n"), "{}", written.out);
     assert_eq!(ce_with(&["convert"], &written.out).out, lines);
-    assert_eq!(ce_with(&["validate"], yaml).status, 0);
+    ce_with(&["validate"], yaml).ended(0);
     // Valid JSON that is not valid YAML: its bytes stay, and are read back.
     for data in [r#""\ud800""#, r#"{"a":1,"a":2}"#] {
         let event = GOOD.replace("\"t\"}", &format!("\"t\",\"data\":{data}}}"));
         for arguments in [&["convert", "--to", "yaml"][..], &["listen", "-", "--output", "yaml"]] {
-            let ran = ce_with(arguments, &event);
-            assert_eq!(ran.status, 0, "{}", ran.err);
-            let back = ce_with(&["convert"], &ran.out);
-            assert_eq!(back.status, 0, "{}", back.err);
+            let ran = ce_with(arguments, &event).ended(0);
+            let back = ce_with(&["convert"], &ran.out).ended(0);
             let body = |event: &str| ce_with(&["encode"], event).lines()[0]["message"]["body"].clone();
             assert_eq!(body(&back.out), body(&event), "{}", ran.out);
         }
@@ -102,8 +87,7 @@ fn yaml_is_read() {
 fn mistakes_in_yaml_are_told_where_they_stand() {
     let event = |time: &str| format!("specversion: \"1.0\"\nid: é\nsource: /s\ntype: t\ntime: {time}\n");
     let place = |text: &str| {
-        let ran = ce_with(&["convert", "--error-format", "json"], text);
-        assert_eq!(ran.status, 1, "{}", ran.err);
+        let ran = ce_with(&["convert", "--error-format", "json"], text).ended(1);
         let error = &ran.errors()[0];
         (error["kind"].as_str().unwrap().to_owned(), error["line"].as_u64(), error["column"].as_u64())
     };
@@ -124,11 +108,9 @@ fn mistakes_in_yaml_are_told_where_they_stand() {
         format!("{text}a{level}: &a{level} [{aliases}]\n")
     });
     assert_eq!(place(&bomb).0, "too-large");
-    let ran = ce_with(
-        &["convert", "--keep-going"],
-        format!("{}---\n{}", event("no"), event("2018-04-05T17:31:00Z")),
-    );
-    assert_eq!((ran.status, ran.lines().len()), (1, 1));
+    ce_with(&["convert", "--keep-going"], format!("{}---\n{}", event("no"), event("2018-04-05T17:31:00Z")))
+        .ended(1)
+        .prints_lines(1);
 }
 
 #[test]
@@ -146,8 +128,7 @@ fn exact_refuses_what_the_target_does_not_hold() {
         (r#""datacontenttype":"text/plain","data":"a""#, "avro-compact", Some("text-as-bytes")),
     ] {
         let ran = ce_with(&["convert", "--to", to, "--exact", "--error-format", "json"], event(members));
-        let kinds: Vec<_> =
-            ran.errors().iter().map(|error| error["kind"].as_str().unwrap().to_owned()).collect();
+        let kinds = ran.kinds();
         assert_eq!(
             (ran.status, kinds.first().map(String::as_str)),
             (i32::from(lost.is_some()), lost),

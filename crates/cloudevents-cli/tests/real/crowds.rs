@@ -4,7 +4,8 @@
 //! KiB of a head over HTTP or 32 KiB over WebSockets. The program itself has some 40 MiB unoptimised. So it is 128 + 400 + 40 MiB over
 //! HTTP, and 128 + 32 + 40 MiB over WebSockets.
 
-use crate::program::{ce_with, command};
+use crate::bounded::peak;
+use crate::program::{ce_with, command, signal};
 use cloudevents_testkit::{patience, slowed};
 use std::{
     fs,
@@ -19,14 +20,6 @@ use tempfile::NamedTempFile;
 
 const CROWD: usize = 1024;
 const GOOD: &str = crate::program::GOOD;
-
-/// The most memory that a process has had so far, in MiB.
-fn peak(process: u32) -> usize {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB"))
-        .map_or(0, |kib| kib.trim().parse::<usize>().unwrap() >> 10)
-}
 
 /// Lets this program have more descriptors than the usual 1,024, which are fewer than the crowds of tests that run at once.
 fn needs_descriptors() {
@@ -144,13 +137,12 @@ fn a_server_of_http_stays_within_its_bound() {
     eprintln!("http, empty gzip members: {peak} MiB of 568");
     assert!(all.len() > CROWD / 2 && peak > 0 && peak <= 568, "{peak} MiB");
     // What was not read to its end is no message that is not settled.
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    signal(&child, "-INT");
     child.wait().unwrap();
     let reported = fs::read_to_string(reports.path()).unwrap();
     assert!(!reported.contains("not settled"), "{reported}");
 }
 
-#[cfg(feature = "websockets")]
 #[test]
 fn a_server_of_websockets_stays_within_its_bound() {
     let handshake = b"GET /events HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nsec-websocket-protocol: cloudevents.json\r\n\r\n";

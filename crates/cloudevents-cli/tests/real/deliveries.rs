@@ -1,6 +1,6 @@
 //! `ce webhook deliveries` and `ce webhook replay`, on the file of an outbox.
 
-use crate::program::{Ran, ce, file};
+use crate::program::{Ran, ce, file, wait};
 use cloudevents_kit::{
     Event,
     outbox::{
@@ -28,8 +28,7 @@ fn store() -> PathBuf {
 
 /// Puts six deliveries into a store, one a minute, in turn to `billing` and `mail`: 1 and 2 are dead, 3 and 4 delivered, 5 and 6 pending.
 fn fill<S: Store + Clone>(open: impl AsyncFn() -> S) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    wait(async {
         let store = open().await;
         for number in 1..=6 {
             let event =
@@ -78,9 +77,7 @@ fn an_outbox_in_postgres_is_listed_and_replayed() {
     let separator = if url.contains('?') { '&' } else { '?' };
     let place = format!("{url}{separator}options=-csearch_path%3D{schema}");
     // Nothing is created in a database without an outbox.
-    let ran = run("deliveries", Path::new(&place), &[]);
-    assert_eq!(ran.status, 2, "{}", ran.err);
-    assert!(ran.err.contains("there are no tables of an outbox"), "{}", ran.err);
+    run("deliveries", Path::new(&place), &[]).ended(2).says("there are no tables of an outbox");
 
     fill(async || {
         let (client, connection) = config("public").connect(tokio_postgres::NoTls).await.unwrap();
@@ -116,7 +113,8 @@ fn run(command: &str, path: &Path, arguments: &[&str]) -> Ran {
 /// The numbers of the deliveries that are listed.
 fn numbers(path: &Path, arguments: &[&str]) -> Vec<u64> {
     let ran = run("deliveries", path, arguments);
-    assert_eq!(ran.status, i32::from(ran.out.is_empty()), "{}", ran.err);
+    let status = i32::from(ran.out.is_empty());
+    let ran = ran.ended(status);
     ran.lines().iter().map(|line| line["number"].as_u64().unwrap()).collect()
 }
 
@@ -154,8 +152,8 @@ fn deliveries_are_selected_by_state_target_event_and_time() {
         [2, 3]
     );
     assert_eq!(numbers(&path, &["--after", "2", "--limit", "2"]), [3, 4]);
-    let page = run("deliveries", &path, &["--after", "2", "--limit", "2"]);
-    assert_eq!(page.err, "2 deliveries; there are more: --after 4 shows them\n");
+    run("deliveries", &path, &["--after", "2", "--limit", "2"])
+        .says_only("2 deliveries; there are more: --after 4 shows them\n");
     assert_eq!(run("deliveries", &path, &["--after", "2", "--limit", "4"]).err, "4 deliveries\n");
     assert_eq!(numbers(&path, &["--target", "other"]), [0_u64; 0]);
 }
@@ -197,8 +195,7 @@ fn wrong_usage_changes_nothing() {
         &["--from", "yesterday"],
         &["--from", "1969-01-01T00:00:00Z"],
     ] {
-        let ran = run("replay", &path, arguments);
-        assert_eq!(ran.status, 2, "{arguments:?}: {}", ran.err);
+        run("replay", &path, arguments).ended(2);
     }
     assert_eq!(numbers(&path, &["--state", "dead"]), [1, 2]);
 
@@ -208,8 +205,7 @@ fn wrong_usage_changes_nothing() {
         file("other.db", "not a database, and long enough to have a header of a hundred bytes".repeat(3));
     let empty = file("empty.db", "");
     for path in [&missing, &other, &empty] {
-        let ran = run("deliveries", path, &[]);
-        assert_eq!(ran.status, 2, "{path:?}: {}", ran.err);
+        run("deliveries", path, &[]).ended(2);
     }
     assert!(!missing.exists());
     assert_eq!(std::fs::read(empty).unwrap(), b"");

@@ -34,8 +34,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn every_format_from_standard_input() {
     for (id, count, document) in documents() {
         for input in [document.clone(), gzip(&document)] {
-            let ran = ce_with(&["convert"], &input);
-            assert_eq!((ran.status, ran.lines().len()), (0, count), "{id} {count}: {}", ran.err);
+            let ran = ce_with(&["convert"], &input).ended(0).prints_lines(count);
             assert_eq!(ran.lines()[count - 1]["id"], count.to_string(), "{id}");
         }
     }
@@ -67,9 +66,7 @@ fn names_decide_where_content_does_not() {
     broken.drain(..3);
     for name in ["event.pb", "event.binpb", "event.PB.gz"] {
         let path = file(name, &broken);
-        let ran = ce(&["validate", path.to_str().unwrap()]);
-        assert_eq!(ran.status, 1);
-        assert!(ran.err.contains("attribute `id` is required and missing"), "{}", ran.err);
+        ce(&["validate", path.to_str().unwrap()]).ended(1).says("attribute `id` is required and missing");
     }
     for name in ["lines.jsonl", "lines.ndjson", "lines.ndjson.gz"] {
         let path = file(name, format!("\n{{oops}}\nnot JSON\n{GOOD}\n"));
@@ -82,14 +79,12 @@ fn names_decide_where_content_does_not() {
 #[test]
 fn what_cannot_be_detected_asks_for_the_format() {
     for input in [&b"\x00\x01\x02"[..], b"hello world"] {
-        let ran = ce_with(&["validate"], input);
-        assert_eq!(ran.status, 2);
-        assert!(ran.err.contains("cannot detect the format of `standard input`"), "{}", ran.err);
-        assert!(ran.err.contains("--from"), "{}", ran.err);
+        ce_with(&["validate"], input)
+            .ended(2)
+            .says("cannot detect the format of `standard input`")
+            .says("--from");
     }
-    let ran = ce_with(&["validate", "--from", "json"], "hello world");
-    assert_eq!(ran.status, 1);
-    assert!(ran.err.contains("[invalid-document]"), "{}", ran.err);
+    ce_with(&["validate", "--from", "json"], "hello world").ended(1).says("[invalid-document]");
 }
 
 /// As PowerShell writes files, and as backups are kept.
@@ -106,9 +101,7 @@ fn what_other_programs_convert_is_named() {
         let path = file(name, content);
         let url = format!("file:{}", path.display());
         for arguments in [["validate", path.to_str().unwrap()], ["listen", &url]] {
-            let ran = ce(&arguments);
-            assert_eq!(ran.status, if arguments[0] == "listen" { 3 } else { 2 }, "{name}: {}", ran.err);
-            assert!(ran.err.contains(words), "{name}: {}", ran.err);
+            let ran = ce(&arguments).ended(if arguments[0] == "listen" { 3 } else { 2 }).says(words);
             assert!(ran.err.contains(help) || arguments[0] == "listen", "{name}: {}", ran.err);
         }
     }
@@ -129,8 +122,7 @@ fn large(middle: &str) -> String {
 fn a_large_batch_is_read_element_by_element() {
     let bad = "{\"specversion\":\"1.0\",\"id\":\"1\",\n \"source\":\"/s\", \"type\":\"\"}";
     let text = large(bad);
-    let ran = ce_with(&["validate", "--error-format", "json"], &text);
-    assert_eq!(ran.status, 1);
+    let ran = ce_with(&["validate", "--error-format", "json"], &text).ended(1);
     let valid: Vec<_> = ran.lines().iter().map(|line| line["valid"].as_bool().unwrap()).collect();
     assert_eq!(valid.iter().filter(|valid| **valid).count(), 10);
     let error = &ran.errors()[0];
@@ -143,12 +135,14 @@ fn a_large_batch_is_read_element_by_element() {
 #[test]
 fn documents_after_a_large_batch() {
     let text = format!("{}[{GOOD}, {GOOD}] {GOOD}\n{{oops", large(GOOD));
-    let ran = ce_with(&["convert", "--keep-going"], &text);
-    assert_eq!((ran.status, ran.lines().len()), (1, 11 + 3));
-    assert!(ran.err.contains("--> standard input:15:2\n"), "{}", ran.err);
-    let ran = ce_with(&["convert", "--keep-going"], &text[..text.find("]").unwrap()]);
-    assert_eq!((ran.status, ran.lines().len()), (1, 11));
-    assert!(ran.err.contains("the document ends before the array does"), "{}", ran.err);
+    ce_with(&["convert", "--keep-going"], &text)
+        .ended(1)
+        .prints_lines(11 + 3)
+        .says("--> standard input:15:2\n");
+    ce_with(&["convert", "--keep-going"], &text[..text.find("]").unwrap()])
+        .ended(1)
+        .prints_lines(11)
+        .says("the document ends before the array does");
 }
 
 #[test]
@@ -156,11 +150,10 @@ fn a_large_batch_is_written_in_parts() {
     let lines: String = (0..10_000)
         .map(|number| format!(r#"{{"specversion":"1.0","id":"{number}","source":"/s","type":"t"}}"#) + "\n")
         .collect();
-    let ran = ce_with(&["convert", "--to", "json-batch"], &lines);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert_eq!(ran.out, format!("[{}]\n", lines.trim_end().replace('\n', ",")));
+    ce_with(&["convert", "--to", "json-batch"], &lines)
+        .ended(0)
+        .prints(&format!("[{}]\n", lines.trim_end().replace('\n', ",")));
     let old = r#"{"specversion":"0.3","id":"1","source":"/s","type":"t"}"#;
-    let ran = ce_with(&["convert", "--to", "json-batch"], format!("{lines}{old}\n"));
-    assert_eq!(ran.status, 1);
+    let ran = ce_with(&["convert", "--to", "json-batch"], format!("{lines}{old}\n")).ended(1);
     assert!(ran.err.contains("--upgrade") && !ran.out.ends_with("]\n"), "{}", ran.err);
 }

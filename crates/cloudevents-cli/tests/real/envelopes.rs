@@ -1,30 +1,24 @@
 //! Messages as they arrived: `ce listen --envelope` and `--format-string`.
 
-use crate::program::{GOOD, Listener, ce, ce_with};
-use cloudevents_kit::{Document, FormatId, Message};
+use crate::program::{GOOD, Listener, ce, ce_with, exchange};
+use crate::suggested::send_documents;
 use cloudevents_testkit::{kafka, nats};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
 };
 
 const KEYED: &str = r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","datacontenttype":"application/json","partitionkey":"k","data":{"total":1.10}}"#;
 
 /// Posts a text that is no event. Returns the status line.
-fn post(url: &str, body: &str) -> String {
-    let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
-    let mut stream = TcpStream::connect(&address).unwrap();
-    write!(
-        stream,
+fn post(listener: &Listener, body: &str) -> String {
+    let request = format!(
         "POST /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer s3cret\r\ncontent-type: text/plain\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    response.lines().next().unwrap().to_owned()
+    );
+    exchange(listener.address(), request).lines().next().unwrap().to_owned()
 }
 
 /// Whether this is a time in UTC, RFC 3339.
@@ -38,10 +32,10 @@ fn is_time(value: &Value) -> bool {
 fn of_http() {
     let listener = Listener::start(&["--envelope", "-n", "4"]);
     let url = listener.url.clone();
-    assert_eq!(ce_with(&["send", &url, "-H", "X-Trace: 7"], KEYED).status, 0);
-    assert_eq!(post(&url, "plain\n"), "HTTP/1.1 415 Unsupported Media Type");
+    ce_with(&["send", &url, "-H", "X-Trace: 7"], KEYED).ended(0);
+    assert_eq!(post(&listener, "plain\n"), "HTTP/1.1 415 Unsupported Media Type");
     let batch = format!("{GOOD}\n{KEYED}\n");
-    assert_eq!(ce_with(&["send", &url, "--mode", "batched"], batch).status, 0);
+    ce_with(&["send", &url, "--mode", "batched"], batch).ended(0);
     let ran = listener.end();
     // Something was no event, and is reported, too.
     assert_eq!(ran.status, 1, "{}", ran.err);
@@ -83,8 +77,7 @@ fn a_payload_with_line_breaks_is_one_line() {
     let event = crate::program::file("broken-over-lines.json", event);
     for form in [&["--envelope", "--output", "json"][..], &["-f", "%e\\n"]] {
         let listener = Listener::start(&[form, &["-n", "3"]].concat());
-        let sent = ce(&["send", &listener.url, event.to_str().unwrap(), "--repeat", "3"]);
-        assert_eq!(sent.status, 0, "{}", sent.err);
+        ce(&["send", &listener.url, event.to_str().unwrap(), "--repeat", "3"]).ended(0);
         let ran = listener.end();
         let lines: Vec<&str> = ran.out.lines().collect();
         assert_eq!(lines.len(), 3, "{form:?}: {}", ran.out);
@@ -113,9 +106,8 @@ fn in_other_forms() {
     ] {
         let broker = kafka::Broker::start().unwrap();
         broker.create_topic("orders", 1).unwrap();
-        assert_eq!(ce_with(&["send", &broker.url("orders?key=partitionkey")], KEYED).status, 0);
-        let ran = ce(&["listen", &broker.url("orders"), "-n", "1", "--envelope", "--output", form]);
-        assert_eq!(ran.status, 0, "{}", ran.err);
+        ce_with(&["send", &broker.url("orders?key=partitionkey")], KEYED).ended(0);
+        let ran = ce(&["listen", &broker.url("orders"), "-n", "1", "--envelope", "--output", form]).ended(0);
         for part in wanted {
             assert!(ran.out.contains(part), "{part:?}: {}", ran.out);
         }
@@ -128,18 +120,12 @@ fn of_kafka() {
     let broker = kafka::Broker::start().unwrap();
     broker.create_topic("orders", 1).unwrap();
     let url = broker.url("orders");
-    assert_eq!(ce_with(&["send", &broker.url("orders?key=partitionkey")], KEYED).status, 0);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let sender = cloudevents_kit::connect_sender(&url).await.unwrap();
-        let broken = Message::Structured(Document::new(FormatId::JSON, "{oops"));
-        sender.send(broken).await.unwrap();
-    });
+    ce_with(&["send", &broker.url("orders?key=partitionkey")], KEYED).ended(0);
+    send_documents(&url, &["{oops"]);
     let records = broker.messages("orders").unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
 
-    let ran = ce(&["listen", &url, "-n", "2", "--envelope"]);
-    assert_eq!(ran.status, 1, "{}", ran.err);
+    let ran = ce(&["listen", &url, "-n", "2", "--envelope"]).ended(1);
     let lines = ran.lines();
     assert_eq!(lines.len(), 2, "{}", ran.out);
     for (offset, (line, record)) in lines.iter().zip(&records).enumerate() {
@@ -160,8 +146,7 @@ fn of_kafka() {
     assert_eq!(lines[1]["message"]["body"], "{oops");
 
     let template = r"%t|%p|%o|%k|%K|%s|%S|%{type}|%{partitionkey}|%{data}|%E\n";
-    let ran = ce(&["listen", &url, "-n", "2", "-f", template]);
-    assert_eq!(ran.status, 1, "{}", ran.err);
+    let ran = ce(&["listen", &url, "-n", "2", "-f", template]).ended(1);
     let error = lines[1]["error"].as_str().unwrap();
     let wanted = format!(
         "orders|0|0|k|1|{{\"total\":1.10}}|14|t|k|{{\"total\":1.10}}|\norders|0|1||-1|{{oops|5||||{error}\n"
@@ -169,8 +154,7 @@ fn of_kafka() {
     assert_eq!(ran.out, wanted);
 
     // What is no event matches no filter.
-    let ran = ce(&["listen", &url, "--idle", "2", "-f", r"%i\n", "--filter", "type=t"]);
-    assert_eq!((ran.status, ran.out.as_str()), (1, "2\n"), "{}", ran.err);
+    ce(&["listen", &url, "--idle", "2", "-f", r"%i\n", "--filter", "type=t"]).ended(1).prints("2\n");
 }
 
 #[test]
@@ -178,7 +162,7 @@ fn of_nats() {
     let server = nats::Server::start().unwrap();
     let listener =
         Listener::at(&server.url("orders.%3E"), &["-n", "2", "-f", r"%t %{header:ce-id} [%p%o%k] %s %n%E\n"]);
-    assert_eq!(ce_with(&["send", &server.url("orders.new")], KEYED).status, 0);
+    ce_with(&["send", &server.url("orders.new")], KEYED).ended(0);
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     stream.write_all(b"CONNECT {\"verbose\":false}\r\nPUB orders.old 5\r\nplain\r\nPING\r\n").unwrap();
     let mut lines = BufReader::new(stream);
@@ -187,8 +171,7 @@ fn of_nats() {
         line.clear();
         assert!(lines.read_line(&mut line).unwrap() > 0);
     }
-    let ran = listener.end();
-    assert_eq!(ran.status, 1, "{}", ran.err);
+    let ran = listener.end().ended(1);
     let (first, second) = ran.out.split_once('\n').unwrap();
     assert_eq!(first, "orders.new 2 [] {\"total\":1.10} ");
     assert!(second.starts_with("orders.old  [] plain ") && second.trim_end().len() > 21, "{second}");
@@ -214,8 +197,6 @@ fn wrong_usage() {
             "`offset` and `last` are both",
         ),
     ] {
-        let ran = ce(&[&["listen"], arguments].concat());
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}: {}", ran.err);
-        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+        ce(&[&["listen"], arguments].concat()).ended(2).prints("").says(words);
     }
 }

@@ -1,20 +1,13 @@
 //! The text and JSON of errors.
 
-use crate::program::{GOOD, ce, ce_with, file};
-use std::process::Command;
+use crate::program::{GOOD, ce, ce_with, command, file, run};
 
 /// Runs `ce validate` in the directory of the file, so that its path is its name.
 fn told(name: &str, text: &str, arguments: &[&str]) -> String {
     let path = file(name, text);
-    let output = Command::new(env!("CARGO_BIN_EXE_ce"))
-        .current_dir(path.parent().unwrap())
-        .arg("validate")
-        .args(arguments)
-        .arg(name)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    String::from_utf8(output.stderr).unwrap()
+    let mut command = command(&[&["validate"], arguments, &[name]].concat());
+    command.current_dir(path.parent().unwrap());
+    run(command).ended(1).err
 }
 
 #[test]
@@ -91,8 +84,8 @@ fn for_programs() {
     let ran = ce_with(
         &["validate", "--error-format", "json"],
         r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"x"}"#,
-    );
-    assert_eq!(ran.status, 1);
+    )
+    .ended(1);
     let errors = ran.errors();
     assert_eq!(errors.len(), 1);
     let error = &errors[0];
@@ -114,15 +107,11 @@ fn of_usage() {
     for arguments in
         [&["validate", "--no-such-flag"][..], &["nonsense"], &["send"], &["convert", "--to", "morse"]]
     {
-        let ran = ce(arguments);
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}");
-        assert!(ran.err.starts_with("error: "), "{}", ran.err);
+        ce(arguments).ended(2).prints("").says_first("error: ");
     }
     let ran = ce(&["--error-format", "json", "nonsense"]);
     assert_eq!(ran.errors()[0]["kind"], "usage");
-    let ran = ce(&["validate", "no-such-file.json"]);
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.starts_with("error: `no-such-file.json` cannot be read: "), "{}", ran.err);
+    ce(&["validate", "no-such-file.json"]).ended(2).says_first("error: `no-such-file.json` cannot be read: ");
 }
 
 #[test]
@@ -130,7 +119,7 @@ fn nothing_from_elsewhere_acts_on_the_terminal() {
     let ran = ce_with(
         &["validate"],
         "{\"specversion\":\"1.0\",\"id\":\"\u{1b}[2J\u{202e}\",\"source\":\"/s\",\"type\":\"t\"}",
-    );
-    assert_eq!(ran.status, 1);
+    )
+    .ended(1);
     assert!(!ran.err.contains('\u{1b}') && !ran.err.contains('\u{202e}'), "{:?}", ran.err);
 }

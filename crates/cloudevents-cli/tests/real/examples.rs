@@ -2,6 +2,7 @@
 
 use crate::catalog::SHOP;
 use crate::program::{GOOD, Listener, command, executable};
+use cloudevents_testkit::{amqp, kafka, mqtt, rabbitmq};
 use std::{
     collections::BTreeSet,
     fs,
@@ -43,8 +44,7 @@ fn every_example_runs() {
     collect(&mut Vec::new(), &mut examples);
     examples.extend(of_the_readme());
     assert!(examples.len() > 50, "{examples:#?}");
-    let wanted =
-        |example: &&String| !NOT_RUN.iter().any(|(part, _)| example.contains(part)) && world.can_run(example);
+    let wanted = |example: &&String| !NOT_RUN.iter().any(|(part, _)| example.contains(part));
     let next = Mutex::new(examples.iter().filter(wanted));
     let failed = Mutex::new(Vec::new());
     // Most of them wait for something.
@@ -186,38 +186,24 @@ impl World {
         world
     }
 
-    #[allow(unused_mut, clippy::unused_self)]
     fn brokers(&mut self) {
-        #[cfg(feature = "kafka")]
-        {
-            let broker = cloudevents_testkit::kafka::Broker::start().unwrap();
-            broker.create_topic("orders", 1).unwrap();
-            broker.create_topic("rejected", 1).unwrap();
-            broker.create_topic("orders.rejected", 1).unwrap();
-            self.add("localhost:9092", &broker.url("x"), broker);
+        let broker = kafka::Broker::start().unwrap();
+        for topic in ["orders", "rejected", "orders.rejected"] {
+            broker.create_topic(topic, 1).unwrap();
         }
-        #[cfg(feature = "amqp")]
-        {
-            let broker = cloudevents_testkit::amqp::Broker::start().unwrap();
-            let url = broker.url("x");
-            self.add("guest:guest@localhost:5672", &url, ());
-            self.add("amqp://localhost/", &url, broker);
-        }
-        #[cfg(feature = "rabbitmq")]
-        {
-            let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
-            broker.queue("orders");
-            self.add("rabbitmq://localhost:5672/", &broker.url(""), broker);
-        }
-        #[cfg(feature = "mqtt")]
-        {
-            let broker = cloudevents_testkit::mqtt::Broker::start().unwrap();
-            self.add("localhost:1883", &broker.url("x"), broker);
-        }
+        self.add("localhost:9092", &broker.url("x"), broker);
+        let broker = amqp::Broker::start().unwrap();
+        let url = broker.url("x");
+        self.add("guest:guest@localhost:5672", &url, ());
+        self.add("amqp://localhost/", &url, broker);
+        let broker = rabbitmq::Broker::start().unwrap();
+        broker.queue("orders");
+        self.add("rabbitmq://localhost:5672/", &broker.url(""), broker);
+        let broker = mqtt::Broker::start().unwrap();
+        self.add("localhost:1883", &broker.url("x"), broker);
     }
 
     /// Maps an address to the authority of a URL.
-    #[allow(dead_code)]
     fn add(&mut self, address: &'static str, url: &str, server: impl std::any::Any + Send + Sync) {
         let authority = url.split_once("://").unwrap().1.split('/').next().unwrap();
         let to = match address.strip_suffix('/') {
@@ -226,19 +212,6 @@ impl World {
         };
         self.addresses.push((address, to));
         self._servers.push(Box::new(server));
-    }
-
-    /// Whether this build has every protocol of the example.
-    fn can_run(&self, example: &str) -> bool {
-        [
-            ("kafka://", cfg!(feature = "kafka")),
-            ("amqp://", cfg!(feature = "amqp")),
-            ("rabbitmq://", cfg!(feature = "rabbitmq")),
-            ("mqtt://", cfg!(feature = "mqtt")),
-            ("https://", cfg!(feature = "tls")),
-        ]
-        .iter()
-        .all(|(scheme, has)| *has || !example.contains(scheme))
     }
 
     fn run(&self, example: &str) -> Result<(), String> {

@@ -81,6 +81,19 @@ fn is_delivery(parts: &Parts) -> bool {
     parts.method == Method::POST
 }
 
+/// Right, unless this is so.
+fn or(is_so: bool, does: Does) -> Does {
+    if is_so { does } else { Does::Right }
+}
+
+fn origin_if(is_so: bool, parts: &mut Parts) -> Does {
+    if is_so { set(parts, "webhook-request-origin", ORIGIN) } else { Does::Right }
+}
+
+fn json_if(is_so: bool, parts: &mut Parts) -> Does {
+    if is_so { set(parts, "content-type", "application/cloudevents+json") } else { Does::Right }
+}
+
 /// Whether the id of this delivery has come before.
 fn is_known_id(parts: &Parts, memory: &mut Memory) -> bool {
     let id = text(&parts.headers, "webhook-id");
@@ -141,25 +154,19 @@ const FAULTS: &[Fault] = &[
     ),
     reads(
         "verifies a signature where there is one",
-        |parts, _, _| match parts.headers.contains_key("webhook-signature") {
-            true => Does::Right,
-            false => Does::Unsigned,
-        },
+        |parts, _, _| or(!parts.headers.contains_key("webhook-signature"), Does::Unsigned),
         &["signature.none"],
     ),
     reads(
         "looks whether there is a signature",
-        |parts, _, _| match parts.headers.contains_key("webhook-signature") {
-            true => Does::Unsigned,
-            false => Does::Right,
-        },
+        |parts, _, _| or(parts.headers.contains_key("webhook-signature"), Does::Unsigned),
         &["signature.wrong", "signature.old", "signature.future", "signature.id"],
     ),
     reads(
         "takes old signatures",
         |parts, _, _| {
             let at: u64 = text(&parts.headers, "webhook-timestamp").parse().unwrap_or(u64::MAX);
-            if at < now() - 300 { Does::Unsigned } else { Does::Right }
+            or(at < now() - 300, Does::Unsigned)
         },
         &["signature.old"],
     ),
@@ -167,82 +174,59 @@ const FAULTS: &[Fault] = &[
         "takes signatures of the future",
         |parts, _, _| {
             let at: u64 = text(&parts.headers, "webhook-timestamp").parse().unwrap_or(0);
-            if at > now() + 300 { Does::Unsigned } else { Does::Right }
+            or(at > now() + 300, Does::Unsigned)
         },
         &["signature.future"],
     ),
     reads(
         "signs the time and the body only",
-        |parts, _, _| match text(&parts.headers, "webhook-id") {
-            "check_another" => Does::Unsigned,
-            _ => Does::Right,
-        },
+        |parts, _, _| or(text(&parts.headers, "webhook-id") == "check_another", Does::Unsigned),
         &["signature.id"],
     ),
     reads(
         "compares the beginning of origins",
-        |parts, _, _| match text(&parts.headers, "webhook-request-origin").starts_with(ORIGIN) {
-            true => set(parts, "webhook-request-origin", ORIGIN),
-            false => Does::Right,
-        },
+        |parts, _, _| origin_if(text(&parts.headers, "webhook-request-origin").starts_with(ORIGIN), parts),
         &["origin.other", "handshake.other"],
     ),
     reads(
         "checks origins in the handshake only",
-        |parts, _, _| match is_delivery(parts) {
-            true => set(parts, "webhook-request-origin", ORIGIN),
-            false => Does::Right,
-        },
+        |parts, _, _| origin_if(is_delivery(parts), parts),
         &["origin.other", "origin.none"],
     ),
     reads(
         "agrees to whoever says nothing",
-        |parts, _, _| match parts.headers.contains_key("webhook-request-origin") {
-            true => Does::Right,
-            false => set(parts, "webhook-request-origin", ORIGIN),
-        },
+        |parts, _, _| origin_if(!parts.headers.contains_key("webhook-request-origin"), parts),
         &["handshake.none", "origin.none"],
     ),
     reads(
         "reads everything as JSON",
-        |parts, _, _| match is_delivery(parts) && !parts.headers.contains_key("ce-id") {
-            true => set(parts, "content-type", "application/cloudevents+json"),
-            false => Does::Right,
-        },
+        |parts, _, _| json_if(is_delivery(parts) && !parts.headers.contains_key("ce-id"), parts),
         &["media-type.unknown", "media-type.format", "media-type.none"],
     ),
     reads(
         "takes any format for JSON",
-        |parts, _, _| match text(&parts.headers, "content-type").starts_with("application/cloudevents+") {
-            true => set(parts, "content-type", "application/cloudevents+json"),
-            false => Does::Right,
+        |parts, _, _| {
+            json_if(text(&parts.headers, "content-type").starts_with("application/cloudevents+"), parts)
         },
         &["media-type.format"],
     ),
     reads(
         "takes a missing content type for JSON",
-        |parts, _, _| match parts.headers.contains_key("content-type") {
-            true => Does::Right,
-            false => set(parts, "content-type", "application/cloudevents+json"),
-        },
+        |parts, _, _| json_if(!parts.headers.contains_key("content-type"), parts),
         &["media-type.none"],
     ),
     reads(
         "acknowledges an empty body",
-        |parts, body, _| {
-            if is_delivery(parts) && body.is_empty() { Does::Responds(204) } else { Does::Right }
-        },
+        |parts, body, _| or(is_delivery(parts) && body.is_empty(), Does::Responds(204)),
         &["payload.none"],
     ),
     reads(
         "fails where there is no JSON",
-        |parts, body, _| match is_delivery(parts)
-            && !body.is_empty()
-            && body != b"payload"
-            && json(body).is_none()
-        {
-            true => Does::Responds(500),
-            false => Does::Right,
+        |parts, body, _| {
+            or(
+                is_delivery(parts) && !body.is_empty() && body != b"payload" && json(body).is_none(),
+                Does::Responds(500),
+            )
         },
         &["event.syntax"],
     ),
@@ -250,23 +234,23 @@ const FAULTS: &[Fault] = &[
         "does without an id",
         |parts, body, _| {
             let has_none = json(body).is_some_and(|event| event.is_object() && event.get("id").is_none());
-            if is_delivery(parts) && has_none { Does::Responds(204) } else { Does::Right }
+            or(is_delivery(parts) && has_none, Does::Responds(204))
         },
         &["event.attribute"],
     ),
     reads(
         "has no limit of size",
-        |_, body, _| if body.len() > 1 << 20 { Does::Responds(204) } else { Does::Right },
+        |_, body, _| or(body.len() > 1 << 20, Does::Responds(204)),
         &["size.large"],
     ),
     reads(
         "has a limit of 32 KiB",
-        |_, body, _| if body.len() > 32 << 10 { Does::Responds(413) } else { Does::Right },
+        |_, body, _| or(body.len() > 32 << 10, Does::Responds(413)),
         &["size.64k"],
     ),
     reads(
         "takes GET for a delivery",
-        |parts, _, _| if parts.method == Method::GET { Does::Responds(204) } else { Does::Right },
+        |parts, _, _| or(parts.method == Method::GET, Does::Responds(204)),
         &["method.get"],
     ),
     reads(
@@ -274,16 +258,13 @@ const FAULTS: &[Fault] = &[
         |parts, body, memory| {
             let text = String::from_utf8_lossy(body).into_owned();
             let is_known = is_delivery(parts) && !memory.insert(text);
-            if is_known { Does::Responds(409) } else { Does::Right }
+            or(is_known, Does::Responds(409))
         },
         &["delivery.again", "delivery.again-later"],
     ),
     reads(
         "refuses the id of a delivery that it has processed",
-        |parts, _, memory| match is_known_id(parts, memory) {
-            true => Does::Responds(409),
-            false => Does::Right,
-        },
+        |parts, _, memory| or(is_known_id(parts, memory), Does::Responds(409)),
         &["delivery.again", "delivery.again-later"],
     ),
     Fault {
@@ -305,15 +286,12 @@ const FAULTS: &[Fault] = &[
     },
     reads(
         "fails for batches",
-        |parts, _, _| match text(&parts.headers, "content-type").contains("batch") {
-            true => Does::Responds(500),
-            false => Does::Right,
-        },
+        |parts, _, _| or(text(&parts.headers, "content-type").contains("batch"), Does::Responds(500)),
         &["delivery.batch"],
     ),
     reads(
         "fails for binary mode",
-        |parts, _, _| if parts.headers.contains_key("ce-id") { Does::Responds(500) } else { Does::Right },
+        |parts, _, _| or(parts.headers.contains_key("ce-id"), Does::Responds(500)),
         &["delivery.binary"],
     ),
     reads(
@@ -322,16 +300,13 @@ const FAULTS: &[Fault] = &[
             if is_delivery(parts) && body == b"{\"specversion\":" {
                 memory.insert("down".to_owned());
             }
-            if memory.contains("down") { Does::Responds(502) } else { Does::Right }
+            or(memory.contains("down"), Does::Responds(502))
         },
         &["event.syntax", "event.attribute", "size.large", "method.get", "delivery.after"],
     ),
     reads(
         "limits the rate and does not say until when",
-        |parts, _, memory| match is_delivery(parts) && memory.insert("limited".to_owned()) {
-            true => Does::Responds(429),
-            false => Does::Right,
-        },
+        |parts, _, memory| or(is_delivery(parts) && memory.insert("limited".to_owned()), Does::Responds(429)),
         &["response.retry-after"],
     ),
     responds(

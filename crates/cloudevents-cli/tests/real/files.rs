@@ -1,6 +1,6 @@
 //! Files as targets: no event is lost by what the file ends with, or by a disk that is full.
 
-use crate::program::{Bridge, GOOD, ce, ce_with, command, file};
+use crate::program::{self, Bridge, GOOD, Ran, ce, ce_with, command, file, signal, with_id};
 use flate2::{Compression, write::GzEncoder};
 use std::{
     fs,
@@ -18,7 +18,7 @@ fn url(path: &Path) -> String {
     format!("file:{}", path.display())
 }
 
-fn send(path: &Path, event: &str) -> crate::program::Ran {
+fn send(path: &Path, event: &str) -> Ran {
     ce_with(&["send", &url(path)], event)
 }
 
@@ -36,7 +36,7 @@ fn a_last_line_without_an_end_is_ended() {
     for last in [GOOD, r#"{"specversion":"1.0","id":"cut"#] {
         let path = file("out.jsonl", format!("{GOOD}\n{last}"));
         for id in [2, 3] {
-            assert_eq!(send(&path, &event(id)).status, 0);
+            send(&path, &event(id)).ended(0);
         }
         let expected = format!("{GOOD}\n{last}\n{}\n{}\n", event(2), event(3));
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
@@ -47,9 +47,9 @@ fn a_last_line_without_an_end_is_ended() {
 fn what_ends_well_stays_as_it_is() {
     for before in [String::new(), format!("{GOOD}\n")] {
         let path = file("out.jsonl", &before);
-        assert_eq!(send(&path, "").status, 0);
+        send(&path, "").ended(0);
         assert_eq!(fs::read_to_string(&path).unwrap(), before);
-        assert_eq!(send(&path, &event(2)).status, 0);
+        send(&path, &event(2)).ended(0);
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{before}{}\n", event(2)));
     }
 }
@@ -61,15 +61,10 @@ fn nothing_is_appended_to_a_compressed_file() {
     let compressed = gzip.finish().unwrap();
     let (path, from) = (file("out.jsonl.gz", &compressed), file("in.jsonl", event(2)));
     for ran in [send(&path, &event(2)), ce(&["bridge", &url(&from), &url(&path)])] {
-        assert_eq!(ran.status, 2, "{}", ran.err);
-        assert!(
-            ran.err.contains("is compressed (gzip)") && ran.err.contains("decompress it first"),
-            "{}",
-            ran.err
-        );
+        ran.ended(2).says("is compressed (gzip)").says("decompress it first");
     }
     assert_eq!(fs::read(&path).unwrap(), compressed);
-    assert_eq!(ce(&["validate", path.to_str().unwrap()]).status, 0);
+    ce(&["validate", path.to_str().unwrap()]).ended(0);
 }
 
 /// Lines of JSON would make these unreadable.
@@ -86,23 +81,21 @@ fn nothing_is_appended_to_a_file_of_another_form() {
     ] {
         let (path, from) = (file(name, &before), file("in.jsonl", event(2)));
         for ran in [send(&path, &event(2)), ce(&["bridge", &url(&from), &url(&path)])] {
-            assert_eq!(ran.status, 2, "{name}: {}", ran.err);
-            assert!(ran.err.contains("lines of JSON"), "{name}: {}", ran.err);
+            ran.ended(2).says("lines of JSON");
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), before, "{name}");
     }
     let blank = file("blank.jsonl", "\n\n");
-    assert_eq!(send(&blank, &event(2)).status, 0);
+    send(&blank, &event(2)).ended(0);
 }
 
 /// As logrotate does: what was there stays, and what comes is in the file with the name.
-#[cfg(unix)]
 #[test]
 fn a_file_that_is_renamed_or_removed_is_made_again() {
     let path = file("out.jsonl", "");
     let from = format!("http://127.0.0.1:{}/", cloudevents_testkit::ports::free());
     let bridge = Bridge::start(&[&from, &url(&path)]);
-    let line = |id: usize| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n";
+    let line = |id: usize| with_id(id) + "\n";
     let send = |id| assert_eq!(ce_with(&["send", &from], line(id)).status, 0);
     let older = path.with_extension("1");
     send(1);
@@ -118,12 +111,10 @@ fn a_file_that_is_renamed_or_removed_is_made_again() {
     send(5);
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{GOOD}\n{}{}", line(4), line(5)));
     assert_eq!(fs::read_to_string(&older).unwrap(), line(1));
-    bridge.signal("-TERM");
-    assert_eq!(bridge.end().0, Some(0));
+    bridge.stop();
 }
 
 /// It would be read as long as there is room on the disk.
-#[cfg(unix)]
 #[test]
 fn a_file_that_is_written_is_not_read() {
     let path = file("both.jsonl", format!("{GOOD}\n").repeat(3));
@@ -153,11 +144,10 @@ fn a_file_that_is_written_is_not_read() {
         run.stdin(read()).stdout(append());
         let mut limited = Command::new("timeout");
         limited.args(["20"]).arg(run.get_program()).args(run.get_args()).env("CE_CONFIG", "");
-        let ran = limited.stdin(read()).stdout(append()).output().unwrap();
-        let err = String::from_utf8(ran.stderr).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), before, "{run:?}: {err}");
-        assert_eq!(ran.status.code(), Some(2), "{run:?}: {err}");
-        assert!(err.contains("is also written, and would be read without end"), "{run:?}: {err}");
+        limited.stdin(read()).stdout(append());
+        let ran = program::run(limited);
+        assert_eq!(fs::read_to_string(&path).unwrap(), before, "{run:?}: {}", ran.err);
+        ran.ended(2).says("is also written, and would be read without end");
     }
 }
 
@@ -165,13 +155,12 @@ fn a_file_that_is_written_is_not_read() {
 fn a_full_disk_leaves_whole_events() {
     let events: Vec<_> = (0..20).map(event).collect();
     let (path, from) = (file("out.jsonl", ""), file("in.jsonl", events.join("\n")));
-    let ran = with_little_room(&["send", &url(&path), from.to_str().unwrap()]).output().unwrap();
-    let err = String::from_utf8(ran.stderr).unwrap();
-    assert_eq!(ran.status.code(), Some(3), "{err}");
+    let ran = program::run(with_little_room(&["send", &url(&path), from.to_str().unwrap()])).ended(3);
     let sent = fs::read_to_string(&path).unwrap().lines().count();
-    assert!((5..15).contains(&sent) && err.contains(&format!("{sent} events sent")), "{sent}: {err}");
+    ran.says(&format!("{sent} events sent"));
+    assert!((5..15).contains(&sent), "{sent}");
     // There is room again.
-    assert_eq!(send(&path, &events[sent..].join("\n")).status, 0);
+    send(&path, &events[sent..].join("\n")).ended(0);
     assert_eq!(fs::read_to_string(&path).unwrap(), events.join("\n") + "\n");
 }
 
@@ -191,12 +180,11 @@ fn a_bridge_to_a_full_disk_leaves_whole_events() {
     assert!((5..15).contains(&sent), "{sent}");
     assert_eq!(written, events[..sent].join("\n") + "\n");
     // There is room again. The file is read from its beginning.
-    assert_eq!(ce(&["bridge", &url(&from), &url(&path), "--order", "topic"]).status, 0);
+    ce(&["bridge", &url(&from), &url(&path), "--order", "topic"]).ended(0);
     assert_eq!(fs::read_to_string(&path).unwrap(), written + &events.join("\n") + "\n");
 }
 
 /// A peer over WebSockets keeps no message that it has written.
-#[cfg(feature = "websockets")]
 #[test]
 fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
     let path = file("out.jsonl", "");
@@ -209,7 +197,7 @@ fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
         &url(&path),
     ]));
     let events: Vec<_> = (0..20).map(event).collect();
-    assert_eq!(ce_with(&["send", &from], events.join("\n")).status, 0);
+    ce_with(&["send", &from], events.join("\n")).ended(0);
     // All of them have been received.
     bridge.until(&["cloudevents_bridge_confirmed_total", "cloudevents_bridge_in_flight_messages"], 20);
     bridge.until(&["cloudevents_bridge_failed_total"], 20);
@@ -265,7 +253,7 @@ fn a_hangup_does_not_lose_or_repeat_what_a_bridge_reads_from_a_file() {
             .unwrap();
         let mut written = BufReader::new(fs::File::open(&path).unwrap()).lines().map(Result::unwrap);
         assert_eq!(written.next().as_ref(), events.first());
-        Command::new("kill").args(["-HUP", &bridge.id().to_string()]).status().unwrap();
+        signal(&bridge, "-HUP");
         let mut errors = BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap);
         assert!(errors.any(|line| line.contains("FROM is a file")), "{source}: it ended");
         assert!(written.eq(events[1..].iter().cloned()), "{source}");

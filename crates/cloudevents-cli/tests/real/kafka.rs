@@ -1,9 +1,19 @@
 //! `ce send` and `ce listen` with a Kafka broker in this process.
 
-use crate::program::{GOOD, Listener, ce, ce_with};
-use cloudevents_kit::{Document, FormatId, Message};
-use cloudevents_testkit::{kafka::Broker, slowed};
-use std::time::Duration;
+use crate::{
+    program::{GOOD, Listener, ce, ce_with, command, file, url_of, with_id},
+    suggested::send_documents,
+};
+use cloudevents_testkit::{kafka::Broker, patience, slowed};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::Write,
+    process::Stdio,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 fn broker(topics: &[&str]) -> Broker {
     let broker = Broker::start().unwrap();
@@ -13,38 +23,25 @@ fn broker(topics: &[&str]) -> Broker {
     broker
 }
 
-/// Puts a document that is not an event into a topic.
-fn put(url: &str, document: &'static str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let sender = cloudevents_kit::connect_sender(url).await.unwrap();
-        let message = Message::Structured(Document::new(FormatId::JSON, document));
-        sender.send(message).await.unwrap();
-    });
-}
-
 #[test]
 fn from_one_to_the_other() {
     let broker = broker(&["orders"]);
     let url = broker.url("orders");
     // Before a consumer listens:
-    let ran = ce_with(&["send", &url], GOOD);
-    assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
+    ce_with(&["send", &url], GOOD).ended(0).says_only(&format!("1 event sent to {url}\n"));
     let listener = Listener::at(&url, &["--count", "5"]);
     let keyed = broker.url("orders?key=partitionkey");
     let with_key =
         r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","partitionkey":"k","data":{"total":1.10}}"#;
-    assert_eq!(ce_with(&["send", &keyed], with_key).status, 0);
+    ce_with(&["send", &keyed], with_key).ended(0);
     let input = format!("{GOOD}\n{GOOD}\n");
-    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], input).status, 0);
-    let ran = ce_with(&["send", &url, "--mode", "structured", "--format", "protobuf"], GOOD);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], input).ended(0);
+    ce_with(&["send", &url, "--mode", "structured", "--format", "protobuf"], GOOD).ended(0);
 
     let wanted = "note: the URL has no `group`: listening from the beginning, in its own group ce-listen-";
     assert!(listener.notes.starts_with(wanted), "{}", listener.notes);
     assert!(listener.notes.contains("as with `reject=drop` in the URL [reject-drop]"), "{}", listener.notes);
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.err.as_str()), (0, "5 events received\n"));
+    let listened = listener.end().ended(0).says_only("5 events received\n");
     let lines: Vec<_> = listened.out.lines().collect();
     let with_type = with_key.replace(r#""type":"t","#, r#""type":"t","datacontenttype":"application/json","#);
     assert_eq!(lines, [GOOD, &with_type, GOOD, GOOD, GOOD]);
@@ -62,14 +59,12 @@ fn from_one_to_the_other() {
 fn what_is_no_event_goes_to_the_dead_letters() {
     let broker = broker(&["orders", "rejected"]);
     let url = broker.url("orders");
-    put(&url, "{\"specversion\":\"1.0\",\n \"id\":7}");
-    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
+    send_documents(&url, &["{\"specversion\":\"1.0\",\n \"id\":7}"]);
+    ce_with(&["send", &url], GOOD).ended(0);
     let listener = Listener::at(&broker.url("orders?group=g&dead-letter=rejected"), &["--count", "1"]);
     assert_eq!(listener.notes, "");
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
-    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (";
-    assert!(listened.err.starts_with(wanted), "{}", listened.err);
+    let listened = listener.end().ended(1).prints(&format!("{GOOD}\n"));
+    listened.says_first("error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (");
     assert_eq!(broker.messages("rejected").unwrap().len(), 1);
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 }
@@ -84,20 +79,17 @@ fn the_last_messages_are_shown() {
         GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}","partitionkey":"{key}""#)) + "\n"
     };
     let events: String = (0..20).map(|id| event(id, if id % 2 == 0 { "a" } else { "b" })).collect();
-    assert_eq!(ce_with(&["send", &broker.url("orders?key=partitionkey")], events).status, 0);
+    ce_with(&["send", &broker.url("orders?key=partitionkey")], events).ended(0);
     let ids = |last: &str| {
-        let ran =
-            ce_with(&["listen", &broker.url("orders"), "--last", last, "--idle", "5", "-f", "%p %i\\n"], "");
-        assert_eq!(ran.status, 0, "{}", ran.err);
-        let wanted =
-            format!("listening from the last {last} messages of each partition on, in its own group");
-        assert!(ran.err.contains(&wanted), "{}", ran.err);
-        ran.out.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+        let ran = ce(&["listen", &broker.url("orders"), "--last", last, "--idle", "5", "-f", "%p %i\\n"])
+            .ended(0)
+            .says(&format!("listening from the last {last} messages of each partition on, in its own group"));
+        ran.out.lines().map(str::to_owned).collect::<BTreeSet<_>>()
     };
     let all = ids("1000");
     assert_eq!(all.len(), 20);
     // In each partition, those with the highest numbers.
-    let mut wanted = std::collections::BTreeSet::new();
+    let mut wanted = BTreeSet::new();
     for partition in ["0 ", "1 "] {
         let mut numbers: Vec<usize> =
             all.iter().filter_map(|line| line.strip_prefix(partition)?.parse().ok()).collect();
@@ -121,11 +113,10 @@ fn the_last_messages_are_shown() {
 #[test]
 fn many_are_in_flight_in_their_order() {
     let broker = broker(&["orders"]);
-    let event = |id: usize| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n";
+    let event = |id: usize| with_id(id) + "\n";
     broker.answer_after(Duration::from_millis(200)).unwrap();
-    let begin = std::time::Instant::now();
-    let ran = ce_with(&["send", &broker.url("orders")], (0..300).map(event).collect::<String>());
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let begin = Instant::now();
+    ce_with(&["send", &broker.url("orders")], (0..300).map(event).collect::<String>()).ended(0);
     // One after the other, that would be a minute.
     assert!(begin.elapsed() < slowed(Duration::from_secs(20)), "{:?}", begin.elapsed());
     let stored = broker.messages("orders").unwrap();
@@ -140,15 +131,15 @@ fn many_are_in_flight_in_their_order() {
 #[test]
 fn a_bridge_to_http_needs_no_flag() {
     let broker = broker(&["orders", "unkeyed"]);
-    assert_eq!(ce_with(&["send", &broker.url("orders?key=id")], format!("{GOOD}\n{GOOD}")).status, 0);
-    assert_eq!(ce_with(&["send", &broker.url("unkeyed")], GOOD).status, 0);
+    ce_with(&["send", &broker.url("orders?key=id")], format!("{GOOD}\n{GOOD}")).ended(0);
+    ce_with(&["send", &broker.url("unkeyed")], GOOD).ended(0);
     for (topic, number, warnings) in [("orders", 2, 1), ("unkeyed", 1, 0)] {
         let listener = Listener::start(&["--count", &number.to_string()]);
         let from = broker.url(&format!("{topic}?group={topic}&reject=drop"));
-        let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "5"], "");
-        assert_eq!(ran.status, 0, "{}", ran.err);
-        assert_eq!(ran.err.matches("the keys of messages are left out").count(), warnings, "{}", ran.err);
-        assert!(ran.err.contains(&format!("bridge from {from} to {}", listener.url)), "{}", ran.err);
+        ce(&["bridge", &from, &listener.url, "--idle", "5"])
+            .ended(0)
+            .says_times("the keys of messages are left out", warnings)
+            .says(&format!("bridge from {from} to {}", listener.url));
         assert_eq!(listener.end().out, format!("{GOOD}\n").repeat(number));
     }
 }
@@ -158,12 +149,10 @@ fn a_bridge_to_http_needs_no_flag() {
 fn a_bridge_that_its_group_has_not_let_in_is_not_idle() {
     let broker = broker(&["orders"]);
     broker.rebalance_after(Duration::from_secs(6));
-    assert_eq!(ce_with(&["send", &broker.url("orders")], GOOD).status, 0);
-    let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
+    ce_with(&["send", &broker.url("orders")], GOOD).ended(0);
+    let to = url_of("out.jsonl", "");
     let from = broker.url("orders?group=g&reject=drop");
-    let ran = ce_with(&["bridge", &from, &to, "--idle", "4"], "");
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(ran.err.ends_with("1 message moved, 0 refused\n"), "{}", ran.err);
+    ce(&["bridge", &from, &to, "--idle", "4"]).ended(0).says_last("1 message moved, 0 refused\n");
 }
 
 /// Letters of one key are in one partition. What a dry run shows never leaves it, so that what is behind it is not seen.
@@ -172,23 +161,19 @@ fn a_dry_run_of_letters_in_one_of_two_partitions_says_that_there_may_be_others()
     let broker = Broker::start().unwrap();
     broker.create_topic("rejected", 2).unwrap();
     let keyed = GOOD.replace(r#""id""#, r#""partitionkey":"k","id""#) + "\n";
-    let ran = ce_with(&["send", &broker.url("rejected?key=partitionkey")], keyed.repeat(1100));
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
+    ce_with(&["send", &broker.url("rejected?key=partitionkey")], keyed.repeat(1100)).ended(0);
+    let to = url_of("out.jsonl", "");
     let from = broker.url("rejected?group=g&reject=drop");
-    let ran = ce_with(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "5"], "");
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
-    assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);
+    ce(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "5"])
+        .ended(0)
+        .says_times("would be sent", 1024)
+        .says_times("no more than 1,024 messages can be held at once", 1);
 }
 
 /// A request of Kafka has events of one partition: with hundreds of partitions, many events have to be under way for requests of more than
 /// a few of them.
-#[cfg(unix)]
 #[test]
 fn thousands_of_events_are_under_way_at_once() {
-    use crate::program::{command, file};
-    use std::{fs::File, io::Write, process::Stdio, sync::mpsc, thread};
     const EVENTS: usize = 20_000;
     let broker = broker(&["orders"]);
     let events = file("events.jsonl", format!("{GOOD}\n").repeat(EVENTS));
@@ -209,7 +194,7 @@ fn thousands_of_events_are_under_way_at_once() {
     let (opened, is_open) = mpsc::channel();
     thread::spawn(move || opened.send(File::create(pipe).is_ok()));
     // It reads the next file when each event of the one before is under way.
-    let all = is_open.recv_timeout(cloudevents_testkit::patience());
+    let all = is_open.recv_timeout(patience());
     broker.come_back().unwrap();
     if all.is_err() {
         sending.kill().unwrap();
@@ -225,9 +210,7 @@ fn what_this_build_lacks_is_named() {
         ["send", "kafka://u:p@127.0.0.1:9/t?sasl=scram-sha-512"],
         ["listen", "kafka://u:p@127.0.0.1:9/t?sasl=scram-sha-256"],
     ] {
-        let ran = ce_with(&arguments, GOOD);
-        assert_eq!(ran.status, 2, "{}", ran.err);
-        assert!(ran.err.contains("--features kafka-tls cloudevents-cli"), "{}", ran.err);
+        ce_with(&arguments, GOOD).ended(2).says("--features kafka-tls cloudevents-cli");
     }
 }
 
@@ -243,8 +226,7 @@ fn what_does_not_fit_is_wrong_usage() {
         ["listen", "kafka://127.0.0.1:9/t?offset=first", "--idle", "1"],
         ["listen", "kafka://127.0.0.1:9/t?reject=keep", "--idle", "1"],
     ] {
-        let ran = ce_with(&arguments, GOOD);
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}: {}", ran.err);
+        ce_with(&arguments, GOOD).ended(2).prints("");
     }
 }
 
@@ -252,22 +234,16 @@ fn what_does_not_fit_is_wrong_usage() {
 fn when_nobody_is_there() {
     let url = "kafka://me:s3cret@127.0.0.1:9/t";
     for arguments in [vec!["send", url, "--timeout", "1"], vec!["listen", url]] {
-        let ran = ce_with(&arguments, GOOD);
-        assert_eq!((ran.status, ran.out.as_str()), (3, ""), "{arguments:?}: {}", ran.err);
-        assert!(ran.err.contains("\n  = help: "), "{}", ran.err);
-        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+        ce_with(&arguments, GOOD).ended(3).prints("").says("\n  = help: ").never_says("s3cret");
     }
 }
 
 #[test]
 fn a_key_is_an_attribute() {
     for name in ["data.customer.id", "customer_id", "data"] {
-        let ran = ce_with(&["send", "kafka://127.0.0.1:9/orders", "-o", &format!("key={name}")], GOOD);
-        assert_eq!(ran.status, 2, "{}", ran.err);
-        assert!(
-            ran.err.contains(&format!("`{name}`")) && ran.err.contains("help: name an attribute"),
-            "{}",
-            ran.err
-        );
+        ce_with(&["send", "kafka://127.0.0.1:9/orders", "-o", &format!("key={name}")], GOOD)
+            .ended(2)
+            .says(&format!("`{name}`"))
+            .says("help: name an attribute");
     }
 }

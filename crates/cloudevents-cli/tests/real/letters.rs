@@ -1,7 +1,7 @@
 //! What dead letters say, protocol by protocol.
 
-use crate::program::{GOOD, Listener, ce, file};
-use cloudevents_kit::{Document, FormatId, Message};
+use crate::program::{GOOD, Listener, ce, url_of};
+use crate::suggested::send_documents;
 use cloudevents_testkit::{amqp, kafka, mqtt, nats, rabbitmq};
 
 /// Sends a document that is not an event, has it rejected, and reads the dead letter.
@@ -11,20 +11,10 @@ fn check(from: &str, rejected: &str) {
     let joined = if from.contains('?') { '&' } else { '?' };
     let name = rejected.rsplit(['/', '=']).next().unwrap();
     let listener = Listener::at(&format!("{from}{joined}dead-letter={name}"), &[]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let sender = cloudevents_kit::connect_sender(from).await.unwrap();
-        sender
-            .send(Message::Structured(Document::new(FormatId::JSON, "{\"specversion\":\"1.0\"")))
-            .await
-            .unwrap();
-        sender.close().await.unwrap();
-    });
-    letters.until("dead-letter-error: invalid-document");
-    listener.interrupt();
-    assert_eq!(listener.end().status, 1, "{from}");
-    letters.interrupt();
-    letters.end();
+    send_documents(from, &["{\"specversion\":\"1.0\""]);
+    letters.line("dead-letter-error: invalid-document");
+    listener.stop().ended(1);
+    letters.stop();
 }
 
 #[test]
@@ -55,8 +45,8 @@ fn a_place_that_is_missing_is_an_error_of_opening() {
         let to = "http://127.0.0.1:9/events";
         let named = format!("{from}{joined}dead-letter={option}");
         for arguments in [vec![&*named, to], vec![from, to, "--dead-letter", place]] {
-            let ran = ce(&[&["bridge", "--error-format", "json", "--idle", "1"], &*arguments].concat());
-            assert_eq!(ran.status, 1, "{arguments:?}: {}", ran.err);
+            let ran =
+                ce(&[&["bridge", "--error-format", "json", "--idle", "1"], &*arguments].concat()).ended(1);
             let errors = ran.errors();
             let last = errors.last().unwrap();
             let detail = last["detail"].as_str().unwrap();
@@ -96,10 +86,8 @@ fn a_place_that_never_says_whether_a_letter_is_stored_is_warned_of_once() {
         let to = "http://127.0.0.1:9/events";
         let mut arguments = vec!["bridge", from, to, "--losses", "log", "--idle", "1"];
         arguments.extend(place.into_iter().flat_map(|place| ["--dead-letter", place]));
-        let ran = ce(&arguments);
-        assert_eq!(ran.status, 0, "{from} {place:?}: {}", ran.err);
         let words = "the dead-letter place does not report whether anything stores a letter";
-        assert_eq!(ran.err.matches(words).count(), wanted, "{from} {place:?}: {}", ran.err);
+        ce(&arguments).ended(0).says_times(words, wanted);
     };
     let server = nats::Server::start().unwrap();
     let from = server.url("orders");
@@ -157,15 +145,13 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
         let broker = mqtt::Broker::start().unwrap();
         // A letter without a subscriber is not stored.
         let subscriber = Listener::at(&broker.url("rejected"), &[]);
-        let (from, to) = (file(name, text), file("out.jsonl", ""));
-        let [from, to] = [from, to].map(|path| format!("file:{}", path.display()));
-        let ran = ce(&["bridge", &from, &to, "--dead-letter", &broker.url("rejected")]);
-        assert_eq!(ran.status, 0, "{name}: {}", ran.err);
-        assert!(ran.err.contains(&format!("{good} messages moved, 1 refused")), "{name}: {}", ran.err);
+        let (from, to) = (url_of(name, text), url_of("out.jsonl", ""));
+        ce(&["bridge", &from, &to, "--dead-letter", &broker.url("rejected")])
+            .ended(0)
+            .says(&format!("{good} messages moved, 1 refused"));
         let letters: Vec<_> = broker.published().iter().map(|letter| letter.payload.clone()).collect();
         let letters: Vec<_> = letters.iter().map(|letter| String::from_utf8_lossy(letter)).collect();
         assert_eq!(letters, [wanted], "{name}");
-        subscriber.interrupt();
-        subscriber.end();
+        subscriber.stop();
     }
 }

@@ -1,18 +1,18 @@
 //! The logs of the library, on standard error.
 
-use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
+use crate::hook::hook;
+use crate::program::{self, Bridge, GOOD, Listener, ce, ce_with, command, file, with_id};
 use cloudevents_kit::model::Timestamp;
-use cloudevents_testkit::{amqp, kafka, mqtt, nats, patience, ports, rabbitmq, tls::Authority};
+use cloudevents_testkit::{amqp, kafka, mqtt, nats, ports, rabbitmq, tls::Authority};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
+    io::{BufRead, BufReader},
     path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
-    time::{Duration, Instant, SystemTime},
+    time::SystemTime,
 };
 use tokio::runtime::Runtime;
 
@@ -67,9 +67,7 @@ fn the_option_precedes_the_variable() {
     assert!(has(&[], Some("cloudevents_mqtt=debug"), subscribed));
     assert!(!has(&["--log", "off"], Some("debug"), subscribed));
     assert!(has(&[], Some("a=b=c"), "warning: the variable RUST_LOG is ignored"));
-    let ran = ce(&["listen", &url, "--log", "loud"]);
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("expected off, error, warn, info, debug or trace"), "{}", ran.err);
+    ce(&["listen", &url, "--log", "loud"]).ended(2).says("expected off, error, warn, info, debug or trace");
 }
 
 /// A bridge reports in its own words what it refuses, and what it sends again.
@@ -101,8 +99,7 @@ fn lines_of_json_have_each_member_once() {
         assert_eq!(line.expect("it ended without the line")["delivery"], "1 of /s in orders");
         bridge.kill().unwrap();
         bridge.wait().unwrap();
-        target.interrupt();
-        target.end();
+        target.stop();
     }
 }
 
@@ -111,8 +108,8 @@ fn lines_of_json_have_each_member_once() {
 fn a_target_that_refuses_everything_is_seen() {
     let broker = rabbitmq::Broker::start().unwrap();
     broker.queue("orders");
-    let events = |ids: [usize; 3]| ids.map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).join("\n");
-    assert_eq!(ce_with(&["send", &broker.url("queue=orders")], events([1, 2, 3])).status, 0);
+    let events = |ids: [usize; 3]| ids.map(|id| with_id(id)).join("\n");
+    ce_with(&["send", &broker.url("queue=orders")], events([1, 2, 3])).ended(0);
     let answers = Arc::new(Mutex::new("403 Forbidden"));
     // Where no more may wait, it is no matter of a minute.
     let settings = file("bridge.yaml", "parked: 2\norder: none\n");
@@ -156,8 +153,7 @@ fn a_login_that_is_refused_after_a_hangup_is_seen() {
         Bridge::run(command(&["bridge", "--config", path.to_str().unwrap(), "--error-format", "json"]));
     let mut lines = Vec::new();
     stands(&bridge, false);
-    std::fs::write(&path, settings("wr0ng")).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, settings("wr0ng"));
     until(&mut bridge, &mut lines, "FROM cannot be opened, and is tried again");
     let body = bridge.get("/ready");
     let (_, said) = body.split_once("\r\n\r\nnot ready: ").unwrap();
@@ -170,8 +166,7 @@ fn a_login_that_is_refused_after_a_hangup_is_seen() {
     let lasts = line["lasts"].as_str().unwrap().strip_suffix('s').unwrap();
     assert!((10.0..20.0).contains(&lasts.parse::<f64>().unwrap()), "{line}");
     stands(&bridge, true);
-    std::fs::write(&path, settings("s3cret")).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, settings("s3cret"));
     let line = until(&mut bridge, &mut lines, "connected to FROM again");
     is_an_outage(&line);
     stands(&bridge, false);
@@ -192,8 +187,7 @@ fn an_outage_after_a_hangup_that_lasts_until_the_end_is_seen() {
         Bridge::run(command(&["bridge", "--config", path.to_str().unwrap(), "--error-format", "json"]));
     let mut lines = Vec::new();
     stands(&bridge, false);
-    std::fs::write(&path, settings(&away)).unwrap();
-    bridge.signal("-HUP");
+    bridge.reread(&path, settings(&away));
     until(&mut bridge, &mut lines, "FROM cannot be opened, and is tried again");
     bridge.signal("-TERM");
     is_an_outage(&until(&mut bridge, &mut lines, "the bridge ends during the outage"));
@@ -217,7 +211,7 @@ fn a_place_that_takes_nothing_is_seen() {
         let mut bridge = Bridge::run(command(&arguments));
         let mut lines = Vec::new();
         broker.delete_queue("dead");
-        assert_eq!(ce_with(&["send", &own], GOOD).status, 0);
+        ce_with(&["send", &own], GOOD).ended(0);
         stands(&bridge, true);
         let line = until(&mut bridge, &mut lines, "the bridge stalls");
         let reason = line["reason"].as_str().unwrap();
@@ -247,8 +241,8 @@ fn what_is_refused_is_one_line_a_message() {
         let dead = broker.queue("dead");
         let to = target(&Arc::new(Mutex::new("400 Bad Request")));
         let from = broker.url("queue=orders");
-        let events = (1..=40).map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).collect::<Vec<_>>();
-        assert_eq!(ce_with(&["send", &from], events.join("\n")).status, 0);
+        let events = (1..=40).map(|id| with_id(id)).collect::<Vec<_>>();
+        ce_with(&["send", &from], events.join("\n")).ended(0);
         let (own_place, place) = (broker.url("queue=orders&dead-letter=dead"), broker.url("queue=dead"));
         let ends = match of_the_bridge {
             true => vec![&*from, &*to, "--dead-letter", &*place],
@@ -280,8 +274,8 @@ fn a_place_that_is_forbidden_is_no_line_an_attempt() {
         };
         let mut bridge = Bridge::run(command(&[&ends[..], &["--error-format", "json"]].concat()));
         let mut lines = Vec::new();
-        let events = (1..=5).map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).collect::<Vec<_>>();
-        assert_eq!(ce_with(&["send", &server.url("orders")], events.join("\n")).status, 0);
+        let events = (1..=5).map(|id| with_id(id)).collect::<Vec<_>>();
+        ce_with(&["send", &server.url("orders")], events.join("\n")).ended(0);
         let line = until(&mut bridge, &mut lines, "the bridge stalls");
         assert!(line["reason"].as_str().unwrap().contains("Permissions Violation"), "{line}");
         // Meanwhile, there were more attempts than these.
@@ -299,8 +293,7 @@ fn a_place_that_is_forbidden_is_no_line_an_attempt() {
 fn an_authority_that_is_not_known_is_said_with_what_to_do() {
     let (runtime, authority) = (Runtime::new().unwrap(), Authority::new().unwrap());
     let listener = Listener::start(&[]);
-    let port = listener.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
-    let port = runtime.block_on(authority.terminate(port, false)).unwrap();
+    let port = runtime.block_on(authority.terminate(listener.port(), false)).unwrap();
     let (_broker, from) = queue();
     let to = format!("https://127.0.0.1:{port}/events");
     let mut bridge = Bridge::run(command(&["bridge", &from, &to, "--error-format", "json"]));
@@ -315,39 +308,22 @@ fn an_authority_that_is_not_known_is_said_with_what_to_do() {
     }
     bridge.signal("-TERM");
     end(bridge, &mut lines, Some(0));
-    listener.interrupt();
-    listener.end();
+    listener.stop();
 }
 
 /// A webhook that answers like this.
 fn target(answers: &Arc<Mutex<&'static str>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/events", listener.local_addr().unwrap());
     let answers = Arc::clone(answers);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            // The events have no data.
-            while stream.by_ref().lines().next().is_some_and(|line| !line.unwrap().is_empty()) {}
-            let answer = *answers.lock().unwrap();
-            let _ = write!(
-                stream.into_inner(),
-                "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            );
-        }
-    });
-    url
+    hook(move |_| *answers.lock().unwrap())
 }
 
 /// Waits until a bridge is stalled and not ready, or neither.
 fn stands(bridge: &Bridge, stalled: bool) {
-    let begin = Instant::now();
     let gauge = format!("\ncloudevents_bridge_stalled {}\n", u8::from(stalled));
     let status = if stalled { "HTTP/1.1 503 " } else { "HTTP/1.1 200 " };
-    while !bridge.get("/metrics").contains(&gauge) || !bridge.get("/ready").starts_with(status) {
-        assert!(begin.elapsed() < 2 * patience(), "{}", bridge.get("/metrics"));
-        std::thread::sleep(Duration::from_millis(20)); // between two looks
-    }
+    program::until("the bridge is stalled and not ready, or neither", || {
+        bridge.get("/metrics").contains(&gauge) && bridge.get("/ready").starts_with(status)
+    });
 }
 
 /// Reads lines up to the one with this message.
@@ -395,7 +371,7 @@ fn is_said_once(lines: &[Value]) {
 fn queue() -> (rabbitmq::Broker, String) {
     let broker = rabbitmq::Broker::start().unwrap();
     broker.queue("orders");
-    assert_eq!(ce_with(&["send", &broker.url("queue=orders")], GOOD).status, 0);
+    ce_with(&["send", &broker.url("queue=orders")], GOOD).ended(0);
     let url = broker.url("queue=orders&reject=drop");
     (broker, url)
 }
@@ -411,8 +387,7 @@ fn bridged(status: &str, arguments: &[&str]) -> String {
     }
     bridge.signal("-TERM");
     let (_, text) = bridge.end();
-    target.interrupt();
-    target.end();
+    target.stop();
     text
 }
 
@@ -426,13 +401,12 @@ fn strict(line: &str) -> Value {
 fn a_consumer_of_kafka_ends_without_an_error() {
     let broker = kafka::Broker::start().unwrap();
     broker.create_topic("orders", 1).unwrap();
-    assert_eq!(ce_with(&["send", &broker.url("orders")], GOOD).status, 0);
+    ce_with(&["send", &broker.url("orders")], GOOD).ended(0);
     for url in ["orders", "orders?group=g&reject=drop"] {
         let mut command = command(&["listen", &broker.url(url), "--count", "1"]);
-        let ran = command.env("RUST_LOG", "error,rdkafka=trace").output().unwrap();
-        let text = String::from_utf8(ran.stderr).unwrap();
-        assert!(text.contains("Consumer destroyed"), "the consumer was closed: {text}");
-        assert!(!text.contains("ERROR"), "{text}");
+        command.env("RUST_LOG", "error,rdkafka=trace");
+        // The consumer was closed.
+        program::run(command).says("Consumer destroyed").never_says("ERROR");
     }
 }
 

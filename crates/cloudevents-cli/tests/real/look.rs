@@ -11,12 +11,11 @@ fn a_topic_and_the_lag_of_a_group() {
         broker.create_topic(topic, 1).unwrap();
     }
     let url = broker.url("orders?group=g&reject=drop");
-    assert_eq!(ce_with(&["send", &broker.url("orders")], format!("{GOOD}\n").repeat(3)).status, 0);
-    assert_eq!(ce(&["listen", &url, "--count", "2"]).status, 0);
+    ce_with(&["send", &broker.url("orders")], format!("{GOOD}\n").repeat(3)).ended(0);
+    ce(&["listen", &url, "--count", "2"]).ended(0);
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 
-    let ran = ce(&["look", &url]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, "1 topic\n"));
+    let ran = ce(&["look", &url]).ended(0).says_only("1 topic\n");
     let expected = json!({
         "kind": "topic", "name": "orders", "partitions": 1, "messages": 3, "lag": 1,
         "parts": [{"kind": "partition", "name": "0", "first": 0, "end": 3, "committed": 2, "lag": 1}],
@@ -28,22 +27,21 @@ fn a_topic_and_the_lag_of_a_group() {
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 
     let all = format!("kafka://{}", broker.bootstrap_servers());
-    let ran = ce(&["look", &all]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, "2 topics\n"));
+    let ran = ce(&["look", &all]).ended(0).says_only("2 topics\n");
     let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let topic = |name: &str, messages: u64| json!({"kind": "topic", "name": name, "partitions": 1, "messages": messages});
     assert_eq!(lines, [topic("audit", 0), topic("orders", 3)]);
 
-    let ran = ce(&["look", &broker.url("missing")]);
-    assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{}", ran.err);
-    assert!(ran.err.contains("the topic `missing`"), "{}", ran.err);
+    ce(&["look", &broker.url("missing")]).ended(1).prints("").says("the topic `missing`");
 }
 
 #[test]
 fn without_any_place_the_status_says_so() {
     let broker = Broker::start().unwrap();
-    let ran = ce(&["look", &format!("kafka://{}", broker.bootstrap_servers())]);
-    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (1, "", "0 places\n"));
+    ce(&["look", &format!("kafka://{}", broker.bootstrap_servers())])
+        .ended(1)
+        .prints("")
+        .says_only("0 places\n");
 }
 
 #[test]
@@ -64,9 +62,7 @@ fn what_shows_nothing_names_what_does() {
         ("rabbitmq://127.0.0.1:9/?queue=q", 3, ""),
         ("postgres://u@127.0.0.1:9/d", 3, ""),
     ] {
-        let ran = ce(&["look", url]);
-        assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{url}: {}", ran.err);
-        assert!(ran.err.contains(words), "{url}: {}", ran.err);
+        ce(&["look", url]).ended(status).prints("").says(words);
     }
 }
 
@@ -75,18 +71,16 @@ fn what_shows_nothing_names_what_does() {
 fn a_group_without_a_commit_is_reported() {
     let broker = Broker::start().unwrap();
     broker.create_topic("orders", 2).unwrap();
-    let ran = ce(&["look", &broker.url("orders?group=nosuch")]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let ran = ce(&["look", &broker.url("orders?group=nosuch")]).ended(0);
     let place: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((&place["lag"], &place["uncommitted"]), (&Value::Null, &2.into()), "{place}");
     assert!(ran.err.contains("there is no such group [uncommitted]"), "{}", ran.err);
     let all = format!("kafka://{}?group=nosuch", broker.bootstrap_servers());
-    let ran = ce(&["look", &all]);
-    assert_eq!(ran.err.matches("or there is no such group [uncommitted]").count(), 1, "{}", ran.err);
+    ce(&["look", &all]).says_times("or there is no such group [uncommitted]", 1);
     // In one partition only.
     let (url, group) = (broker.url("orders"), broker.url("orders?group=g&reject=drop"));
-    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
-    assert_eq!(ce(&["listen", &group, "--count", "1"]).status, 0);
+    ce_with(&["send", &url], GOOD).ended(0);
+    ce(&["listen", &group, "--count", "1"]).ended(0);
     let ran = ce(&["look", &group]);
     let place: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((&place["lag"], &place["uncommitted"]), (&0.into(), &1.into()), "{place}");
@@ -99,15 +93,14 @@ fn a_broker_that_closes_the_connection_may_expect_tls() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || while listener.accept().is_ok() {});
-    let ran = ce(&["look", &format!("kafka://127.0.0.1:{port}/orders?connect-timeout=2s")]);
-    assert_eq!(ran.status, 3, "{}", ran.err);
-    assert!(ran.err.contains("needs the option `tls`"), "{}", ran.err);
+    ce(&["look", &format!("kafka://127.0.0.1:{port}/orders?connect-timeout=2s")])
+        .ended(3)
+        .says("needs the option `tls`");
 }
 
 #[test]
 fn a_connection_that_was_never_made_is_not_lost() {
     for url in ["redis://127.0.0.1:9/0", "rabbitmq://127.0.0.1:9/?queue=q"] {
-        let ran = ce(&["look", url]);
-        assert!(ran.err.starts_with("error: no connection could be made"), "{url}: {}", ran.err);
+        ce(&["look", url]).says_first("error: no connection could be made");
     }
 }

@@ -1,15 +1,14 @@
 //! The metrics of a bridge, and the alerts and the dashboard in `deploy/` that read them.
 
-use crate::program::{Bridge, GOOD, ce_with};
+use crate::hook::hook;
+use crate::program::{Bridge, ce_with, with_id};
 use cloudevents_testkit::amqp::Broker;
 use std::{
     collections::BTreeSet,
     fs,
     io::{ErrorKind, Write},
-    net::TcpListener,
     path::PathBuf,
     process::{Command, Stdio},
-    thread,
 };
 
 fn deploy(name: &str) -> PathBuf {
@@ -18,34 +17,19 @@ fn deploy(name: &str) -> PathBuf {
 
 /// Metrics of a bridge with a refused message, and with a confirmed one.
 fn page() -> String {
-    let target = TcpListener::bind("127.0.0.1:0").unwrap();
-    let to = format!("http://{}/", target.local_addr().unwrap());
-    thread::spawn(move || {
-        for status in ["422 Unprocessable Content", "204 No Content"] {
-            let (mut stream, _) = target.accept().unwrap();
-            let mut seen = Vec::new();
-            let mut buffer = [0; 4096];
-            while !seen.windows(4).any(|end| end == b"\r\n\r\n") {
-                let read = std::io::Read::read(&mut stream, &mut buffer).unwrap();
-                assert!(read > 0);
-                seen.extend_from_slice(&buffer[..read]);
-            }
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-    });
+    let mut statuses = ["422 Unprocessable Content", "204 No Content"].into_iter();
+    let to = hook(move |_| statuses.next().unwrap());
     let broker = Broker::start().unwrap();
     let url = broker.url("orders");
     let bridge = Bridge::start(&[&format!("{url}?dead-letter=rejected"), &to]);
     for id in ["1", "2"] {
-        let event = GOOD.replace("\"id\":\"1\"", &format!("\"id\":\"{id}\""));
-        assert_eq!(ce_with(&["send", &url], event).status, 0);
+        let event = with_id(id);
+        ce_with(&["send", &url], event).ended(0);
     }
     bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
     bridge.until(&["cloudevents_bridge_all_refused_total"], 1);
     let response = bridge.get("/metrics");
-    bridge.signal("-TERM");
-    bridge.end();
+    bridge.stop();
     response.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 

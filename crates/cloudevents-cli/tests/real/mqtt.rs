@@ -1,6 +1,6 @@
 //! `ce send` and `ce listen` with an MQTT broker in this process.
 
-use crate::program::{GOOD, Listener, ce_with};
+use crate::program::{GOOD, Listener, ce_line, ce_with};
 use cloudevents_testkit::mqtt::{Answer, Broker, Published};
 
 #[test]
@@ -9,12 +9,10 @@ fn from_one_to_the_other() {
     let listener = Listener::at(&broker.url("plant/%23"), &["--count", "3"]);
     assert!(listener.notes.contains("as with `reject=drop` in the URL"), "{}", listener.notes);
     let url = broker.url("plant/{type}");
-    let ran = ce_with(&["send", &url], GOOD);
-    assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
+    ce_with(&["send", &url], GOOD).ended(0).says_only(&format!("1 event sent to {url}\n"));
     let two = format!("{GOOD}\n{GOOD}\n");
-    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).status, 0);
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.err.as_str()), (0, "3 events received\n"));
+    ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).ended(0);
+    let listened = listener.end().ended(0).says_only("3 events received\n");
     assert_eq!(listened.out.lines().collect::<Vec<_>>(), [GOOD, GOOD, GOOD]);
     assert!(broker.published().iter().all(|message| message.topic == "plant/t"));
 }
@@ -24,8 +22,7 @@ fn mqtt_3_takes_documents() {
     let broker = Broker::start().unwrap();
     let url = broker.url("plant?version=3.1.1");
     let listener = Listener::at(&url, &["--count", "1"]);
-    let ran = ce_with(&["send", &url], GOOD);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    ce_with(&["send", &url], GOOD).ended(0);
     assert_eq!(listener.end().out, format!("{GOOD}\n"));
 }
 
@@ -36,9 +33,8 @@ fn what_is_no_event_is_reported() {
     let mut message = Published::new("plant", "{\"specversion\":\"1.0\",\n \"id\":7}");
     message.content_type = Some("application/cloudevents+json".into());
     broker.publish(message);
-    assert_eq!(ce_with(&["send", &broker.url("plant")], GOOD).status, 0);
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
+    ce_with(&["send", &broker.url("plant")], GOOD).ended(0);
+    let listened = listener.end().ended(1).prints(&format!("{GOOD}\n"));
     let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (";
     assert!(listened.err.contains(wanted), "{}", listened.err);
 }
@@ -52,27 +48,22 @@ fn each_message_is_shown_with_its_topic() {
     broker.publish(kept);
     let url = format!("{}#", broker.url("plant/"));
     let listener = Listener::at(&url, &["--count", "1", "-v"]);
-    assert_eq!(ce_with(&["send", &broker.url("plant/{type}")], GOOD).status, 0);
-    let old = ce_with(&["send", &broker.url("plant/old?version=3.1.1")], GOOD);
-    assert_eq!(old.status, 0, "{}", old.err);
-    let listened = listener.end();
-    assert!(
-        listened.err.contains("message 1 at plant/a/b, retained, not a CloudEvent\n\n  not an event\n"),
-        "{}",
-        listened.err
-    );
-    assert!(listened.err.contains("message 2 at plant/t, binary mode"), "{}", listened.err);
-    assert!(listened.err.contains("(at plant/a/b, retained)"), "{}", listened.err);
+    ce_with(&["send", &broker.url("plant/{type}")], GOOD).ended(0);
+    ce_with(&["send", &broker.url("plant/old?version=3.1.1")], GOOD).ended(0);
+    listener
+        .end()
+        .says("message 1 at plant/a/b, retained, not a CloudEvent\n\n  not an event\n")
+        .says("message 2 at plant/t, binary mode")
+        .says("(at plant/a/b, retained)");
 }
 
 #[test]
 fn a_document_of_mqtt_3_is_recognised() {
     let broker = Broker::start().unwrap();
     let listener = Listener::at(&broker.url("plant"), &["--count", "1"]);
-    assert_eq!(ce_with(&["send", &broker.url("plant?version=3.1.1")], GOOD).status, 0);
-    assert_eq!(ce_with(&["send", &broker.url("plant?qos=2")], GOOD).status, 0);
-    let listened = listener.end();
-    assert!(listened.err.contains("try `version=3.1.1`"), "{}", listened.err);
+    ce_with(&["send", &broker.url("plant?version=3.1.1")], GOOD).ended(0);
+    ce_with(&["send", &broker.url("plant?qos=2")], GOOD).ended(0);
+    listener.end().says("try `version=3.1.1`");
 }
 
 /// What people read, programs read, too.
@@ -82,15 +73,7 @@ fn programs_see_what_is_retained() {
     let mut kept = Published::new("plant/a", "not an event");
     kept.retain = true;
     broker.publish(kept);
-    let ran = crate::program::ce(&[
-        "listen",
-        &broker.url("plant/a"),
-        "-v",
-        "--idle",
-        "5",
-        "--error-format",
-        "json",
-    ]);
+    let ran = ce_line(&format!("listen {} -v --idle 5 --error-format json", broker.url("plant/a")));
     let message = ran.errors().into_iter().find(|line| line["mode"] == "not a CloudEvent").unwrap();
     assert!(message["message"].as_str().unwrap().starts_with("message 1 at plant/a, retained"), "{message}");
     assert!(message.get("partition").is_none(), "{message}");
@@ -107,10 +90,8 @@ fn ctrl_c_while_it_reconnects_is_no_failure() {
     let mut broker = Broker::start().unwrap();
     let mut listener = Listener::at(&broker.url("plant"), &[]);
     broker.stop();
-    listener.until("the connection was lost; reconnecting");
-    listener.interrupt();
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.err.as_str()), (0, "0 events received\n"));
+    listener.line("the connection was lost; reconnecting");
+    listener.stop().ended(0).says_only("0 events received\n");
 }
 
 /// What is no secret is shown.
@@ -118,8 +99,7 @@ fn ctrl_c_while_it_reconnects_is_no_failure() {
 fn options_of_urls_are_shown() {
     let broker = Broker::start().unwrap();
     let url = broker.url("plant?qos=2&retain=true");
-    let ran = ce_with(&["send", &url], GOOD);
-    assert_eq!(ran.err, format!("1 event sent to {url}\n"));
+    ce_with(&["send", &url], GOOD).says_only(&format!("1 event sent to {url}\n"));
 }
 
 #[test]
@@ -127,10 +107,8 @@ fn refusals_and_failures_are_distinguished() {
     let mut broker = Broker::start().unwrap();
     let url = broker.url("plant");
     broker.answer(Answer::refuse(0x97));
-    let ran = ce_with(&["send", &url], GOOD);
-    assert_eq!(ran.status, 1, "{}", ran.err);
-    assert!(ran.err.contains("quota exceeded"), "{}", ran.err);
+    ce_with(&["send", &url], GOOD).ended(1).says("quota exceeded");
     broker.stop();
-    assert_eq!(ce_with(&["send", &url], GOOD).status, 3);
-    assert_eq!(ce_with(&["send", &format!("{url}?qos=3")], GOOD).status, 2);
+    ce_with(&["send", &url], GOOD).ended(3);
+    ce_with(&["send", &format!("{url}?qos=3")], GOOD).ended(2);
 }

@@ -1,6 +1,6 @@
 //! `ce send` and `ce listen` with a NATS server in this process.
 
-use crate::program::{Bridge, GOOD, Listener, Ran, ce_with};
+use crate::program::{Bridge, GOOD, Listener, ce_with, wait};
 use cloudevents_testkit::{
     nats::{Server, ServerOptions},
     slowed,
@@ -16,22 +16,18 @@ fn from_one_to_the_other() {
     assert!(listener.notes.contains("as with `reject=drop` in the URL [reject-drop]"), "{}", listener.notes);
     let input = r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","datacontenttype":"application/json","subject":"café","data":{"total":1.10}}"#;
     // The default is said once to be news to older consumers, and nothing is said where the mode is chosen.
-    let ran = ce_with(&["send", &url], input);
-    assert!(
-        ran.err.starts_with("note: consumers of release 1.0.2 do not read binary mode over NATS"),
-        "{}",
-        ran.err
-    );
-    assert_eq!(ran.err.matches("note: ").count(), 1);
-    assert!(ran.status == 0 && ran.err.ends_with(&format!("1 event sent to {url}\n")), "{}", ran.err);
+    ce_with(&["send", &url], input)
+        .ended(0)
+        .says_first("note: consumers of release 1.0.2 do not read binary mode over NATS")
+        .says_times("note: ", 1)
+        .says_last(&format!("1 event sent to {url}\n"));
     let two = format!("{GOOD}\n{GOOD}\n");
-    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).status, 0);
+    ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).ended(0);
     let by_type = server.url("orders.{type}");
     // The type has dots, so `*` does not match it; core NATS does not report that there is no subscriber.
-    assert_eq!(ce_with(&["send", &by_type], GOOD).status, 0);
-    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.err.as_str()), (0, "4 events received\n"));
+    ce_with(&["send", &by_type], GOOD).ended(0);
+    ce_with(&["send", &url], GOOD).ended(0);
+    let listened = listener.end().ended(0).says_only("4 events received\n");
     assert_eq!(listened.out.lines().collect::<Vec<_>>(), [input, GOOD, GOOD, GOOD]);
 }
 
@@ -42,15 +38,13 @@ fn listening_goes_on_when_the_server_is_back() {
     let mut listener = Listener::at(&url, &["--count", "1"]);
     server.stop();
     // A connection that is back before the loss was looked at is not reported.
-    listener.until("warning: the connection was lost; reconnecting");
+    listener.line("warning: the connection was lost; reconnecting");
     server.restart().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { server.has_subscriptions("orders", 1).await });
-    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
-    let listened = listener.end();
-    assert_eq!((listened.status, listened.out), (0, format!("{GOOD}\n")), "{}", listened.err);
-    assert!(!listened.err.contains("the connection was lost"), "once: {}", listened.err);
-    assert!(listened.err.contains("connected again"), "{}", listened.err);
+    wait(async { server.has_subscriptions("orders", 1).await });
+    ce_with(&["send", &url], GOOD).ended(0);
+    // Once.
+    let listened = listener.end().ended(0).prints(&format!("{GOOD}\n"));
+    listened.never_says("the connection was lost").says("connected again");
 }
 
 /// Half a minute is the default. An outage is no idle time.
@@ -60,8 +54,7 @@ fn an_outage_ends_listening_when_that_is_requested() {
     let listener = Listener::idle(&server.url("orders"), "1", &["--reconnect-for", "3"]);
     server.stop();
     let begin = std::time::Instant::now();
-    let listened = listener.end();
-    assert_eq!(listened.status, 3, "{}", listened.err);
+    listener.end().ended(3);
     assert!(begin.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begin.elapsed());
 }
 
@@ -71,33 +64,19 @@ fn a_bridge_says_that_it_is_connected_again() {
     for form in ["text", "json"] {
         let mut server = Server::start().unwrap();
         let from = server.url("orders?reject=drop");
-        let bridge = ["bridge", &from, "file:/dev/null", "--losses", "log", "--error-format", form];
-        let mut child = crate::program::command(&bridge)
-            .stdin(std::process::Stdio::null())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-        let mut until = |words: &str| {
-            let line = lines.by_ref().map(Result::unwrap).find(|line| line.contains(words));
-            line.unwrap_or_else(|| panic!("{form}: {words}"))
-        };
-        until("bridge from nats://");
+        let mut bridge = Bridge::start(&[&from, "file:/dev/null", "--losses", "log", "--error-format", form]);
         server.stop();
-        until("the connection to FROM was lost; reconnecting");
+        bridge.line("the connection to FROM was lost; reconnecting");
         server.restart().unwrap();
-        let line = until("connected to FROM again");
+        let line = bridge.line("connected to FROM again");
         if form == "json" {
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
             let (after, began, ended) = (&line["after"], &line["began"], &line["ended"]);
-            assert!(
-                after.as_str().unwrap().ends_with('s') && began.as_str().unwrap().ends_with('Z'),
-                "{line}"
-            );
-            assert!(began.as_str() < ended.as_str(), "{line}");
+            assert!(after.as_str().unwrap().ends_with('s'), "{line}");
+            assert!(began.as_str().unwrap().ends_with('Z') && began.as_str() < ended.as_str(), "{line}");
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        bridge.signal("-KILL");
+        bridge.end();
     }
 }
 
@@ -107,10 +86,11 @@ fn refusals_and_failures_are_told_apart() {
     options.users.push(("alice".into(), "s3cret".into()));
     let server = Server::with_options(options).unwrap();
     let url = |user: &str| server.url("orders").replace("nats://", &format!("nats://{user}@"));
-    assert_eq!(ce_with(&["send", &url("alice:s3cret")], GOOD).status, 0);
-    let ran = ce_with(&["send", &url("alice:wr0ng")], GOOD);
-    assert_eq!(ran.status, 1, "{}", ran.err);
-    assert!(!ran.err.contains("wr0ng") && ran.err.contains("authorization violation"), "{}", ran.err);
+    ce_with(&["send", &url("alice:s3cret")], GOOD).ended(0);
+    ce_with(&["send", &url("alice:wr0ng")], GOOD)
+        .ended(1)
+        .never_says("wr0ng")
+        .says("authorization violation");
     let avro = url("alice:s3cret");
     for (arguments, status) in [
         (vec!["send", "nats://127.0.0.1:9/orders", "--timeout", "1"], 3),
@@ -121,8 +101,7 @@ fn refusals_and_failures_are_told_apart() {
         (vec!["send", "nats://127.0.0.1:9/q?consumer=c", "--timeout", "1"], 2),
         (vec!["listen", "nats://127.0.0.1:9/", "--idle", "1"], 2),
     ] {
-        let ran = ce_with(&arguments, GOOD);
-        assert_eq!(ran.status, status, "{arguments:?}: {}", ran.err);
+        ce_with(&arguments, GOOD).ended(status);
     }
 }
 
@@ -133,7 +112,7 @@ fn what_a_bridge_drops_and_what_is_lost_with_it_is_counted() {
     let hook = format!("http://127.0.0.1:{}/", cloudevents_testkit::ports::free()); // nothing listens there
     let from = server.url("orders?reject=drop&prefetch=10&in-flight=5");
     let bridge = Bridge::start(&[&from, &hook]);
-    assert_eq!(ce_with(&["send", &server.url("orders")], format!("{GOOD}\n").repeat(500)).status, 0);
+    ce_with(&["send", &server.url("orders")], format!("{GOOD}\n").repeat(500)).ended(0);
     bridge.until(&["cloudevents_dropped_total"], 450);
     bridge.signal("-INT");
     let (status, said) = bridge.end();
@@ -152,10 +131,9 @@ fn what_comes_faster_than_it_is_printed_is_counted() {
     let server = Server::start().unwrap();
     let from = server.url("orders?prefetch=1&in-flight=1");
     let listener = Listener::idle(&from, "2", &["--delay", "0.1"]);
-    assert_eq!(ce_with(&["send", &server.url("orders")], format!("{GOOD}\n").repeat(100)).status, 0);
-    let Ran { status, out, err } = listener.end();
-    let dropped = format!("error: {} messages dropped", 100 - out.lines().count());
-    assert!(status == 3 && err.contains(&dropped), "{dropped}: {err}");
-    // While it lasts.
-    assert!(err.contains("WARN cloudevents_transport::dropped: messages are dropped"), "{err}");
+    ce_with(&["send", &server.url("orders")], format!("{GOOD}\n").repeat(100)).ended(0);
+    // Also while it lasts.
+    let ran = listener.end().ended(3).says("WARN cloudevents_transport::dropped: messages are dropped");
+    let dropped = 100 - ran.lines().len();
+    ran.says(&format!("error: {dropped} messages dropped"));
 }

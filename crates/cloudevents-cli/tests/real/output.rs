@@ -1,6 +1,6 @@
 //! Standard output: forms, colours, and pipes that break.
 
-use crate::program::{GOOD, ce_with, command, file};
+use crate::program::{GOOD, ce_with, command, path_of, start};
 use std::{
     io::{BufRead, BufReader, Read},
     process::Stdio,
@@ -40,8 +40,7 @@ fn colours() {
 
 #[test]
 fn a_broken_pipe_ends_quietly() {
-    let path = file("many.jsonl", format!("{GOOD}\n").repeat(20_000));
-    let path = path.to_str().unwrap();
+    let path: &str = &path_of("many.jsonl", format!("{GOOD}\n").repeat(20_000));
     for arguments in [
         &["convert", path][..],
         &["validate", path],
@@ -50,12 +49,7 @@ fn a_broken_pipe_ends_quietly() {
         &["tour", "--quiet"],
         &["conformance", "list"],
     ] {
-        let mut child = command(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = start(arguments);
         let mut line = String::new();
         let mut out = BufReader::with_capacity(64, child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
@@ -70,7 +64,8 @@ fn a_broken_pipe_ends_quietly() {
 #[test]
 fn quiet_tells_errors_only() {
     let input = format!("{}\n{{}}\n", GOOD.replace("\"id\"", "\"Upper\":\"x\",\"id\""));
-    let ran = ce_with(&["validate", "--lenient", "--quiet"], input);
-    assert_eq!(ran.status, 1);
-    assert!(ran.err.starts_with("error: ") && !ran.err.contains("warning"), "{}", ran.err);
+    ce_with(&["validate", "--lenient", "--quiet"], input)
+        .ended(1)
+        .says_first("error: ")
+        .never_says("warning");
 }

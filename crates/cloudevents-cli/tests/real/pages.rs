@@ -1,6 +1,6 @@
 //! Commands on the pages of the repository have options that exist, and YAML on them is that of `ce`.
 
-use crate::program::{Ran, ce, command, file};
+use crate::program::{Ran, ce, command, file, path_of};
 use std::{
     collections::BTreeMap,
     fs,
@@ -133,8 +133,7 @@ fn a_line_of_a_shell_is_split() {
 #[test]
 fn yaml_of_pages_is_that_of_the_program() {
     // A password, and a key of signatures.
-    let secret = file("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-    let secret = secret.to_str().unwrap();
+    let secret: &str = &path_of("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     let mut config = file("config.yaml", "");
     let mut count = 0;
     for (page, text) in pages() {

@@ -108,7 +108,6 @@ fn content(event: &Event) -> (String, Vec<(String, String)>, Option<Vec<u8>>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_pair() {
     // As the program does it. Another test may have done so.
-    #[cfg(feature = "tls")]
     let _ = rustls::crypto::ring::default_provider().install_default();
     for from in ENDS {
         for to in ENDS {

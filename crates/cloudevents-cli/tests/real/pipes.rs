@@ -1,7 +1,7 @@
 //! Pipes that nothing reads or writes do not keep the program from ending.
 
-use crate::program::{GOOD, ce_with, command, file};
-use cloudevents_testkit::{patience, ports};
+use crate::program::{GOOD, Ran, ce_with, command, end_of, exited, file, signal, start, url_of, with_id};
+use cloudevents_testkit::ports;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
@@ -20,12 +20,7 @@ pub(crate) fn fifo(name: &str) -> PathBuf {
 #[cfg(target_os = "linux")]
 /// Starts the program, which waits for something: it is in a call that does not return.
 fn blocked(arguments: &[&str]) -> Child {
-    let child = command(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = start(arguments);
     // Its thread is in the call that opens the pipe, or writes to it.
     let is_blocked = || {
         let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
@@ -44,26 +39,9 @@ fn blocked(arguments: &[&str]) -> Child {
 
 #[cfg(target_os = "linux")]
 /// Sends SIGTERM once. Returns the exit status, and what it says.
-fn terminated(child: Child) -> (Option<i32>, String) {
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-    ended(child)
-}
-
-fn ended(mut child: Child) -> (Option<i32>, String) {
-    let mut errors = child.stderr.take().unwrap();
-    let text = std::thread::spawn(move || {
-        let mut text = String::new();
-        errors.read_to_string(&mut text).map(|_| text)
-    });
-    let begin = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if begin.elapsed() > patience() {
-            child.kill().unwrap();
-            panic!("it goes on waiting");
-        }
-        std::thread::sleep(Duration::from_millis(5)); // between two looks
-    }
-    (child.wait().unwrap().code(), text.join().unwrap().unwrap())
+fn terminated(child: Child) -> Ran {
+    signal(&child, "-TERM");
+    end_of(child)
 }
 
 /// Opening such a pipe waits for its other end.
@@ -78,8 +56,7 @@ fn a_pipe_without_another_end_is_not_waited_for_after_a_signal() {
         (vec!["bridge", &events, &url], 0),
         (vec!["bridge", &url, nowhere], 0),
     ] {
-        let (code, text) = terminated(blocked(&arguments));
-        assert_eq!(code, Some(status), "{arguments:?}: {text}");
+        terminated(blocked(&arguments)).ended(status);
     }
 }
 
@@ -93,13 +70,11 @@ fn a_pipe_that_is_not_read_is_not_waited_for_after_a_signal() {
     let events = file("in.jsonl", vec![event; 20].join("\n"));
     let (to, from) = (format!("file:{}", pipe.display()), format!("file:{}", events.display()));
     let settings = file("bridge.yaml", format!("from: {from}\nto: {to}\ndrain: 1\n"));
-    let (code, text) = terminated(blocked(&["bridge", "--config", settings.to_str().unwrap()]));
-    assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("1 message moved, 0 refused\n"), "{text}");
+    terminated(blocked(&["bridge", "--config", settings.to_str().unwrap()]))
+        .ended(3)
+        .says("1 message moved, 0 refused\n");
     let arguments = ["send", &to, events.to_str().unwrap(), "--timeout", "1"];
-    let (code, text) = terminated(blocked(&arguments));
-    assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("it did not end within 1s after Ctrl-C") && text.contains("1 failed"), "{text}");
+    terminated(blocked(&arguments)).ended(3).says("it did not end within 1s after Ctrl-C").says("1 failed");
 }
 
 /// As a peer that reads nothing, over WebSockets.
@@ -110,11 +85,7 @@ fn what_is_not_taken_for_long_is_reported() {
     let event = GOOD.replacen('{', &format!(r#"{{"data":"{}","#, "x".repeat(200_000)), 1);
     let events = file("in.jsonl", &event);
     let url = format!("file:{}", pipe.display());
-    let mut child = command(&["send", &url, events.to_str().unwrap(), "--timeout", "1"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = start(&["send", &url, events.to_str().unwrap(), "--timeout", "1"]);
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     errors.read_line(&mut line).unwrap();
@@ -131,50 +102,29 @@ fn what_is_not_taken_for_long_is_reported() {
 fn a_pipe_is_opened_once() {
     for _ in 0..20 {
         let pipe = fifo("pipe");
-        let mut child = command(&["listen", &format!("file:{}", pipe.display())])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = start(&["listen", &format!("file:{}", pipe.display())]);
         File::options().write(true).open(&pipe).unwrap().write_all(GOOD.as_bytes()).unwrap();
-        let mut line = String::new();
-        let begin = Instant::now();
         let out = child.stdout.take().unwrap();
-        let reading = std::thread::spawn(move || BufReader::new(out).read_line(&mut line).map(|_| line));
-        while !reading.is_finished() {
-            if begin.elapsed() > patience() {
-                child.kill().unwrap();
-                panic!("the event is lost");
-            }
-            std::thread::sleep(Duration::from_millis(5)); // between two looks
-        }
-        assert_eq!(reading.join().unwrap().unwrap().trim_end(), GOOD);
-        assert!(child.wait().unwrap().success());
+        assert_eq!(exited(&mut child), Some(0), "the event is lost");
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), GOOD);
     }
 }
 
 /// Nothing can read it again.
 #[test]
 fn a_bridge_ends_when_its_standard_output_is_closed() {
-    let events: Vec<_> =
-        (0..2000).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
-    let from = format!("file:{}", file("in.jsonl", events.join("\n")).display());
+    let events: Vec<_> = (0..2000).map(|id| with_id(id)).collect();
+    let from = url_of("in.jsonl", events.join("\n"));
     for (to, name) in
         [("-", "standard output"), ("file:/dev/stdout", "`/dev/stdout`"), ("file:///dev/fd/1", "`/dev/fd/1`")]
     {
-        let mut child = command(&["bridge", &from, to])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = start(&["bridge", &from, to]);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line.trim_end(), events[0]);
-        let (code, text) = ended(child);
-        assert_eq!(code, Some(3), "{to}: {text}");
-        assert!(text.ends_with(&format!("error: {name} was closed by its reader\n")), "{to}: {text}");
+        end_of(child).ended(3).says_last(&format!("error: {name} was closed by its reader\n"));
     }
 }
 
@@ -186,9 +136,9 @@ fn a_reader_that_stalls_does_not_keep_a_listener_from_ending() {
     let events = format!("file:{}", file("in.jsonl", vec![event; 20].join("\n")).display());
     let mut child = blocked(&["listen", &events]);
     let out = child.stdout.take().unwrap();
-    let (code, text) = terminated(child);
-    assert_eq!(code, Some(3), "{text}");
-    assert!(text.ends_with("standard output is not read: it did not end within 5s after Ctrl-C\n"), "{text}");
+    terminated(child)
+        .ended(3)
+        .says_last("standard output is not read: it did not end within 5s after Ctrl-C\n");
     drop(out);
 }
 
@@ -212,10 +162,10 @@ fn a_reader_that_stalls_does_not_keep_a_target_from_ending() {
     });
     let mut child = blocked(&["webhook", "serve", &url, "--unauthenticated"]);
     let out = child.stdout.take().unwrap();
-    let (code, text) = terminated(child);
-    assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("finishing 1 message, press Ctrl-C again to stop\n"), "{text}");
-    assert!(text.ends_with("standard output is not read: it did not end within 5s after Ctrl-C\n"), "{text}");
+    terminated(child)
+        .ended(3)
+        .says("finishing 1 message, press Ctrl-C again to stop\n")
+        .says_last("standard output is not read: it did not end within 5s after Ctrl-C\n");
     drop(out);
     assert_ne!(sending.join().unwrap().status, 0);
 }
@@ -227,14 +177,7 @@ fn a_pipe_that_nothing_writes_is_idle_before_it_is_opened() {
     for arguments in
         [&["listen", &url, "--idle", "1"][..], &["bridge", &url, "http://127.0.0.1:9/", "--idle", "1"]]
     {
-        let child = command(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (code, text) = ended(child);
-        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+        end_of(start(arguments)).ended(0);
     }
 }
 
@@ -275,14 +218,9 @@ fn reports_that_are_not_read_hold_up_nothing() {
         }
         let refused = ce_with(&["send", &format!("http://{address}/{path}"), "--timeout", "10"], &many);
         let sent = ce_with(&["send", &from, "--timeout", "10"], GOOD);
-        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-        let begin = Instant::now();
-        while child.try_wait().unwrap().is_none() && begin.elapsed() < patience() {
-            std::thread::sleep(Duration::from_millis(5)); // between two looks
-        }
-        let ended = child.try_wait().unwrap();
-        let _ = child.kill();
+        signal(&child, "-TERM");
+        let ended = exited(&mut child);
         assert_eq!((refused.status, sent.status), (1, status), "{name}: {}", sent.err);
-        assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{name} goes on");
+        assert_eq!(ended, Some(0), "{name} goes on");
     }
 }

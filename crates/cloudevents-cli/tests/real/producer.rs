@@ -1,34 +1,26 @@
 //! `ce conformance listen`, with producers that write to a broker in this process: one that conforms, and some with a fault each.
 
-use crate::program::{Ran, ce};
-use cloudevents_kit::{Document, Event, FormatId, Message, connect_sender, json};
-use std::collections::BTreeSet;
+use crate::{
+    program::{Ran, ce, wait},
+    suggested::send_documents,
+};
+use cloudevents_kit::{Event, connect_sender, json};
+use cloudevents_testkit::{amqp, kafka};
+use std::{any::Any, collections::BTreeSet};
 
 /// What a producer does to an event before it sends it.
 type Change = fn(Event) -> Option<Event>;
 
 /// Sends the events that `--print` writes, in this mode.
 fn produce(url: &str, change: Change) {
-    let printed = ce(&["conformance", "listen", "--print"]);
-    assert_eq!(printed.status, 0, "{}", printed.err);
+    let printed = ce(&["conformance", "listen", "--print"]).ended(0);
     let events = json::decode_batch(printed.out.into_bytes()).unwrap();
     assert!(events.len() > 10);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    wait(async {
         let sender = connect_sender(url).await.unwrap();
         for event in events.into_iter().filter_map(change) {
             sender.send(event).await.unwrap();
         }
-    });
-}
-
-/// Sends a document that is no event.
-fn produce_document(url: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let sender = connect_sender(url).await.unwrap();
-        let message = Message::Structured(Document::new(FormatId::JSON, r#"{"specversion":"1.0"}"#));
-        sender.send(message).await.unwrap();
     });
 }
 
@@ -42,14 +34,12 @@ fn failed(url: &str) -> (Ran, BTreeSet<String>) {
     (ran, failed)
 }
 
-const STRUCTURED: &str = "mode=structured&format=json";
-
-fn check(open: impl Fn() -> (Box<dyn Fn(&str) -> String>, Box<dyn std::any::Any>)) {
+/// Opens a broker, which is with the URL of a place.
+fn check(open: fn() -> (String, Box<dyn Any>)) {
     let (url, _broker) = open();
-    let place = url("");
-    produce(&place, Some);
-    produce(&url(STRUCTURED), Some);
-    let (ran, names) = failed(&place);
+    produce(&url, Some);
+    produce(&format!("{url}?mode=structured&format=json"), Some);
+    let (ran, names) = failed(&url);
     assert_eq!((ran.status, names.len()), (0, 0), "{names:?} {}", ran.err);
 
     // Each fault is found by the events that have what it changes.
@@ -74,8 +64,8 @@ fn check(open: impl Fn() -> (Box<dyn Fn(&str) -> String>, Box<dyn std::any::Any>
     ];
     for (change, name) in faults {
         let (url, _broker) = open();
-        produce(&url(""), change);
-        let (ran, names) = failed(&url(""));
+        produce(&url, change);
+        let (ran, names) = failed(&url);
         assert_eq!(ran.status, 1, "{}", ran.err);
         assert!(names.contains(name), "{name}: {names:?}");
         assert!(!names.contains("json-string") && !names.contains("nothing-else"), "{names:?}");
@@ -83,40 +73,33 @@ fn check(open: impl Fn() -> (Box<dyn Fn(&str) -> String>, Box<dyn std::any::Any>
 
     let (url, _broker) = open();
     // As the last message, it would have to come within a second.
-    produce_document(&url(""));
-    produce(&url(""), Some);
-    let (ran, names) = failed(&url(""));
+    send_documents(&url, &[r#"{"specversion":"1.0"}"#]);
+    produce(&url, Some);
+    let (ran, names) = failed(&url);
     assert_eq!((ran.status, names), (1, BTreeSet::from(["nothing-else".to_owned()])), "{}", ran.err);
 }
 
-#[cfg(feature = "kafka")]
 #[test]
 fn what_is_written_to_kafka_is_judged() {
-    use cloudevents_testkit::kafka::Broker;
     check(|| {
-        let broker = Broker::start().unwrap();
+        let broker = kafka::Broker::start().unwrap();
         broker.create_topic("from", 1).unwrap();
-        let url = broker.url("from");
-        (Box::new(move |options| format!("{url}?{options}")), Box::new(broker))
+        (broker.url("from"), Box::new(broker))
     });
 }
 
-#[cfg(feature = "amqp")]
 #[test]
 fn what_is_written_to_amqp_is_judged() {
-    use cloudevents_testkit::amqp::Broker;
     check(|| {
-        let broker = Broker::start().unwrap();
-        let url = broker.url("from");
-        (Box::new(move |options| format!("{url}?{options}")), Box::new(broker))
+        let broker = amqp::Broker::start().unwrap();
+        (broker.url("from"), Box::new(broker))
     });
 }
 
 #[test]
 fn a_producer_that_writes_nothing_does_not_start() {
-    let ran = ce(&["conformance", "listen"]);
-    assert_eq!(ran.status, 2, "{}", ran.err);
-    let ran = ce(&["conformance", "listen", "stomp://localhost/queue"]);
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("there is no driver for `stomp` URLs"), "{}", ran.err);
+    ce(&["conformance", "listen"]).ended(2);
+    ce(&["conformance", "listen", "stomp://localhost/queue"])
+        .ended(2)
+        .says("there is no driver for `stomp` URLs");
 }

@@ -1,68 +1,48 @@
 //! What `ce bridge` waits for before it is idle.
 
-use crate::program::{Bridge, GOOD, ce, ce_with, command, file};
+use crate::hook::hook;
+use crate::program::{Bridge, ce, ce_with, command, exited, file, path_of, url_of, with_id};
 use cloudevents_testkit::{amqp::Broker, slowed};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
+    io::Read,
     sync::mpsc,
     time::{Duration, Instant},
 };
 
 fn event(id: usize) -> String {
-    GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n"
+    with_id(id) + "\n"
 }
 
 /// A webhook that answers like this to events with an odd id, and accepts the others.
-fn hook(status: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/events", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let (mut line, mut is_odd) = (String::from("POST"), false);
-            // The events have no data.
-            while !line.trim().is_empty() {
-                line.clear();
-                stream.read_line(&mut line).unwrap();
-                if let Some(id) = line.trim().strip_prefix("ce-id: ") {
-                    is_odd = id.parse::<usize>().unwrap() % 2 == 1;
-                }
-            }
-            let status = if is_odd { status } else { "204 No Content" };
-            let end = if is_odd { "content-length: 0\r\n" } else { "" };
-            let _ = write!(stream.into_inner(), "HTTP/1.1 {status}\r\n{end}connection: close\r\n\r\n");
-        }
-    });
-    url
+fn webhook(status: &'static str) -> String {
+    hook(move |request| match request.header("ce-id").unwrap().parse::<usize>().unwrap() % 2 {
+        1 => status,
+        _ => "204 No Content",
+    })
 }
 
-/// A webhook that accepts an event without data after this time, one at a time. The receiver has each when it has come.
+/// A webhook that accepts an event after this time, one at a time. The receiver has each when it has come.
 pub(crate) fn slow_hook(wait: Duration) -> (String, mpsc::Receiver<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/events", listener.local_addr().unwrap());
     let (comes, come) = mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let mut line = String::from("POST");
-            while !line.trim().is_empty() {
-                line.clear();
-                stream.read_line(&mut line).unwrap();
-            }
-            let _ = comes.send(());
-            std::thread::sleep(wait);
-            let _ = write!(stream.into_inner(), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
-        }
-    });
-    (url, come)
+    let answer = move |_| {
+        let _ = comes.send(());
+        std::thread::sleep(wait);
+        "204 No Content"
+    };
+    (hook(answer), come)
+}
+
+/// A configuration file with letters of a file, of which the bridge may hold them all.
+fn settings_of_letters(number: usize) -> String {
+    let from = url_of("letters.jsonl", (0..number).map(event).collect::<String>());
+    let settings = format!("from: {from}\nto: http://127.0.0.1:9/events\nin-flight: {{messages: 6000}}\n");
+    path_of("bridge.yaml", settings)
 }
 
 /// One that holds as much as it may reads nothing more, so that nothing more is to be waited for.
 #[test]
 fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
-    let from = file("letters.jsonl", (0..1100).map(event).collect::<String>());
-    let from = format!("file:{}", from.display());
+    let from = url_of("letters.jsonl", (0..1100).map(event).collect::<String>());
     let begin = Instant::now();
     let ran = ce(&["bridge", &from, "http://127.0.0.1:9/events", "--redrive", "--dry-run", "--idle", "3"]);
     assert!(begin.elapsed() < slowed(Duration::from_secs(20)), "{:?}", begin.elapsed());
@@ -75,14 +55,8 @@ fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
 /// Who decides by a dry run takes what it shows for all that there is.
 #[test]
 fn a_dry_run_shows_each_letter_however_many_it_may_hold_and_however_late_it_is_read() {
-    let from = file("letters.jsonl", (0..5000).map(event).collect::<String>());
-    let settings = format!(
-        "from: file:{}\nto: http://127.0.0.1:9/events\nin-flight: {{messages: 6000}}\n",
-        from.display()
-    );
-    let settings = file("bridge.yaml", settings);
-    let arguments =
-        ["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", "2"];
+    let settings = settings_of_letters(5000);
+    let arguments = ["bridge", "--config", &settings, "--redrive", "--dry-run", "--idle", "2"];
     let mut child = command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(5)); // as a person who reads the first page
     let mut text = String::new();
@@ -95,30 +69,14 @@ fn a_dry_run_shows_each_letter_however_many_it_may_hold_and_however_late_it_is_r
 /// The letters that it holds are kept from all other consumers.
 #[test]
 fn a_dry_run_whose_output_is_not_read_ends_by_a_signal() {
-    let from = file("letters.jsonl", (0..5000).map(event).collect::<String>());
-    let settings = format!(
-        "from: file:{}\nto: http://127.0.0.1:9/events\nin-flight: {{messages: 6000}}\n",
-        from.display()
-    );
-    let settings = file("bridge.yaml", settings);
+    let settings = settings_of_letters(5000);
     for (idle, seconds) in [("600", 2), ("2", 6)] {
-        let arguments = ["--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", idle];
+        let arguments = ["--config", &settings, "--redrive", "--dry-run", "--idle", idle];
         let mut bridge = Bridge::start(&arguments);
         std::thread::sleep(Duration::from_secs(seconds));
         assert_eq!(bridge.child.try_wait().unwrap(), None, "what it shows waits for its reader");
         bridge.signal("-TERM");
-        let begin = Instant::now();
-        let ended = loop {
-            match bridge.child.try_wait().unwrap() {
-                Some(status) => break Some(status.code()),
-                None if begin.elapsed() > slowed(Duration::from_secs(10)) => break None,
-                None => std::thread::sleep(Duration::from_millis(20)), // between two looks
-            }
-        };
-        if ended.is_none() {
-            bridge.child.kill().unwrap();
-        }
-        assert_eq!(ended, Some(Some(0)), "--idle {idle}");
+        assert_eq!(exited(&mut bridge.child), Some(0), "--idle {idle}");
     }
 }
 
@@ -127,7 +85,7 @@ fn a_dry_run_whose_output_is_not_read_ends_by_a_signal() {
 fn a_limit_of_messages_holds_when_the_settings_are_read_again() {
     let broker = Broker::start().unwrap();
     let from = broker.url("rejected");
-    assert_eq!(ce_with(&["send", &from], (0..16).map(event).collect::<String>()).status, 0);
+    ce_with(&["send", &from], (0..16).map(event).collect::<String>()).ended(0);
     let (to, begun) = slow_hook(Duration::from_millis(500));
     let settings = file("bridge.yaml", format!("from: {from}?reject=drop\nto: {to}\nlimit: 1\n"));
     let mut bridge = Bridge::start(&["--config", settings.to_str().unwrap(), "--redrive", "-n", "12"]);
@@ -136,8 +94,7 @@ fn a_limit_of_messages_holds_when_the_settings_are_read_again() {
     // It takes five seconds for the others.
     bridge.signal("-HUP");
     bridge.line("the settings were read again");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    let text = bridge.ended(0);
     assert_eq!((begun.try_iter().count() + 2, broker.queue("rejected").len()), (12, 4), "{text}");
 }
 
@@ -145,37 +102,28 @@ fn a_limit_of_messages_holds_when_the_settings_are_read_again() {
 fn a_filtered_redrive_of_more_letters_than_it_may_hold_ends_and_says_so() {
     let broker = Broker::start().unwrap();
     let from = broker.url("rejected");
-    assert_eq!(ce_with(&["send", &from], (0..10).map(event).collect::<String>()).status, 0);
+    ce_with(&["send", &from], (0..10).map(event).collect::<String>()).ended(0);
     let settings = format!(
         "from: {from}?reject=drop\nto: {}\nin-flight: {{messages: 5}}\nfilter: \"FALSE\"\n",
         broker.url("orders")
     );
     let settings = file("bridge.yaml", settings);
-    let ran = ce(&["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--idle", "4"]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(ran.err.contains("no more than 5 messages can be held at once"), "{}", ran.err);
+    ce(&["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--idle", "4"])
+        .ended(0)
+        .says("no more than 5 messages can be held at once");
     assert_eq!(broker.queue("rejected").len(), 10);
 }
 
 /// The broker sends no more than that, whatever `in-flight` is.
-#[cfg(feature = "rabbitmq")]
 #[test]
 fn a_filtered_redrive_of_more_letters_than_its_broker_sends_ends_and_says_so() {
     let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
     let letters = broker.queue("rejected");
     let from = broker.url("queue=rejected&prefetch=5&reject=drop");
-    assert_eq!(
-        ce_with(&["send", &broker.url("queue=rejected")], (0..10).map(event).collect::<String>()).status,
-        0
-    );
-    let ran =
-        ce(&["bridge", &from, &hook("204 No Content"), "--redrive", "--idle", "4", "--filter", "FALSE"]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(
-        ran.err.contains("5 messages were held until the end; there may be others at FROM"),
-        "{}",
-        ran.err
-    );
+    ce_with(&["send", &broker.url("queue=rejected")], (0..10).map(event).collect::<String>()).ended(0);
+    ce(&["bridge", &from, &webhook("204 No Content"), "--redrive", "--idle", "4", "--filter", "FALSE"])
+        .ended(0)
+        .says("5 messages were held until the end; there may be others at FROM");
     assert_eq!(letters.len(), 10);
 }
 
@@ -185,10 +133,9 @@ fn a_redrive_that_holds_messages_at_its_end_says_that_there_may_be_others() {
     let broker = Broker::start().unwrap();
     let ends = |name: &str, more: &[&str], warnings| {
         let from = broker.url(name);
-        assert_eq!(ce_with(&["send", &from], (0..3).map(event).collect::<String>()).status, 0);
-        let (from, to) = (format!("{from}?reject=drop"), hook("204 No Content"));
-        let ran = ce(&[&["bridge", &from, &to, "--redrive", "--idle", "4"], more].concat());
-        assert_eq!(ran.status, 0, "{}", ran.err);
+        ce_with(&["send", &from], (0..3).map(event).collect::<String>()).ended(0);
+        let (from, to) = (format!("{from}?reject=drop"), webhook("204 No Content"));
+        let ran = ce(&[&["bridge", &from, &to, "--redrive", "--idle", "4"], more].concat()).ended(0);
         assert_eq!(ran.err.matches("3 messages were held until the end").count(), warnings, "{}", ran.err);
     };
     std::thread::scope(|all| {
@@ -203,8 +150,8 @@ fn a_redrive_that_holds_messages_at_its_end_says_that_there_may_be_others() {
 fn what_a_redrive_waits_for_is_said_once() {
     let broker = Broker::start().unwrap();
     let from = broker.url("rejected");
-    assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
-    let to = hook("500 Internal Server Error");
+    ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).ended(0);
+    let to = webhook("500 Internal Server Error");
     // In order, the second message would wait behind the first one.
     let mut bridge =
         Bridge::start(&[&format!("{from}?reject=drop"), &to, "--redrive", "--order", "none", "--idle", "3"]);
@@ -213,8 +160,7 @@ fn what_a_redrive_waits_for_is_said_once() {
     std::thread::sleep(Duration::from_secs(4)); // another look
     assert_eq!(bridge.child.try_wait().unwrap(), None);
     bridge.signal("-INT");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(0), "{text}");
+    let text = bridge.ended(0);
     assert!(!text.contains("waiting for") && text.contains("1 message moved, 0 refused"), "{text}");
     assert_eq!(broker.queue("rejected").len(), 2);
 }
@@ -224,14 +170,13 @@ fn what_a_redrive_waits_for_is_said_once() {
 fn a_bridge_whose_dead_letter_place_is_gone_is_not_idle_and_reports_the_letters() {
     let broker = Broker::start().unwrap();
     let from = broker.url("rejected");
-    let to = hook("400 Bad Request");
+    let to = webhook("400 Bad Request");
     let mut bridge = Bridge::start(&[&format!("{from}?dead-letter=lost"), &to, "--redrive", "--idle", "6"]);
     broker.delete_queue("lost");
-    assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+    ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).ended(0);
     bridge.line("waiting for the dead-letter place of 2 refused messages");
     bridge.signal("-INT");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(3), "{text}");
+    let text = bridge.ended(3);
     assert!(text.contains("error: no dead letter for 2 refused messages"), "{text}");
     assert_eq!(broker.queue("rejected").len(), 2);
 }
@@ -242,32 +187,30 @@ fn letters_that_a_place_of_the_bridge_has_not_taken_are_reported() {
     let broker = Broker::start().unwrap();
     broker.queue("lost");
     let (from, lost) = (broker.url("orders"), broker.url("lost"));
-    let to = hook("400 Bad Request");
+    let to = webhook("400 Bad Request");
     let mut bridge = Bridge::start(&[&from, &to, "--dead-letter", &lost, "--order", "none"]);
     broker.delete_queue("lost");
-    assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+    ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).ended(0);
     bridge.line("its dead letter is not stored");
     bridge.until(&["cloudevents_bridge_failed_total"], 2);
     bridge.signal("-INT");
-    let (status, text) = bridge.end();
-    assert_eq!(status, Some(3), "{text}");
+    let text = bridge.ended(3);
     assert!(text.contains("error: no dead letter for 2 refused messages"), "{text}");
     assert_eq!(broker.queue("orders").len(), 2);
 }
 
 /// The server has forgotten them: they are not where they were. So it is when the settings are read again.
-#[cfg(feature = "nats")]
 #[test]
 fn refused_messages_without_a_letter_are_lost_where_the_source_keeps_no_message() {
     let mut options = cloudevents_testkit::nats::ServerOptions::default();
     options.denied = vec!["lost.>".into()];
     let server = cloudevents_testkit::nats::Server::with_options(options).unwrap();
     let from = server.url("orders");
-    let settings = format!("from: {from}?dead-letter=lost.orders\nto: {}\n", hook("400 Bad Request"));
+    let settings = format!("from: {from}?dead-letter=lost.orders\nto: {}\n", webhook("400 Bad Request"));
     let settings = file("bridge.yaml", settings);
     for reads_again in [false, true] {
         let mut bridge = Bridge::start(&["--config", settings.to_str().unwrap()]);
-        assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+        ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).ended(0);
         bridge.until(&["cloudevents_bridge_waiting_letters"], 2);
         if reads_again {
             bridge.signal("-HUP");
@@ -287,44 +230,39 @@ fn refused_messages_without_a_letter_are_lost_where_the_source_keeps_no_message(
 #[test]
 fn letters_that_are_refused_again_stay_whatever_the_protocol_and_the_url_say() {
     let takes_back = |from: &str, to: &str, status, words: &str| {
-        let ran = ce(&["bridge", from, to, "--redrive", "--idle", "3"]);
-        assert_eq!(ran.status, status, "{from}: {}", ran.err);
-        assert!(ran.err.contains(words), "{from}: {}", ran.err);
+        let ran = ce(&["bridge", from, to, "--redrive", "--idle", "3"]).ended(status).says(words);
         ran.err
     };
     // What is settled in order begins with the first letter that was refused.
     let check = |from: &str, to: &str, left: usize| {
-        assert_eq!(ce_with(&["send", to], (0..4).map(event).collect::<String>()).status, 0, "{from}");
+        ce_with(&["send", to], (0..4).map(event).collect::<String>()).ended(0);
         for option in ["reject=drop", ""] {
             let end = if from.contains('?') { '&' } else { '?' };
             let from = format!("{from}{end}{option}");
             let from = from.trim_end_matches(['?', '&']);
             let words = "2 refused";
-            let told = takes_back(from, &hook("422 Unprocessable Entity"), 1, words);
+            let told = takes_back(from, &webhook("422 Unprocessable Entity"), 1, words);
             assert_eq!(told.matches("was refused again, and stays at FROM").count(), 2, "{from}: {told}");
         }
-        takes_back(from, &hook("204 No Content"), 0, &format!("{left} messages moved, 0 refused"));
-        takes_back(from, &hook("204 No Content"), 0, "0 messages moved, 0 refused");
+        takes_back(from, &webhook("204 No Content"), 0, &format!("{left} messages moved, 0 refused"));
+        takes_back(from, &webhook("204 No Content"), 0, "0 messages moved, 0 refused");
     };
     std::thread::scope(|all| {
         all.spawn(|| {
             let broker = Broker::start().unwrap();
             check(&broker.url("rejected"), &broker.url("rejected"), 2);
         });
-        #[cfg(feature = "rabbitmq")]
         all.spawn(|| {
             let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
             broker.queue("rejected");
             check(&broker.url("queue=rejected"), &broker.url("queue=rejected"), 2);
         });
-        #[cfg(feature = "mqtt")]
         all.spawn(|| {
             let broker = cloudevents_testkit::mqtt::Broker::start().unwrap();
             let (from, to) = (broker.url("rejected?client=c&session=1h"), broker.url("rejected"));
-            takes_back(&from, &hook("204 No Content"), 0, "0 messages moved"); // there is a session
+            takes_back(&from, &webhook("204 No Content"), 0, "0 messages moved"); // there is a session
             check(&from, &to, 3);
         });
-        #[cfg(feature = "kafka")]
         all.spawn(|| {
             let broker = cloudevents_testkit::kafka::Broker::start().unwrap();
             broker.create_topic("rejected", 1).unwrap();
@@ -339,24 +277,21 @@ fn letters_that_are_refused_again_move_to_another_place_that_is_named() {
     let (from, lost) = (broker.url("rejected"), broker.url("lost"));
     let named = format!("{from}?dead-letter=lost");
     for (number, arguments) in [vec![&*named], vec![&*from, "--dead-letter", &lost]].iter().enumerate() {
-        assert_eq!(ce_with(&["send", &from], (0..4).map(event).collect::<String>()).status, 0);
-        let to = hook("422 Unprocessable Entity");
-        let ran = ce(&[&["bridge", arguments[0], &to, "--redrive", "--idle", "3"], &arguments[1..]].concat());
-        assert_eq!(ran.status, 1, "{}", ran.err);
+        ce_with(&["send", &from], (0..4).map(event).collect::<String>()).ended(0);
+        let to = webhook("422 Unprocessable Entity");
+        let ran = ce(&[&["bridge", arguments[0], &to, "--redrive", "--idle", "3"], &arguments[1..]].concat())
+            .ended(1);
         assert_eq!(ran.err.matches("was refused: ").count(), 2, "{}", ran.err);
         let letters = (broker.queue("rejected").len(), broker.queue("lost").len());
         assert_eq!(letters, (0, 2 * number + 2), "{}", ran.err);
     }
 }
 
-#[cfg(feature = "nats")]
 #[test]
 fn a_redrive_from_what_keeps_no_letter_needs_a_place_for_what_is_refused_again() {
     let server = cloudevents_testkit::nats::Server::start().unwrap();
-    let arguments = ["bridge", &server.url("letters"), &hook("204 No Content"), "--redrive", "--idle", "1"];
-    let ran = ce(&arguments);
-    assert_eq!(ran.status, 2, "{}", ran.err);
-    assert!(ran.err.contains("name another dead-letter place"), "{}", ran.err);
-    let ran = ce(&[&arguments[..], &["--dead-letter", &server.url("lost")]].concat());
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let arguments =
+        ["bridge", &server.url("letters"), &webhook("204 No Content"), "--redrive", "--idle", "1"];
+    ce(&arguments).ended(2).says("name another dead-letter place");
+    ce(&[&arguments[..], &["--dead-letter", &server.url("lost")]].concat()).ended(0);
 }

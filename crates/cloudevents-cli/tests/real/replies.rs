@@ -16,16 +16,14 @@ fn requests_are_answered() {
         (amqp.url("questions?prefetch=7"), amqp.url("questions")),
     ] {
         let listener = Listener::at(&from, &["--count", "3", "--reply", reply.to_str().unwrap()]);
-        let ran = ce_with(&["send", "--reply", &to, "--timeout", "20"], format!("{GOOD}\n{GOOD}\n"));
-        assert_eq!((ran.status, ran.out), (0, format!("{answer}\n{answer}\n")), "{from}: {}", ran.err);
+        ce_with(&["send", "--reply", &to, "--timeout", "20"], format!("{GOOD}\n{GOOD}\n"))
+            .ended(0)
+            .prints(&format!("{answer}\n{answer}\n"));
         // An event that asks for no answer is accepted.
-        assert_eq!(ce_with(&["send", &to], GOOD).status, 0);
-        let listened = listener.end();
-        assert_eq!(listened.status, 0, "{from}: {}", listened.err);
-        assert_eq!(listened.out, format!("{GOOD}\n{GOOD}\n{GOOD}\n"));
+        ce_with(&["send", &to], GOOD).ended(0);
+        let listened = listener.end().ended(0).prints(&format!("{GOOD}\n{GOOD}\n{GOOD}\n"));
         let note = "note: message 3 asks for no answer, and gets none [no-reply]";
-        assert_eq!(listened.err.matches("[no-reply]").count(), 1, "{from}: {}", listened.err);
-        assert!(listened.err.contains(note), "{from}: {}", listened.err);
+        listened.says_times("[no-reply]", 1).says(note);
     }
     assert!(amqp.queue("questions").is_empty());
 }
@@ -43,9 +41,9 @@ fn a_protocol_without_replies_is_refused_at_the_start() {
         "ws://127.0.0.1:0/".to_owned(),
         "-".to_owned(),
     ] {
-        let ran = ce(&["listen", &url, "--idle", "1", "--reply", reply.to_str().unwrap()]);
-        assert_eq!(ran.status, 2, "{url}: {}", ran.err);
-        assert!(ran.err.starts_with("error: --reply: this protocol has no replies\n"), "{url}: {}", ran.err);
-        assert!(!ran.err.contains("listening at"), "{url}: {}", ran.err);
+        ce(&["listen", &url, "--idle", "1", "--reply", reply.to_str().unwrap()])
+            .ended(2)
+            .says_first("error: --reply: this protocol has no replies\n")
+            .never_says("listening at");
     }
 }

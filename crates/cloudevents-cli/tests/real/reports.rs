@@ -3,20 +3,14 @@
 //! `tests/reports/cases.json` has a case for each input: the threads, and runs of `ce`.
 
 use crate::{
-    program::{Listener, Ran, ce},
+    program::{Listener, Ran, ce, exchange},
     suggested::put,
 };
 use cloudevents_kit::transport::Raw;
 use cloudevents_testkit::{kafka, nats, rabbitmq};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{Read, Write},
-    net::TcpStream,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// The inputs, and their cases.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reports");
@@ -102,12 +96,8 @@ fn record(input: &str) -> Raw {
 fn listen(arguments: &[&str], input: &str) -> Ran {
     let [_, url, rest @ ..] = arguments else { panic!("{arguments:?}") };
     let listener = Listener::at(url, rest);
-    let (address, _) = listener.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(&fs::read(input).unwrap()).unwrap();
-    stream.read_to_string(&mut String::new()).unwrap();
-    listener.interrupt();
-    listener.end()
+    exchange(listener.address(), fs::read(input).unwrap());
+    listener.stop()
 }
 
 #[test]

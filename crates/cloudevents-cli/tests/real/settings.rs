@@ -1,25 +1,17 @@
 //! Files as URLs, options, secrets, variables and the configuration file.
 
-use crate::program::{GOOD, Listener, Ran, ce, ce_with, command, file};
-use std::{io::Write, net::TcpListener, path::Path, process::Stdio};
+use crate::hook::{Request, accepting};
+use crate::program::{GOOD, Listener, Ran, ce, ce_with, command, file, ran};
+use std::{path::Path, sync::mpsc};
 
 /// Runs the program with this configuration file and these variables.
 fn ce_in(config: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
     let mut command = command(arguments);
     command.env("CE_CONFIG", config).envs(variables.iter().copied());
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(GOOD.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Ran {
-        status: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    ran(command, GOOD)
 }
 
 /// One connection is for all commands, with options that only some of them have.
-#[cfg(feature = "amqp")]
 #[test]
 fn a_connection_may_have_options_of_both_sides() {
     let broker = cloudevents_testkit::amqp::Broker::start().unwrap();
@@ -28,19 +20,21 @@ fn a_connection_may_have_options_of_both_sides() {
         "connections:\n  orders:\n    url: {url}\n    options: {{dead-letter: rejected, timeout: 9s, keep-alive: 30s}}\n"
     );
     let config = file("both-sides.yaml", text);
-    let ran = ce_in(&config, &[], &["send", "@orders", "--id", "1", "--source", "/s", "--type", "t"]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(!ran.err.contains("older-consumers"), "{}", ran.err);
-    let ran = ce_in(&config, &[], &["listen", "@orders", "--count", "1", "--idle", "20"]);
-    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
-    assert!(!ran.err.contains("reject=broker"), "{}", ran.err);
+    ce_in(&config, &[], &["send", "@orders", "--id", "1", "--source", "/s", "--type", "t"])
+        .ended(0)
+        .never_says("older-consumers");
+    ce_in(&config, &[], &["listen", "@orders", "--count", "1", "--idle", "20"])
+        .ended(0)
+        .prints_lines(1)
+        .never_says("reject=broker");
     // An option of the other side that is given to the command is a mistake.
-    let ran = ce_in(
+    ce_in(
         &config,
         &[],
         &["send", "@orders", "-o", "dead-letter=x", "--id", "1", "--source", "/s", "--type", "t"],
-    );
-    assert!(ran.status == 2 && ran.err.contains("there is no option `dead-letter`"), "{}", ran.err);
+    )
+    .ended(2)
+    .says("there is no option `dead-letter`");
 }
 
 #[test]
@@ -48,27 +42,24 @@ fn files_are_urls() {
     let target = file("target.jsonl", "");
     let url = format!("file:{}", target.display());
     for _ in 0..2 {
-        let ran = ce_with(&["send", &url], GOOD);
-        assert_eq!((ran.status, ran.err), (0, format!("1 event sent to {}\n", target.display())));
+        ce_with(&["send", &url], GOOD).ended(0).says_only(&format!("1 event sent to {}\n", target.display()));
     }
-    let ran = ce_with(&["send", "-"], GOOD);
-    assert_eq!((ran.status, ran.out), (0, format!("{GOOD}\n")));
-    let ran = ce(&["listen", &url]);
-    assert_eq!((ran.status, ran.out.as_str()), (0, format!("{GOOD}\n{GOOD}\n").as_str()), "{}", ran.err);
-    assert!(ran.err.ends_with("2 events received\n"), "{}", ran.err);
-    let ran = ce_with(&["listen", "-"], format!("{GOOD}\n{{}}\n{GOOD}\n"));
-    assert_eq!((ran.status, ran.out.as_str()), (1, format!("{GOOD}\n{GOOD}\n").as_str()), "{}", ran.err);
-    assert_eq!(ce(&["listen", "file:nowhere.jsonl"]).status, 2);
-    assert_eq!(ce_with(&["send", "file:x", "-o", "a=b"], GOOD).status, 2);
+    ce_with(&["send", "-"], GOOD).ended(0).prints(&format!("{GOOD}\n"));
+    ce(&["listen", &url]).ended(0).prints(&format!("{GOOD}\n{GOOD}\n")).says_last("2 events received\n");
+    ce_with(&["listen", "-"], format!("{GOOD}\n{{}}\n{GOOD}\n"))
+        .ended(1)
+        .prints(&format!("{GOOD}\n{GOOD}\n"));
+    ce(&["listen", "file:nowhere.jsonl"]).ended(2);
+    ce_with(&["send", "file:x", "-o", "a=b"], GOOD).ended(2);
 }
 
 #[test]
 fn a_bridge_from_a_file_ends_with_it() {
     let listener = Listener::start(&["--count", "2"]);
     let source = file("source.jsonl", format!("{GOOD}\n{GOOD}\n"));
-    let ran = ce(&["bridge", &format!("file:{}", source.display()), &listener.url]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(ran.err.ends_with("2 messages moved, 0 refused\n"), "{}", ran.err);
+    ce(&["bridge", &format!("file:{}", source.display()), &listener.url])
+        .ended(0)
+        .says_last("2 messages moved, 0 refused\n");
     assert_eq!(listener.end().out, format!("{GOOD}\n{GOOD}\n"));
     // A message that is refused is stored, and the others are moved.
     let refused = file("refused.jsonl", "");
@@ -80,33 +71,15 @@ fn a_bridge_from_a_file_ends_with_it() {
 
 #[test]
 fn options_are_part_of_the_url() {
-    let ran = ce_with(&["send", "kafka://127.0.0.1:9/orders", "-o", "mode=binary"], GOOD);
-    assert_eq!(ran.status, 2, "{}", ran.err);
-    assert!(ran.err.contains("the URL option `mode` is not supported here"), "{}", ran.err);
-    assert_eq!(ce_with(&["send", "http://127.0.0.1:9/", "-o", "novalue"], GOOD).status, 2);
+    ce_with(&["send", "kafka://127.0.0.1:9/orders", "-o", "mode=binary"], GOOD)
+        .ended(2)
+        .says("the URL option `mode` is not supported here");
+    ce_with(&["send", "http://127.0.0.1:9/", "-o", "novalue"], GOOD).ended(2);
 }
 
-/// A server that accepts one request, and returns its `authorization`.
-fn server() -> (String, std::thread::JoinHandle<String>) {
-    use std::io::{BufRead, BufReader};
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let seen = std::thread::spawn(move || {
-        let mut stream = BufReader::new(listener.accept().unwrap().0);
-        let mut seen = String::new();
-        let mut line = String::new();
-        while stream.read_line(&mut line).unwrap() > 2 {
-            if let Some((name, value)) = line.split_once(": ")
-                && name.eq_ignore_ascii_case("authorization")
-            {
-                seen = value.trim().to_owned();
-            }
-            line.clear();
-        }
-        write!(stream.get_mut(), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
-        seen
-    });
-    (url, seen)
+/// The `authorization` of the request.
+fn seen(requests: &mpsc::Receiver<Request>) -> String {
+    requests.recv().unwrap().header("authorization").unwrap().to_owned()
 }
 
 #[test]
@@ -114,45 +87,42 @@ fn secrets_come_from_files_and_commands() {
     let password = file("password", "p@ss\n");
     // `me:p@ss` in base64.
     let basic = "Basic bWU6cEBzcw==";
-    let (url, seen) = server();
-    let ran = ce_with(&["send", &url, "--user", "me", "--password-file", password.to_str().unwrap()], GOOD);
-    assert_eq!((ran.status, seen.join().unwrap().as_str()), (0, basic), "{}", ran.err);
-    assert!(!ran.err.contains("p@ss") && !ran.err.contains("p%40ss"), "{}", ran.err);
-    if cfg!(unix) {
-        let (url, seen) = server();
-        let ran = ce_with(&["send", &url, "--user", "me", "--password-command", "echo p@ss"], GOOD);
-        assert_eq!((ran.status, seen.join().unwrap().as_str()), (0, basic), "{}", ran.err);
-        let ran = ce_with(&["send", &url, "--user", "me", "--password-command", "exit 7"], GOOD);
-        assert_eq!(ran.status, 2, "{}", ran.err);
+    let (url, requests) = accepting();
+    let password = password.to_str().unwrap();
+    for from in [["--password-file", password], ["--password-command", "echo p@ss"]] {
+        ce_with(&[&["send", &url, "--user", "me"][..], &from].concat(), GOOD)
+            .ended(0)
+            .never_says("p@ss")
+            .never_says("p%40ss");
+        assert_eq!(seen(&requests), basic);
     }
-    let (url, seen) = server();
+    ce_with(&["send", &url, "--user", "me", "--password-command", "exit 7"], GOOD).ended(2);
     let token = file("token", "Bearer t0ken\n");
     let text =
         format!("connections:\n  hook:\n    url: {url}\n    authorization-file: {}\n", token.display());
-    let ran = ce_in(&file("config.yaml", text), &[], &["send", "@hook"]);
-    assert_eq!((ran.status, seen.join().unwrap().as_str()), (0, "Bearer t0ken"), "{}", ran.err);
-    assert!(!ran.err.contains("t0ken"), "{}", ran.err);
+    ce_in(&file("config.yaml", text), &[], &["send", "@hook"]).ended(0).never_says("t0ken");
+    assert_eq!(seen(&requests), "Bearer t0ken");
 }
 
 #[test]
 fn connections_have_names() {
     let listener = Listener::start(&["--count", "1"]);
     let config = file("config.yaml", format!("connections:\n  here:\n    url: {}\n", listener.url));
-    let ran = ce_in(&config, &[], &["send", "@here"]);
-    assert_eq!((ran.status, ran.err), (0, format!("1 event sent to {}\n", listener.url)));
+    ce_in(&config, &[], &["send", "@here"])
+        .ended(0)
+        .says_only(&format!("1 event sent to {}\n", listener.url));
     assert_eq!(listener.end().out, format!("{GOOD}\n"));
-    let ran = ce_in(&config, &[], &["send", "@there"]);
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("there is no connection `there`"), "{}", ran.err);
-    assert!(ran.err.contains("the connections are here"), "{}", ran.err);
+    ce_in(&config, &[], &["send", "@there"])
+        .ended(2)
+        .says("there is no connection `there`")
+        .says("the connections are here");
 }
 
 #[test]
 fn names_of_connections_are_completed() {
     let config = file("config.yaml", "connections:\n  here:\n    url: file:a\n  there:\n    url: file:b\n");
-    let ran = ce_in(&config, &[], &["completions", "--connections"]);
-    assert_eq!((ran.status, ran.out.as_str()), (0, "@here\n@there\n"), "{}", ran.err);
-    assert_eq!(ce(&["completions"]).status, 2);
+    ce_in(&config, &[], &["completions", "--connections"]).ended(0).prints("@here\n@there\n");
+    ce(&["completions"]).ended(2);
     for shell in ["bash", "zsh", "fish"] {
         assert!(ce(&["completions", shell]).out.contains("ce completions --connections"), "{shell}");
     }
@@ -221,9 +191,7 @@ fn defaults_come_from_variables_and_the_file() {
         ("default:\n  output: json\n", "unknown field `default`"),
         ("connections:\n  a:\n    uri: x\n", "unknown field `uri`"),
     ] {
-        let ran = ce_in(&file("config.yaml", text), &[], &["convert"]);
-        assert_eq!(ran.status, 2, "{text}");
-        assert!(ran.err.contains(words), "{text}: {}", ran.err);
+        ce_in(&file("config.yaml", text), &[], &["convert"]).ended(2).says(words);
     }
 }
 
@@ -231,8 +199,7 @@ fn defaults_come_from_variables_and_the_file() {
 fn every_option_has_a_variable_that_works() {
     // Booleans, numbers and choices.
     let config = file("config.yaml", "");
-    let ran = ce_in(&config, &[("CE_QUIET", "true")], &["send", "-"]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    ce_in(&config, &[("CE_QUIET", "true")], &["send", "-"]).ended(0).says_only("");
     let ran = ce_in(&config, &[("CE_QUIET", "false")], &["send", "-"]);
     assert_ne!(ran.err, "");
     let ran = ce_in(&config, &[("CE_CONFORMANCE_LIST_OUTPUT", "x")], &["send", "-"]);
@@ -245,8 +212,7 @@ fn headers_that_are_attributes_are_warned_of() {
     let text = "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\n\
         headers: {rename: {ce-tenant: ce-customer, x-tenant: tenant}, drop: [ce_stage]}\n";
     let path = file("headers.yaml", text);
-    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]).ended(0);
     for (name, count) in [("`ce-tenant`", 1), ("`ce_stage`", 1), ("`x-tenant`", 0)] {
         assert_eq!(ran.err.matches(name).count(), count, "{name}: {}", ran.err);
     }

@@ -1,11 +1,12 @@
 //! What `ce send -v` and `--dry-run` show, beside what other clients read.
 
+use crate::hook::accepting;
 use crate::program::{GOOD, ce, ce_with};
 use cloudevents_testkit::{amqp, kafka, mqtt, nats};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Command, Stdio},
 };
 
@@ -13,10 +14,8 @@ const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","d
 
 /// Sends the event, and returns what -v shows, which is what --dry-run shows.
 fn shown(url: &str, arguments: &[&str]) -> Value {
-    let dry = ce_with(&[&["send", "--dry-run", url], arguments].concat(), EVENT);
-    assert_eq!(dry.status, 0, "{url}: {}", dry.err);
-    let sent = ce_with(&[&["send", "-v", url], arguments].concat(), EVENT);
-    assert_eq!(sent.status, 0, "{url}: {}", sent.err);
+    let dry = ce_with(&[&["send", "--dry-run", url], arguments].concat(), EVENT).ended(0);
+    let sent = ce_with(&[&["send", "-v", url], arguments].concat(), EVENT).ended(0);
     let text: String = sent.err.lines().filter_map(|line| line.strip_prefix("> ")).collect();
     let shown: Value = serde_json::from_str(&text).expect(&sent.err);
     assert_eq!([&shown], [&dry.lines()[0]]);
@@ -57,24 +56,11 @@ fn of_mqtt() {
             sent.user_properties.iter().map(|(name, value)| json!([name, value])).collect();
         assert_eq!(message["user-properties"].as_array().cloned().unwrap_or_default(), properties);
         if retain && has("mosquitto_sub") {
-            let port = broker.port().to_string();
             let format = ["-F", "%t %q %r %C %P %p"];
-            let read = Command::new("mosquitto_sub")
-                .args([
-                    "-p",
-                    &port,
-                    "-V",
-                    if version == "5" { "mqttv5" } else { version },
-                    "-t",
-                    "plant/#",
-                    "-q",
-                    "2",
-                    "-C",
-                    "1",
-                ])
-                .args(format)
-                .output()
-                .unwrap();
+            let version = if version == "5" { "mqttv5" } else { version };
+            let arguments = format!("-p {} -V {version} -t plant/# -q 2 -C 1", broker.port());
+            let read =
+                Command::new("mosquitto_sub").args(arguments.split(' ')).args(format).output().unwrap();
             let read = String::from_utf8(read.stdout).unwrap();
             let told = |name: &str| message[name].as_str().unwrap().to_owned();
             let wanted =
@@ -92,22 +78,8 @@ fn of_kafka() {
     assert_eq!(shown["to"], json!({"topic": "orders", "key": "k"}));
     assert_eq!(shown["message"]["key"], json!({"text": "k"}));
     if has("kcat") {
-        let read = Command::new("kcat")
-            .args([
-                "-C",
-                "-b",
-                broker.bootstrap_servers(),
-                "-t",
-                "orders",
-                "-o",
-                "beginning",
-                "-c",
-                "1",
-                "-J",
-                "-q",
-            ])
-            .output()
-            .unwrap();
+        let arguments = format!("-C -b {} -t orders -o beginning -c 1 -J -q", broker.bootstrap_servers());
+        let read = Command::new("kcat").args(arguments.split(' ')).output().unwrap();
         let read: Value = serde_json::from_slice(&read.stdout).unwrap();
         assert_eq!((&read["key"], &read["topic"]), (&shown["to"]["key"], &shown["to"]["topic"]));
         assert_eq!(read["payload"], shown["message"]["value"]["text"]);
@@ -132,27 +104,12 @@ fn of_http() {
         (&["--peer", "go-2"], "structured"),
         (&["--peer", "dapr"], "structured"),
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/x?y=z", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let mut stream = BufReader::new(listener.accept().unwrap().0);
-            let mut head = Vec::new();
-            loop {
-                let mut line = String::new();
-                assert!(stream.read_line(&mut line).unwrap() > 0);
-                match line.trim_end() {
-                    "" => break,
-                    line => head.push(line.to_owned()),
-                }
-            }
-            stream.into_inner().write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
-            head
-        });
+        let (url, requests) = accepting();
+        let url = url.replace("/events", "/x?y=z");
         let all = [&["send", &url], &arguments[..], more].concat();
-        let sent = ce(&[&all[..], &["-v"]].concat());
-        assert_eq!(sent.status, 0, "{}", sent.err);
+        let sent = ce(&[&all[..], &["-v"]].concat()).ended(0);
         let sorted = |lines: Vec<String>| lines.into_iter().collect::<std::collections::BTreeSet<_>>();
-        let head = server.join().unwrap();
+        let head: Vec<String> = requests.recv().unwrap().head.trim_end().lines().map(str::to_owned).collect();
         let shown: Vec<String> =
             sent.err.lines().filter_map(|line| line.strip_prefix("> ").map(str::to_owned)).collect();
         let shown: Vec<String> = shown[..head.len()].to_vec();
@@ -248,9 +205,9 @@ fn of_amqp() {
         let found = properties.as_array().unwrap().iter().find(|pair| pair[0] == name).unwrap();
         assert_eq!(found[1]["type"], ty, "{query} {arguments:?}");
         // What a client reads is of the same form.
-        assert_eq!(ce_with(&[&["send", &url], arguments].concat(), event).status, 0);
-        let listened = ce(&["listen", "-v", url.split('?').next().unwrap(), "--count", "1"]);
-        assert!(listened.err.contains(&format!("\n  {name}: 3\n")), "{}", listened.err);
+        ce_with(&[&["send", &url], arguments].concat(), event).ended(0);
+        ce(&["listen", "-v", url.split('?').next().unwrap(), "--count", "1"])
+            .says(&format!("\n  {name}: 3\n"));
     }
 }
 
@@ -259,6 +216,46 @@ fn of_websockets() {
     let ran = ce_with(&["send", "--dry-run", "ws://127.0.0.1:9/?format=protobuf"], GOOD);
     let message = &ran.lines()[0]["message"];
     assert_eq!((&message["subprotocol"], &message["frame"]), (&json!("cloudevents.proto"), &json!("binary")));
+}
+
+const DOCUMENT: (&str, &str) = ("content-type", "application/cloudevents+json");
+
+/// Headers, attributes and fields, all of them or some, and the document where there is one.
+#[test]
+fn of_protocols_without_an_embedded_broker() {
+    let routed = [DOCUMENT, ("ce-type", "t"), ("ce-source", "/s")];
+    let (fields, names) = ([DOCUMENT, ("data", GOOD)], [("ce-id", "1"), ("ce-source", "/s")]);
+    let text = |value: &Value| value["text"].as_str().or(value.as_str()).unwrap().to_owned();
+    for (url, to, part, wanted, document) in [
+        ("sqs://eu-central-1/1/orders", "queue 1/orders", "attributes", &[DOCUMENT][..], "body"),
+        ("sns://eu-central-1/1/orders", "topic 1/orders", "attributes", &routed, ""),
+        ("eventbridge://eu-central-1/1/orders", "bus 1/orders", "", &[], "detail"),
+        ("postgres://shop@localhost/d?queue=orders", "queue orders", "headers", &[DOCUMENT], "message"),
+        ("redis://localhost/?stream=orders", "stream orders", "fields", &fields, ""),
+        ("redis://localhost/?stream=orders --mode binary", "stream orders", "some fields", &names, ""),
+        ("pubsub://my-project/orders", "topic orders", "some attributes", &[("ce-type", "t")], ""),
+    ] {
+        let via = url.split(':').next().unwrap().replace("postgres", "pgmq");
+        let arguments: Vec<&str> = ["send", "--dry-run"].into_iter().chain(url.split(' ')).collect();
+        let shown = ce_with(&arguments, GOOD).ended(0).lines().remove(0);
+        let (kind, place) = to.split_once(' ').unwrap();
+        assert_eq!((&shown["via"], &shown["to"]), (&json!(via), &json!({kind: place})));
+        let message = &shown["message"];
+        let pairs = message[part.trim_start_matches("some ")].as_array().cloned().unwrap_or_default();
+        let mut found: Vec<_> = pairs.iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+        let is_wanted = |(name, value): &(String, String)| wanted.contains(&(name.as_str(), value.as_str()));
+        found.retain(|pair| !part.starts_with("some ") || is_wanted(pair));
+        assert!(found.len() == wanted.len() && found.iter().all(is_wanted), "{message}");
+        assert!(document.is_empty() || message[document]["text"] == GOOD, "{message}");
+        let routes = (&message["detail-type"], &message["source"]);
+        assert!(via != "eventbridge" || routes == (&json!("t"), &json!("/s")), "{message}");
+    }
+    let redis = "redis://localhost/?stream=orders&mode=binary";
+    ce_with(&["send", "--dry-run", redis], GOOD).ended(2).says("use --mode");
+    for wrong in [["--mode", "binary"], ["--format", "xml"]] {
+        let postgres = "postgres://shop@localhost/shop?queue=orders";
+        ce_with(&["send", "--dry-run", postgres, wrong[0], wrong[1]], GOOD).fails().says("pgmq");
+    }
 }
 
 /// What a protocol does not carry is not sent as something else.
@@ -286,9 +283,7 @@ fn what_a_protocol_does_not_carry_is_refused() {
         ("mqtt3://127.0.0.1:9/t", &[], "events cannot be sent to `mqtt3` URLs"),
     ] {
         for dry in [&["--dry-run"][..], &["--timeout", "1"]] {
-            let ran = ce_with(&[&["send", url], arguments, dry].concat(), GOOD);
-            assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{url} {arguments:?} {dry:?}: {}", ran.err);
-            assert!(ran.err.contains(words), "{url} {arguments:?}: {}", ran.err);
+            ce_with(&[&["send", url], arguments, dry].concat(), GOOD).ended(2).prints("").says(words);
         }
     }
 }

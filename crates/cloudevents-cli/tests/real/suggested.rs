@@ -1,16 +1,11 @@
 //! Suggestions for a message that was refused.
 
-use crate::program::{Bridge, Listener, ce, file};
+use crate::program::{Bridge, GOOD, Listener, ce, exchange, url_of, variable, wait};
 use cloudevents_kit::{
     Document, Error, ErrorKind, FormatId, Message, Outgoing,
     transport::{Raw, Received},
 };
 use cloudevents_testkit::{kafka, rabbitmq};
-use std::{
-    env,
-    io::{Read, Write},
-    net::TcpStream,
-};
 
 /// A document that one repair reads.
 const UPPER_CASE: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","partitionKey":"k"}"#;
@@ -19,19 +14,10 @@ const READS: &str = "= help: --lenient=lower-cased-name reads it";
 #[test]
 fn of_json_that_nothing_marks_as_an_event() {
     let mut listener = Listener::start(&[]);
-    let address = listener.url.trim_start_matches("http://").trim_end_matches("/events").to_owned();
-    let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "POST /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{event}",
-        event.len()
-    )
-    .unwrap();
-    stream.read_to_string(&mut String::new()).unwrap();
-    listener.until("= help: --lenient=assumed-json reads it; it may be from ");
-    listener.interrupt();
-    assert_eq!(listener.end().status, 1);
+    let head = "POST /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
+    exchange(listener.address(), format!("{head}\r\ncontent-length: {}\r\n\r\n{GOOD}", GOOD.len()));
+    listener.line("= help: --lenient=assumed-json reads it; it may be from ");
+    listener.stop().ended(1);
 }
 
 /// Listening and moving say the same.
@@ -40,32 +26,21 @@ fn of_a_document() {
     let broker = rabbitmq::Broker::start().unwrap();
     for queue in ["listened", "moved"] {
         broker.queue(queue);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let sender =
-                cloudevents_kit::connect_sender(&broker.url(&format!("queue={queue}"))).await.unwrap();
-            sender.send(Message::Structured(Document::new(FormatId::JSON, UPPER_CASE))).await.unwrap();
-            sender.close().await.unwrap();
-        });
+        send_documents(&broker.url(&format!("queue={queue}")), &[UPPER_CASE]);
     }
     let mut listener = Listener::at(&broker.url("queue=listened&reject=drop"), &[]);
-    listener.until(READS);
-    listener.interrupt();
-    listener.end();
+    listener.line(READS);
+    listener.stop();
     let target = Listener::start(&[]);
     let mut bridge = Bridge::start(&[&broker.url("queue=moved&reject=drop"), &target.url]);
     bridge.line(READS);
-    bridge.signal("-TERM");
-    bridge.end();
-    target.interrupt();
-    target.end();
+    bridge.stop();
+    target.stop();
 }
 
 /// Sends documents as they are.
-#[cfg(feature = "websockets")]
-fn send_documents(to: &str, documents: &[&str]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+pub(crate) fn send_documents(to: &str, documents: &[&str]) {
+    wait(async {
         let sender = cloudevents_kit::connect_sender(to).await.unwrap();
         for document in documents {
             let document = Document::new(FormatId::JSON, (*document).to_owned());
@@ -76,7 +51,6 @@ fn send_documents(to: &str, documents: &[&str]) {
 }
 
 /// Over WebSockets, the connection calls each message an event. A document of another system is named all the same.
-#[cfg(feature = "websockets")]
 #[test]
 fn of_documents_over_websockets() {
     // As Debezium writes it.
@@ -90,19 +64,19 @@ fn of_documents_over_websockets() {
     ];
     let mut listener = Listener::at("ws://127.0.0.1:0/events", &[]);
     send_documents(&listener.url, &documents);
-    helps.iter().for_each(|help| listener.until(help));
-    listener.interrupt();
-    listener.end();
+    helps.iter().for_each(|help| drop(listener.line(help)));
+    listener.stop();
     let from = format!("ws://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
-    let to = format!("file:{}", file("moved.jsonl", "").display());
-    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &to]);
+    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &url_of("moved.jsonl", "")]);
     send_documents(&from, &documents);
     for help in helps {
         bridge.line(help);
     }
-    bridge.signal("-TERM");
-    bridge.end();
+    bridge.stop();
 }
+
+const FOREIGN_PREFIX: &str =
+    "= help: --lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4";
 
 type Headers = &'static [(&'static str, &'static [u8])];
 
@@ -117,7 +91,7 @@ const RECORDS: &[(Headers, &str)] = &[
             ("ce-type", b"t"),
             ("content-type", b"application/json"),
         ],
-        "= help: --lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4",
+        FOREIGN_PREFIX,
     ),
     (
         &[
@@ -126,7 +100,7 @@ const RECORDS: &[(Headers, &str)] = &[
             ("cloudEvents:source", b"/s"),
             ("cloudEvents:type", b"t"),
         ],
-        "= help: --lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4",
+        FOREIGN_PREFIX,
     ),
     // Spring writes a URI and a time as JSON.
     (
@@ -160,8 +134,7 @@ const LACKING: Headers = &[("ce-specversion", b"1.0"), ("ce-id", b"6")];
 
 /// Sends these messages as they are.
 pub(crate) fn put(to: &str, messages: impl IntoIterator<Item = Raw>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    wait(async {
         let sender = cloudevents_kit::connect_sender(to).await.unwrap();
         for raw in messages {
             let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
@@ -188,13 +161,11 @@ fn of_headers(topic: impl Fn(&str) -> String) {
         );
         let mut listener = Listener::at(&topic(&format!("{name}?group=listener&{rejected}")), &[]);
         helps().for_each(|help| assert_eq!(listener.line("reads it").trim(), help));
-        listener.interrupt();
-        listener.end();
-        let to = format!("file:{}", file("suggested.jsonl", "").display());
-        let mut bridge = Bridge::start(&[&topic(&format!("{name}?group=bridge&{rejected}")), &to]);
+        listener.stop();
+        let from = topic(&format!("{name}?group=bridge&{rejected}"));
+        let mut bridge = Bridge::start(&[&from, &url_of("suggested.jsonl", "")]);
         helps().for_each(|help| assert_eq!(bridge.line("reads it").trim(), help));
-        bridge.signal("-TERM");
-        bridge.end();
+        bridge.stop();
     }
 }
 
@@ -209,14 +180,11 @@ fn of_headers_of_kafka() {
 
 #[test]
 fn of_headers_of_real_kafka() {
-    let Ok(server) = env::var("CE_TEST_KAFKA_URL") else {
-        println!("skipped: CE_TEST_KAFKA_URL is not set");
-        return;
-    };
+    let Some(server) = variable("CE_TEST_KAFKA_URL") else { return };
     let prefix = format!("{}/suggested-{}-", server.trim_end_matches('/'), std::process::id());
     let letters = format!("suggested-{}-letters", std::process::id());
     for topic in ["listened", "placed", "letters"] {
-        assert_eq!(ce(&["create", &format!("{prefix}{topic}"), "--set", "partitions=1"]).status, 0);
+        ce(&["create", &format!("{prefix}{topic}"), "--set", "partitions=1"]).ended(0);
     }
     of_headers(|topic| {
         format!("{prefix}{topic}").replace("dead-letter=letters", &format!("dead-letter={letters}"))
@@ -229,21 +197,16 @@ fn of_headers_of_http() {
     const EVENT: &str = "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n";
     let foreign = EVENT.replace("ce-", "ce_");
     let mut listener = Listener::start(&[]);
+    let ignored = "= help: --lenient=ignored-header reads it";
     for (headers, help) in [
-        (format!("{EVENT}content-type: a/b, a/b\r\n"), "--lenient=ignored-header reads it"),
-        (format!("{EVENT}content-type: a/b\r\ncontent-type: a/b\r\n"), "--lenient=ignored-header reads it"),
-        (
-            foreign,
-            "--lenient=foreign-prefix reads it; it may be from camel-4 or event-hubs or go-2 or spring-4",
-        ),
+        (format!("{EVENT}content-type: a/b, a/b\r\n"), ignored),
+        (format!("{EVENT}content-type: a/b\r\ncontent-type: a/b\r\n"), ignored),
+        (foreign, FOREIGN_PREFIX),
     ] {
-        let (address, path) = listener.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        let length = "content-length: 2\r\n\r\n{}";
-        write!(stream, "POST /{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}{length}").unwrap();
-        stream.read_to_string(&mut String::new()).unwrap();
-        listener.until(&format!("= help: {help}"));
+        let (head, length) =
+            ("POST /events HTTP/1.1\r\nhost: x\r\nconnection: close", "content-length: 2\r\n\r\n{}");
+        exchange(listener.address(), format!("{head}\r\n{headers}{length}"));
+        listener.line(help);
     }
-    listener.interrupt();
-    listener.end();
+    listener.stop();
 }

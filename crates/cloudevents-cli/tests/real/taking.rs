@@ -14,8 +14,8 @@ fn a_filter_of_jetstream_is_refused_where_others_lose_messages() {
     let (url, work) = (format!("{server}S.x"), format!("{server}work.x"));
     let (stream, set) =
         (format!("{work}?stream=W"), ["--set", "retention=workqueue", "--set", "storage=memory"]);
-    assert_eq!(ce(&[&["create", stream.as_str()][..], &set].concat()).status, 0);
-    assert_eq!(ce_with(&["send", &work], GOOD).status, 0);
+    ce(&[&["create", stream.as_str()][..], &set].concat()).ended(0);
+    ce_with(&["send", &work], GOOD).ended(0);
     let consumers = |url: &str| {
         let shown: serde_json::Value = serde_json::from_str(&ce(&["look", url]).out).unwrap();
         shown["consumers"].as_u64().unwrap()
@@ -26,8 +26,7 @@ fn a_filter_of_jetstream_is_refused_where_others_lose_messages() {
         vec!["listen", &work, "--filter", "id=3", "--idle", "1"],
         vec!["bridge", &named, "file:/dev/null", "--filter", "id = '3'", "--losses", "log"],
     ] {
-        let ran = ce(&arguments);
-        assert!(ran.status == 2 && ran.err.contains("--drop-unmatched"), "{arguments:?}: {}", ran.err);
+        ce(&arguments).ended(2).says("--drop-unmatched");
         assert_eq!((consumers(&url), consumers(&work)), (0, 0), "{arguments:?}");
     }
     // A work queue is read from its beginning.
@@ -44,8 +43,7 @@ fn a_filter_of_jetstream_is_refused_where_others_lose_messages() {
         (vec!["listen", &url, "--filter", "id=3", "--peek"], 1),
         (vec!["listen", &work, "--filter", "id=none", "--peek"], 0),
     ] {
-        let ran = ce(&arguments);
-        assert_eq!((ran.status, ran.lines().len()), (0, lines), "{arguments:?}: {}", ran.err);
+        ce(&arguments).ended(0).prints_lines(lines);
     }
 }
 
@@ -57,8 +55,7 @@ fn a_begin_without_effect_has_a_warning() {
     let url =
         format!("nats+jetstream://127.0.0.1:{port}/S.x?consumer=c&reject=drop&since=2000-01-01T00:00:00Z");
     for exists in [false, true] {
-        let ran = ce(&["listen", &url, "--count", "1"]);
-        assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+        let ran = ce(&["listen", &url, "--count", "1"]).ended(0).prints_lines(1);
         assert_eq!(ran.err.contains("the begin that is set has no effect"), exists, "{}", ran.err);
     }
 }

@@ -1,6 +1,6 @@
 //! `ce send` to a server with TLS: which certificates are trusted and shown, and what is reported without them.
 
-use crate::program::{Listener, Ran, ce, file};
+use crate::program::{Listener, Ran, ce, path_of};
 use cloudevents_testkit::tls::Authority;
 
 /// A proxy with TLS before `ce listen`, and the files that belong to it.
@@ -20,9 +20,9 @@ impl Server {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let authority = Authority::new().unwrap();
         let listener = Listener::start(&["--count", &count.to_string()]);
-        let port = listener.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
-        let port = runtime.block_on(authority.terminate_as(name, port, client_certificates)).unwrap();
-        let cacert = pem("authority.pem", &authority.pem());
+        let port = authority.terminate_as(name, listener.port(), client_certificates);
+        let port = runtime.block_on(port).unwrap();
+        let cacert = path_of("authority.pem", &authority.pem());
         Self { _runtime: runtime, listener, port, authority, cacert }
     }
 
@@ -35,17 +35,8 @@ impl Server {
 
     /// Waits until all events were received.
     fn end(self) {
-        let ran = self.listener.end();
-        assert_eq!(ran.status, 0, "{}", ran.err);
+        self.listener.end().ended(0);
     }
-}
-
-fn pem(name: &str, text: &str) -> String {
-    file(name, text).to_str().unwrap().to_owned()
-}
-
-fn sent(ran: Ran) {
-    assert_eq!(ran.status, 0, "{}", ran.err);
 }
 
 /// Nothing was sent, with these words.
@@ -58,7 +49,7 @@ fn refused(ran: &Ran, words: &str) {
 #[test]
 fn only_trusted_servers_are_sent_to() {
     let server = Server::start("127.0.0.1", 2, false);
-    let stranger = pem("stranger.pem", &Authority::new().unwrap().pem());
+    let stranger = path_of("stranger.pem", &Authority::new().unwrap().pem());
     for (options, problem) in [(&[][..], "UnknownIssuer"), (&["--cacert", &stranger], "BadSignature")] {
         let ran = server.send("127.0.0.1", options);
         refused(&ran, &format!("invalid peer certificate: {problem}"));
@@ -68,11 +59,11 @@ fn only_trusted_servers_are_sent_to() {
                        variable SSL_CERT_FILE",
         );
     }
-    sent(server.send("127.0.0.1", &["--cacert", &stranger, "--cacert", &server.cacert]));
+    server.send("127.0.0.1", &["--cacert", &stranger, "--cacert", &server.cacert]).ended(0);
     // The certificate has another name.
     let other = server.send("localhost", &["--cacert", &server.cacert]);
     refused(&other, "certificate not valid for name \"localhost\"");
-    sent(server.send("localhost", &["-k"]));
+    server.send("localhost", &["-k"]).ended(0);
     server.end();
 }
 
@@ -80,10 +71,10 @@ fn only_trusted_servers_are_sent_to() {
 fn certificates_of_clients() {
     let server = Server::start("127.0.0.1", 2, true);
     let (certificate, key) = server.authority.issue("client").unwrap();
-    let both = pem("both.pem", &format!("{certificate}{key}"));
-    let (certificate, key) = (pem("client.pem", &certificate), pem("client.key", &key));
+    let both = path_of("both.pem", &format!("{certificate}{key}"));
+    let (certificate, key) = (path_of("client.pem", &certificate), path_of("client.key", &key));
     let stranger = Authority::new().unwrap().issue("client").unwrap();
-    let stranger = pem("stranger.pem", &format!("{}{}", stranger.0, stranger.1));
+    let stranger = path_of("stranger.pem", &format!("{}{}", stranger.0, stranger.1));
     // The handshake is over before the server has seen who the client is. Where its alert comes before the first request of the
     // connection, which it seldom does, the client's library says that the connection ended and not why.
     let send = |options: &[&str]| {
@@ -96,16 +87,14 @@ fn certificates_of_clients() {
     refused(&ran, "CertificateRequired");
     refused(&ran, "help: the server requires a client certificate: name its file with --cert");
     refused(&send(&["--cert", &stranger]), "alert");
-    sent(send(&["--cert", &both]));
-    sent(send(&["--cert", &certificate, "--key", &key]));
+    send(&["--cert", &both]).ended(0);
+    send(&["--cert", &certificate, "--key", &key]).ended(0);
     for (options, words) in [
         (&["--cert", &certificate][..], "help: name the file of the key with --key"),
         (&["--cert", &key], "client.key`, which has no certificate in PEM"),
         (&["--cert", "absent.pem"], "`absent.pem`, which cannot be read"),
     ] {
-        let ran = send(options);
-        assert_eq!(ran.status, 2, "{}", ran.err);
-        assert!(ran.err.contains(words), "{options:?}: {}", ran.err);
+        send(options).ended(2).says(words);
     }
     server.end();
 }
@@ -114,7 +103,7 @@ fn certificates_of_clients() {
 fn the_certificate_is_for_the_host_of_the_url_and_not_for_its_address() {
     let server = Server::start("shop.example", 1, false);
     let resolve = format!("shop.example:{}:127.0.0.1", server.port);
-    sent(server.send("shop.example", &["--cacert", &server.cacert, "--resolve", &resolve]));
+    server.send("shop.example", &["--cacert", &server.cacert, "--resolve", &resolve]).ended(0);
     let ran = server.send("127.0.0.1", &["--cacert", &server.cacert]);
     refused(&ran, "certificate is only valid for DnsName(\"shop.example\")");
     server.end();

@@ -1,7 +1,7 @@
 //! `ce send --failed`, and signed requests of `ce bridge`: senders of webhooks without Rust.
 
 use crate::{
-    program::{Bridge, GOOD, ce, ce_with, command, file},
+    program::{Bridge, ce, ce_with, command, file, with_id},
     webhook_gate::{STANDARD, Service},
 };
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use std::{fs, time::SystemTime};
 
 /// An event with this id.
 fn event(id: &str) -> String {
-    GOOD.replace("\"id\":\"1\"", &format!("\"id\":\"{id}\""))
+    with_id(id)
 }
 
 #[test]
@@ -22,26 +22,23 @@ fn events_that_failed_for_good_are_in_a_file_that_is_sent_again() {
     fs::write(&input, format!("{}\n{}\n", event("a"), event("b"))).unwrap();
     let [from, to] = [&input, &failed].map(|path| path.display().to_string());
     let url = service.url();
-    let ran = ce(&["send", &url, &from, "--keep-going", "--failed", &to, "--error-format", "json"]);
-    assert_eq!(ran.status, 1, "{}", ran.err);
+    let ran = ce(&["send", &url, &from, "--keep-going", "--failed", &to, "--error-format", "json"]).ended(1);
     let ids: Vec<_> = ran.errors().iter().filter_map(|line| line["id"].as_str().map(str::to_owned)).collect();
     assert_eq!(ids, ["a", "b"], "{}", ran.err);
     // In text, too: the input may be a pipe.
-    let ran = ce_with(&["send", &url], event("c"));
-    assert!(ran.err.contains("(event \"c\")"), "{}", ran.err);
+    ce_with(&["send", &url], event("c")).says("(event \"c\")");
     let kept = fs::read_to_string(&failed).unwrap();
     let kept: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(kept.iter().map(|event| event["id"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
     service.responds("204 No Content");
-    assert_eq!(ce(&["send", &url, &to]).status, 0);
+    ce(&["send", &url, &to]).ended(0);
     let seen = service.seen();
     assert_eq!(seen.last().unwrap().all("ce-id"), ["b"]);
     assert_eq!(seen[0].all("user-agent"), [concat!("ce/", env!("CARGO_PKG_VERSION"))]);
     let ran = ce_with(&["send", &url, "-H", "User-Agent: shop/1"], event("d"));
     assert_eq!((ran.status, service.seen().last().unwrap().all("user-agent")), (0, vec!["shop/1"]));
     // It would never end.
-    let ran = ce(&["send", &url, &to, "--failed", &to]);
-    assert!(ran.status == 2 && ran.err.contains("is also written"), "{}", ran.err);
+    ce(&["send", &url, &to, "--failed", &to]).ended(2).says("is also written");
 }
 
 /// The request of the service, in the form of a verifier.
@@ -72,7 +69,7 @@ fn a_bridge_signs_its_requests() {
     let bridge = Bridge::run(command(&["bridge", "--config", &config.display().to_string()]));
     service.wait_for(2);
     service.responds("204 No Content");
-    assert_eq!(bridge.end().0, Some(0));
+    bridge.ended(0);
     let seen = service.seen();
     let verifier = StandardWebhooks::new(STANDARD).unwrap();
     for request in &seen {
@@ -82,13 +79,13 @@ fn a_bridge_signs_its_requests() {
     assert!(String::from_utf8_lossy(&seen[0].body).contains("\"id\":\"a\""));
     // Flags do the same as the file, such as for a redrive.
     let arguments = ["bridge", &from, &url, "--mode", "structured", "--to-secret-env", &key];
-    assert_eq!(ce(&arguments).status, 0);
+    ce(&arguments).ended(0);
     let last = service.seen().pop().unwrap();
     assert_eq!((service.seen().len(), &last.body), (seen.len() + 1, &seen[0].body));
     verifier.verify(&parts(&last, &url), &last.body, SystemTime::now()).unwrap();
     // Message signatures cover the attributes of binary mode.
     let arguments = ["bridge", &from, &url, "--to-secret-env", &key, "--to-key-id", "2026"];
-    assert_eq!(ce(&arguments).status, 0);
+    ce(&arguments).ended(0);
     let last = service.seen().pop().unwrap();
     let authority = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let expected =
@@ -100,9 +97,9 @@ fn a_bridge_signs_its_requests() {
         (&["--to-key-id", "2026"], "--to-key-id is for --to-secret-env"),
         (&["--to-secret-env", "NO_SUCH_KEY", "--to-key-id", "2026"], "`NO_SUCH_KEY` is not set"),
     ] {
-        let ran = ce(&[&["bridge", &from, &url, "--check"], more].concat());
-        assert!(ran.status == 2 && ran.err.contains(words), "{more:?}: {}", ran.err);
+        ce(&[&["bridge", &from, &url, "--check"], more].concat()).ended(2).says(words);
     }
-    let ran = ce(&["bridge", &from, "-", "--check", "--to-secret-env", &key, "--to-key-id", "2026"]);
-    assert!(ran.status == 2 && ran.err.contains("only requests to `http`"), "{}", ran.err);
+    ce(&["bridge", &from, "-", "--check", "--to-secret-env", &key, "--to-key-id", "2026"])
+        .ended(2)
+        .says("only requests to `http`");
 }

@@ -44,8 +44,7 @@ fn known(scheme: &str, command: &str, others: &str) -> BTreeSet<String> {
     if scheme == "rabbitmq" {
         url += "&queue=q";
     }
-    let refused = ce_with(&[command, &url], GOOD);
-    assert_eq!(refused.status, 2, "{url}: {}", refused.err);
+    let refused = ce_with(&[command, &url], GOOD).ended(2);
     let known = refused.err.split("the options are ").nth(1).expect(&refused.err).lines().next().unwrap();
     let names = known.split(';').next().unwrap().split(", ");
     names.map(|name| name.trim_matches('`').to_owned()).collect()
@@ -119,10 +118,8 @@ fn options_of_handlers_are_refused() {
         for option in OF_HANDLERS {
             let url = format!("{scheme}://127.0.0.1:9/t?{option}=1s");
             for arguments in [&["listen", &url][..], &["bridge", &url, "http://127.0.0.1:9/", "--check"]] {
-                let ran = ce(arguments);
-                assert_eq!(ran.status, 2, "{arguments:?}: {}", ran.err);
                 let wanted = format!("error: the URL option `{option}` is for handlers of a program");
-                assert!(ran.err.starts_with(&wanted), "{arguments:?}: {}", ran.err);
+                ce(arguments).ended(2).says_first(&wanted);
             }
         }
     }
@@ -181,7 +178,7 @@ fn manual_pages_name_the_program_and_its_version() {
         assert_eq!(head, format!(".TH {page} 1  \"{version}\" "));
     }
     let folder = crate::program::file("page", "").parent().unwrap().join("man1");
-    assert_eq!(ce(&["man", "--folder", folder.to_str().unwrap()]).status, 0);
+    ce(&["man", "--folder", folder.to_str().unwrap()]).ended(0);
     let page = std::fs::read_to_string(folder.join("ce-webhook-serve.1")).unwrap();
     assert!(page.contains(&format!(".TH ce-webhook-serve 1  \"{version}\"")), "{page}");
 }

@@ -1,6 +1,6 @@
 //! `ce webhook`: a target, and what a check makes of it and of faults.
 
-use crate::program::{GOOD, Ran, Served, ce_with, command};
+use crate::program::{self, GOOD, Ran, Served, ce_with, command};
 use cloudevents_kit::webhook::signature::{GitHub, Sign, Stripe};
 use cloudevents_testkit::patience;
 use serde_json::Value;
@@ -37,14 +37,12 @@ const STRICT: &[&str] = &[
 ];
 
 fn check(url: &str, arguments: &[&str]) -> Ran {
-    let output = command(&["webhook", "check", url, "--origin", "me.example", "--output", "json"])
+    let mut command = command(&["webhook", "check", url, "--origin", "me.example", "--output", "json"]);
+    command
         .args(["--token-env", "HOOK_TOKEN", "--secret-env", "HOOK_SECRET"])
         .args(arguments)
-        .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)])
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)]);
+    program::run(command)
 }
 
 /// The rules with this verdict.
@@ -525,9 +523,9 @@ fn over_webhook() {
         let target = Served { child, url };
         let check = |secret: &str| {
             let arguments = ["webhook", "check", &target.url, "--origin", "me.example", "--output", "json"];
-            let output = command_with(&arguments, secret);
-            let text = |bytes| String::from_utf8(bytes).unwrap();
-            Ran { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+            let mut command = program::command(&arguments);
+            command.args(["--secret-env", "HOOK_SECRET"]).env("HOOK_SECRET", secret);
+            program::run(command)
         };
         let ran = check(SECRET);
         assert_eq!(ran.status, 0, "{name}: {}{}", ran.out, ran.err);

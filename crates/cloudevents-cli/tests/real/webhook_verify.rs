@@ -1,7 +1,7 @@
 //! `ce webhook verify` as a filter.
 
 use crate::{
-    program::{Ran, ce_with, command, file},
+    program::{Ran, ce_with, command, file, ran},
     webhook_gate::{STANDARD, headers, signed},
 };
 use cloudevents_kit::webhook::signature::{
@@ -10,26 +10,15 @@ use cloudevents_kit::webhook::signature::{
 use serde_json::Value;
 use std::{
     fmt::Write as _,
-    io::Write as _,
     path::Path,
-    process::Stdio,
     time::{Duration, UNIX_EPOCH},
 };
 
 /// Runs `ce webhook verify` over this body, with a secret in `HOOK_SECRET`.
 fn verify(secret: &str, arguments: &[&str], body: &[u8]) -> Ran {
     let mut command = command(&[&["webhook", "verify"], arguments].concat());
-    let command = command.env("HOOK_SECRET", secret).env("HOOK_TOKEN", "a token");
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A command with wrong usage reads nothing.
-    let _ = child.stdin.take().unwrap().write_all(body);
-    let output = child.wait_with_output().unwrap();
-    Ran {
-        status: output.status.code().unwrap(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    command.env("HOOK_SECRET", secret).env("HOOK_TOKEN", "a token");
+    ran(command, body)
 }
 
 /// Header lines, as `curl -H @FILE` reads them.
@@ -100,8 +89,7 @@ fn the_examples_of_the_documents_are_genuine() {
         "-H",
         "X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
     ];
-    let ran = verify("It's a Secret to Everybody", &github, b"Hello, World!");
-    assert_eq!((ran.status, ran.out.as_str()), (0, "Hello, World!"), "{}", ran.err);
+    verify("It's a Secret to Everybody", &github, b"Hello, World!").ended(0).prints("Hello, World!");
     let slack = [
         "--scheme",
         "slack",
@@ -113,10 +101,9 @@ fn the_examples_of_the_documents_are_genuine() {
     let body = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
     let secret = "8f742231b10e8888abcd99yyyzzz85a5";
     let timely = [&slack[..], &["--at", "1531420700"]].concat();
-    assert_eq!(verify(secret, &timely, body).status, 0);
+    verify(secret, &timely, body).ended(0);
     // An old delivery is a replay.
-    let ran = verify(secret, &slack, body);
-    assert!(ran.status == 1 && ran.err.contains("too far apart"), "{}", ran.err);
+    verify(secret, &slack, body).ended(1).says("too far apart");
 }
 
 #[test]
@@ -172,11 +159,9 @@ fn tokens_are_checked_alone_and_beside_a_signature() {
         assert!(ran.err.contains(words) && !ran.err.contains("a toke"), "{}", ran.err);
     }
     let token = at(&file("token", "a token\n"));
-    let ran = verify("", &["--request", "--token", &token], &request("", bearer));
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    verify("", &["--request", "--token", &token], &request("", bearer)).ended(0);
     let both = ["--request", "--token", &token, "--provider", "github", "--secret", "HOOK_SECRET"];
-    let ran = verify("a secret", &both, &request("", bearer));
-    assert!(ran.status == 1 && ran.err.contains("x-hub-signature-256"), "{}", ran.err);
+    verify("a secret", &both, &request("", bearer)).ended(1).says("x-hub-signature-256");
 }
 
 #[test]
@@ -184,9 +169,8 @@ fn web_pubsub_signs_the_connection() {
     // HMAC-SHA256 of `connection-1` with `access-key`, by Python's `hmac`.
     let signature = "ce-signature: sha256=8f36456b7db5be1e6cfd39950cbc7cc1b4e06bea3538a1471ddeb741517f68fb";
     let arguments = ["--provider", "web-pubsub", "-H", signature, "-H", "ce-connectionId: connection-1"];
-    let ran = verify("other-key\naccess-key", &arguments, b"hello");
-    assert_eq!((ran.status, ran.out.as_str()), (0, "hello"), "{}", ran.err);
-    assert_eq!(verify("other-key", &arguments, b"hello").status, 1);
+    verify("other-key\naccess-key", &arguments, b"hello").ended(0).prints("hello");
+    verify("other-key", &arguments, b"hello").ended(1);
 }
 
 #[test]
@@ -196,12 +180,10 @@ fn events_are_those_of_a_target() {
     let delivery = signed(&GitHub::new("a secret").unwrap(), "1", &given, body);
     let head = at(&file("headers.txt", lines(&delivery)));
     let arguments = ["--provider", "github", "-H", &head, "--events"];
-    let ran = verify("a secret", &arguments, body);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let ran = verify("a secret", &arguments, body).ended(0);
     let event: Value = serde_json::from_str(ran.out.trim()).unwrap();
     assert_eq!(event["type"], "com.github.issues.opened");
-    let ran = verify("other-key", &arguments, body);
-    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    verify("other-key", &arguments, body).ended(1).prints("");
     // CloudEvents, one or several; what is none has a reason; attributes that nothing signed are no event.
     let one = crate::program::GOOD;
     let batch = format!("[{one},{one}]");
@@ -219,7 +201,7 @@ fn events_are_those_of_a_target() {
         let ran = verify(STANDARD, &["-H", &head, "--events"], body.as_bytes());
         assert_eq!((ran.status, ran.out.lines().count()), (status, events), "{body}: {}", ran.err);
         assert_eq!(ran.err.is_empty(), status == 0, "{}", ran.err);
-        assert_eq!(verify(STANDARD, &["-H", &head], body.as_bytes()).status, 0);
+        verify(STANDARD, &["-H", &head], body.as_bytes()).ended(0);
     }
     let grid = r#"[{"topic":"/t","subject":"s","eventType":"Blob","eventTime":"2017-06-26T18:41:00Z","id":"7","data":{}}]"#;
     let delivery = headers(&[("authorization", "Bearer a token"), ("content-type", "application/json")]);
@@ -243,15 +225,15 @@ fn what_one_command_signs_the_other_verifies() {
         let body = file("body.json", BODY);
         let key = at(&file("key", secret));
         let sign = ["webhook", "sign", body.to_str().unwrap(), "--headers", "--secret", &key];
-        let signed = ce_with(&[&sign, scheme].concat(), "");
-        assert_eq!(signed.status, 0, "{scheme:?}: {}", signed.err);
+        let signed = ce_with(&[&sign, scheme].concat(), "").ended(0);
         let head = at(&file("headers.txt", &signed.out));
         let ran = verify(secret, &[scheme, &["-H", &head]].concat(), BODY);
         assert_eq!((ran.status, ran.out.as_bytes()), (0, BODY), "{scheme:?}: {}", ran.err);
     }
     for scheme in ["web-pubsub", "event-grid"] {
-        let ran = ce_with(&["webhook", "sign", "-", "--scheme", scheme, "--secret", "PATH"], "{}");
-        assert!(ran.status == 2 && ran.err.contains("no signatures"), "{}", ran.err);
+        ce_with(&["webhook", "sign", "-", "--scheme", scheme, "--secret", "PATH"], "{}")
+            .ended(2)
+            .says("no signatures");
     }
 }
 
@@ -281,8 +263,7 @@ fn wrong_usage_is_named_and_shows_no_secret() {
         );
         assert!(!ran.err.contains("MfKQ9"), "{}", ran.err);
     }
-    let ran = verify("a secret", &[], b"{}");
-    assert!(ran.status == 2 && ran.err.contains("--header"), "{}", ran.err);
+    verify("a secret", &[], b"{}").ended(2).says("--header");
 }
 
 /// Programs that read the verdict go on to work.
@@ -290,8 +271,7 @@ fn wrong_usage_is_named_and_shows_no_secret() {
 fn a_verdict_takes_the_place_of_the_body() {
     let delivery = signed(&StandardSigner::new(STANDARD).unwrap(), "msg_1", &[], BODY);
     let head = at(&file("headers.txt", lines(&delivery)));
-    let ran = verify(STANDARD, &["-", "-H", &head, "--output", "json"], BODY);
-    assert_eq!(ran.out, "{\"id\":\"msg_1\",\"key\":1,\"verified\":true}\n", "{}", ran.err);
-    let ran = verify(STANDARD, &["-", "-H", &head, "--output", "pretty"], BODY);
-    assert_eq!(ran.out, "valid: msg_1\n");
+    verify(STANDARD, &["-", "-H", &head, "--output", "json"], BODY)
+        .prints("{\"id\":\"msg_1\",\"key\":1,\"verified\":true}\n");
+    verify(STANDARD, &["-", "-H", &head, "--output", "pretty"], BODY).prints("valid: msg_1\n");
 }

@@ -1,6 +1,7 @@
 //! `ce encode`, `ce decode` and `ce testee`.
 
-use crate::program::{GOOD, ce, ce_with, command};
+use crate::program::{GOOD, ce, ce_line, ce_with, command};
+use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Write},
     process::Stdio,
@@ -9,8 +10,7 @@ use std::{
 #[test]
 fn encode_and_decode_are_inverse() {
     let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","subject":"Größe 42","data":"hi"}"#;
-    let encoded = ce_with(&["encode"], event);
-    assert_eq!((encoded.status, encoded.err.as_str()), (0, ""));
+    let encoded = ce_with(&["encode"], event).ended(0).says_only("");
     let message = &encoded.lines()[0];
     assert_eq!(message["via"], "http");
     assert!(
@@ -40,37 +40,23 @@ fn options_of_encode_that_mean_nothing_are_refused() {
         (&["--via", "cbor", "--mode", "structured"], "--mode has no effect: `cbor` is a format"),
         (&["--via", "json-batch", "--format", "json"], "--format has no effect: `json-batch` is a format"),
     ] {
-        let ran = ce_with(&[&["encode"], arguments].concat(), GOOD);
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}");
-        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+        ce_with(&[&["encode"], arguments].concat(), GOOD).ended(2).prints("").says(words);
     }
     // The messages of these are documents without a mode, too.
-    assert_eq!(ce_with(&["encode", "--via", "websockets", "--format", "xml"], GOOD).status, 0);
+    ce_with(&["encode", "--via", "websockets", "--format", "xml"], GOOD).ended(0);
 }
 
 #[test]
 fn encode_for_people() {
-    let ran = ce_with(&["encode", "--output", "pretty"], GOOD);
-    assert_eq!(ran.out, "ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\n");
+    ce_with(&["encode", "--output", "pretty"], GOOD)
+        .prints("ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\n");
 }
 
 #[test]
 fn encode_from_flags() {
-    let ran = ce(&[
-        "encode",
-        "--id",
-        "1",
-        "--source",
-        "/s",
-        "--type",
-        "t",
-        "--no-time",
-        "-e",
-        "n:Integer=3",
-        "--data",
-        "{}",
-    ]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let ran = ce_line("encode --id 1 --source /s --type t --no-time -e n:Integer=3 --data {}")
+        .ended(0)
+        .says_only("");
     let wanted = serde_json::json!([
         ["ce-specversion", "1.0"],
         ["ce-id", "1"],
@@ -80,8 +66,9 @@ fn encode_from_flags() {
         ["ce-n", "3"],
     ]);
     assert_eq!(ran.lines()[0]["message"], serde_json::json!({"headers": wanted, "body": {"text": "{}"}}));
-    let ran = ce(&["encode", "--via", "kafka", "--source", "/s", "--type", "t"]);
-    assert!(ran.err.contains("generated the id ") && ran.err.contains("generated the time "), "{}", ran.err);
+    let ran = ce(&["encode", "--via", "kafka", "--source", "/s", "--type", "t"])
+        .says("generated the id ")
+        .says("generated the time ");
     assert_eq!(ran.lines()[0]["via"], "kafka");
 }
 
@@ -94,16 +81,11 @@ fn decode_reads_what_encode_shows() {
     );
     for mode in ["binary", "structured"] {
         let shown = ce_with(&["encode", "--mode", mode, "--output", "pretty"], &events);
-        let decoded = ce_with(&["decode"], &shown.out);
-        assert_eq!((decoded.status, decoded.err.as_str()), (0, ""), "{}", shown.out);
-        let ids: Vec<_> =
-            decoded.lines().iter().map(|event| (event["id"].clone(), event["data"].clone())).collect();
-        let wanted: Vec<_> = ce_with(&["convert"], &events)
-            .lines()
-            .iter()
-            .map(|event| (event["id"].clone(), event["data"].clone()))
-            .collect();
-        assert_eq!(ids, wanted, "{mode}");
+        let decoded = ce_with(&["decode"], &shown.out).ended(0).says_only("");
+        let of = |event: &Value| (event["id"].clone(), event["data"].clone());
+        let [found, wanted] = [decoded, ce_with(&["convert"], &events)]
+            .map(|ran| ran.lines().iter().map(of).collect::<Vec<_>>());
+        assert_eq!(found, wanted, "{mode}");
     }
 }
 
@@ -116,8 +98,7 @@ fn decode_reads_messages_of_other_tools() {
     let kcat = r#"{"topic":"orders","partition":0,"offset":5,"tstype":"create","ts":1588345126000,"broker":1,"headers":["ce_specversion","1.0","ce_id","1","ce_source","/s","ce_type","t","content-type","text/plain"],"key":null,"payload":"hi"}"#;
     let wanted = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"datacontenttype\":\"text/plain\",\"data\":\"hi\"}\n";
     for input in [raw, object, encoded, kcat] {
-        let ran = ce_with(&["decode"], input);
-        assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, wanted, ""), "{input}");
+        ce_with(&["decode"], input).ended(0).prints(wanted).says_only("");
     }
     assert_eq!(ce_with(&["decode"], GOOD).out, format!("{GOOD}\n"));
 }
@@ -139,19 +120,14 @@ fn decode_names_members_that_it_does_not_read() {
 
 #[test]
 fn decode_refuses() {
-    let ran = ce_with(&["decode"], r#"{"headers":[["ce-id","1"]]}"#);
-    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
-    assert!(ran.err.contains("[missing-attribute]"), "{}", ran.err);
-    let ran = ce_with(&["decode"], "{\"headers\":\n oops}");
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("--> standard input:2:2\n"), "{}", ran.err);
+    ce_with(&["decode"], r#"{"headers":[["ce-id","1"]]}"#).ended(1).prints("").says("[missing-attribute]");
+    ce_with(&["decode"], "{\"headers\":\n oops}").ended(2).says("--> standard input:2:2\n");
 }
 
 #[test]
 fn testee_answers_line_by_line() {
     let requests = "{\"cmd\":\"start\",\"version\":1}\n\n{\"cmd\":\"run\",\"seq\":7,\"op\":\"name\",\"text\":\"id\"}\nnonsense\n{\"cmd\":\"stop\"}\n{\"cmd\":\"start\"}\n";
-    let ran = ce_with(&["testee"], requests);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let ran = ce_with(&["testee"], requests).ended(0).says_only("");
     let answers = ran.lines();
     assert_eq!(answers.len(), 3);
     assert_eq!(answers[0]["implementation"]["language"], "Rust");
@@ -170,8 +146,7 @@ fn testee_survives_any_line() {
             .bytes(),
     );
     requests.extend(b"{\"cmd\":\"run\",\"seq\":2,\"op\":\"name\",\"text\":\"id\"}");
-    let ran = ce_with(&["testee", "--max-line", "2000000"], &requests);
-    assert_eq!(ran.status, 0);
+    let ran = ce_with(&["testee", "--max-line", "2000000"], &requests).ended(0);
     let answers = ran.lines();
     assert_eq!(answers.len(), 4);
     assert_eq!(answers[0]["error"]["kind"], "invalid-utf8");
@@ -211,9 +186,7 @@ fn decode_takes_the_chunks_out_of_a_captured_request() {
     let raw = raw.replace("5\r\n", "6\r\n");
     let ran = ce_with(&["decode"], &raw);
     assert_eq!((ran.status, &ran.lines()[0]["data"]), (0, &"hi there".into()), "{}", ran.err);
-    let ran = ce_with(&["decode"], raw.replace("2\r\nhi", "4\r\nhi"));
-    assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("the chunked body is broken"), "{}", ran.err);
+    ce_with(&["decode"], raw.replace("2\r\nhi", "4\r\nhi")).ended(2).says("the chunked body is broken");
 }
 
 /// An event is written when its message has arrived, whatever follows.
@@ -242,9 +215,7 @@ fn a_message_without_end_is_refused() {
         "ce-id: 1\n\n",
     ] {
         let input = format!("{GOOD}\n{beginning}{}", "0".repeat(70 << 20));
-        let ran = ce_with(&["decode"], input);
-        assert_eq!((ran.status, ran.out.as_str()), (2, &*format!("{GOOD}\n")), "{beginning}: {}", ran.err);
-        assert!(ran.err.contains("standard input:2"), "{}", ran.err);
+        let ran = ce_with(&["decode"], input).ended(2).prints(&*format!("{GOOD}\n")).says("standard input:2");
         if beginning != "\0" {
             assert!(ran.err.contains("a message has 32 MiB at most"), "{beginning}: {}", ran.err);
         }
@@ -255,8 +226,7 @@ fn a_message_without_end_is_refused() {
 #[test]
 fn messages_of_other_implementations() {
     let raw = r#"{"via":"http","headers":{"ce-specversion":"1.0","ce-id":"1","ce-source":"/s","ce-type":"t","ce-subject":"100%"}}"#;
-    let ran = ce_with(&["decode", "--error-format", "json"], raw);
-    assert_eq!(ran.status, 1);
+    let ran = ce_with(&["decode", "--error-format", "json"], raw).ended(1);
     let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
     assert!(help.contains("--lenient=literal-text reads it") && help.contains("go-2"), "{help}");
     for arguments in [
@@ -264,8 +234,6 @@ fn messages_of_other_implementations() {
         ["decode", "--lenient", "--tagged"],
         ["decode", "--lenient=raw-text", "--tagged"],
     ] {
-        let ran = ce_with(&arguments, raw);
-        assert_eq!(ran.status, 0, "{}", ran.err);
-        assert!(ran.err.contains("subject"), "{}", ran.err);
+        ce_with(&arguments, raw).ended(0).says("subject");
     }
 }

@@ -4,9 +4,9 @@ use crate::{event, with_capabilities};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Bounds, By, Confirmed, DeadLetter, DeadLetterSink, Failure, Outcome, Outgoing, Receipt, Receiver,
-    ReceiverCapabilities, RunState, Sender, SenderCapabilities,
-    binding::{Transmit, log::LogOptions, queue::QueueOptions},
+    Bounds, By, Confirmed, DeadLetter, DeadLetterSink, Failure, Outgoing, Receiver, ReceiverCapabilities,
+    RunState, Sender, SenderCapabilities,
+    binding::{log::LogOptions, queue::QueueOptions},
     fake::{FakeLog, FakeQueue},
 };
 use std::{

@@ -57,10 +57,7 @@ pub(super) fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<Str
         Fate::Failed(error) | Fate::Waiting { error, .. } => connect::help_with_tls(error),
         _ => None,
     });
-    console.report(&match help {
-        Some(help) => report.help(help),
-        None => report,
-    });
+    console.report(&report.any_help(help));
 }
 
 /// Why a dead letter is one, and at which delivery, by its headers. They do not have the number of attempts at the target.

@@ -190,7 +190,7 @@ async fn run_once(
     };
     let (reports, mut reported) = mpsc::channel(LINES);
     let (on_refusal, mut refusals) = refusals::channel();
-    let mut told = LastRefusal::default();
+    let mut told = LastRefusal::new();
     let observer = Arc::new(observer);
     let open = || open::open(settings, *left, observer.clone(), on_refusal.clone(), reports.clone());
     // An end that is away, or does not know a new password yet, may come back. Settings that held before have no other mistake.
@@ -314,7 +314,7 @@ async fn run_once(
     let lost = at_end.released.saturating_sub(released);
     let lost = lost.saturating_add(at_end.dropped.saturating_sub(dropped));
     if lost > 0 && !opened.keeps {
-        let lost = count(usize::try_from(lost).unwrap_or(usize::MAX), "message");
+        let lost = count(lost, "message");
         if shows_all {
             let words = format!("FROM keeps no message: what was shown is gone, {lost}");
             console.report(&Report::warning(words).kind("redrive"));
@@ -357,7 +357,7 @@ async fn run_once(
             console.report(&Report::warning(words(&error)).kind(error.kind().code()));
             Ok(reloaded)
         }
-        Err(error) => Err(Failure::Told(connect::status_at_end(&error), Box::new(connect::report(&error)))),
+        Err(error) => Err(connect::ended(&error)),
     }
 }
 
@@ -373,12 +373,7 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut Option<Instant>, co
     match state {
         ConnectionState::Connecting { error: Some(error), .. } if lost.is_none() => {
             *lost = Some(Instant::now());
-            let words = format!("the connection to {end} was lost; reconnecting");
-            let report = Report::warning(words).kind(error.kind().code()).detail(error.detail());
-            console.report(&match connect::help_with_tls(error) {
-                Some(help) => report.help(help),
-                None => report,
-            });
+            console.report(&connect::lost(&format!("the connection to {end} was lost"), error));
         }
         ConnectionState::Connected { .. } => {
             let end = format!("connected to {end} again");

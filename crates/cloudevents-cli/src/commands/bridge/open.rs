@@ -9,6 +9,7 @@ use super::{
 use crate::{
     commands::{
         send::signing::{NOT_COVERED, sign},
+        suggested::how,
         systems::SystemOptions,
     },
     connect::{self, Opened, Sending},
@@ -298,11 +299,6 @@ fn tell_attributes(config: &Config, console: &Console) {
     }
 }
 
-/// How to make events of documents of a system, in an error.
-fn how(adapter: &str) -> String {
-    format!("`--from {adapter}` makes events of it")
-}
-
 fn systems(config: &Config) -> Result<Option<Systems>, Failure> {
     SystemOptions { adapter: config.adapter.clone(), map: config.map.clone() }.systems()
 }
@@ -455,9 +451,8 @@ fn leave_out_keys(
 
 /// Whether messages that are received there may have keys.
 fn have_keys(url: &str) -> Result<bool, Failure> {
-    let Some(endpoint) = connect::endpoint(url)? else { return Ok(false) };
-    let family = connect::binding(&endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()));
-    Ok(family.is_some_and(|family| family.has_keys))
+    let endpoint = connect::endpoint(url)?;
+    Ok(endpoint.and_then(|endpoint| connect::family(&endpoint)).is_some_and(|family| family.has_keys))
 }
 
 /// The note that records have no key at the target. Messages in order here have no order there beyond a partition.

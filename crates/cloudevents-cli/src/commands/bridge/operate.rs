@@ -98,24 +98,20 @@ pub(super) async fn idle(
 
 /// The bridge holds the messages that it has read, and reads no more.
 fn at_the_bound(held: u64) -> Report {
-    let held = messages(held);
+    let held = count(held, "message");
     let words = format!("no more than {held} can be held at once; there may be others at FROM");
     Report::warning(words).kind("redrive").help("`in-flight` in a configuration file raises the bound")
 }
 
 /// The bound of the broker is not always known.
 fn held_until_the_end(held: u64) -> Report {
-    let (held, verb) = (messages(held), if held == 1 { "was" } else { "were" });
+    let (held, verb) = (count(held, "message"), if held == 1 { "was" } else { "were" });
     let words = format!(
         "{held} {verb} held until the end; there may be others at FROM, if its broker sends no more at once"
     );
     Report::warning(words)
         .kind("redrive")
         .help("settings of the broker, or of its consumer, bound what is not settled")
-}
-
-fn messages(number: u64) -> String {
-    count(usize::try_from(number).unwrap_or(usize::MAX), "message")
 }
 
 fn comes_again(end: &Connectivity) -> bool {

@@ -11,7 +11,6 @@ pub(super) fn tell(status: &BridgeStatus, without_event: u64, shown: Option<usiz
     let (moved, refused) = (status.metrics().confirmed, status.metrics().all_refused());
     let received = status.received();
     let (repaired, unmatched, skipped) = (received.repaired, received.unmatched, received.skipped);
-    let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "message");
     let would_send = shown.map(|shown| u64::try_from(shown).unwrap_or(u64::MAX));
     let others = [
         (Some(repaired).filter(|number| *number > 0), "repaired"),
@@ -30,5 +29,5 @@ pub(super) fn tell(status: &BridgeStatus, without_event: u64, shown: Option<usiz
         members.insert("would_send".into(), number.into());
     }
     let how = if shown.is_some() { "a dry run: " } else { "" };
-    console.announce(&format!("{how}{} moved, {refused} refused{more}", number(moved)), members);
+    console.announce(&format!("{how}{} moved, {refused} refused{more}", count(moved, "message")), members);
 }

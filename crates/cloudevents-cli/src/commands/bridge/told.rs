@@ -1,41 +1,35 @@
 //! Reasons that were reported, so that each is reported once.
 
-use crate::{commands::refusals, console::Console};
+use crate::{
+    commands::refusals::{self, Lines},
+    console::Console,
+};
 use cloudevents_kit::Error;
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-/// How many refusals are reported within a second. A stranger chooses the reasons, and would choose the size of the log.
-const A_SECOND: usize = 10;
+use tokio::time::Instant;
 
 /// The last refusal of a request that was reported. Refusals for the same reason are reported once a minute.
-#[derive(Default)]
 pub(super) struct LastRefusal {
     told: Option<(String, Instant)>,
-    /// The begin of the present second, and the lines in it.
-    second: Option<(Instant, usize)>,
+    /// A stranger chooses the reasons, and would choose the size of the log.
+    lines: Lines,
 }
 
 impl LastRefusal {
+    pub(super) fn new() -> Self {
+        Self { told: None, lines: Lines::new() }
+    }
+
     pub(super) fn tell(&mut self, error: &Error, console: &Console) {
         let why = words(error);
         let is_told = |(last, at): &(String, Instant)| *last == why && at.elapsed() < Duration::from_secs(60);
-        if !self.told.as_ref().is_some_and(is_told) && self.has_room() {
+        if !self.told.as_ref().is_some_and(is_told) && self.lines.have_room(Instant::now()) {
             console.report(&refusals::warning(error));
             self.told = Some((why, Instant::now()));
         }
-    }
-
-    /// Whether the present second has a line left.
-    fn has_room(&mut self) -> bool {
-        let (begin, lines) = self
-            .second
-            .filter(|(begin, _)| begin.elapsed() < Duration::from_secs(1))
-            .unwrap_or_else(|| (Instant::now(), 0));
-        self.second = Some((begin, lines.saturating_add(1)));
-        lines < A_SECOND
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     connect::{self, Certificates},
     console::Console,
+    emit,
     failure::{Failure, Status},
     input::{self, Reading},
 };
@@ -17,7 +18,6 @@ use cloudevents_kit::{Event, json};
 use cloudevents_testkit::tagged;
 use serde_json::{Value, json};
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -64,7 +64,7 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
         Some(path) => of_file(path)?,
         None => samples(),
     };
-    let Some(url) = &command.url else { return print(&events, console) };
+    let Some(url) = &command.url else { return print(&events) };
     command.reports.begin(console, || judge(command, url, &events, console))?.status()
 }
 
@@ -113,13 +113,9 @@ fn of_file(path: &Path) -> Result<Vec<Named>, Failure> {
     Ok(events)
 }
 
-fn print(events: &[Named], console: &Console) -> Result<Status, Failure> {
+fn print(events: &[Named]) -> Result<Status, Failure> {
     let events: Result<Vec<Event>, _> = events.iter().map(|(_, event)| tagged::to_event(event)).collect();
     // Types of extensions that JSON does not have are not compared.
     let (document, _) = json::encode_batch(&events.map_err(connect::failed)?).map_err(connect::failed)?;
-    let mut out = console.out();
-    out.write_all(&document)?;
-    out.write_all(b"\n")?;
-    out.flush()?;
-    Ok(Status::Done)
+    emit::print(&[&document[..], b"\n"].concat())
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(command: &Report, console: &Console) -> Result<Status, Failure
     match (&command.html, &command.site) {
         (Some(path), _) => write(path, &html(&runs, &suite(None)?))?,
         (None, Some(folder)) => {
-            fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+            fs::create_dir_all(folder).map_err(|error| Failure::unwritable(folder, &error))?;
             write(&folder.join("index.html"), &site(&runs, &suite(None)?))?;
         }
         (None, None) => {
@@ -88,11 +88,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::usage(format!("`{}` cannot be written: {error}", path.display()))
+    fs::write(path, text).map_err(|error| Failure::unwritable(path, &error))
 }
 
 /// Show the cases whose verdicts differ between two runs.

@@ -61,7 +61,11 @@ impl Reports {
         }
         for path in [&self.junit, &self.html, &self.badge, &self.ndjson].into_iter().flatten() {
             // Nothing in it changes before there is something to write.
-            File::options().append(true).create(true).open(path).map_err(|error| unwritable(path, &error))?;
+            File::options()
+                .append(true)
+                .create(true)
+                .open(path)
+                .map_err(|error| Failure::unwritable(path, &error))?;
         }
         Ok(())
     }
@@ -137,11 +141,11 @@ impl Reports {
         if let Some(path) = &self.html {
             let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(io::Error::other);
             let written = record.and_then(|record| fs::write(path, html(&[record], suite)));
-            unwritten = unwritten.or_else(|| written.err().map(|error| unwritable(path, &error)));
+            unwritten = unwritten.or_else(|| written.err().map(|error| Failure::unwritable(path, &error)));
         }
         if let Some(path) = &self.badge {
             let written = fs::write(path, badge(&summary));
-            unwritten = unwritten.or_else(|| written.err().map(|error| unwritable(path, &error)));
+            unwritten = unwritten.or_else(|| written.err().map(|error| Failure::unwritable(path, &error)));
         }
         Ok(Ended { summary, unwritten })
     }
@@ -168,10 +172,6 @@ impl Ended {
 fn ndjson<'a>(out: impl Write + 'a) -> Box<dyn Reporter + 'a> {
     let out: Box<dyn Write + 'a> = Box::new(out);
     Box::new(NdjsonReport::new(out))
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::usage(named(path, error).to_string())
 }
 
 /// The error, with the name of the file that cannot be written.

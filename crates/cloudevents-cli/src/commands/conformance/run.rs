@@ -107,8 +107,7 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
         }
         let updated = KnownFailing::updated(&listed, &suite, &ran.into_inner())
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        fs::write(path, &updated.text)
-            .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
+        fs::write(path, &updated.text).map_err(|error| Failure::unwritable(path, &error))?;
         tell(&updated, path, ended.summary.number(Verdict::Crashed), console);
     }
     ended.status()

@@ -1,19 +1,21 @@
 //! `ce conformance selftest`: whether the suite catches faults.
 
-use super::suite;
+use super::{
+    run::{parsed, readable},
+    suite,
+};
 use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status, unread},
-    input,
     plain::count,
     style,
 };
 use clap::Args;
-use cloudevents_conformance::{Caught, InProcess, KnownFailing, Pattern, self_test, vectors::Case};
+use cloudevents_conformance::{Caught, InProcess, Pattern, self_test, vectors::Case};
 use cloudevents_testkit::testee;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Check the suite itself: run it against this toolkit with one fault at a time, and check that it catches each.
 #[derive(Args, Debug)]
@@ -45,7 +47,8 @@ pub(crate) fn run(command: &Selftest, console: &Console) -> Result<Status, Failu
     let test = self_test(&suite, &mut own).map_err(|error| Failure::usage(error.to_string()))?;
     let mut emit = Emit::new(console);
     if command.unproven {
-        let lists = command.failing.iter().map(|path| list(path)).collect::<Result<Vec<_>, _>>()?;
+        let list = |path: &PathBuf| parsed(&readable(path)?, Some(path));
+        let lists = command.failing.iter().map(list).collect::<Result<Vec<_>, _>>()?;
         let unproven = test.unproven.iter().filter(|id| lists.iter().all(|list| list.reason(id).is_none()));
         let mut number = 0;
         for id in unproven {
@@ -92,9 +95,4 @@ fn value(caught: &Caught) -> serde_json::Value {
         "profile": format!("{:?}", caught.mutant.profile).to_lowercase(),
         "cases": caught.cases, "escaped": caught.escaped, "unfair": caught.unfair,
     })
-}
-
-fn list(path: &Path) -> Result<KnownFailing, Failure> {
-    let text = input::text(path, input::SMALL)?;
-    text.parse().map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }

@@ -33,7 +33,7 @@ pub(super) struct Faults {
     fail_rate: Option<f64>,
     /// Answer each message this number of seconds later. Other messages are received meanwhile.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    delay: Option<Duration>,
+    pub(super) delay: Option<Duration>,
     /// Answer each message with the event of this file: over HTTP in the response, and over NATS without JetStream, MQTT 5 and AMQP 1.0 at
     /// the address for replies that the message names. A message without one is accepted, with a note.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["allow_origin", "peek"])]
@@ -90,11 +90,6 @@ impl Faults {
             Ok(decoded) => Ok(Some(decoded.value.clone())),
             Err(error) => Err(Failure::Told(Status::Usage, Box::new(located.report(error)))),
         }
-    }
-
-    /// Returns how long to wait before a message is answered.
-    pub(super) fn delay(&self) -> Option<Duration> {
-        self.delay
     }
 
     /// Decides whether to refuse a message on purpose.

@@ -12,7 +12,10 @@ mod unmatched;
 
 use crate::{
     catalog::LenientCatalog,
-    commands::{dropped, handshakes, idle::is_here, outage::tell_end, refusals, systems::SystemOptions},
+    commands::{
+        dropped, handshakes, idle::is_here, outage::tell_end, refusals, suggested::how,
+        systems::SystemOptions,
+    },
     connect::{self, Certificates, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
@@ -35,7 +38,7 @@ use cloudevents_kit::{
 use faults::Faults;
 use futures_util::FutureExt;
 use outage::Outage;
-use printing::{Arrived, Form, Printing};
+use printing::{Arrived, Content, Form, Printing};
 use serde_json::json;
 use std::{
     mem,
@@ -212,17 +215,13 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let target = command.faults.target(&command.url, &decoding, Arc::clone(&on_refusal)).await?;
     let (opened, server) = match target {
         Some((opened, server)) => {
-            let receiver = connect::of(systems.as_ref(), place::how, opened.receiver);
+            let receiver = connect::of(systems.as_ref(), how, opened.receiver);
             (Opened { receiver, ..opened }, Some(server))
         }
         None => {
             let options = ReceiverOptions::from(decoding.clone());
             let (url, certificates) = (&command.url, &command.certificates);
-            (
-                connect::receiver_of(systems.as_ref(), place::how, url, options, certificates, on_refusal)
-                    .await?,
-                None,
-            )
+            (connect::receiver_of(systems.as_ref(), how, url, options, certificates, on_refusal).await?, None)
         }
     };
     let Opened { mut receiver, url, notes } = opened;
@@ -269,10 +268,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 match connectivity.state() {
                     ConnectionState::Connecting { failed, error: Some(error) } => {
                         if outage.begin() {
-                            console.report(&reconnecting(&error));
+                            console.report(&connect::lost("the connection was lost", &error));
                         }
                         if outage.is_too_long(failed) {
-                            return Err(network(&error));
+                            return Err(connect::ended(&error));
                         }
                     }
                     ConnectionState::Connected { .. } => {
@@ -293,7 +292,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                     continue;
                 }
                 if command.count.is_some() && !command.peek {
-                    let words = format!("no message arrived for {}", count(usize::try_from(command.idle.unwrap_or_default()).unwrap_or(usize::MAX), "second"));
+                    let time = count(command.idle.unwrap_or_default(), "second");
+                    let words = format!("no message arrived for {time}");
                     console.error(Status::No, &Report::new(words).kind("timeout"));
                 }
                 break;
@@ -308,12 +308,12 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             Ok(None) => break,
             Err(error) if is_passing(&error) && !outage.is_too_long(failures) => {
                 if outage.begin() {
-                    console.report(&reconnecting(&error));
+                    console.report(&connect::lost("the connection was lost", &error));
                 }
                 failures = failures.saturating_add(1);
                 continue;
             }
-            Err(error) => return Err(network(&error)),
+            Err(error) => return Err(connect::ended(&error)),
         };
         let at = SystemTime::now();
         messages = messages.saturating_add(1);
@@ -323,7 +323,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         if command.faults.fails() {
             let words = format!("message {messages} is refused on purpose");
             console.report(&Report::note(words).kind("fault").from(place::origin(&delivery)));
-            let retry = settle(delivery, Settled::Retried, command.faults.delay());
+            let retry = settle(delivery, Settled::Retried, command.faults.delay);
             settling.spawn(retry);
             continue;
         }
@@ -340,8 +340,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         let attempt = Some(delivery.attempt()).filter(|attempt| is_counted || *attempt > 1);
         let place = if printing.is_whole() { place::origin(&delivery) } else { String::new() };
         let arrived = Arrived { received: delivery.received(), place: &place, attempt, at };
-        let settled = match (selected, refused) {
-            (Ok(_), Some(refused)) => Settled::Rejected(refused),
+        let (settled, written) = match (selected, refused) {
+            (Ok(_), Some(refused)) => (Settled::Rejected(refused), Ok(())),
             (Ok(selected), None) => {
                 place::tell_repairs(&delivery, messages, console);
                 if let Some(option) = handshakes::answered_by(delivery.received()) {
@@ -359,16 +359,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                     // Messages are settled only after the reader can have them.
                     printing.flush()
                 });
-                if let Err(error) = written {
-                    // It goes back with the others.
-                    receiver.stopper().stop();
-                    unwritten = Some(error);
-                    break;
-                }
-                if let Some(answers) = &answers {
-                    answers.answer(&delivery, messages, console).await;
-                }
-                Settled::Accepted
+                (Settled::Accepted, written)
             }
             (Err(error), _) => {
                 console.error(
@@ -376,27 +367,33 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                     &place::report(&error, &delivery, messages, &decoding, systems.is_some()),
                 );
                 // No filter matches a message that is no event.
-                if printing.is_whole() && filters.is_empty() {
-                    printed = printed.saturating_add(1);
-                    let written = interrupt.writing(|| {
-                        printing.unreadable(&arrived, &error)?;
+                let is_printed = printing.is_whole() && filters.is_empty();
+                printed = printed.saturating_add(u64::from(is_printed));
+                let written = match is_printed {
+                    true => interrupt.writing(|| {
+                        printing.content(&arrived, Content::Unreadable(&error))?;
                         printing.flush()
-                    });
-                    if let Err(error) = written {
-                        receiver.stopper().stop();
-                        unwritten = Some(error);
-                        break;
-                    }
-                }
-                Settled::Rejected(error.to_string())
+                    }),
+                    false => Ok(()),
+                };
+                (Settled::Rejected(error.to_string()), written)
             }
         };
+        if let Err(error) = written {
+            // It goes back with the others.
+            receiver.stopper().stop();
+            unwritten = Some(error);
+            break;
+        }
+        if let (Some(answers), Settled::Accepted) = (&answers, &settled) {
+            answers.answer(&delivery, messages, console).await;
+        }
         if command.peek {
             held.push(delivery);
             continue;
         }
         // Where a broker confirms it, other messages are printed meanwhile.
-        let mut settled = settle(delivery, settled, command.faults.delay()).boxed();
+        let mut settled = settle(delivery, settled, command.faults.delay).boxed();
         match (&mut settled).now_or_never() {
             Some(settled) => tell_settled(&settled, console),
             None => drop(settling.spawn(settled)),
@@ -438,7 +435,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if let Some(error) = unwritten {
         return Err(error);
     }
-    let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
+    let received = count(events, "event");
     let text = match filters.as_slice() {
         [] => format!("{received} received"),
         _ => format!("{received} received, {} left out", thousands(left_out)),
@@ -559,19 +556,6 @@ fn tell_settled(settled: &Result<(), Error>, console: &Console) {
         let words = "the sender disconnected before the response";
         console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
     }
-}
-
-fn reconnecting(error: &Error) -> Report {
-    let report = Report::warning("the connection was lost; reconnecting");
-    let report = report.kind(error.kind().code()).detail(error.detail());
-    match connect::help_with_tls(error) {
-        Some(help) => report.help(help),
-        None => report,
-    }
-}
-
-fn network(error: &Error) -> Failure {
-    Failure::Told(connect::status_at_end(error), Box::new(connect::report(error)))
 }
 
 /// Whether the next call may succeed: receivers reconnect by themselves.

@@ -115,11 +115,6 @@ pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) 
     }
 }
 
-/// How to make events of documents of another system, in an error.
-pub(super) fn how(adapter: &str) -> String {
-    format!("`--from {adapter}` makes events of it")
-}
-
 /// Returns a report of the error with its place in the message, and names options that would read the message.
 ///
 /// It names no adapter for documents of another system if `converts`: then an adapter converts messages already.
@@ -133,7 +128,7 @@ pub(super) fn report(
     let (place, offset) = place(error, delivery, number);
     let named = |body: &[u8]| {
         let adapter = recognize(body).filter(|_| !converts)?;
-        Some(adapter.unread(body, &how(adapter.name())))
+        Some(adapter.unread(body, &suggested::how(adapter.name())))
     };
     if let Some(option) = handshakes::answered_by(delivery.received()) {
         return Report::of(error).at(&place).from(origin(delivery)).help(option);
@@ -149,15 +144,9 @@ pub(super) fn report(
         ErrorKind::NotACloudEvent if is_document && retained(delivery).is_some() => {
             report.help("the payload looks like an event in JSON without its content type, as MQTT 3.1.1 sends it: try `version=3.1.1` in the URL")
         }
-        _ => match suggested::of(delivery.received(), decoding) {
-            Some(repairs) => report.help(repairs),
-            None => report,
-        },
+        _ => report.any_help(suggested::of(delivery.received(), decoding)),
     };
-    match offset {
-        Some(offset) => report.up_to_end_of_line(offset),
-        None => report,
-    }
+    report.up_to_end_of_line(offset)
 }
 
 /// Returns the place of an event: its message, and its position in the message.

@@ -68,12 +68,8 @@ impl<'a> Printing<'a> {
         self.content(arrived, Content::Event(&event, index))
     }
 
-    /// Prints a message that is no event, unless only events are printed.
-    pub(super) fn unreadable(&mut self, arrived: &Arrived<'_>, error: &Error) -> Result<(), Failure> {
-        self.content(arrived, Content::Unreadable(error))
-    }
-
-    fn content(&mut self, arrived: &Arrived<'_>, content: Content<'_>) -> Result<(), Failure> {
+    /// Prints a message as it arrived, unless only events are printed.
+    pub(super) fn content(&mut self, arrived: &Arrived<'_>, content: Content<'_>) -> Result<(), Failure> {
         match self.form {
             Form::Events => Ok(()),
             Form::Envelopes => {

@@ -55,9 +55,7 @@ pub(super) fn last_in_url(url: &str, count: u64) -> Result<String, Failure> {
 
 /// Refuses an option that the protocol of the URL does not have.
 fn check(url: &str, option: &str, words: &str) -> Result<(), Failure> {
-    let family = connect::endpoint(url)?.and_then(|endpoint| {
-        connect::binding(&endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()))
-    });
+    let family = connect::endpoint(url)?.and_then(|endpoint| connect::family(&endpoint));
     if family.is_some_and(|family| has(family, option)) {
         return Ok(());
     }

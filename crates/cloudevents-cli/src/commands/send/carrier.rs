@@ -63,9 +63,8 @@ pub(super) fn mode(
 ) -> ContentMode {
     let documents = endpoint.is_some_and(|endpoint| {
         let peer = endpoint.option("peer").and_then(|name| name.parse().ok()).or(peer);
-        let family = connect::binding(endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()));
         matches!(binding(endpoint), Some("mqtt3" | "websockets"))
-            || family.is_some_and(|family| family.is_structured)
+            || connect::family(endpoint).is_some_and(|family| family.is_structured)
             || has_no_headers(endpoint)
             || peer.is_some_and(Peer::takes_documents_only)
     });
@@ -208,9 +207,8 @@ pub(super) fn shown(endpoint: &Endpoint) -> Option<(&'static Binding, Show)> {
 /// Names the messages that the broker drops without an error.
 pub(super) fn may_lose(endpoint: &Endpoint) -> Option<Report> {
     let may = binding(endpoint) == Some("rabbitmq") && endpoint.option("mandatory") == Some("false");
-    let note =
-        || Report::note("with `mandatory=false`, what no queue gets is lost, and the broker confirms it");
-    may.then(|| note().kind("may-be-lost"))
+    let words = "with `mandatory=false`, what no queue gets is lost, and the broker confirms it";
+    may.then(|| Report::note(words).kind("may-be-lost"))
 }
 
 /// Checks the URL, if it is one, before anything is read.

@@ -396,8 +396,7 @@ impl Attempts<'_> {
     fn report(&self, error: &Error, status: Status, events: &[Event], place: &Place, attempts: u32) {
         let mut report = connect::report(error);
         if attempts > 1 {
-            let again = count(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");
-            report = report.detail(format!("{} ({again})", error.detail()));
+            report = report.detail(format!("{} ({})", error.detail(), count(attempts, "attempt")));
         }
         // Another place than the line of the input, which may be a pipe.
         if let [event] = events {

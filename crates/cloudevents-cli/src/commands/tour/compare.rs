@@ -1,7 +1,7 @@
 //! Compares received events with sent events.
 
 use crate::{plain::shortened, show};
-use cloudevents_kit::{Error, Event, Format, Losses, Timestamp, Value};
+use cloudevents_kit::{Error, Event, Format, Losses, Value};
 use std::collections::BTreeSet;
 
 /// The result of comparing.
@@ -99,8 +99,9 @@ impl Compared {
             if self.is_told(name, told) {
                 return;
             }
+            // Zeros at the end of a fraction make no difference.
             if let (Value::Timestamp(sent), Value::Timestamp(back)) = (sent, back)
-                && same_instant(sent, back)
+                && sent.instant() == back.instant()
             {
                 self.notes.insert(format!("{name}: the same instant with other digits"));
                 return;
@@ -143,11 +144,6 @@ impl Compared {
             shortened(back, 100)
         ));
     }
-}
-
-/// Whether two timestamps are the same point in time, ignoring trailing zeros of their fractions.
-fn same_instant(one: Timestamp<'_>, other: Timestamp<'_>) -> bool {
-    one.instant() == other.instant()
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ pub(super) const DIFFERENT: &str = "Something came back different.";
 pub(super) struct Guide {
     out: BufWriter<StdoutLock<'static>>,
     paint: Paint,
-    output: Output,
-    columns: usize,
+    pub(super) output: Output,
+    pub(super) columns: usize,
     /// Whether every message is shown as it was on the wire.
     wire: bool,
 }
@@ -41,11 +41,6 @@ impl Guide {
         }
     }
 
-    /// Returns the columns of the output.
-    pub(super) fn columns(&self) -> usize {
-        self.columns
-    }
-
     /// Whether the tour on one screen is shown.
     pub(super) fn is_short(&self) -> bool {
         self.output == Output::Pretty && !self.wire
@@ -54,10 +49,6 @@ impl Guide {
     /// Whether messages are shown as they were on the wire.
     pub(super) fn shows_wire(&self) -> bool {
         self.output == Output::Pretty && self.wire
-    }
-
-    pub(super) fn output(&self) -> Output {
-        self.output
     }
 
     /// Flushes the output.

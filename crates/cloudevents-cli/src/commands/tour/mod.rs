@@ -88,7 +88,7 @@ async fn tour(command: &Tour, console: &Console) -> Result<Status, Failure> {
         guide.table(&results, differ, begin.elapsed())?;
     }
     guide.end()?;
-    if guide.output() != Output::Pretty {
+    if guide.output != Output::Pretty {
         console.say(verdict);
     }
     Ok(if differ { Status::No } else { Status::Done })

@@ -58,7 +58,7 @@ impl Cell {
 pub(super) async fn event(guide: &mut Guide, routes: &mut [Route]) -> Result<Vec<Worn>, Failure> {
     let event = samples::of_the_tour()?;
     let document = kit::json::encode_lossy(&event);
-    let columns = guide.columns();
+    let columns = guide.columns;
     guide.say(|paint| {
         let title = paint.text(style::STRONG, "A tour of CloudEvents");
         let words = format!(": one event over {} protocols, on real sockets, and back.", routes.len());
@@ -79,7 +79,7 @@ pub(super) async fn event(guide: &mut Guide, routes: &mut [Route]) -> Result<Vec
 
 /// Shows the table of results, a line for each binding.
 pub(super) fn table(guide: &mut Guide, results: &[Walked]) -> Result<(), Failure> {
-    let columns = guide.columns();
+    let columns = guide.columns;
     guide.say(|paint| {
         let names = named(columns, "modes", "formats");
         let head =
@@ -103,7 +103,7 @@ pub(super) fn end(
     verdict: (&str, bool),
     elapsed: Duration,
 ) -> Result<(), Failure> {
-    let columns = guide.columns();
+    let columns = guide.columns;
     guide.say(|paint| {
         let (words, differs) = verdict;
         let color = if differs { style::ERROR } else { style::GOOD };
