@@ -33,7 +33,8 @@ impl Venue for Queue {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = SqsReceiverOptions::from(options);
         options.connection = connection();
-        let query = "lock=2m&wait=1s&reject=drop";
+        // What is released comes at once, and not after the lock.
+        let query = "lock=10m&wait=1s&reject=drop";
         receiver(&url(&self.place.server, &self.place.queue, query), options).await
     }
 
