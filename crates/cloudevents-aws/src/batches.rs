@@ -1,15 +1,10 @@
-//! The limits of a request, and its answers by the numbers of its entries.
+//! The limit of a request, and its answers by the numbers of its entries.
 
 use cloudevents_core::Error;
-use cloudevents_transport::binding::batches::{Limits, no_answer};
+use cloudevents_transport::binding::batches::no_answer;
 
 /// How many entries a request has at most.
 pub const MOST: usize = 10;
-
-/// So many requests at once, each of so many bytes.
-pub fn limits(requests: usize, bytes: usize) -> Limits {
-    Limits { requests, entries: MOST, bytes }
-}
 
 /// The answers of entries whose ids are their numbers. An entry without an answer has an error.
 pub fn by_number<T>(

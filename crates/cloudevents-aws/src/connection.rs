@@ -1,6 +1,6 @@
 //! The configuration of a client.
 
-use crate::{Login, Server, refused};
+use crate::{Login, Server};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::{
     Credentials,
@@ -18,9 +18,9 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::Error;
+use cloudevents_transport::binding::{connect::runtime, refused};
 use http_body_util::Limited;
-use tokio::runtime::Handle;
 
 /// How often a client tries a request, if the request does not say otherwise.
 const TRIES: u32 = 3;
@@ -28,19 +28,13 @@ const TRIES: u32 = 3;
 /// The bytes of an answer: ten messages of a MiB, each byte of which may have an escape in JSON.
 const MOST_ANSWER: usize = 64 << 20;
 
-/// Returns the current runtime, on which requests live.
-///
-/// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime.
-pub fn runtime() -> Result<Handle, Error> {
-    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
-}
-
 /// The configuration of clients of this server: credentials, TLS by ring, the endpoint and timeouts. A client also needs [`Limit`].
 ///
 /// Nothing is requested from the service.
 ///
-/// Errors: [`Refused`](ErrorKind::Refused) if there are no credentials, [`Timeout`](ErrorKind::Timeout) if their source does not answer
-/// as long as connecting may take, and [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime.
+/// Errors: [`Refused`](cloudevents_core::ErrorKind::Refused) if there are no credentials,
+/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) if their source does not answer as long as connecting may take, and
+/// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) outside a tokio runtime.
 pub async fn config(server: &Server) -> Result<SdkConfig, Error> {
     runtime()?;
     server.in_time("the source of the credentials", loaded(server)).await

@@ -3,6 +3,7 @@
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::{disconnected, reasons, refused};
 use std::fmt::Display;
 
 /// A service of AWS, with the meaning of its errors.
@@ -101,30 +102,8 @@ pub fn is_ended_session(error: &Error) -> bool {
     error.detail().starts_with(ENDED)
 }
 
-/// An error of kind [`Disconnected`](ErrorKind::Disconnected).
-pub fn disconnected(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
-}
-
-/// An error of kind [`Refused`](ErrorKind::Refused).
-pub fn refused(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Refused).with_detail(detail.to_string())
-}
-
 /// The begin of the codes of a session that has ended.
 const ENDED: &str = "ExpiredToken";
-
-/// An error and its causes.
-fn reasons(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut reasons: Vec<String> = Vec::new();
-    for cause in causes.map(ToString::to_string) {
-        if !reasons.iter().any(|known| known.contains(&cause)) {
-            reasons.push(cause);
-        }
-    }
-    reasons.join(": ")
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,12 +7,10 @@ mod batches;
 mod connection;
 mod failure;
 mod options;
-mod sender;
 mod server;
 
-pub use batches::{MOST, by_number, limits};
-pub use connection::{Limit, config, runtime};
-pub use failure::{Service, disconnected, is_ended_session, refused};
+pub use batches::{MOST, by_number};
+pub use connection::{Limit, config};
+pub use failure::{Service, is_ended_session};
 pub use options::{Connection, Login};
-pub use sender::{BatchSender, Puts, Sending};
 pub use server::{Server, is_account, is_name};

@@ -1,8 +1,11 @@
 //! The server of a region, as a URL names it.
 
 use crate::Connection;
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Side, Urls, binding::connect::Backoff};
+use cloudevents_core::Error;
+use cloudevents_transport::{
+    Endpoint, Host, Side, Urls,
+    binding::{connect::Backoff, http_hosts, in_time},
+};
 use std::sync::Arc;
 
 /// The region of a URL, and how to connect to it.
@@ -22,7 +25,7 @@ impl Server {
     /// Reads host and options of a URL; the options of the program apply where it sets nothing. `side` is who reads it. `host` is the first
     /// part of the name of the service's host, and `form` a help text with the form of the URL.
     ///
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).
     pub fn new(
         urls: &'static Urls,
         endpoint: &Endpoint,
@@ -43,7 +46,7 @@ impl Server {
         connection.connect_timeout =
             endpoint.duration("connect-timeout")?.unwrap_or(connection.connect_timeout);
         connection.endpoint = endpoint.option("endpoint").map(str::to_owned).or(connection.endpoint);
-        if connection.endpoint.as_deref().is_some_and(|url| !is_server(url)) {
+        if connection.endpoint.as_deref().is_some_and(|url| http_hosts(url).is_err()) {
             return Err(endpoint.invalid("the option `endpoint` is not the URL of a server"));
         }
         Ok(Self { region: region.name().into(), connection, form, host })
@@ -52,7 +55,7 @@ impl Server {
     /// The account and the name of the URL's path: `/ACCOUNT/NAME`. `what` names the kind of the place for errors, and `is_known` is
     /// whether it may have this name.
     ///
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).
     pub fn place(
         &self,
         endpoint: &Endpoint,
@@ -82,8 +85,7 @@ impl Server {
 
     /// Where requests go, as far as the options say it.
     pub fn hosts(&self) -> Result<Vec<Host>, Error> {
-        let server = Endpoint::parse(&self.url())?;
-        server.hosts_with(if server.scheme() == "http" { 80 } else { 443 })
+        http_hosts(&self.url())
     }
 
     /// The name of a resource of this account: `arn:aws:sns:eu-central-1:123456789012:orders`.
@@ -99,17 +101,13 @@ impl Server {
 
     /// Waits for the first answer of a service, as long as connecting may take.
     ///
-    /// Errors: [`Timeout`](ErrorKind::Timeout), and those of the answer.
+    /// Errors: [`Timeout`](cloudevents_core::ErrorKind::Timeout), and those of the answer.
     pub async fn in_time<T>(
         &self,
         service: &str,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let limit = self.connection.connect_timeout;
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-            let detail = format!("{service} did not answer within {limit:?}");
-            Err(Error::new(ErrorKind::Timeout).with_detail(detail))
-        })
+        in_time(service, self.connection.connect_timeout, answer).await
     }
 
     /// How soon requests are made again.
@@ -126,10 +124,4 @@ pub fn is_account(text: &str) -> bool {
 /// Whether this has letters, digits and these others alone, and is not empty.
 pub fn is_name(text: &str, others: &str) -> bool {
     !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || others.contains(one))
-}
-
-fn is_server(url: &str) -> bool {
-    Endpoint::parse(url).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.options().next().is_none() && url.user().is_none()
-    })
 }

@@ -117,6 +117,17 @@ pub fn for_peer(given: Option<Arc<dyn Format>>, peer: Option<Peer>) -> Option<Ar
     given.or_else(|| peer.is_some_and(Peer::takes_documents_only).then(json))
 }
 
+/// As [`for_peer`], for a sender that writes documents by default: the given format, or else JSON for any peer.
+///
+/// ```
+/// use cloudevents_core::{Format, FormatId, Peer};
+///
+/// assert_eq!(cloudevents_json::by_default(None, Some(Peer::Go2)).unwrap().id(), FormatId::JSON);
+/// ```
+pub fn by_default(given: Option<Arc<dyn Format>>, _: Option<Peer>) -> Option<Arc<dyn Format>> {
+    given.or_else(|| Some(Arc::new(Json::new())))
+}
+
 /// Finds the format with this id in `formats`. JSON is always found. For bindings.
 ///
 /// Errors are of kind [`UnknownFormat`](cloudevents_core::ErrorKind::UnknownFormat).

@@ -8,6 +8,7 @@ pub mod codec;
 mod data;
 mod decode;
 mod encode;
+pub mod fields;
 mod format;
 mod lines;
 mod problems;
@@ -17,8 +18,8 @@ mod typed;
 mod value;
 
 pub use format::{
-    Json, assume, decode, decode_batch, encode, encode_batch, encode_lossy, find, for_peer, is_event,
-    recognize, with_json,
+    Json, assume, by_default, decode, decode_batch, encode, encode_batch, encode_lossy, find, for_peer,
+    is_event, recognize, with_json,
 };
 pub use lines::{LineReader, LineWriter};
 pub use problems::problems;

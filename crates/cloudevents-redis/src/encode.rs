@@ -1,11 +1,12 @@
 //! Events and messages to entries.
 
-use crate::wire::{CONTENT_TYPE, DATA, PREFIX, RedisMessage};
+use crate::wire::{CONTENT_TYPE, DATA, RedisMessage};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Losses, Message, Mode,
-    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, share},
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode},
 };
+use cloudevents_json::fields::of_event;
 
 /// Writes an event as an entry. The payload is not copied; attributes are where the event shares its text.
 ///
@@ -65,17 +66,9 @@ fn structured(media_type: &str, document: Bytes) -> RedisMessage {
 
 fn binary(event: &Event) -> Result<RedisMessage, Error> {
     check_binary_mode(event)?;
-    let attributes = event.attributes();
-    let mut fields = Vec::with_capacity(attributes.len().saturating_add(3));
+    let mut fields = Vec::with_capacity(event.attributes().len().saturating_add(3));
     fields.push((name("ce-specversion"), name(event.specversion().as_str())));
-    for (attribute, value) in attributes {
-        if attribute.as_str() == "datacontenttype" {
-            continue;
-        }
-        let text = value.to_canonical();
-        let value = share(event, &text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()));
-        fields.push((format!("{PREFIX}{}", attribute.as_str()).into(), value));
-    }
+    fields.extend(of_event(event).map(|(field, value)| (field.into(), value)));
     if let Some(media_type) = event.content_type() {
         fields.push((name(CONTENT_TYPE), Bytes::copy_from_slice(media_type.as_str().as_bytes())));
     }

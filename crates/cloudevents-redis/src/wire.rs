@@ -6,8 +6,6 @@ use bytes::Bytes;
 pub(crate) const DATA: &str = "data";
 /// The field with the media type of the field `data`.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
-/// The beginning of the field of each attribute, in binary mode.
-pub(crate) const PREFIX: &str = "ce-";
 
 /// The fields of an entry of a stream. Cloning is cheap: only the list is copied.
 ///

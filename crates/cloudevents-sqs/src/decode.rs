@@ -1,11 +1,14 @@
 //! Messages of SQS to messages and events.
 
-use crate::wire::{AttributeValue, CONTENT_TYPE, PREFIX, SqsMessage};
-use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair,
-    codec::{Assembler, CoreName, Detected, Given, decode_base64, detect},
+use crate::wire::{AttributeValue, CONTENT_TYPE, SqsMessage};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
+use cloudevents_json::fields::{Look, PREFIX, Words};
+
+const WORDS: Words = Words {
+    field: ["attribute", "an attribute"],
+    not_text: "the attribute of the message is not text",
+    one_event: "a message of SQS has one event",
 };
-use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in structured or binary mode.
 ///
@@ -28,30 +31,14 @@ use cloudevents_json::{assume, find, recognize};
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(message: &SqsMessage, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    let look = Look::at(message);
-    let (detected, repair) = look.mode(message, with)?;
-    let decoded = match detected {
-        Detected::NotADocument => binary(message, &look, with),
-        Detected::Structured(id) => find(&id, &with.formats)?.decode(message.body.clone(), with),
-        Detected::Batched(_) => Err(batched()),
-    };
-    Ok(decoded?.with_repair(repair))
+    look(message).event(attributes(message), &WORDS, with)
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
 /// Documents in unknown formats are messages, too; batches are not.
 pub fn decode_message(message: &SqsMessage, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
-    let look = Look::at(message);
-    let (detected, repair) = look.mode(message, with)?;
-    let decoded = match detected {
-        Detected::NotADocument => binary(message, &look, with)?.map(Message::Binary),
-        Detected::Structured(id) => {
-            Decoded::clean(Message::Structured(recognize(id, message.body.clone(), &with.formats)))
-        }
-        Detected::Batched(_) => return Err(batched()),
-    };
-    Ok(decoded.with_repair(repair))
+    look(message).message(attributes(message), &WORDS, with)
 }
 
 /// Whether a message bears a mark of CloudEvents.
@@ -65,119 +52,28 @@ pub fn decode_message(message: &SqsMessage, with: &DecodeOptions) -> Result<Deco
 /// assert!(!is_cloudevent(&SqsMessage::new("{}").with_attribute("content-type", "application/json")));
 /// ```
 pub fn is_cloudevent(message: &SqsMessage) -> bool {
-    let look = Look::at(message);
-    !matches!(detect(look.content_type), Ok(Detected::NotADocument)) || look.prefixed
+    look(message).is_cloudevent()
 }
 
-/// The result of the first look at the attributes.
-struct Look<'m> {
-    content_type: Option<&'m str>,
-    /// Whether the content type is there twice.
-    twice: bool,
-    /// Whether there is an attribute of an event.
-    prefixed: bool,
-    /// Whether the content type is not text.
-    garbled: bool,
-    /// Bytes of text that the attributes take, names of extensions included.
-    length: usize,
-}
-
-impl<'m> Look<'m> {
-    fn at(message: &'m SqsMessage) -> Self {
-        let mut look = Self { content_type: None, twice: false, prefixed: false, garbled: false, length: 0 };
-        let mut content_type: Option<&AttributeValue> = None;
-        for (name, value) in &message.attributes {
-            if let Some(attribute) = name.strip_prefix(PREFIX) {
-                look.prefixed = true;
-                let kept = if CoreName::of(attribute.as_bytes()).is_some() { 0 } else { attribute.len() };
-                look.length = look.length.saturating_add(kept).saturating_add(value.value.len());
-            } else if name == CONTENT_TYPE && content_type.replace(value).is_some() {
-                look.twice = true;
-            }
-        }
-        if let Some(value) = content_type {
-            look.content_type = value.text().map(str::trim);
-            look.garbled = look.content_type.is_none();
-            look.length = look.length.saturating_add(value.value.len());
-        }
-        look
-    }
-
-    /// Returns the content mode of the message, and the repair if the mode had to be assumed.
-    fn mode(&self, message: &SqsMessage, with: &DecodeOptions) -> Result<(Detected, Option<Repair>), Error> {
-        with.limits.check_bytes(message.body.len())?;
-        let detected = detect(self.content_type)?;
-        if matches!(detected, Detected::NotADocument) && !self.prefixed {
-            let assumed = assume(&message.body, not_a_cloudevent(), with)?;
-            return Ok((Detected::Structured(FormatId::JSON), Some(assumed)));
-        }
-        match self.twice {
-            true => Err(twice()),
-            false => Ok((detected, None)),
+fn look(message: &SqsMessage) -> Look<'_> {
+    let mut look = Look::default();
+    let mut content_type: Option<&AttributeValue> = None;
+    for (name, value) in &message.attributes {
+        let is_attribute = look.is_attribute(name.as_bytes(), &value.value);
+        if !is_attribute && name == CONTENT_TYPE && content_type.replace(value).is_some() {
+            look.twice = Some(CONTENT_TYPE);
         }
     }
-}
-
-fn binary(message: &SqsMessage, look: &Look<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    if look.garbled {
-        return Err(no_text("datacontenttype"));
+    if let Some(value) = content_type {
+        look.has_content_type(value.value.len(), value.text());
     }
-    let mut assembler = Assembler::new(with);
-    assembler.reserve(look.length); // one allocation, of the right size
-    for (attribute, value) in &message.attributes {
-        let Some(name) = attribute.strip_prefix(PREFIX) else { continue };
-        let text = value.text().ok_or_else(|| no_text(name))?;
-        if name == "datacontenttype"
-            && let Some(media_type) = look.content_type
-        {
-            if text != media_type {
-                assembler.ignore_or_refuse(differ())?;
-            }
-            continue;
-        }
-        let piece = assembler.push(text)?;
-        assembler.named(name, Given::Text(piece))?;
-    }
-    if let Some(media_type) = look.content_type {
-        let piece = assembler.push(media_type)?;
-        assembler.named("datacontenttype", Given::Text(piece))?;
-    }
-    let completed = assembler.complete()?;
-    let payload = match message.body.is_empty() {
-        true => None,
-        false if completed.base64 => Some(Payload::body(decode_base64(&message.body)?)),
-        false => Some(Payload::body(message.body.clone())),
-    };
-    assembler.finish(payload)
+    look.payload = message.body.clone();
+    look
 }
 
-#[cold]
-fn not_a_cloudevent() -> Error {
-    Error::new(ErrorKind::NotACloudEvent)
-        .with_detail("there is neither an attribute `ce-…` nor a content-type under application/cloudevents")
-}
-
-#[cold]
-fn no_text(name: &str) -> Error {
-    Error::new(ErrorKind::InvalidUtf8)
-        .with_attribute(name)
-        .with_detail("the attribute of the message is not text")
-        .with_clause("CE-Type-System-f")
-}
-
-#[cold]
-fn twice() -> Error {
-    Error::new(ErrorKind::DuplicateAttribute).with_detail("the attribute `content-type` is there twice")
-}
-
-#[cold]
-fn differ() -> Error {
-    Error::new(ErrorKind::DuplicateAttribute)
-        .with_attribute("datacontenttype")
-        .with_detail("the attributes `content-type` and `ce-datacontenttype` differ")
-}
-
-#[cold]
-fn batched() -> Error {
-    Error::new(ErrorKind::Batched).with_detail("a message of SQS has one event")
+fn attributes(message: &SqsMessage) -> impl Iterator<Item = Result<(&str, &str), Error>> {
+    message.attributes.iter().filter_map(|(attribute, value)| {
+        let name = attribute.strip_prefix(PREFIX)?;
+        Some(value.text().map(|text| (name, text)).ok_or_else(|| WORDS.no_text(name)))
+    })
 }

@@ -1,11 +1,12 @@
 //! Events and messages to messages of SQS.
 
-use crate::wire::{AttributeValue, CONTENT_TYPE, MOST_ATTRIBUTES, PREFIX, SqsMessage};
+use crate::wire::{AttributeValue, CONTENT_TYPE, MOST_ATTRIBUTES, SqsMessage};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Losses, Message, Mode,
-    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, share},
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode},
 };
+use cloudevents_json::fields::of_event;
 
 /// Writes an event as a message. The payload is not copied; attributes are where the event shares its text.
 ///
@@ -132,19 +133,11 @@ fn structured(media_type: &str, document: Bytes) -> SqsMessage {
 
 fn binary(event: &Event) -> Result<SqsMessage, Error> {
     check_binary_mode(event)?;
-    let attributes = event.attributes();
-    let mut written = Vec::with_capacity(attributes.len().saturating_add(2));
+    let mut written = Vec::with_capacity(event.attributes().len().saturating_add(2));
     let text = |value| AttributeValue::new("String", value);
     let version = Bytes::from_static(event.specversion().as_str().as_bytes());
     written.push(("ce-specversion".to_owned(), text(version)));
-    for (attribute, value) in attributes {
-        if attribute.as_str() == "datacontenttype" {
-            continue;
-        }
-        let canonical = value.to_canonical();
-        let shared = share(event, &canonical).unwrap_or_else(|| Bytes::copy_from_slice(canonical.as_bytes()));
-        written.push((format!("{PREFIX}{}", attribute.as_str()), text(shared)));
-    }
+    written.extend(of_event(event).map(|(attribute, value)| (attribute, text(value))));
     if let Some(media_type) = event.content_type() {
         let media_type = Bytes::copy_from_slice(media_type.as_str().as_bytes());
         written.push((CONTENT_TYPE.to_owned(), text(media_type)));

@@ -13,7 +13,6 @@ use cloudevents_json::Json;
 use cloudevents_transport::{Content, Outgoing, Received, binding::header_not_carried};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashSet,
     hash::{BuildHasher, RandomState},
     sync::{
         LazyLock,
@@ -155,24 +154,9 @@ fn lost(name: &str, value: &[u8]) -> Option<&'static str> {
 /// The headers that a message does not carry. A document has this number of attributes of its own; `None` is binary mode. Of headers with
 /// the same name, a message carries the first.
 pub fn lost_headers(outgoing: &Outgoing, of_document: Option<usize>) -> Vec<(usize, &'static str)> {
-    let own = match (outgoing.content(), of_document) {
-        // And the version; the content type is one of the attributes.
-        (Content::Message(Message::Binary(event)), None) => event.attributes().len().saturating_add(1),
-        (Content::AsReceived(received), _) => received.headers().len(),
-        (_, own) => own.unwrap_or(1),
-    };
-    let mut room = MOST_ATTRIBUTES.saturating_sub(own);
-    let mut seen = HashSet::new();
-    outgoing.lost_headers(|name, value| {
-        let twice = || (!seen.insert(name)).then_some("it is there twice, and SQS has each name once");
-        lost(name, value).or_else(twice).or_else(|| match room.checked_sub(1) {
-            Some(left) => {
-                room = left;
-                None
-            }
-            None => Some("a message of SQS has ten attributes at most"),
-        })
-    })
+    let reasons =
+        ["it is there twice, and SQS has each name once", "a message of SQS has ten attributes at most"];
+    outgoing.lost_headers_within(MOST_ATTRIBUTES, of_document, reasons, lost)
 }
 
 /// Adds a header: as text where it can be, otherwise as bytes.
@@ -199,12 +183,10 @@ pub fn as_received(received: &Received) -> Result<SqsMessage, Error> {
     for (name, value) in received.headers() {
         let value = Bytes::from(value.unwrap_or_default().into_owned());
         // Names of other protocols may have another letter case.
-        if name.eq_ignore_ascii_case(CONTENT_TYPE) {
-            message.attributes.push((CONTENT_TYPE.to_owned(), AttributeValue::new("String", value)));
-        } else if !is_foreign(name) {
-            message.attributes.push((name.to_owned(), AttributeValue::new("String", value)));
-        } else {
-            add_header(&mut message, name, &value)?;
+        let name = if name.eq_ignore_ascii_case(CONTENT_TYPE) { CONTENT_TYPE } else { name };
+        match is_foreign(name) {
+            true => add_header(&mut message, name, &value)?,
+            false => message.attributes.push((name.to_owned(), AttributeValue::new("String", value))),
         }
     }
     Ok(message)

@@ -1,11 +1,9 @@
 //! A received message.
 
-use crate::{
-    SqsMessage,
-    wire::{CONTENT_TYPE, PREFIX},
-};
+use crate::{SqsMessage, wire::CONTENT_TYPE};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
+use cloudevents_json::fields::PREFIX;
 use cloudevents_transport::Origin;
 use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::SystemTime};
 

@@ -4,8 +4,6 @@ use bytes::Bytes;
 
 /// The attribute with the media type of the body.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
-/// The beginning of the attribute for each attribute of an event, in binary mode.
-pub(crate) const PREFIX: &str = "ce-";
 /// How many attributes a message has at most.
 pub(crate) const MOST_ATTRIBUTES: usize = 10;
 

@@ -10,6 +10,8 @@ pub mod behaviours;
 pub mod carrier;
 #[cfg(feature = "crosslang")]
 pub mod crosslang;
+#[cfg(feature = "deliveries")]
+pub mod deliveries;
 #[cfg(feature = "fault-proxy")]
 pub mod fault_proxy;
 #[cfg(feature = "heap")]

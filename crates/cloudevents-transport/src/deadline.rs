@@ -14,6 +14,20 @@ pub fn later(now: Instant, after: Duration) -> Instant {
     now.checked_add(after.min(YEARS)).unwrap_or(now)
 }
 
+/// Whole seconds, rounded up, for protocols that have no other times.
+///
+/// ```
+/// use cloudevents_transport::binding::whole_seconds;
+/// use std::time::Duration;
+///
+/// let of = |milliseconds| whole_seconds(Duration::from_millis(milliseconds));
+/// assert_eq!([of(0), of(1), of(1000), of(1001)], [0, 1, 1, 2]);
+/// assert_eq!(whole_seconds(Duration::MAX), i32::MAX);
+/// ```
+pub fn whole_seconds(time: Duration) -> i32 {
+    i32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
+}
+
 /// Returns the future's result, or `None` after this time. Without a tokio runtime there is no deadline.
 pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);

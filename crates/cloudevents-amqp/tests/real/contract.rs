@@ -14,7 +14,7 @@ use cloudevents_testkit::amqp::Broker;
 use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt},
+    contract::{Claims, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt, restarting},
 };
 use std::{
     env,
@@ -74,13 +74,9 @@ impl Venue for Address {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
-    let restart: Restart = Arc::new({
-        let broker = Arc::clone(&broker);
-        move || {
-            let mut broker = broker.lock().unwrap();
-            broker.stop();
-            broker.restart().unwrap();
-        }
+    let restart = restarting(Arc::clone(&broker), |broker| {
+        broker.stop();
+        broker.restart().unwrap();
     });
     let open = async || {
         let url = broker.lock().unwrap().url(&name());
@@ -122,8 +118,8 @@ async fn on_a_real_broker_that_is_interrupted() {
     let folder = env::temp_dir().join(name());
     let Some(process) = block_in_place(|| Process::broker(&folder, "amqp", "artemis")) else { return };
     let prefix = format!("amqp://127.0.0.1:{}/", process.port());
-    let process = Mutex::new(process);
-    let restart: Restart = Arc::new(move || process.lock().unwrap().kill_and_restart().unwrap());
+    let process = Arc::new(Mutex::new(process));
+    let restart = restarting(process, |process| process.kill_and_restart().unwrap());
     let open = async || {
         let restart = Some(Arc::clone(&restart));
         Ok(Address { url: format!("{prefix}{}", name()), is_in_memory: false, restart })

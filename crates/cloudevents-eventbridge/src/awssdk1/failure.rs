@@ -4,8 +4,9 @@ use aws_sdk_eventbridge::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
-use cloudevents_aws::{Service, refused};
+use cloudevents_aws::Service;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::refused;
 
 /// What errors of EventBridge mean.
 pub(super) const EVENT_BRIDGE: Service = Service { name: "EventBridge", own };

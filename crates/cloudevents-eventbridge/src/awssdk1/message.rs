@@ -2,8 +2,8 @@
 
 use crate::EventBridgeEntry;
 use aws_sdk_eventbridge::{primitives::DateTime, types::PutEventsRequestEntry};
-use cloudevents_aws::refused;
 use cloudevents_core::Error;
+use cloudevents_transport::binding::refused;
 
 /// The entry for a bus.
 pub(super) fn entry(entry: EventBridgeEntry, bus: &str) -> Result<PutEventsRequestEntry, Error> {

@@ -8,13 +8,14 @@ use super::{
     options::Target,
 };
 use crate::{EventBridgeEntry, encode::encode_written};
-use cloudevents_aws::{BatchSender, Puts, Sending};
+use cloudevents_aws::MOST;
 use cloudevents_core::{Error, ErrorKind, FormatId};
+use cloudevents_json::{by_default, with_json};
 use cloudevents_transport::{
     Confirmed, Content, Endpoint, Orders, Outgoing, Receipt, Sender, SenderCapabilities, SenderOptions,
-    binding::batches::no_answer,
+    binding::batches::{BatchSender, Puts, Sending, no_answer},
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
 /// The most bytes of an entry, and of a request.
@@ -79,15 +80,13 @@ pub async fn sender(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: EventBridgeSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    let common = options.sender.clone().with_url(&endpoint);
-    async move { connect(&endpoint, options).await }
-        .and_then(async |sender| Ok(Sender::new(sender).with_options(common?)))
-        .boxed()
+    async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, options: EventBridgeSenderOptions) -> Result<BatchSender<Bus>, Error> {
+async fn connect(endpoint: &Endpoint, options: EventBridgeSenderOptions) -> Result<Sender, Error> {
     let target = Target::new(endpoint, options.connection)?;
-    let sending = Sending::new(endpoint, options.sender, options.max_message_size)?;
+    let common = options.sender.with_url(endpoint)?;
+    let sending = Sending::new(endpoint, &common, options.max_message_size, with_json, by_default)?;
     if sending.writing.format().is_none_or(|format| format.id() != FormatId::JSON) {
         return Err(endpoint
             .invalid("an entry of EventBridge is a JSON document")
@@ -96,7 +95,8 @@ async fn connect(endpoint: &Endpoint, options: EventBridgeSenderOptions) -> Resu
     let wire = Wire::new(&target).await?;
     target.server.in_time("EventBridge", wire.check()).await?;
     let in_flight = sending.in_flight;
-    BatchSender::start(Bus { bus: Arc::clone(&target.bus), wire, sending }, in_flight, MOST_BYTES)
+    let bus = Bus { bus: Arc::clone(&target.bus), wire, sending };
+    Ok(Sender::new(BatchSender::start(bus, in_flight, MOST, MOST_BYTES)?).with_options(common))
 }
 
 /// A bus that events are sent to.
@@ -120,8 +120,11 @@ impl Puts for Bus {
             return Err(Error::new(ErrorKind::Unsupported));
         };
         let entry = encode_written(&*self.sending.writing.message(message)?, message)?;
-        self.sending
-            .check_size(entry.size(), "EventBridge takes 1 MB: send a reference to a larger payload")?;
+        self.sending.check_size(
+            entry.size(),
+            " with its attributes",
+            "EventBridge takes 1 MB: send a reference to a larger payload",
+        )?;
         Ok(entry)
     }
 
@@ -129,10 +132,10 @@ impl Puts for Bus {
         entry.size()
     }
 
-    async fn put(&self, entries: Vec<EventBridgeEntry>) -> Result<Vec<Result<Receipt, Error>>, Error> {
+    async fn put(&self, entries: &[EventBridgeEntry]) -> Result<Vec<Result<Receipt, Error>>, Error> {
         let count = entries.len();
         let entries: Result<Vec<_>, _> =
-            entries.into_iter().map(|event| entry(event, &self.wire.arn)).collect();
+            entries.iter().map(|event| entry(event.clone(), &self.wire.arn)).collect();
         let request = self.wire.client.put_events().set_entries(Some(entries?)).customize();
         let request = request.config_override(once(self.sending.timeout));
         let answer = request.send().await.map_err(|error| failure::of(&error))?;

@@ -2,15 +2,14 @@
 
 use aws_config::BehaviorVersion;
 use aws_sdk_eventbridge::config::{Credentials, Region};
-use cloudevents_core::{Event, Payload};
 use cloudevents_eventbridge::awssdk1::{EventBridgeConnection, EventBridgeSenderOptions, Login, sender};
 use cloudevents_sqs::awssdk1::SqsReceiverOptions;
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
-use std::{
-    env,
-    sync::atomic::{AtomicU32, Ordering},
+use cloudevents_testkit::deliveries::{name, server};
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, large, within},
+    patience,
 };
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
 
 const REGION: &str = "eu-central-1";
 const ACCOUNT: &str = "123456789012";
@@ -20,27 +19,7 @@ pub(crate) const ALL: &str = r#"{"detail":{"specversion":["1.0"]}}"#;
 
 /// The server that `CE_TEST_SQS_URL` names, which also serves EventBridge: `http://127.0.0.1:5000`.
 pub(crate) fn real() -> Option<String> {
-    let url = env::var("CE_TEST_SQS_URL").ok();
-    if url.is_none() {
-        println!("skipped: CE_TEST_SQS_URL is not set");
-    }
-    url.map(|url| url.trim_end_matches('/').to_owned())
-}
-
-/// A name that no other test has.
-fn name(what: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+    server("CE_TEST_SQS_URL")
 }
 
 /// A bus of a server, and a queue that is the target of a rule of it.
@@ -130,8 +109,4 @@ pub(crate) fn sending() -> EventBridgeSenderOptions {
     connection.login = Some(Login::new("test", "test"));
     options.connection = connection;
     options
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }

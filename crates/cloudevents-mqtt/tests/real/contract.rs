@@ -10,7 +10,9 @@ use cloudevents_testkit::mqtt::Broker;
 use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Report, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt},
+    contract::{
+        Claims, Report, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt, restarting,
+    },
 };
 use std::{
     env, process,
@@ -95,13 +97,9 @@ async fn the_contract_holds_over_mqtt_3() {
 async fn in_memory(version: &'static str) -> Report {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
     let prefix = broker.lock().unwrap().url("");
-    let restart: Restart = Arc::new({
-        let broker = Arc::clone(&broker);
-        move || {
-            let mut broker = broker.lock().unwrap();
-            broker.stop();
-            broker.restart().unwrap();
-        }
+    let restart = restarting(Arc::clone(&broker), |broker| {
+        broker.stop();
+        broker.restart().unwrap();
     });
     let open = async || {
         let topic = Topic::new(&prefix, version, Some(Arc::clone(&restart)));
@@ -152,8 +150,8 @@ async fn on_a_real_broker_that_is_interrupted() {
     let folder = env::temp_dir().join(cloudevents_testkit::behaviours::name("cloudevents-mqtt"));
     let Some(broker) = block_in_place(|| Process::broker(&folder, "mqtt", "mosquitto")) else { return };
     let prefix = format!("mqtt://127.0.0.1:{}/", broker.port());
-    let process = Mutex::new(broker.that_ends_orderly());
-    let restart: Restart = Arc::new(move || process.lock().unwrap().kill_and_restart().unwrap());
+    let process = Arc::new(Mutex::new(broker.that_ends_orderly()));
+    let restart = restarting(process, |process| process.kill_and_restart().unwrap());
     let open = async || Ok(Topic::new(&prefix, "5", Some(Arc::clone(&restart))));
     let report = check_some(open, |check| STOPS_THE_BROKER.contains(&check)).await;
     report.assert_holds_but(&[]);

@@ -11,7 +11,7 @@ use crate::{
 };
 use cloudevents_core::{Decoded, Error, ErrorKind};
 use cloudevents_transport::{
-    By, Content, Extends, Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    By, Content, Extends, Host, Received, ReceiverCapabilities, Settlement,
     binding::{
         self,
         batches::{Batch, Batches, Limits, all_failed},
@@ -22,7 +22,6 @@ use cloudevents_transport::{
         },
     },
 };
-use futures_util::future::join_all;
 use std::{
     collections::HashSet,
     future::pending,
@@ -189,7 +188,7 @@ impl<S: Store> Requests for Line<S> {
     }
 
     fn most(&self) -> Most {
-        Most { receive: MOST, settle: MOST, wait: WAIT }
+        Most { receive: MOST, settle: MOST, wait: WAIT, hurry: Duration::MAX }
     }
 
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
@@ -234,15 +233,13 @@ impl<S: Store> Requests for Line<S> {
                 status: status.into(),
                 detail: first_kib(detail.to_owned()),
             });
-            let (resolver, outcome) = Outcome::channel();
-            self.settling.add(self.settlement(*tag, step.clone(), attempt), resolver, None);
-            outcome
+            self.settlement(*tag, step.clone(), attempt)
         });
-        let settled = join_all(settled.collect::<Vec<_>>()).await;
+        let settled = self.settling.all(settled.collect()).await;
         if tags.iter().any(|tag| tag.ordered) {
             self.settled.notify_one();
         }
-        settled.into_iter().collect()
+        settled
     }
 
     async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {

@@ -10,7 +10,10 @@ use super::{
     options::Target,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::binding::batches::{Batch, all_failed, no_answer};
+use cloudevents_transport::binding::{
+    batches::{Batch, all_failed, by_key},
+    disconnected,
+};
 use std::{collections::BTreeSet, time::Duration};
 use tokio_postgres::types::Type;
 
@@ -25,7 +28,7 @@ pub(super) struct Tag {
 }
 
 /// The settlement of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum How {
     Deleted,
     Archived,
@@ -98,50 +101,23 @@ impl Batch for Settles {
     }
 
     /// Messages that are settled alike share a statement.
-    async fn ask(&self, mut entries: Vec<Self::Entry>) -> Vec<Result<(), Error>> {
-        let mut answers: Vec<Option<Result<(), Error>>> = entries.iter().map(|_| None).collect();
-        let mut numbers: Vec<usize> = (0..entries.len()).collect();
-        while let Some(how) = entries.first().map(|(how, _)| *how) {
-            let all = std::mem::take(&mut entries).into_iter().zip(std::mem::take(&mut numbers));
-            let (alike, others): (Vec<_>, Vec<_>) = all.partition(|((other, _), _)| *other == how);
-            let tags: Vec<_> = alike.iter().map(|((_, tag), _)| *tag).collect();
-            let settled = match self.settle(how, &tags).await {
+    async fn ask(&self, entries: Vec<Self::Entry>) -> Vec<Result<(), Error>> {
+        let ask = |how, entries: Vec<Self::Entry>| async move {
+            let tags: Vec<_> = entries.into_iter().map(|(_, tag)| tag).collect();
+            match self.settle(how, &tags).await {
                 Ok(ids) => {
                     tags.iter().map(|tag| if ids.contains(&tag.id) { Ok(()) } else { Err(stale()) }).collect()
                 }
                 Err(error) => all_failed(tags.len(), &error),
-            };
-            for ((_, number), answer) in alike.iter().zip(settled) {
-                if let Some(place) = answers.get_mut(*number) {
-                    *place = Some(answer);
-                }
             }
-            (entries, numbers) = others.into_iter().unzip();
-        }
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(no_answer()))).collect()
+        };
+        by_key(entries, |(how, _)| *how, ask).await
     }
 }
 
 /// The message is not this receiver's any more.
 #[cold]
 fn stale() -> Error {
-    failure::disconnected("the message is gone, or was read again by another receiver")
+    disconnected("the message is gone, or was read again by another receiver")
         .with_help("its lock has ended, so that it comes again: raise `lock`, or settle sooner")
-}
-
-/// Whole seconds, rounded up, as far as pgmq takes them.
-pub(super) fn seconds(time: Duration) -> i32 {
-    i32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_are_rounded_up_and_have_an_end() {
-        let of = |milliseconds| seconds(Duration::from_millis(milliseconds));
-        assert_eq!([of(0), of(1), of(1000), of(1001)], [0, 1, 1, 2]);
-        assert_eq!(seconds(Duration::MAX), i32::MAX);
-    }
 }

@@ -3,20 +3,22 @@
 use super::{
     failure,
     options::Target,
-    stream::{Guard, Stream, secured},
+    stream::{guarded, secured},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Host, binding::Secrets};
+use cloudevents_transport::{
+    Host,
+    binding::{Guard, Secrets, Stream, connect::ended, disconnected},
+};
 use futures_util::{FutureExt, TryStreamExt, future::join};
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
-    runtime::Handle,
     sync::{Notify, RwLock, oneshot, watch},
     task::AbortHandle,
     time::{sleep, timeout},
 };
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Connection, NoTls, Row,
+    AsyncMessage, Client, Connection, NoTls, Row,
     config::SslMode,
     tls::NoTlsStream,
     types::{ToSql, Type},
@@ -32,11 +34,6 @@ const CHECK: &str = "SELECT pg_is_in_recovery(), to_regclass('pgmq.meta') IS NOT
 
 /// A value of a statement, with its type.
 pub(super) type Value<'a> = (&'a (dyn ToSql + Sync), Type);
-
-/// Returns the current runtime, on which the connection lives.
-pub(super) fn runtime() -> Result<Handle, Error> {
-    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
-}
 
 /// A connection. When the last clone is dropped, it is closed.
 #[derive(Clone)]
@@ -67,29 +64,16 @@ impl Wire {
 
     /// Connects to this host, and logs in.
     pub(super) async fn begin(target: &Target, host: &Host) -> Result<Self, Error> {
-        let login = match &target.options.logins {
-            Some(logins) => Some(logins.login().await?),
-            None => target.options.login.clone(),
-        };
-        let mut config = Config::new();
-        config.dbname(&target.database).application_name("cloudevents");
+        let (mut config, secrets) = target.config().await?;
         config.ssl_mode(SslMode::Disable); // what there is of it, is below the client
-        let mut secrets = Secrets::default();
-        if let Some(login) = &login {
-            config.user(login.user.expose());
-            if let Some(password) = &login.password {
-                config.password(password.expose());
-                secrets = secrets.with(password.expose());
-            }
-        }
         let tcp = target.addresses.connect(host, 5432, target.options.connect_timeout).await;
-        let tcp = tcp.map_err(|error| failure::disconnected(format!("no connection to {host}: {error}")))?;
+        let tcp = tcp.map_err(|error| disconnected(format!("no connection to {host}: {error}")))?;
         let inner: Box<dyn Stream> = match target.is_tls {
             true => secured(&target.options.tls, host.name(), tcp).await?,
             false => Box::new(tcp),
         };
-        let connected = config.connect_raw(Guard::new(inner, target.most_answer), NoTls).await;
-        let (client, connection) = connected.map_err(|error| shown(failure::of(&error), &secrets))?;
+        let connected = config.connect_raw(guarded(inner, target.most_answer), NoTls).await;
+        let (client, connection) = connected.map_err(|error| secrets.hidden_in(failure::of(&error)))?;
         let (ended, told) = (Arc::new(watch::channel(None).0), Arc::new(Notify::new()));
         let (alive, dropped) = oneshot::channel();
         let task =
@@ -119,7 +103,7 @@ impl Wire {
         let found = |index| rows.first().and_then(|row| row.try_get(index).ok()).unwrap_or(false);
         let [is_standby, has_pgmq, is_new, has_queue, tells] = [0, 1, 2, 3, 4].map(found);
         if is_standby {
-            let error = failure::disconnected("the server is a standby");
+            let error = disconnected("the server is a standby");
             return Err(error.with_help("name the primary among the hosts of the URL"));
         }
         if !has_pgmq {
@@ -187,7 +171,7 @@ impl Wire {
             Ok(answered) => answered,
             Err(_) => {
                 let why = format!("the server has not answered within {limit:?}");
-                self.cut(failure::disconnected(&why));
+                self.cut(disconnected(&why));
                 Err(Error::new(ErrorKind::Timeout).with_detail(why))
             }
         }
@@ -216,11 +200,7 @@ impl Wire {
 
     /// Returns when the connection is lost.
     pub(super) fn lost(&self) -> impl Future<Output = Error> + Send + 'static {
-        let mut ended = self.0.ended.subscribe();
-        async move {
-            let ended = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
-            ended.unwrap_or_else(|| failure::disconnected("the connection was closed"))
-        }
+        ended(self.0.ended.subscribe())
     }
 
     /// Why the connection has ended, if it has.
@@ -236,7 +216,7 @@ impl Wire {
     /// Why a statement has failed: where the connection has ended, the reason of that.
     fn reason(&self, error: &tokio_postgres::Error) -> Error {
         let ended = self.ended();
-        let error = shown(failure::of(error), &self.0.secrets);
+        let error = self.0.secrets.hidden_in(failure::of(error));
         if error.kind() != ErrorKind::Disconnected {
             return error;
         }
@@ -260,7 +240,7 @@ async fn run(
     };
     let why = tokio::select! {
         why = drive(connection, &told) => why,
-        () = over => failure::disconnected("the connection was closed"),
+        () = over => disconnected("the connection was closed"),
     };
     end(&ended, why);
 }
@@ -271,7 +251,7 @@ async fn drive(mut connection: Connection<Guard, NoTlsStream>, told: &Notify) ->
             Some(Ok(AsyncMessage::Notification(_))) => told.notify_one(),
             Some(Ok(_)) => {}
             Some(Err(error)) => return failure::of(&error),
-            None => return failure::disconnected("the connection was closed"),
+            None => return disconnected("the connection was closed"),
         }
     }
 }
@@ -283,12 +263,4 @@ fn end(ended: &watch::Sender<Option<Error>>, why: Error) {
         known.get_or_insert(why);
         is_first
     });
-}
-
-/// A server may repeat a text that it was given.
-fn shown(error: Error, secrets: &Secrets) -> Error {
-    match secrets.are_in(error.detail()) {
-        true => Error::new(error.kind()).with_detail(Secrets::NOT_SHOWN),
-        false => error,
-    }
 }

@@ -1,6 +1,7 @@
 //! Errors of the client and of the server, with a detail and a help text.
 
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::{disconnected, refused};
 use std::fmt::Display;
 
 /// An error of the server is about the statement, unless the server is not ready; any other error is about the connection.
@@ -52,14 +53,6 @@ pub(super) fn no_pgmq(detail: &str) -> Error {
     refused(detail).with_help(
         "install pgmq in this database: its extension, or its file pgmq.sql of version 1.10 or later",
     )
-}
-
-pub(super) fn disconnected(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
-}
-
-pub(super) fn refused(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Refused).with_detail(detail.to_string())
 }
 
 #[cold]

@@ -1,13 +1,16 @@
 //! Queues, as pgmq shows them.
 
 use super::{
-    connection::{Wire, runtime},
+    connection::Wire,
     failure,
     options::{PgmqConnection, Target, is_queue},
     outbox::named,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Place, Places, Side, binding::any_host};
+use cloudevents_transport::{
+    Endpoint, Place, Places, Side,
+    binding::{any_host, connect::runtime},
+};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::{Row, types::Type};

@@ -4,9 +4,13 @@ use super::{Tls, urls::URLS};
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Endpoint, Host, Logins, Scheme, Secret, Side,
-    binding::connect::{Addresses, Backoff},
+    binding::{
+        Secrets,
+        connect::{Addresses, Backoff, login},
+    },
 };
 use std::{sync::Arc, time::Duration};
+use tokio_postgres::Config;
 
 /// Options of the connection of a sender or receiver. The URL takes precedence.
 ///
@@ -142,6 +146,20 @@ impl Target {
             addresses: Addresses::default(),
             options,
         })
+    }
+
+    /// The configuration of the client, without hosts, and the credentials that it has. A login that the program provides is requested.
+    pub(super) async fn config(&self) -> Result<(Config, Secrets), Error> {
+        let (mut config, mut secrets) = (Config::new(), Secrets::default());
+        config.dbname(&self.database).application_name("cloudevents");
+        if let Some(login) = login(self.options.logins.as_ref(), self.options.login.as_ref()).await? {
+            config.user(login.user.expose());
+            if let Some(password) = &login.password {
+                config.password(password.expose());
+                secrets = secrets.with(password.expose());
+            }
+        }
+        Ok((config, secrets))
     }
 
     /// Another queue of the same database.

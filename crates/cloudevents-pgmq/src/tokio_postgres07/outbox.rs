@@ -2,7 +2,6 @@
 
 use super::{
     PgmqReceiverOptions,
-    connection::runtime,
     options::{PgmqConnection, Target},
     secured::Secured,
 };
@@ -10,9 +9,8 @@ use cloudevents_core::Error;
 use cloudevents_outbox::{Outbox, OutboxReceiverOptions, tokio_postgres07::PostgresStore};
 use cloudevents_transport::{
     Endpoint, Receiver, Side,
-    binding::{Rejecting, rejecting},
+    binding::{Rejecting, connect::runtime, rejecting},
 };
-use std::time::Duration;
 use tokio_postgres::{
     Config, NoTls,
     config::{SslMode, TargetSessionAttrs},
@@ -41,16 +39,9 @@ pub(super) async fn receiver(
     target: &str,
     options: PgmqReceiverOptions,
 ) -> Result<Receiver, Error> {
+    let (lease, poll, prefetch) = options.times(endpoint)?;
     let mut own = OutboxReceiverOptions::from(options.receiver.with_url(endpoint)?);
-    own.lease = endpoint.duration("lock")?.unwrap_or(options.lock);
-    if own.lease < Duration::from_secs(1) {
-        return Err(endpoint.invalid("the option `lock` is less than a second"));
-    }
-    own.poll = endpoint.duration("poll")?.unwrap_or(options.poll);
-    if own.poll < Duration::from_millis(1) {
-        return Err(endpoint.invalid("the option `poll` is less than a millisecond"));
-    }
-    own.prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
+    (own.lease, own.poll, own.prefetch) = (lease, poll, prefetch);
     let (queue, field) = (options.queue, "PgmqReceiverOptions::queue");
     own.queue = match rejecting(endpoint, queue.is_decided(), None, true, field, |_| false)? {
         Rejecting::ToBroker => queue.rejecting_to_broker(),
@@ -76,23 +67,12 @@ impl Server {
     ) -> Result<Self, Error> {
         let target = Target::of_database(endpoint, connection, 0, side)?;
         runtime()?;
-        let login = match &target.options.logins {
-            Some(logins) => Some(logins.login().await?),
-            None => target.options.login.clone(),
-        };
-        let mut config = Config::new();
+        let (mut config, _) = target.config().await?;
         for host in &target.hosts {
             config.host(host.name()).port(host.port().unwrap_or(5432));
         }
-        config.dbname(&target.database).application_name("cloudevents");
         config.connect_timeout(target.options.connect_timeout);
         config.target_session_attrs(TargetSessionAttrs::ReadWrite); // no standby
-        if let Some(login) = &login {
-            config.user(login.user.expose());
-            if let Some(password) = &login.password {
-                config.password(password.expose());
-            }
-        }
         let tls = target.is_tls.then(|| Secured::new(target.options.tls.clone()));
         config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         Ok(Self { config, tls })

@@ -1,25 +1,22 @@
 //! A receiver from a queue.
 
 use super::{
-    connection::runtime,
     options::{PgmqConnection, Target, is_queue},
     outbox,
-    sender::PgmqSender,
-    source::Consuming,
+    sender::unchanged,
+    source::{Consuming, Reading},
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
+    Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
-        Rejecting, Transmit,
-        connect::Reconnect,
+        connect::{Reconnect, runtime},
         place_opened,
         queue::{QueueOptions, QueueReceiver, Room},
-        rejecting,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Options of a [`receiver`].
 ///
@@ -121,63 +118,42 @@ fn open(endpoint: Endpoint, options: PgmqReceiverOptions) -> BoxFuture<'static, 
     async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, mut options: PgmqReceiverOptions) -> Result<Receiver, Error> {
+async fn connect(endpoint: &Endpoint, options: PgmqReceiverOptions) -> Result<Receiver, Error> {
     if let Some(target) = outbox::named(endpoint)? {
         return outbox::receiver(endpoint, target, options).await;
     }
     let most = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
-    let target =
-        Target::new(endpoint, options.connection, options.queue_name.as_deref(), most, Side::Receive)?;
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    let receiver = options.receiver.with_url(endpoint)?;
-    let lock = endpoint.duration("lock")?.unwrap_or(options.lock);
-    if lock < Duration::from_secs(1) {
-        return Err(endpoint.invalid("the option `lock` is less than a second"));
-    }
-    let poll = endpoint.duration("poll")?.unwrap_or(options.poll);
-    if poll < Duration::from_millis(1) {
-        return Err(endpoint.invalid("the option `poll` is less than a millisecond"));
-    }
+    let (connection, name) = (options.connection.clone(), options.queue_name.as_deref());
+    let target = Target::new(endpoint, connection, name, most, Side::Receive)?;
+    let (lock, poll, prefetch) = options.times(endpoint)?;
+    let receiver = options.receiver.with_formats(cloudevents_json::with_json).with_url(endpoint)?;
     let groups = endpoint.flag("groups")?.unwrap_or(options.groups);
     let archive = endpoint.flag("archive")?.unwrap_or(options.archive);
-    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
-    runtime()?;
-    let queue = decided(endpoint, &target, options.queue).await?;
+    let _ = runtime()?;
+    let field = "PgmqReceiverOptions::queue";
+    let reads = |place: &str| place.to_lowercase() == target.queue.to_lowercase();
+    // Another queue of the same database.
+    let letters = async |place| match is_queue(place) {
+        true => place_opened(place, unchanged(target.at(place)).await),
+        false => Err(endpoint.invalid("the option `dead-letter` is not the name of a queue")),
+    };
+    let queue = options.queue.with_url(endpoint, "queue", true, field, reads, letters).await?;
     let (hosts, backoff) = (target.hosts.clone(), target.backoff());
-    let decoding = receiver.decoding.clone();
-    let hidden = Default::default();
-    let consuming = Consuming { target, decoding, lock, poll, groups, archive, hidden };
-    let reconnect = Reconnect::new(consuming, hosts, backoff);
+    let (decoding, unreleased, number) = (receiver.decoding.clone(), Default::default(), Default::default());
+    let reading = Reading { target, decoding, lock, poll, groups, archive, unreleased, number };
+    let reconnect = Reconnect::new(Consuming(Arc::new(reading)), hosts, backoff);
     let room = Room::new(receiver.in_flight, prefetch);
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
 }
 
-/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
-async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    let (is_decided, field) = (queue.is_decided(), "PgmqReceiverOptions::queue");
-    let reads = |place: &str| place.to_lowercase() == target.queue.to_lowercase();
-    Ok(match rejecting(endpoint, is_decided, Some("queue"), true, field, reads)? {
-        Rejecting::To(place) if is_queue(place) => {
-            let sender = place_opened(place, PgmqSender::unchanged(&target.at(place)).await)?;
-            queue.with_sink(DeadLetterQueue(sender))
-        }
-        Rejecting::To(_) => {
-            return Err(endpoint.invalid("the option `dead-letter` is not the name of a queue"));
-        }
-        Rejecting::ToBroker => queue.rejecting_to_broker(),
-        Rejecting::Dropped => queue.dropping_rejected(),
-        _ => queue,
-    })
-}
-
-/// Sends rejected messages to another queue of the same database, as they were received, with the [headers of the dead
-/// letter](DeadLetter::headers). The message is deleted when the dead letter is stored: a crash between the two stores it twice.
-struct DeadLetterQueue(PgmqSender);
-
-impl DeadLetterSink for DeadLetterQueue {
-    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.0.enqueue(letter.as_received()).await?.await.map(drop)
+impl PgmqReceiverOptions {
+    /// The lock, the pause at an empty queue, and how many messages may be here.
+    pub(super) fn times(&self, endpoint: &Endpoint) -> Result<(Duration, Duration, usize), Error> {
+        let (second, millisecond) = (Duration::from_secs(1), Duration::from_millis(1));
+        Ok((
+            endpoint.duration_within("lock", self.lock, second.., "less than a second")?,
+            endpoint.duration_within("poll", self.poll, millisecond.., "less than a millisecond")?,
+            endpoint.number("prefetch")?.unwrap_or(self.prefetch).max(1),
+        ))
     }
 }

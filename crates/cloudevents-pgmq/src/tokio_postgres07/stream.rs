@@ -1,14 +1,11 @@
 //! The stream below the client: TLS, and how much the server may send at once.
 
-use super::{Tls, failure};
+use super::Tls;
 use cloudevents_core::Error;
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use cloudevents_transport::binding::{Guard, Stream, disconnected};
+use std::io;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -18,31 +15,20 @@ const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 /// The bytes of the head of a message: its type, and its length without the type.
 const HEAD: usize = 5;
 
-/// A connection in both directions.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 /// Agrees with the server on TLS, and connects over it.
 pub(super) async fn secured(tls: &Tls, host: &str, mut tcp: TcpStream) -> Result<Box<dyn Stream>, Error> {
-    tcp.write_all(&TLS_REQUEST).await.map_err(failure::disconnected)?;
-    match tcp.read_u8().await.map_err(failure::disconnected)? {
+    tcp.write_all(&TLS_REQUEST).await.map_err(disconnected)?;
+    match tcp.read_u8().await.map_err(disconnected)? {
         b'S' => Ok(Box::new(tls.connect(host, tcp).await?)),
-        _ => Err(failure::disconnected(format!("{host} has no TLS"))
+        _ => Err(disconnected(format!("{host} has no TLS"))
             .with_help("turn TLS on in the server (`ssl`), or leave out `sslmode=verify-full`")),
     }
 }
 
 /// A stream whose messages have so many bytes at most. The client allocates the length that a server claims to send.
-pub(super) struct Guard {
-    inner: Box<dyn Stream>,
-    frames: Frames,
-}
-
-impl Guard {
-    pub(super) fn new(inner: Box<dyn Stream>, most: usize) -> Self {
-        Self { inner, frames: Frames { most, head: [0; HEAD], known: 0, left: 0 } }
-    }
+pub(super) fn guarded(inner: Box<dyn Stream>, most: usize) -> Guard {
+    let mut frames = Frames { most, head: [0; HEAD], known: 0, left: 0 };
+    Guard::new(inner, move |came| frames.follow(came))
 }
 
 /// Follows the messages of a server.
@@ -88,37 +74,6 @@ impl Frames {
             }
         }
         Ok(())
-    }
-}
-
-impl AsyncRead for Guard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
-        let came = buffer.filled().get(before..).unwrap_or_default();
-        Poll::Ready(self.frames.follow(came))
-    }
-}
-
-impl AsyncWrite for Guard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
 

@@ -1,54 +1,14 @@
 //! What is not accepted comes again: here, or to others.
 
-use crate::tools::{Place, event, id, next, take, until, within};
+use crate::tools::{Place, event, id, next, until, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_pgmq::tokio_postgres07::ReceivedMessage;
-use cloudevents_testkit::{logged::Logged, slowed};
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::Delivery;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn number(delivery: &Delivery) -> i64 {
     delivery.received().native::<ReceivedMessage>().unwrap().id
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_released_comes_to_others_at_once_and_in_order() {
-    let Some(place) = Place::new("released").await else { return };
-    within(place.sender("").await.send_all((0..20).map(event))).await.unwrap();
-    let mut first = place.receiver("lock=10m").await;
-    let mut held = Vec::new();
-    for expected in 0..10 {
-        held.push(next(&mut first).await);
-        assert_eq!(id(&held[expected]), expected.to_string());
-    }
-    let (kept, begun) = (held.remove(3), Instant::now());
-    drop(held);
-    within(kept.accept()).await.unwrap();
-    within(first.drain(Duration::from_secs(5))).await.unwrap();
-    let mut second = place.receiver("lock=10m").await;
-    for expected in (0..20).filter(|number| *number != 3) {
-        assert_eq!(take(&mut second).await, expected.to_string());
-    }
-    assert!(begun.elapsed() < slowed(Duration::from_secs(60)), "{:?}", begun.elapsed());
-}
-
-#[tokio::test]
-async fn retries_count_and_wait_in_whole_seconds() {
-    let Some(place) = Place::new("retried").await else { return };
-    place.sender("").await.send(&event(0)).await.unwrap();
-    let mut receiver = place.receiver("lock=10m").await;
-    for attempt in 1..4 {
-        let delivery = next(&mut receiver).await;
-        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
-        let begun = Instant::now();
-        within(delivery.retry(Duration::from_millis(600))).await.unwrap();
-        let table =
-            format!("SELECT vt - clock_timestamp() BETWEEN '0.6 s' AND '1 s' FROM pgmq.q_{}", place.queue);
-        let is_hidden = place.ask(&table).await;
-        assert!(is_hidden == ["t"] || begun.elapsed() > Duration::from_millis(300), "{is_hidden:?}");
-    }
-    assert_eq!(take(&mut receiver).await, "0");
-    assert_eq!(place.counts().await, (0, 0));
 }
 
 /// Of messages that are settled in one statement, those that are gone or another receiver's fail, and no other.

@@ -1,13 +1,13 @@
 //! Helpers for the tests of the client.
 
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_pgmq::tokio_postgres07::{PgmqReceiverOptions, PgmqSenderOptions, receiver, sender};
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
-use std::{
-    env, fs,
-    sync::atomic::{AtomicU32, Ordering},
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, id, large, next, take, until, within},
+    patience,
 };
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
+use std::{env, fs};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::{Client, NoTls};
 
@@ -25,20 +25,9 @@ fn real() -> Option<(String, String)> {
     Some((server.to_owned(), fs::read_to_string(file).unwrap()))
 }
 
-/// A name that no other test has.
+/// A name that no other test has, for SQL.
 pub(crate) fn name(what: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{what}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+    cloudevents_testkit::behaviours::name(what).replace('-', "_")
 }
 
 pub(crate) async fn client(url: &str) -> Client {
@@ -157,33 +146,4 @@ pub(crate) fn strict() -> PgmqReceiverOptions {
     let mut options = PgmqReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().dropping_rejected();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn take(receiver: &mut Receiver) -> String {
-    let delivery = next(receiver).await;
-    let taken = id(&delivery);
-    within(delivery.accept()).await.unwrap();
-    taken
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
-}
-
-/// Waits until the condition holds.
-pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    within(async {
-        while !holds().await {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await; // between two tries
-        }
-    })
-    .await;
 }

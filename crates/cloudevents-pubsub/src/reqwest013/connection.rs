@@ -1,13 +1,13 @@
 //! Requests to the REST API of Pub/Sub.
 
 use super::{
-    failure::{self, Failure, disconnected, garbled, of_client},
+    failure::{self, Failure, garbled, of_client},
     login::Login,
     options::Target,
     token::Tokens,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::binding::check_authorities;
+use cloudevents_transport::binding::{check_authorities, connect::runtime, disconnected, in_time, refused};
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
@@ -15,10 +15,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use std::{net::IpAddr, sync::Arc, time::Duration};
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::time::sleep;
 
 /// The bytes of an answer. Data is Base64 there.
 const MOST_ANSWER: usize = 128 << 20;
@@ -141,10 +138,7 @@ impl Wire {
             let body = read(response, MOST_ERROR).await?;
             Err(failure::of_answer(status.as_u16(), after.map(Duration::from_secs), &body))
         };
-        timeout(limit, exchange).await.unwrap_or_else(|_| {
-            let detail = format!("Pub/Sub did not answer within {limit:?}");
-            Err(Error::new(ErrorKind::Timeout).with_detail(detail).into())
-        })
+        in_time("Pub/Sub", limit, exchange).await
     }
 
     async fn request(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Request, Error> {
@@ -155,7 +149,7 @@ impl Wire {
         if let Some(tokens) = &self.0.tokens {
             let token = tokens.get().await?;
             let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                .map_err(|_| failure::refused("the access token has characters that no header has"))?;
+                .map_err(|_| refused("the access token has characters that no header has"))?;
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
@@ -168,13 +162,6 @@ impl Wire {
         }
         Ok(request)
     }
-}
-
-/// The current runtime, on which requests live.
-///
-/// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime.
-pub(super) fn runtime() -> Result<Handle, Error> {
-    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
 }
 
 /// Reads an answer of Pub/Sub.

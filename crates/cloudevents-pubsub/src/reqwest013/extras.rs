@@ -3,11 +3,11 @@
 use super::received::{CONTENT_TYPE, RESERVED, ReceivedMessage, is_foreign};
 use bytes::Bytes;
 use cloudevents_carriers::{CarrierMessage, rows::GOOGLE_PUBSUB};
-use cloudevents_core::{DecodeOptions, Error, Formats, Message};
+use cloudevents_core::{DecodeOptions, Error, Formats};
 use cloudevents_json::Json;
 use cloudevents_transport::{Content, Outgoing, Received, binding::header_not_carried};
 use sha2::{Digest, Sha256};
-use std::{collections::HashSet, sync::LazyLock};
+use std::sync::LazyLock;
 
 /// How many attributes a message has at most.
 const MOST_ATTRIBUTES: usize = bound(GOOGLE_PUBSUB.limits.headers);
@@ -54,26 +54,11 @@ pub(super) fn ordering_key(outgoing: &Outgoing) -> Option<String> {
 /// The headers that a message does not carry. Of headers with the same name, a message carries the first. `is_document` is whether an
 /// event is written as a document.
 pub(super) fn lost_headers(outgoing: &Outgoing, is_document: bool) -> Vec<(usize, &'static str)> {
-    let own = match outgoing.content() {
-        // And the version; the content type is one of the attributes.
-        Content::Message(Message::Binary(event)) if !is_document => {
-            event.attributes().len().saturating_add(1)
-        }
-        Content::AsReceived(received) => received.headers().len(),
-        _ => 1,
-    };
-    let mut room = MOST_ATTRIBUTES.saturating_sub(own);
-    let mut seen = HashSet::new();
-    outgoing.lost_headers(|name, value| {
-        let twice = || (!seen.insert(name)).then_some("it is there twice, and Pub/Sub has each name once");
-        lost(name, value).or_else(twice).or_else(|| match room.checked_sub(1) {
-            Some(left) => {
-                room = left;
-                None
-            }
-            None => Some("a message of Pub/Sub has 100 attributes at most"),
-        })
-    })
+    let reasons = [
+        "it is there twice, and Pub/Sub has each name once",
+        "a message of Pub/Sub has 100 attributes at most",
+    ];
+    outgoing.lost_headers_within(MOST_ATTRIBUTES, is_document.then_some(1), reasons, lost)
 }
 
 /// Adds a header.
@@ -101,12 +86,10 @@ pub(super) fn as_received(received: &Received) -> Result<CarrierMessage, Error> 
     for (name, value) in received.headers() {
         let value = Bytes::from(value.unwrap_or_default().into_owned());
         // Names of other protocols may have another letter case.
-        if name.eq_ignore_ascii_case(CONTENT_TYPE) {
-            message.headers.push((CONTENT_TYPE.into(), value));
-        } else if !is_foreign(name) {
-            message.headers.push((name.into(), value));
-        } else {
-            add_header(&mut message, name, &value)?;
+        let name = if name.eq_ignore_ascii_case(CONTENT_TYPE) { CONTENT_TYPE } else { name };
+        match is_foreign(name) {
+            true => add_header(&mut message, name, &value)?,
+            false => message.headers.push((name.into(), value)),
         }
     }
     Ok(message)
@@ -137,7 +120,7 @@ fn hash(key: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_core::Event;
+    use cloudevents_core::{Event, Message};
 
     fn event() -> Event {
         Event::builder().id("1").source("/s").ty("t").build().unwrap()

@@ -1,6 +1,7 @@
 //! Errors of Pub/Sub and of the client, with a detail and a help text.
 
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::{disconnected, reasons, refused};
 use serde::Deserialize;
 use std::{collections::HashMap, fmt::Display, time::Duration};
 
@@ -90,15 +91,7 @@ pub(super) fn is_of_contents(error: &Error) -> bool {
 pub(super) fn of_client(error: reqwest::Error) -> Error {
     let error = error.without_url();
     let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Disconnected };
-    let causes =
-        std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
-    let mut reasons: Vec<String> = Vec::new();
-    for cause in causes.map(ToString::to_string) {
-        if !reasons.iter().any(|known| known.contains(&cause)) {
-            reasons.push(cause);
-        }
-    }
-    let reasons = reasons.join(": ");
+    let reasons = reasons(&error);
     let lacks_tls = reasons.contains("scheme is not http");
     let failed = Error::new(kind).with_detail(reasons).with_source(error);
     match lacks_tls {
@@ -111,16 +104,6 @@ pub(super) fn of_client(error: reqwest::Error) -> Error {
 #[cold]
 pub(super) fn garbled(what: impl Display) -> Error {
     disconnected(format!("this is not an answer of Pub/Sub: {what}")).with_help("check the option `endpoint`")
-}
-
-/// An error of kind [`Disconnected`](ErrorKind::Disconnected).
-pub(super) fn disconnected(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
-}
-
-/// An error of kind [`Refused`](ErrorKind::Refused).
-pub(super) fn refused(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Refused).with_detail(detail.to_string())
 }
 
 const INVALID: &str = "INVALID_ARGUMENT";

@@ -1,8 +1,7 @@
 //! Where access tokens come from.
 
-use super::failure::refused;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Secret;
+use cloudevents_transport::{Secret, binding::refused};
 use rustls::{
     crypto::ring::sign::any_supported_type,
     pki_types::{PrivateKeyDer, pem::PemObject},

@@ -1,14 +1,11 @@
 //! Messages as the JSON of the API: <https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage>.
 
-use super::{
-    connection::parsed,
-    failure::{garbled, refused},
-    received::ReceivedMessage,
-};
+use super::{connection::parsed, failure::garbled, received::ReceivedMessage};
 use base64_simd::STANDARD;
 use bytes::Bytes;
 use cloudevents_carriers::CarrierMessage;
 use cloudevents_core::{Error, Timestamp};
+use cloudevents_transport::binding::refused;
 use serde::{Deserialize, Serialize, Serializer};
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::SystemTime};
 

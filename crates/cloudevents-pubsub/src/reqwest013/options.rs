@@ -2,7 +2,10 @@
 
 use super::{Login, urls::URLS};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Side, binding::connect::Backoff};
+use cloudevents_transport::{
+    Endpoint, Host, Side,
+    binding::{connect::Backoff, http_hosts, in_time},
+};
 use std::{
     env,
     fmt::{self, Write as _},
@@ -121,7 +124,7 @@ impl Target {
             (None, Some(host)) => format!("http://{host}"),
             (None, None) => SERVER.to_owned(),
         };
-        if !is_server(&server) {
+        if http_hosts(&server).is_err() {
             return Err(endpoint.invalid("the option `endpoint` is not the URL of a server"));
         }
         let server: Arc<str> = server.trim_end_matches('/').into();
@@ -151,8 +154,7 @@ impl Target {
 
     /// Where requests go.
     pub(super) fn hosts(&self) -> Result<Vec<Host>, Error> {
-        let server = Endpoint::parse(&self.server)?;
-        server.hosts_with(if server.scheme() == "http" { 80 } else { 443 })
+        http_hosts(&self.server)
     }
 
     /// How soon requests are made again.
@@ -165,11 +167,7 @@ impl Target {
         &self,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let limit = self.connection.connect_timeout;
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-            let detail = format!("Pub/Sub did not answer within {limit:?}");
-            Err(Error::new(ErrorKind::Timeout).with_detail(detail))
-        })
+        in_time("Pub/Sub", self.connection.connect_timeout, answer).await
     }
 }
 
@@ -185,12 +183,6 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Ids of projects have lower-case letters, digits and hyphens. Endpoints of tests have others, too.
 fn is_project(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-fn is_server(url: &str) -> bool {
-    Endpoint::parse(url).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.options().next().is_none() && url.user().is_none()
-    })
 }
 
 /// A name as a part of a path. Of its characters, the percent sign and the plus sign have other meanings in URLs.

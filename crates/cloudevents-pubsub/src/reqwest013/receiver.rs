@@ -2,27 +2,20 @@
 
 use super::{
     PubsubConnection,
-    connection::runtime,
     options::{Target, is_name},
-    sender::{TopicSender, send_letter, unchanged},
-    source::{Consuming, LONGEST_LOCK, SHORTEST_LOCK},
+    sender::unchanged,
+    source::{Consuming, LONGEST_LOCK, LONGEST_WAIT, Reading, SHORTEST_LOCK},
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
+    Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
-        Rejecting, Transmit,
-        connect::Reconnect,
-        place_checked,
+        connect::{Reconnect, runtime},
         queue::{QueueOptions, QueueReceiver, Room},
-        rejecting,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::time::Duration;
-
-/// The longest time that a request waits for messages.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+use std::{sync::Arc, time::Duration};
 
 /// Options of a [`receiver`].
 ///
@@ -114,59 +107,41 @@ fn open(endpoint: Endpoint, options: PubsubReceiverOptions) -> BoxFuture<'static
     async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, mut options: PubsubReceiverOptions) -> Result<Receiver, Error> {
+async fn connect(endpoint: &Endpoint, options: PubsubReceiverOptions) -> Result<Receiver, Error> {
     let target = Target::new(endpoint, options.connection, Side::Receive)?;
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    let receiver = options.receiver.with_url(endpoint)?;
-    let lock = endpoint.duration("lock")?.or(options.lock);
-    if lock.is_some_and(|lock| lock < SHORTEST_LOCK || lock > LONGEST_LOCK) {
-        return Err(endpoint.invalid("the option `lock` is less than 10 seconds, or more than 10 minutes"));
-    }
-    let wait = endpoint.duration("wait")?.unwrap_or(options.wait);
-    if wait < Duration::from_secs(1) || wait > LONGEST_WAIT {
-        return Err(endpoint.invalid("the option `wait` is less than a second, or more than two minutes"));
-    }
-    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
+    let receiver = options.receiver.with_formats(cloudevents_json::with_json).with_url(endpoint)?;
+    let given = endpoint.duration("lock")?.or(options.lock);
+    let locks = SHORTEST_LOCK..=LONGEST_LOCK;
+    let within =
+        |lock| endpoint.duration_within("lock", lock, locks, "less than 10 seconds, or more than 10 minutes");
+    let lock = given.map(within).transpose()?;
+    let waits = Duration::from_secs(1)..=LONGEST_WAIT;
+    let wait = endpoint.duration_within(
+        "wait",
+        options.wait,
+        waits,
+        "less than a second, or more than two minutes",
+    )?;
+    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch);
     let _ = runtime()?;
-    let queue = decided(endpoint, &target, options.queue).await?;
-    let (hosts, backoff) = (target.hosts()?, target.backoff());
-    let consuming = Consuming { target, decoding: receiver.decoding.clone(), lock, wait };
-    let reconnect = Reconnect::new(consuming, hosts, backoff);
-    let room = Room::new(receiver.in_flight, prefetch);
-    Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
-}
-
-/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
-async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    let (is_decided, field) = (queue.is_decided(), "PubsubReceiverOptions::queue");
-    let reads = |_: &str| false; // The subscription says of which topic it is.
-    Ok(match rejecting(endpoint, is_decided, Some("topic"), false, field, reads)? {
-        Rejecting::To(place) if is_name(place) => {
-            let sender = unchanged(&target.at(place)).await?;
-            place_checked(place, sender.check().await)?;
-            if sender.feeds(&target.subscription()).await? {
-                return Err(endpoint
-                    .invalid("the option `dead-letter` names the topic of the subscription itself")
-                    .with_help("name another topic: a rejected message would come again for ever"));
-            }
-            queue.with_sink(DeadLetterTopic(sender))
-        }
-        Rejecting::To(_) => {
+    let field = "PubsubReceiverOptions::queue";
+    // Another topic of the same project. The subscription says of which topic it is.
+    let letters = async |place| {
+        if !is_name(place) {
             return Err(endpoint.invalid("the option `dead-letter` is not the name of a topic"));
         }
-        Rejecting::Dropped => queue.dropping_rejected(),
-        _ => queue,
-    })
-}
-
-/// Sends rejected messages to a topic of the same project, as they were received, with the [headers of the dead
-/// letter](DeadLetter::headers), as many as fit among a hundred attributes.
-struct DeadLetterTopic(TopicSender);
-
-impl DeadLetterSink for DeadLetterTopic {
-    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        send_letter(&self.0, letter.as_received()).await
-    }
+        let sender = unchanged(&target.at(place)).await?;
+        match sender.place().feeds(&target.subscription()).await? {
+            true => Err(endpoint
+                .invalid("the option `dead-letter` names the topic of the subscription itself")
+                .with_help("name another topic: a rejected message would come again for ever")),
+            false => Ok(sender),
+        }
+    };
+    let queue = options.queue.with_url(endpoint, "topic", false, field, |_| false, letters).await?;
+    let (hosts, backoff) = (target.hosts()?, target.backoff());
+    let reading = Reading { target, decoding: receiver.decoding.clone(), lock, wait };
+    let reconnect = Reconnect::new(Consuming(Arc::new(reading)), hosts, backoff);
+    let room = Room::new(receiver.in_flight, prefetch);
+    Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
 }

@@ -5,31 +5,31 @@
 
 use super::{
     connection::Wire,
-    failure::{Failure, disconnected, is_transient, of_id},
+    failure::{Failure, is_transient, of_id},
     message::{pull, received, settle},
     options::Target,
 };
 use cloudevents_carriers::rows::GOOGLE_PUBSUB;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    By, Extends, Host, Orders, Outcome, Received, ReceiverCapabilities, Settlement,
+    By, Extends, Host, Orders, Received, ReceiverCapabilities, Settlement,
     binding::{
-        batches::{Batch, Batches, Limits},
+        batches::{Batch, Batches, Limits, by_key},
         connect::Connect,
+        disconnected,
         queue::{
             Arrived,
             polled::{Most, Polled, Requests},
         },
+        whole_seconds,
     },
 };
-use futures_util::future::join_all;
 use serde::{Deserialize, de::IgnoredAny};
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{runtime::Handle, sync::Notify, task::JoinHandle, time::sleep};
+use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
 
 /// The longest deadline.
 pub(super) const LONGEST_LOCK: Duration = Duration::from_secs(600);
@@ -41,7 +41,7 @@ pub(super) const SHORTEST_LOCK: Duration = Duration::from_secs(10);
 const MOST_MESSAGES: usize = 1000;
 
 /// How long a request waits for messages at most. Google ends it earlier, at a time that no page says.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// How long a receiver that stops waits for an open request. Messages that the request brings later are released, if the process still
 /// runs.
@@ -50,8 +50,8 @@ const HURRY: Duration = Duration::from_secs(1);
 /// The limits of requests that settle messages: a thousand ids as in Google's own clients, and below the 512 KiB of a request.
 const SETTLING: Limits = Limits { requests: 8, entries: 1000, bytes: 400_000 };
 
-/// Creates queues.
-pub(super) struct Consuming {
+/// How a receiver reads a subscription, over all of its connections.
+pub(super) struct Reading {
     pub(super) target: Target,
     pub(super) decoding: DecodeOptions,
     /// `None`: the deadline of the subscription.
@@ -59,33 +59,32 @@ pub(super) struct Consuming {
     pub(super) wait: Duration,
 }
 
+/// Creates queues.
+pub(super) struct Consuming(pub(super) Arc<Reading>);
+
 impl Connect for Consuming {
     type Connection = Polled<Queue>;
 
     async fn connect(&self, _: &Host) -> Result<Polled<Queue>, Error> {
-        let wire = Wire::new(&self.target).await?;
-        let path: Arc<str> = self.target.subscription().into();
+        let reading = Arc::clone(&self.0);
+        let wire = Wire::new(&reading.target).await?;
+        let path: Arc<str> = reading.target.subscription().into();
         let shown = wire.look::<Subscription>(&path).await?.unwrap_or_default();
         let own = shown.ack_deadline_seconds.map_or(SHORTEST_LOCK, Duration::from_secs);
         let own = own.clamp(SHORTEST_LOCK, LONGEST_LOCK);
-        let lock = self.lock.unwrap_or(own);
-        let (deadlines, acknowledging) =
-            (Deadlines(wire.clone(), Arc::clone(&path)), Acks(wire.clone(), Arc::clone(&path)));
+        let lock = reading.lock.unwrap_or(own);
         let requests = Arc::new(Receiving {
-            subscription: Arc::clone(&self.target.name),
+            acknowledging: Batches::start(Acks(wire.clone(), Arc::clone(&path)), SETTLING),
+            deadlines: Batches::start(Deadlines(wire.clone(), Arc::clone(&path)), SETTLING),
+            reading,
             path,
             wire,
-            decoding: self.decoding.clone(),
             lock,
             has_own_lock: lock != own,
             is_ordered: shown.enable_message_ordering,
             counts: shown.dead_letter_policy.is_some(),
-            hurry: Notify::new(),
-            answer: self.target.connection.connect_timeout,
-            acknowledging: Batches::start(acknowledging, SETTLING),
-            deadlines: Batches::start(deadlines, SETTLING),
         });
-        Polled::open(Queue { requests, wait: self.wait, held: Mutex::default() }).await
+        Polled::open(Queue { requests, held: Mutex::default() }).await
     }
 }
 
@@ -105,7 +104,6 @@ struct Subscription {
 pub(super) struct Queue {
     /// Requests outlive it.
     requests: Arc<Receiving>,
-    wait: Duration,
     held: Mutex<Held>,
 }
 
@@ -135,43 +133,31 @@ impl Queue {
         let begin = || tokio::spawn(async move { requests.receive(most, is_immediate).await });
         (open.unwrap_or_else(begin), is_immediate)
     }
+}
 
-    /// Gives back the messages that this request brings, if the process still runs then.
-    fn release_late(&self, request: Pulling) {
-        let requests = Arc::clone(&self.requests);
-        if let Ok(runtime) = Handle::try_current() {
+impl Drop for Queue {
+    /// Gives back the messages that an open request brings, if the process still runs then.
+    fn drop(&mut self) {
+        let (request, requests) = (self.held().request.take(), Arc::clone(&self.requests));
+        if let (Some(request), Ok(runtime)) = (request, Handle::try_current()) {
             runtime.spawn(async move {
                 let late = request.await.ok().and_then(Result::ok).unwrap_or_default();
-                join_all(late.iter().map(|arrived| requests.settle(&arrived.tag, &Settlement::Release)))
-                    .await;
+                let tags: Vec<_> = late.into_iter().map(|arrived| arrived.tag).collect();
+                let _ = requests.hide(&tags, Duration::ZERO).await;
             });
         }
     }
 }
 
-impl Drop for Queue {
-    fn drop(&mut self) {
-        let request = self.held().request.take();
-        if let Some(request) = request {
-            self.release_late(request);
-        }
-    }
-}
-
 struct Receiving {
-    subscription: Arc<str>,
+    reading: Arc<Reading>,
     path: Arc<str>,
     wire: Wire,
-    decoding: DecodeOptions,
     lock: Duration,
     /// Whether the deadline of a message is not that of the subscription, and has to be set.
     has_own_lock: bool,
     is_ordered: bool,
     counts: bool,
-    /// Notified when the receiver stops.
-    hurry: Notify,
-    /// How long a request that does not wait may take.
-    answer: Duration,
     acknowledging: Batches<Acks>,
     deadlines: Batches<Deadlines>,
 }
@@ -180,46 +166,32 @@ impl Receiving {
     /// Requests messages, which Pub/Sub may answer at once, or when there are some.
     async fn receive(&self, most: usize, is_immediate: bool) -> Result<Vec<Arrived<Arc<str>>>, Error> {
         let body = pull(most.clamp(1, MOST_MESSAGES), is_immediate)?;
-        let limit = if is_immediate { self.answer } else { LONGEST_WAIT };
+        let Reading { target, decoding, .. } = &*self.reading;
+        let limit = if is_immediate { target.connection.connect_timeout } else { LONGEST_WAIT };
         let answer = match self.wire.call(&format!("{}:pull", self.path), body, limit).await {
             Err(error) if error.kind() == ErrorKind::Timeout && !is_immediate => return Ok(Vec::new()),
             answer => answer?,
         };
-        let messages = received(&answer, &self.subscription)?;
+        let messages = received(&answer, &target.name)?;
         let arrived: Vec<_> = messages
             .into_iter()
             .map(|native| {
-                let decoded = GOOGLE_PUBSUB.decode_message(&native.message, &self.decoding);
+                let decoded = GOOGLE_PUBSUB.decode_message(&native.message, decoding);
                 let (tag, attempt) = (Arc::clone(&native.ack_id), native.attempt.unwrap_or(1));
                 Arrived { received: Received::new(decoded, native), tag, attempt }
             })
             .collect();
         if self.has_own_lock {
             for arrived in &arrived {
-                drop(self.hide(&arrived.tag, self.lock));
+                drop(self.deadlines.add((Arc::clone(&arrived.tag), seconds(self.lock)), None));
             }
         }
         Ok(arrived)
     }
 
-    /// Hides a message for this time from now on.
-    fn hide(&self, tag: &Arc<str>, time: Duration) -> Outcome {
-        let (resolver, outcome) = Outcome::channel();
-        self.deadlines.add((Arc::clone(tag), seconds(time)), resolver, None);
-        outcome
-    }
-
-    async fn settle(&self, tag: &Arc<str>, how: &Settlement) -> Result<(), Error> {
-        match how {
-            Settlement::Accept => {
-                let (resolver, outcome) = Outcome::channel();
-                self.acknowledging.add(Arc::clone(tag), resolver, None);
-                outcome.await
-            }
-            Settlement::Retry { after } => self.hide(tag, *after).await,
-            Settlement::Release => self.hide(tag, Duration::ZERO).await,
-            _ => Err(Error::new(ErrorKind::Unsupported)),
-        }
+    /// Hides messages for this time from now on.
+    async fn hide(&self, tags: &[Arc<str>], time: Duration) -> Result<(), Error> {
+        self.deadlines.all(tags.iter().map(|tag| (Arc::clone(tag), seconds(time))).collect()).await
     }
 }
 
@@ -240,10 +212,9 @@ impl Requests for Queue {
     }
 
     fn most(&self) -> Most {
-        Most { receive: MOST_MESSAGES, settle: 1000, wait: self.wait }
+        Most { receive: MOST_MESSAGES, settle: 1000, wait: self.requests.reading.wait, hurry: HURRY }
     }
 
-    /// When the receiver stops, the request goes on without it, and the messages that it brings are given back.
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Arc<str>>>, Error> {
         let (mut request, is_immediate) = self.request(most, wait);
         tokio::select! {
@@ -252,26 +223,20 @@ impl Requests for Queue {
                 *self.held() = Held { request: Some(request), is_doubtful: true };
                 Ok(Vec::new())
             }
-            () = async { self.requests.hurry.notified().await; sleep(HURRY).await } => {
-                self.release_late(request);
-                Ok(Vec::new())
-            }
         }
     }
 
     async fn settle(&self, tags: &[Arc<str>], how: &Settlement) -> Result<(), Error> {
-        let settled = join_all(tags.iter().map(|tag| self.requests.settle(tag, how))).await;
-        settled.into_iter().collect()
+        match how {
+            Settlement::Accept => self.requests.acknowledging.all(tags.to_vec()).await,
+            Settlement::Retry { after } => self.requests.hide(tags, *after).await,
+            Settlement::Release => self.requests.hide(tags, Duration::ZERO).await,
+            _ => Err(Error::new(ErrorKind::Unsupported)),
+        }
     }
 
     async fn extend(&self, tags: &[Arc<str>]) -> Result<(), Error> {
-        let lock = self.requests.lock;
-        let hidden = join_all(tags.iter().map(|tag| self.requests.hide(tag, lock))).await;
-        hidden.into_iter().collect()
-    }
-
-    async fn hurry(&self) {
-        self.requests.hurry.notify_one();
+        self.requests.hide(tags, self.requests.lock).await
     }
 }
 
@@ -306,18 +271,12 @@ impl Batch for Deadlines {
     /// A request has one deadline for all of its messages.
     async fn ask(&self, entries: Vec<Self::Entry>) -> Vec<Result<(), Error>> {
         let path = format!("{}:modifyAckDeadline", self.1);
-        let mut groups: BTreeMap<i32, Vec<Arc<str>>> = BTreeMap::new();
-        for (id, seconds) in &entries {
-            groups.entry(*seconds).or_default().push(Arc::clone(id));
-        }
-        let asked = groups.iter().map(|(seconds, ids)| settled(&self.0, &path, ids, Some(*seconds)));
-        let answers = join_all(asked).await.into_iter().map(Vec::into_iter);
-        let mut answers: BTreeMap<i32, _> = groups.keys().copied().zip(answers).collect();
-        let no_answer = || Err(cloudevents_transport::binding::batches::no_answer());
-        entries
-            .iter()
-            .map(|(_, seconds)| answers.get_mut(seconds).and_then(Iterator::next).unwrap_or_else(no_answer))
-            .collect()
+        let (wire, path) = (&self.0, &path);
+        let ask = |seconds, entries: Vec<Self::Entry>| async move {
+            let ids: Vec<_> = entries.into_iter().map(|(id, _)| id).collect();
+            settled(wire, path, &ids, Some(seconds)).await
+        };
+        by_key(entries, |(_, seconds)| *seconds, ask).await
     }
 }
 
@@ -363,22 +322,14 @@ fn bytes(id: &str) -> usize {
     id.len().saturating_add(3)
 }
 
-/// Whole seconds, rounded up, as far as Pub/Sub takes them.
+/// Whole seconds, as far as Pub/Sub takes them.
 fn seconds(time: Duration) -> i32 {
-    let whole = time.min(LONGEST_LOCK).as_millis().div_ceil(1000);
-    i32::try_from(whole).unwrap_or(i32::MAX)
+    whole_seconds(time.min(LONGEST_LOCK))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seconds_are_rounded_up_and_have_an_end() {
-        let of = |milliseconds| seconds(Duration::from_millis(milliseconds));
-        assert_eq!([of(0), of(1), of(1000), of(1001), of(600_000)], [0, 1, 1, 2, 600]);
-        assert_eq!((of(u64::MAX), seconds(Duration::MAX)), (600, 600));
-    }
 
     #[test]
     fn an_answer_by_ids_is_an_outcome_of_each() {

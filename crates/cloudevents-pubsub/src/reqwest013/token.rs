@@ -2,12 +2,15 @@
 
 use super::{
     connection::read,
-    failure::{disconnected, of_client, refused},
+    failure::of_client,
     login::{Login, ServiceAccount, Source, User},
 };
 use base64_simd::URL_SAFE_NO_PAD;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Secret;
+use cloudevents_transport::{
+    Secret,
+    binding::{disconnected, in_time, refused},
+};
 use reqwest::{Client, RequestBuilder, Url, header::CONTENT_TYPE};
 use rustls::SignatureScheme;
 use serde::{Deserialize, Serialize};
@@ -15,10 +18,7 @@ use std::{
     fmt,
     time::{Duration, SystemTime},
 };
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Mutex, time::Instant};
 
 /// The audience of tokens that a service account signs itself, also for servers of regions.
 const AUDIENCE: &str = "https://pubsub.googleapis.com/";
@@ -62,11 +62,7 @@ impl Tokens {
         if let Some(token) = current.as_ref().filter(|token| Instant::now() < token.renewal) {
             return Ok(token.value.clone());
         }
-        let asked = timeout(ANSWER, self.request()).await;
-        let token = asked.unwrap_or_else(|_| {
-            let detail = format!("the source of access tokens did not answer within {ANSWER:?}");
-            Err(Error::new(ErrorKind::Timeout).with_detail(detail))
-        })?;
+        let token = in_time("the source of access tokens", ANSWER, self.request()).await?;
         Ok(current.insert(token).value.clone())
     }
 

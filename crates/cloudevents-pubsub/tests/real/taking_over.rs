@@ -3,7 +3,7 @@
 use crate::tools::{Place, event, id, next, take, within};
 use cloudevents_pubsub::reqwest013::ReceivedMessage;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A subscription that counts deliveries.
 async fn counting(what: &str) -> Option<Place> {
@@ -11,54 +11,6 @@ async fn counting(what: &str) -> Option<Place> {
     let policy =
         json!({"deadLetterTopic": format!("projects/tests/topics/{}", dead.name), "maxDeliveryAttempts": 20});
     Place::with(what, json!({"ackDeadlineSeconds": 60, "deadLetterPolicy": policy})).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_released_comes_to_others_at_once() {
-    let Some(place) = Place::with("released", json!({"ackDeadlineSeconds": 600})).await else { return };
-    within(place.sender("").await.send_all((0..12).map(event))).await.unwrap();
-    let mut first = place.receiver("").await;
-    let mut held = Vec::new();
-    for _ in 0..6 {
-        held.push(next(&mut first).await);
-    }
-    let kept = held.remove(3);
-    let mut wanted: Vec<_> = (0..12).map(|number| number.to_string()).collect();
-    wanted.retain(|other| *other != id(&kept));
-    let begun = Instant::now();
-    drop(held);
-    within(kept.accept()).await.unwrap();
-    within(first.drain(Duration::from_secs(5))).await.unwrap();
-    let mut second = place.receiver("").await;
-    let mut came = Vec::new();
-    for _ in 0..11 {
-        came.push(take(&mut second).await);
-    }
-    came.sort();
-    wanted.sort();
-    assert_eq!(came, wanted);
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn retries_count_and_wait_in_whole_seconds() {
-    let Some(place) = counting("retried").await else { return };
-    within(place.sender("").await.send(&event(0))).await.unwrap();
-    let mut receiver = place.receiver("").await;
-    for attempt in 1..4 {
-        let delivery = next(&mut receiver).await;
-        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
-        let begun = Instant::now();
-        within(delivery.retry(Duration::from_millis(1100))).await.unwrap();
-        let again = next(&mut receiver).await;
-        assert!(begun.elapsed() > Duration::from_millis(1100), "{:?}", begun.elapsed());
-        drop(again.retry(Duration::ZERO));
-        let delivery = next(&mut receiver).await;
-        assert_eq!(delivery.attempt(), attempt + 2);
-        drop(delivery);
-        break;
-    }
-    assert_eq!(take(&mut receiver).await, "0");
 }
 
 /// Without a policy for dead letters, Pub/Sub does not count, and says nothing about earlier deliveries.
@@ -108,4 +60,16 @@ async fn a_late_acknowledgement_is_no_error_and_the_message_comes_again() {
     place.ask("POST", &path, given_back).await.unwrap();
     assert_eq!(take(&mut receiver).await, "0");
     assert_eq!(receiver.connectivity().losses(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_in_a_handler_is_renewed() {
+    let Some(place) = Place::new("renewed").await else { return };
+    within(place.sender("").await.send(&event(0))).await.unwrap();
+    let mut holder = place.receiver("").await;
+    let held = next(&mut holder).await;
+    assert!(place.is_empty_for(Duration::from_secs(16)).await, "it was not renewed within ten seconds");
+    within(held.accept()).await.unwrap();
+    within(place.sender("").await.send(&event(1))).await.unwrap();
+    assert_eq!(take(&mut holder).await, "1");
 }

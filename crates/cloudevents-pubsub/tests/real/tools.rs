@@ -1,41 +1,21 @@
 //! Helpers for the tests of the client.
 
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_pubsub::reqwest013::{PubsubReceiverOptions, PubsubSenderOptions, receiver, sender};
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
-use serde_json::{Value, json};
-use std::{
-    env,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+use cloudevents_testkit::deliveries::server;
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, id, large, name, next, take, until, within},
+    patience,
 };
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
+use serde_json::{Value, json};
+use std::time::Duration;
 
 const PROJECT: &str = "tests";
 
 /// The server that `CE_TEST_PUBSUB_URL` names: `http://127.0.0.1:8085`.
 pub(crate) fn real() -> Option<String> {
-    let url = env::var("CE_TEST_PUBSUB_URL").ok();
-    if url.is_none() {
-        println!("skipped: CE_TEST_PUBSUB_URL is not set");
-    }
-    url.map(|url| url.trim_end_matches('/').to_owned())
-}
-
-/// A name that no other test has.
-pub(crate) fn name(what: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+    server("CE_TEST_PUBSUB_URL")
 }
 
 /// A topic of a server, and a subscription of the same name.
@@ -157,34 +137,4 @@ pub(crate) fn strict() -> PubsubReceiverOptions {
     let mut options = PubsubReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().dropping_rejected();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn take(receiver: &mut Receiver) -> String {
-    let delivery = next(receiver).await;
-    let taken = id(&delivery);
-    within(delivery.accept()).await.unwrap();
-    taken
-}
-
-/// A deadline of ten seconds may have to pass first.
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience() + Duration::from_secs(15), future).await.expect("it takes too long")
-}
-
-/// Waits until the condition holds.
-pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    within(async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await; // between two tries
-        }
-    })
-    .await;
 }

@@ -11,7 +11,7 @@ use cloudevents_testkit::rabbitmq::Broker;
 use cloudevents_testkit::{patience, process::Process};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt},
+    contract::{Claims, Restart, STOPS_THE_BROKER, Venue, check_all, check_some, interrupt, restarting},
 };
 use std::{
     env,
@@ -80,13 +80,9 @@ async fn the_contract_holds_for_quorum_queues() {
 
 async fn holds_in_memory(queues: QueueType) {
     let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
-    let restart: Restart = Arc::new({
-        let broker = Arc::clone(&broker);
-        move || {
-            let mut broker = broker.lock().unwrap();
-            broker.stop();
-            broker.restart().unwrap();
-        }
+    let restart = restarting(Arc::clone(&broker), |broker| {
+        broker.stop();
+        broker.restart().unwrap();
     });
     let open = async || {
         let server = broker.lock().unwrap().url("").trim_end_matches('?').to_owned();
@@ -126,8 +122,8 @@ async fn on_a_real_broker_that_is_interrupted() {
     let Some(process) = block_in_place(|| Process::broker(&folder, "rabbitmq", broker)) else { return };
     let server = format!("rabbitmq://guest:guest@127.0.0.1:{}/", process.port());
     let process = if queues() == QueueType::Quorum { process.that_ends_orderly() } else { process };
-    let process = Mutex::new(process);
-    let restart: Restart = Arc::new(move || process.lock().unwrap().kill_and_restart().unwrap());
+    let process = Arc::new(Mutex::new(process));
+    let restart = restarting(process, |process| process.kill_and_restart().unwrap());
     let open = async || {
         let (server, restart) = (server.clone(), Some(Arc::clone(&restart)));
         Ok(Place { server, queue: name("contract"), queues: queues(), is_in_memory: false, restart })

@@ -3,26 +3,27 @@
 use super::{
     failure,
     options::{Login, Target},
-    stream::{Answers, Guard, Limits, Stream, Watched},
+    stream::{Limits, Watched, guarded},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Host, binding::Secrets};
-use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, Value, aio::MultiplexedConnection};
+use cloudevents_transport::{
+    Host,
+    binding::{
+        Secrets, Stream,
+        connect::{ended, login},
+        disconnected,
+    },
+};
+use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, RedisError, Value, aio::MultiplexedConnection};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
-    runtime::Handle,
     sync::watch,
     task::AbortHandle,
     time::{sleep, timeout},
 };
-
-/// Returns the current runtime, on which the connection lives.
-pub(super) fn runtime() -> Result<Handle, Error> {
-    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
-}
 
 /// A command with these arguments.
 pub(super) fn command(name: &str, arguments: &[&str]) -> Cmd {
@@ -57,19 +58,16 @@ impl Wire {
         limits: Limits,
         commands: usize,
     ) -> Result<Self, Error> {
-        let login = match &target.options.logins {
-            Some(logins) => Some(logins.login().await?),
-            None => target.options.login.clone(),
-        };
+        let login = login(target.options.logins.as_ref(), target.options.login.as_ref()).await?;
         let secrets = login.iter().fold(Secrets::default(), |all, login| all.with(login.password.expose()));
         let tcp = target.addresses.connect(host, 6379, target.options.connect_timeout).await;
-        let tcp = tcp.map_err(|error| failure::disconnected(format!("no connection to {host}: {error}")))?;
+        let tcp = tcp.map_err(|error| disconnected(format!("no connection to {host}: {error}")))?;
         let inner: Box<dyn Stream> = match target.tls {
             true => Box::new(target.options.tls.connect(host.name(), tcp).await?),
             false => Box::new(tcp),
         };
         let watched = Arc::new(Watched::default());
-        let guard = Guard { inner, answers: Answers::new(limits), watched: Arc::clone(&watched) };
+        let guard = guarded(inner, limits, Arc::clone(&watched));
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
@@ -78,11 +76,11 @@ impl Wire {
             MultiplexedConnection::new_with_config(&info(target, login.as_ref()), guard, config).await;
         let (connection, driver) = connected.map_err(|error| {
             let error = match watched.why.get() {
-                Some(why) => failure::disconnected(why)
+                Some(why) => disconnected(why)
                     .with_help("check that the port is one of Redis, and whether it expects TLS"),
                 None => failure::of(&error),
             };
-            shown(error, &secrets)
+            secrets.hidden_in(error)
         })?;
         let (sender, ended) = watch::channel(None);
         let (probe, keep_alive, seen) = (connection.clone(), target.options.keep_alive, Arc::clone(&watched));
@@ -92,7 +90,7 @@ impl Wire {
                 () = silence(probe, keep_alive, &seen) => Some("the server does not answer"),
             };
             let why = silent.or(seen.why.get().copied()).unwrap_or("the server closed the connection");
-            sender.send_replace(Some(failure::disconnected(why)));
+            sender.send_replace(Some(disconnected(why)));
         });
         let task = Arc::new(Abort(task.abort_handle()));
         let wire = Self { connection, ended, task, secrets: Arc::new(secrets) };
@@ -101,7 +99,7 @@ impl Wire {
         if let Ok(Value::Array(role)) = wire.ask(&command("ROLE", &[])).await
             && role.first() == Some(&Value::BulkString(b"slave".into()))
         {
-            let error = failure::disconnected(format!("{host} is a replica"));
+            let error = disconnected(format!("{host} is a replica"));
             return Err(error.with_help("name the master among the hosts of the URL"));
         }
         target.addresses.worked();
@@ -111,7 +109,13 @@ impl Wire {
     /// Sends a command, when this is first polled, and waits for the answer.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
         let answered = self.connection.clone().send_packed_command(command).await;
-        failure::answer(answered).map_err(|error| self.reason(error))
+        self.answer(answered)
+    }
+
+    /// An answer, or the error that it is.
+    pub(super) fn answer(&self, answered: Result<Value, RedisError>) -> Result<Value, Error> {
+        let answer = answered.and_then(Value::extract_error);
+        answer.map_err(|error| self.reason(failure::of(&error)))
     }
 
     /// The same for several commands, in one write.
@@ -126,11 +130,7 @@ impl Wire {
 
     /// Returns when the connection is lost.
     pub(super) fn lost(&self) -> impl Future<Output = Error> + Send + 'static {
-        let mut ended = self.ended.clone();
-        async move {
-            let ended = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
-            ended.unwrap_or_else(|| failure::disconnected("the connection was closed"))
-        }
+        ended(self.ended.clone())
     }
 
     /// Returns the handle that ends it.
@@ -146,8 +146,8 @@ impl Wire {
             self.task.0.abort();
         }
         match error.kind() {
-            ErrorKind::Disconnected => ended.unwrap_or_else(|| shown(error, &self.secrets)),
-            _ => shown(error, &self.secrets),
+            ErrorKind::Disconnected => ended.unwrap_or_else(|| self.secrets.hidden_in(error)),
+            _ => self.secrets.hidden_in(error),
         }
     }
 }
@@ -177,13 +177,5 @@ fn info(target: &Target, login: Option<&Login>) -> RedisConnectionInfo {
         }
         Some(Login { user: None, password }) => info.set_password(password.expose()),
         None => info,
-    }
-}
-
-/// A server may repeat a command that it does not understand.
-fn shown(error: Error, secrets: &Secrets) -> Error {
-    match secrets.are_in(error.detail()) {
-        true => Error::new(error.kind()).with_detail(Secrets::NOT_SHOWN),
-        false => error,
     }
 }

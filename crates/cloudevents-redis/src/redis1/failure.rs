@@ -1,13 +1,8 @@
 //! Errors of the client and of the server, with a detail and a help text.
 
-use cloudevents_core::{Error, ErrorKind};
-use redis::{RedisError, Value};
-use std::fmt::Display;
-
-/// The answer, or the error that it is.
-pub(super) fn answer(answered: Result<Value, RedisError>) -> Result<Value, Error> {
-    answered.and_then(Value::extract_error).map_err(|error| of(&error))
-}
+use cloudevents_core::Error;
+use cloudevents_transport::binding::{disconnected, refused};
+use redis::RedisError;
 
 /// An error of the server is about the command, unless the server is not ready; any other error is about the connection.
 pub(super) fn of(error: &RedisError) -> Error {
@@ -39,14 +34,6 @@ pub(super) fn of(error: &RedisError) -> Error {
         }
         _ => refused(detail),
     }
-}
-
-pub(super) fn disconnected(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
-}
-
-pub(super) fn refused(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Refused).with_detail(detail.to_string())
 }
 
 #[cold]

@@ -1,16 +1,19 @@
 //! Streams and their groups, as a server shows them.
 
 use super::{
-    connection::{Wire, command, runtime},
-    failure::{self, garbled},
+    connection::{Wire, command},
+    failure::garbled,
     options::{RedisConnection, Target},
     stream::Limits,
 };
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Fact, Place, Places, Side, binding::any_host};
+use cloudevents_core::Error;
+use cloudevents_transport::{
+    Endpoint, Fact, Place, Places, Side,
+    binding::{any_host, connect::runtime, in_time, refused},
+};
 use redis::{Cmd, Value};
 use std::{collections::BTreeSet, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// How long the server may take for one request, unless the URL has `connect-timeout`.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -59,15 +62,7 @@ struct Asking {
 
 impl Asking {
     async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
-        self.within(self.wire.ask(command)).await
-    }
-
-    async fn within<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let limit = self.limit;
-        let late = || {
-            Error::new(ErrorKind::Timeout).with_detail(format!("the server did not answer within {limit:?}"))
-        };
-        timeout(limit, request).await.unwrap_or_else(|_| Err(late()))
+        in_time("the server", self.limit, self.wire.ask(command)).await
     }
 
     /// All streams of the database, by name. Keys are found while others come and go.
@@ -92,7 +87,8 @@ impl Asking {
         for some in names.chunks(TOGETHER) {
             let mut lengths = redis::pipe();
             some.iter().for_each(|name| _ = lengths.cmd("XLEN").arg(name));
-            let answers = self.within(self.wire.ask_all(&lengths, some.len())).await?;
+            let answers = self.wire.ask_all(&lengths, some.len());
+            let answers = in_time("the server", self.limit, answers).await?;
             for (name, length) in some.iter().zip(answers) {
                 // It may be something else by now.
                 let place = Place::new("stream", String::from_utf8_lossy(name));
@@ -106,7 +102,7 @@ impl Asking {
     async fn stream(&self, name: &str, group: Option<&str>) -> Result<Place, Error> {
         let found = self.ask(&command("XINFO", &["STREAM", name])).await.map_err(|error| {
             match error.detail().contains("no such key") {
-                true => failure::refused(format!("there is no stream `{name}`")),
+                true => refused(format!("there is no stream `{name}`")),
                 false => error,
             }
         })?;
@@ -122,7 +118,7 @@ impl Asking {
             return Ok(place.with_parts(groups.iter().map(of_group).collect()));
         };
         let group = groups.iter().find(|group| group.text("name").as_deref() == Some(wanted));
-        let group = group.ok_or_else(|| failure::refused(format!("the stream has no group `{wanted}`")))?;
+        let group = group.ok_or_else(|| refused(format!("the stream has no group `{wanted}`")))?;
         let consumers = self.ask(&command("XINFO", &["CONSUMERS", name, wanted])).await?;
         let consumers = all_members(consumers).ok_or_else(|| garbled("XINFO CONSUMERS"))?;
         let group = of_group(group).with_parts(consumers.iter().map(of_consumer).collect());

@@ -2,10 +2,11 @@
 
 use crate::{
     RedisMessage,
-    wire::{CONTENT_TYPE, DATA, PREFIX},
+    wire::{CONTENT_TYPE, DATA},
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
+use cloudevents_json::fields::PREFIX;
 use cloudevents_transport::Origin;
 use std::{
     any::Any,

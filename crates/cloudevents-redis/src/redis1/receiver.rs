@@ -1,20 +1,16 @@
 //! A receiver in a consumer group.
 
 use super::{
-    connection::runtime,
     options::{RedisConnection, Target},
     sender::RedisSender,
     source::{Consumer, Consuming},
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
+    Connectivity, Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
-        Rejecting, Transmit,
-        connect::Reconnect,
-        place_checked,
+        connect::{Reconnect, runtime},
         queue::{QueueOptions, QueueReceiver, Room},
-        rejecting,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -118,25 +114,24 @@ fn open(endpoint: Endpoint, options: RedisReceiverOptions) -> BoxFuture<'static,
     async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, mut options: RedisReceiverOptions) -> Result<Receiver, Error> {
+async fn connect(endpoint: &Endpoint, options: RedisReceiverOptions) -> Result<Receiver, Error> {
     let stream = options.stream.as_deref();
     let target = Target::new(endpoint, options.connection, stream, options.max_message_size, Side::Receive)?;
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    let receiver = options.receiver.with_url(endpoint)?;
+    let receiver = options.receiver.with_formats(cloudevents_json::with_json).with_url(endpoint)?;
     let group = endpoint.option("group").map_or(options.group, str::to_owned);
     let consumer = endpoint.option("consumer").map(str::to_owned).or(options.consumer);
     if group.is_empty() || consumer.as_deref() == Some("") {
         return Err(endpoint.invalid("the option `group` or `consumer` is empty"));
     }
-    let lock = endpoint.duration("lock")?.unwrap_or(options.lock);
-    if lock < Duration::from_millis(100) {
-        return Err(endpoint.invalid("the option `lock` is less than 100 ms"));
-    }
-    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
-    runtime()?;
-    let queue = decided(endpoint, &target, options.queue).await?;
+    let locks = Duration::from_millis(100)..;
+    let lock = endpoint.duration_within("lock", options.lock, locks, "less than 100 ms")?;
+    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch);
+    let _ = runtime()?;
+    // Another stream of the same server. The entry is accepted when the dead letter is stored, and not in one transaction with it: Redis
+    // does the second part of a transaction also where the first one fails.
+    let letters = |place| RedisSender::unchanged(target.at(place));
+    let (field, reads) = ("RedisReceiverOptions::queue", |stream: &str| *stream == *target.stream);
+    let queue = options.queue.with_url(endpoint, "stream", false, field, reads, letters).await?;
     let (reporter, _) = Connectivity::channel();
     let consumer = Consumer {
         group,
@@ -153,30 +148,4 @@ async fn connect(endpoint: &Endpoint, mut options: RedisReceiverOptions) -> Resu
     let reconnect = Reconnect::new(consuming, hosts, backoff).reporting(reporter);
     let room = Room::new(receiver.in_flight, prefetch);
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
-}
-
-/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
-async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    let (is_decided, field) = (queue.is_decided(), "RedisReceiverOptions::queue");
-    let reads = |stream: &str| *stream == *target.stream;
-    Ok(match rejecting(endpoint, is_decided, Some("stream"), false, field, reads)? {
-        Rejecting::To(stream) => {
-            let sender = RedisSender::unchanged(target.at(stream)).await?;
-            place_checked(stream, sender.check().await)?;
-            queue.with_sink(DeadLetterStream(sender))
-        }
-        Rejecting::Dropped => queue.dropping_rejected(),
-        _ => queue,
-    })
-}
-
-/// Stores rejected messages in another stream of the same server, as they were received, with the [headers of the dead
-/// letter](DeadLetter::headers). The entry is accepted when the dead letter is stored, and not in one transaction with it: Redis does the
-/// second part of a transaction also where the first one fails.
-struct DeadLetterStream(RedisSender);
-
-impl DeadLetterSink for DeadLetterStream {
-    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.0.enqueue(letter.as_received()).await?.await.map(drop)
-    }
 }

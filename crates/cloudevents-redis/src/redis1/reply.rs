@@ -31,22 +31,23 @@ pub(super) fn ids(value: Value) -> Option<Vec<EntryId>> {
     array(value)?.iter().map(id).collect()
 }
 
-/// The answer to XPENDING: entries, and how often each was delivered.
-pub(super) fn pending(value: Value) -> Option<Vec<(EntryId, u32)>> {
-    let one = |entry: Value| {
-        let [entry, _, _, times] = <[Value; 4]>::try_from(array(entry)?).ok()?;
-        let Value::Int(times) = times else { return None };
-        Some((id(&entry)?, u32::try_from(times).unwrap_or(u32::MAX)))
-    };
-    array(value)?.into_iter().map(one).collect()
+/// The answer to XPENDING about an entry.
+pub(super) struct Pending {
+    pub(super) id: EntryId,
+    /// For how many milliseconds it was neither delivered nor renewed.
+    pub(super) idle: u64,
+    /// How often it was delivered.
+    pub(super) times: u32,
 }
 
-/// The answer to XPENDING: entries, and for how many milliseconds each was neither delivered nor renewed.
-pub(super) fn idle(value: Value) -> Option<Vec<(EntryId, u64)>> {
+/// The answer to XPENDING.
+pub(super) fn pending(value: Value) -> Option<Vec<Pending>> {
     let one = |entry: Value| {
-        let [entry, _, idle, _] = <[Value; 4]>::try_from(array(entry)?).ok()?;
-        let Value::Int(idle) = idle else { return None };
-        Some((id(&entry)?, u64::try_from(idle).unwrap_or_default()))
+        let [entry, _, idle, times] = <[Value; 4]>::try_from(array(entry)?).ok()?;
+        let (Value::Int(idle), Value::Int(times)) = (idle, times) else { return None };
+        let (idle, times) =
+            (u64::try_from(idle).unwrap_or_default(), u32::try_from(times).unwrap_or(u32::MAX));
+        Some(Pending { id: id(&entry)?, idle, times })
     };
     array(value)?.into_iter().map(one).collect()
 }
@@ -117,7 +118,8 @@ mod tests {
         assert_eq!((next, entries.len(), gone[0].to_string()), (EntryId::default(), 2, "9-9".into()));
         assert!(claimed(Value::Array(vec![text("0-0"), found])).unwrap().2.is_empty());
         let one = Value::Array(vec![text("7-1"), text("c"), Value::Int(5), Value::Int(3)]);
-        assert_eq!(pending(Value::Array(vec![one])).unwrap()[0].1, 3);
+        let one = &pending(Value::Array(vec![one])).unwrap()[0];
+        assert_eq!((one.idle, one.times), (5, 3));
         assert!(read(Value::Nil).unwrap().is_empty());
     }
 

@@ -1,7 +1,7 @@
 //! A sender to a stream.
 
 use super::{
-    connection::{Wire, command, runtime},
+    connection::{Wire, command},
     failure,
     message::{added, as_received, lost},
     options::{RedisConnection, Target},
@@ -10,27 +10,25 @@ use super::{
 use crate::RedisMessage;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_json::Json;
+use cloudevents_json::{by_default, with_json};
 use cloudevents_transport::{
-    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Host, Outcome, Outgoing, Receipt, Sender,
+    Carries, Confirmed, Connectivity, Content, Endpoint, Host, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions, Side,
     binding::{
-        Transmit, Writing,
+        Transmit,
+        batches::Sending,
         confirms::Answers,
-        connect::{Connect, Links, Reconnect},
-        header_not_carried,
+        connect::{Connect, Links, Reconnect, runtime},
+        header_not_carried, refused,
     },
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use redis::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Mutex,
     task::{JoinHandle, coop::unconstrained},
 };
-
-/// How long the server may take to confirm a message.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The server's answers to a sender are short.
 const ANSWERS: Limits = Limits { string: 1 << 16, answer: 1 << 20 };
@@ -99,63 +97,48 @@ pub async fn sender(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: RedisSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    let common = options.sender.clone().with_url(&endpoint);
-    async move { RedisSender::connect(&endpoint, options).await }
-        .and_then(async |sender| Ok(Sender::new(sender).with_options(common?)))
-        .boxed()
+    async move { connect(&endpoint, options).await }.boxed()
+}
+
+async fn connect(endpoint: &Endpoint, options: RedisSenderOptions) -> Result<Sender, Error> {
+    let (stream, most) = (options.stream.as_deref(), options.max_message_size);
+    let target = Target::new(endpoint, options.connection, stream, most, Side::Send)?;
+    let common = options.sender.with_url(endpoint)?;
+    let sending = Sending::new(endpoint, &common, most, with_json, by_default)?;
+    let max_length = endpoint.number("maxlen")?.or(options.max_length);
+    if let Some(most) = max_length {
+        tracing::warn!(stream = %target.stream, most, "older entries are trimmed, also those that nothing has handled");
+    }
+    Ok(Sender::new(RedisSender::open(target, sending, max_length).await?).with_options(common))
 }
 
 /// Sends to a stream over its own connection.
 pub(super) struct RedisSender {
     stream: Arc<str>,
     max_length: Option<u64>,
-    max_message_size: usize,
-    writing: Writing,
+    sending: Sending,
     links: Links<Linking>,
 }
 
 impl RedisSender {
-    async fn connect(endpoint: &Endpoint, options: RedisSenderOptions) -> Result<Self, Error> {
-        let stream = options.stream.as_deref();
-        let target = Target::new(endpoint, options.connection, stream, options.max_message_size, Side::Send)?;
-        let common = options.sender.with_url(endpoint)?;
-        let formats = cloudevents_json::with_json(common.decoding.formats);
-        let format = common.format.or_else(|| Some(Arc::new(Json::new())));
-        let format = cloudevents_json::for_peer(format, common.peer);
-        let writing = Writing::new(endpoint, format, formats, common.losses)?;
-        let max_length = endpoint.number("maxlen")?.or(options.max_length);
-        if let Some(most) = max_length {
-            tracing::warn!(stream = %target.stream, most, "older entries are trimmed, also those that nothing has handled");
-        }
-        let (in_flight, timeout) = (common.in_flight.unwrap_or_default(), common.timeout.unwrap_or(TIMEOUT));
-        Self::open(target, writing, max_length, in_flight, timeout).await
-    }
-
     /// Connects to a stream for messages that are sent unchanged.
     pub(super) async fn unchanged(target: Target) -> Result<Self, Error> {
-        let writing = Writing::given(None, SenderOptions::default().losses);
-        Self::open(target, writing, None, Bounds::default(), TIMEOUT).await
+        let sending = Sending::unchanged(target.max_message_size);
+        Self::open(target, sending, None).await
     }
 
-    async fn open(
-        target: Target,
-        writing: Writing,
-        max_length: Option<u64>,
-        in_flight: Bounds,
-        timeout: Duration,
-    ) -> Result<Self, Error> {
-        runtime()?;
-        let (stream, max_message_size) = (Arc::clone(&target.stream), target.max_message_size);
+    async fn open(target: Target, sending: Sending, max_length: Option<u64>) -> Result<Self, Error> {
+        let (stream, in_flight, timeout) = (Arc::clone(&target.stream), sending.in_flight, sending.timeout);
         let (hosts, backoff) = (target.hosts.clone(), target.backoff());
         let reconnect =
             Reconnect::new(Linking { target, timeout, commands: in_flight.messages }, hosts, backoff);
         let links = Links::open(reconnect, in_flight).await?;
-        Ok(Self { stream, max_length, max_message_size, writing, links })
+        Ok(Self { stream, max_length, sending, links })
     }
 
     fn entry(&self, outgoing: &Outgoing) -> Result<RedisMessage, Error> {
         let mut entry = match outgoing.content() {
-            Content::Message(message) => crate::encode_message(&*self.writing.message(message)?)?,
+            Content::Message(message) => crate::encode_message(&*self.sending.writing.message(message)?)?,
             Content::AsReceived(received) => as_received(received)?,
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
@@ -165,15 +148,8 @@ impl RedisSender {
             }
             entry.fields.push((Bytes::copy_from_slice(name.as_bytes()), value.clone()));
         }
-        if entry.size() > self.max_message_size {
-            return Err(Error::new(ErrorKind::TooLarge)
-                .with_detail(format!(
-                    "it has {} bytes, and the limit is {}",
-                    entry.size(),
-                    self.max_message_size
-                ))
-                .with_help("raise `max-message-size`, at most to `proto-max-bulk-len` of the server"));
-        }
+        let help = "raise `max-message-size`, at most to `proto-max-bulk-len` of the server";
+        self.sending.check_size(entry.size(), "", help)?;
         Ok(entry)
     }
 }
@@ -189,7 +165,7 @@ impl Transmit for RedisSender {
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        runtime()?;
+        let _ = runtime()?;
         let stream = outgoing.destination().map_or_else(|| Arc::clone(&self.stream), Arc::from);
         let entry = self.entry(&outgoing)?;
         let permit = self.links.room(outgoing.size()).await;
@@ -215,8 +191,7 @@ impl Transmit for RedisSender {
         let (_, link) = self.links.get().await?;
         match link.wire.ask(&command("TYPE", &[&self.stream])).await {
             Ok(Value::SimpleString(kind)) if kind != "stream" && kind != "none" => {
-                Err(failure::refused(format!("the key is a {kind} and no stream"))
-                    .with_help("name another one"))
+                Err(refused(format!("the key is a {kind} and no stream")).with_help("name another one"))
             }
             _ => Ok(()),
         }

@@ -7,7 +7,7 @@
 
 use super::{
     connection::{Wire, command},
-    failure::{self, garbled},
+    failure::garbled,
     look::{Members, all_members},
     options::Target,
     received::{EntryId, ReceivedMessage},
@@ -21,7 +21,7 @@ use cloudevents_transport::{
     binding::{
         Reporter,
         connect::Connect,
-        later,
+        disconnected, later,
         queue::{
             Arrived,
             polled::{Most, Polled, Requests},
@@ -47,7 +47,7 @@ const RELEASED: &str = "cloudevents-released";
 const WAIT: Duration = Duration::from_secs(1);
 
 /// How many entries a request may have, and how many are settled together.
-const MOST: Most = Most { receive: 128, settle: 512, wait: WAIT };
+const MOST: Most = Most { receive: 128, settle: 512, wait: WAIT, hurry: Duration::MAX };
 
 /// The most consumers that seem to be gone whose entries are named in the log.
 const SILENT: usize = 16;
@@ -196,7 +196,7 @@ impl Group {
     }
 
     async fn within<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let overdue = || failure::disconnected(format!("the server did not answer within {:?}", self.limit));
+        let overdue = || disconnected(format!("the server did not answer within {:?}", self.limit));
         timeout(self.limit, request).await.unwrap_or_else(|_| Err(overdue()))
     }
 
@@ -208,12 +208,12 @@ impl Group {
             command.arg(&from).arg("+").arg(PAGE).arg(&self.consumer.name);
             let answer = self.settling.ask(&command).await?;
             let pending = reply::pending(answer).ok_or_else(|| garbled("XPENDING"))?;
-            let Some((last, _)) = pending.last() else { return Ok(()) };
+            let Some(last) = pending.last() else { return Ok(()) };
             let is_last = pending.len() < PAGE;
-            from = format!("({last}");
+            from = format!("({}", last.id);
             let unknown: Vec<_> = {
                 let held = self.consumer.held();
-                pending.iter().map(|(id, _)| *id).filter(|id| !held.unsettled.contains(id)).collect()
+                pending.iter().map(|entry| entry.id).filter(|id| !held.unsettled.contains(id)).collect()
             };
             self.claim(&unknown, RELEASED, &["TIME", "0"]).await?;
             if is_last {
@@ -280,7 +280,7 @@ impl Group {
             command.arg(at.to_string()).arg("COUNT").arg(most);
             let asked = Instant::now();
             // The server does not say whose an entry was that it hands over.
-            let owned = self.owned(&scan.silent, at, most).await?;
+            let owned = self.owned(&scan.silent, at, most).await;
             let answer = self.asking.ask(&command).await?;
             scan.took = scan.took.saturating_add(asked.elapsed());
             let (next, found, deleted) = reply::claimed(answer).ok_or_else(|| garbled("XAUTOCLAIM"))?;
@@ -331,11 +331,11 @@ impl Group {
         names.filter(|name| *name != self.consumer.name && name != RELEASED).take(SILENT).collect()
     }
 
-    /// The first entries of these consumers from here on.
-    async fn owned(&self, silent: &[String], from: EntryId, most: usize) -> Result<Owned, Error> {
+    /// The first entries of these consumers from here on. They are for the log alone, so that an error does not end the search.
+    async fn owned(&self, silent: &[String], from: EntryId, most: usize) -> Owned {
         let mut owned = Owned::new();
         if silent.is_empty() {
-            return Ok(owned);
+            return owned;
         }
         let mut commands = redis::pipe();
         for name in silent {
@@ -343,12 +343,13 @@ impl Group {
             command.arg(from.to_string()).arg("+").arg(most).arg(name);
             commands.add_command(command);
         }
-        let answers = self.asking.ask_all(&commands, silent.len()).await?;
-        for (index, answer) in answers.into_iter().enumerate() {
-            let entries = reply::idle(answer).unwrap_or_default();
-            owned.extend(entries.into_iter().map(|(id, idle)| (id, (index, idle))));
+        let unknown = |error: Error| tracing::debug!(stream = %self.stream, %error, "it is not known whose entries are taken over");
+        let answers = self.asking.ask_all(&commands, silent.len()).await;
+        for (index, answer) in answers.map_err(unknown).unwrap_or_default().into_iter().enumerate() {
+            let entries = self.asking.answer(Ok(answer)).map_err(unknown).ok().and_then(reply::pending);
+            owned.extend(entries.unwrap_or_default().iter().map(|entry| (entry.id, (index, entry.idle))));
         }
-        Ok(owned)
+        owned
     }
 
     fn tell_taken(&self, found: &[(EntryId, Option<RedisMessage>)], owned: &Owned, silent: &[String]) {
@@ -372,7 +373,7 @@ impl Group {
         let answers = self.asking.ask_all(&commands, found.len()).await?;
         let found = found.into_iter().zip(answers).filter_map(|((id, message), answer)| {
             let pending = reply::pending(answer).unwrap_or_default();
-            let attempt = pending.first().map_or(1, |(_, times)| *times);
+            let attempt = pending.first().map_or(1, |entry| entry.times);
             Some(self.arrived(id, message?, attempt))
         });
         Ok(found.collect())

@@ -3,16 +3,14 @@
 //! It ends the connection at an answer that no Redis sends, and before an answer takes too much memory: the client allocates any length
 //! that a peer claims, and has no bound.
 
+use cloudevents_transport::binding::{Guard, Stream};
 use std::{
     io,
-    pin::Pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The longest line, which is an error, a status, a number or a length.
 const LINE: usize = 1 << 16;
@@ -41,54 +39,16 @@ pub(super) struct Watched {
     pub(super) why: OnceLock<&'static str>,
 }
 
-/// With or without TLS: one type, so that the client is compiled once.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-pub(super) struct Guard {
-    pub(super) inner: Box<dyn Stream>,
-    pub(super) answers: Answers,
-    pub(super) watched: Arc<Watched>,
-}
-
-impl AsyncRead for Guard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        if self.watched.why.get().is_none() {
-            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
-            let came = buffer.filled().get(before..).unwrap_or_default();
-            self.watched.came.fetch_add(came.len() as u64, Ordering::Relaxed);
-            match self.answers.take(came) {
-                Ok(()) => return Poll::Ready(Ok(())),
-                Err(why) => drop(self.watched.why.set(why)),
-            }
-        }
-        buffer.set_filled(before);
-        Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
-    }
-}
-
-impl AsyncWrite for Guard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
-    }
+/// A socket whose answers are within these limits.
+pub(super) fn guarded(inner: Box<dyn Stream>, limits: Limits, watched: Arc<Watched>) -> Guard {
+    let mut answers = Answers::new(limits);
+    Guard::new(inner, move |came| {
+        watched.came.fetch_add(came.len() as u64, Ordering::Relaxed);
+        answers.take(came).map_err(|why| {
+            let _ = watched.why.set(why);
+            io::ErrorKind::InvalidData.into()
+        })
+    })
 }
 
 /// The answers of a server, in version 2 of its protocol.

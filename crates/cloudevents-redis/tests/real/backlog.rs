@@ -25,30 +25,6 @@ async fn a_hundred_thousand_come_once_and_in_order() {
     within(async { place.ask::<usize>(&["DEL", &place.stream]).await }).await;
 }
 
-/// Of large ones, no more are here than the bounds and one answer have.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_messages_come_within_the_bounds() {
-    const COUNT: usize = 300;
-    const BYTES: usize = 900_000;
-    let Some(place) = Place::new("large") else { return };
-    let sender = place.sender("mode=binary").await;
-    within(sender.send_all((0..COUNT).map(|number| large(number, BYTES)))).await.unwrap();
-    let mut receiver = place.receiver("in-flight-bytes=8000000").await;
-    let mut most = 0;
-    for expected in 0..COUNT {
-        let delivery = next(&mut receiver).await;
-        assert_eq!(id(&delivery), expected.to_string());
-        // What is pending was read, and is here or on its way.
-        if expected % 10 == 0 {
-            most = most.max(place.pending("cloudevents").await);
-        }
-        within(delivery.accept()).await.unwrap();
-    }
-    println!("at most {most} of {BYTES} bytes were here");
-    assert!(most * BYTES <= 2 * 8_000_000 + BYTES, "{most} were here");
-    within(async { place.ask::<usize>(&["DEL", &place.stream]).await }).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_in_a_handler_is_renewed() {
     let Some(place) = Place::new("renewed") else { return };

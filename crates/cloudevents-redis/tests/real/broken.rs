@@ -1,13 +1,15 @@
 //! Servers that are none, or that are hostile: no wait without an end, no memory without a bound, and no secret shown.
 
-use crate::tools::{strict, within};
+use crate::tools::{next, strict, within};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_redis::redis1::{RedisSenderOptions, receiver, sender};
+use cloudevents_redis::redis1::{ReceivedMessage, RedisSenderOptions, receiver, sender};
+use cloudevents_testkit::logged::Logged;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
+use tracing::Level;
 
 /// Each connection is answered with these bytes when the client has said something, and with the last ones again and again.
 async fn scripted(answers: &'static [&'static [u8]]) -> String {
@@ -112,32 +114,30 @@ async fn a_server_that_turns_hostile_is_a_lost_connection() {
     }
 }
 
-/// The answers to XPENDING and to what follows. The two connections of a receiver are answered alike, by what they say.
-async fn answering(pending: &'static [u8], claimed: &'static [u8], read: &'static [u8]) -> String {
+/// A server with these answers to requests that have these texts; the first text decides. It answers the two connections of a receiver
+/// alike.
+async fn answering(answers: Vec<(&'static str, &'static [u8])>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
         "redis://{}/?stream=s&keep-alive=300ms&max-message-size=100000",
         listener.local_addr().unwrap()
     );
+    let opening: [(&str, &[u8]); 3] = [("PING", PONG), ("XGROUP", OK), ("CLIENT", b":7\r\n")];
+    let answers: Vec<_> = opening.into_iter().chain(answers).collect();
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
+            let answers = answers.clone();
             tokio::spawn(async move {
                 let mut said = vec![0; 4096];
                 loop {
                     let length = stream.read(&mut said).await.unwrap_or(0);
+                    if length == 0 {
+                        return;
+                    }
                     let has =
                         |name: &str| said[..length].windows(name.len()).any(|part| part == name.as_bytes());
-                    let answer = match length {
-                        0 => return,
-                        _ if has("PING") => PONG,
-                        _ if has("XGROUP") => OK,
-                        _ if has("CLIENT") => b":7\r\n",
-                        _ if has("XPENDING") => pending,
-                        _ if has("XAUTOCLAIM") => claimed,
-                        _ if has("XREADGROUP") => read,
-                        _ => OK,
-                    };
+                    let answer = answers.iter().find(|(name, _)| has(name)).map_or(OK, |(_, answer)| answer);
                     if stream.write_all(answer).await.is_err() {
                         return;
                     }
@@ -149,9 +149,10 @@ async fn answering(pending: &'static [u8], claimed: &'static [u8], read: &'stati
     url
 }
 
+const NONE: &[u8] = b"*0\r\n";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_answers_nonsense_to_a_receiver_is_not_connected_to() {
-    const NONE: &[u8] = b"*0\r\n";
     const NOTHING: &[u8] = b"*3\r\n$3\r\n0-0\r\n*0\r\n*0\r\n";
     for (claimed, read) in [
         (b"+what\r\n" as &[u8], NONE),
@@ -163,7 +164,25 @@ async fn a_server_that_answers_nonsense_to_a_receiver_is_not_connected_to() {
         (NOTHING, b"*1\r\n*2\r\n"),
         (b"", NONE),
     ] {
-        let error = within(receiver(&answering(NONE, claimed, read).await, strict())).await.unwrap_err();
+        let answers = vec![("XPENDING", NONE), ("XAUTOCLAIM", claimed), ("XREADGROUP", read)];
+        let error = within(receiver(&answering(answers).await, strict())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     }
+}
+
+/// Whose entries are taken over is for the log alone.
+#[tokio::test]
+async fn a_server_that_does_not_say_whose_entries_are_taken_over_hands_them_over() {
+    const CONSUMERS: &[u8] =
+        b"*1\r\n*6\r\n$4\r\nname\r\n$4\r\ngone\r\n$7\r\npending\r\n:1\r\n$4\r\nidle\r\n:3600000\r\n";
+    const TAKEN: &[u8] =
+        b"*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$4\r\ndata\r\n$2\r\n{}\r\n*0\r\n";
+    let logged = Logged::with_debug();
+    let refused: (_, &[u8]) = ("gone", b"-NOPERM this user has no permissions to run XPENDING\r\n");
+    let answers = vec![refused, ("XINFO", CONSUMERS), ("XPENDING", NONE), ("XAUTOCLAIM", TAKEN)];
+    let mut receiver = within(receiver(&answering(answers).await, strict())).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(delivery.received().native::<ReceivedMessage>().unwrap().id.to_string(), "1-1");
+    let lines = logged.lines(Level::DEBUG).into_iter().filter(|line| line.text.contains("NOPERM"));
+    assert!(lines.count() > 0, "{}", logged.text());
 }

@@ -51,30 +51,20 @@ async fn what_is_released_comes_to_others_at_once_and_in_order() {
     assert_eq!(consumers.len(), 1, "{consumers:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn retries_count_and_come_again_before_newer_ones() {
-    let Some(place) = Place::new("retried") else { return };
-    let sender = place.sender("").await;
-    sender.send(&event(0)).await.unwrap();
-    let mut receiver = place.receiver("prefetch=1").await;
-    for attempt in 1..4 {
-        let delivery = next(&mut receiver).await;
-        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
-        within(delivery.retry(Duration::from_millis(200))).await.unwrap();
-    }
-    assert_eq!(take(&mut receiver).await, "0");
-    assert_eq!(place.pending("cloudevents").await, 0);
+/// Sends this many events, and delivers the first three to a consumer of the group `g`, which does not accept them.
+async fn left(place: &Place, events: u32, consumer: &str) {
+    let stream = &*place.stream;
+    within(place.sender("").await.send_all((0..events).map(event))).await.unwrap();
+    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
+    let read = ["XREADGROUP", "GROUP", "g", consumer, "COUNT", "3", "STREAMS", stream, ">"];
+    place.ask::<redis::Value>(&read).await;
 }
 
 /// What a consumer that is gone has left is taken over after the time of the lock, and that counts as an attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_consumer_left_is_taken_over() {
     let Some(place) = Place::new("dead") else { return };
-    within(place.sender("").await.send_all((0..5).map(event))).await.unwrap();
-    let stream = &*place.stream;
-    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
-    let read = ["XREADGROUP", "GROUP", "g", "dead", "COUNT", "3", "STREAMS", stream, ">"];
-    place.ask::<redis::Value>(&read).await;
+    left(&place, 5, "dead").await;
     let mut receiver = place.receiver("group=g&lock=1s").await;
     let mut attempts = BTreeMap::new();
     while attempts.len() < 5 {
@@ -91,11 +81,7 @@ async fn what_a_dead_consumer_left_is_taken_over() {
 async fn the_log_names_the_consumer_whose_entries_were_taken_over() {
     let Some(place) = Place::new("named") else { return };
     let logged = Logged::begin();
-    within(place.sender("").await.send_all((0..5).map(event))).await.unwrap();
-    let stream = &*place.stream;
-    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
-    let read = ["XREADGROUP", "GROUP", "g", "dead", "COUNT", "3", "STREAMS", stream, ">"];
-    place.ask::<redis::Value>(&read).await;
+    left(&place, 5, "dead").await;
     let mut receiver = place.receiver("group=g&lock=1s").await;
     for _ in 0..5 {
         take(&mut receiver).await;
@@ -171,11 +157,7 @@ async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_that_comes_back_has_its_entries_at_once_and_before_newer_ones() {
     let Some(place) = Place::new("back") else { return };
-    within(place.sender("").await.send_all((0..5).map(event))).await.unwrap();
-    let stream = &*place.stream;
-    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
-    let read = ["XREADGROUP", "GROUP", "g", "me", "COUNT", "3", "STREAMS", stream, ">"];
-    place.ask::<redis::Value>(&read).await;
+    left(&place, 5, "me").await;
     let mut receiver = place.receiver("group=g&consumer=me&lock=10m").await;
     for expected in 0..5 {
         assert_eq!(take(&mut receiver).await, expected.to_string());
@@ -186,12 +168,8 @@ async fn a_consumer_that_comes_back_has_its_entries_at_once_and_before_newer_one
 async fn entries_that_were_trimmed_are_said() {
     let Some(place) = Place::new("trimmed") else { return };
     let logged = Logged::begin();
-    within(place.sender("").await.send_all((0..4).map(event))).await.unwrap();
-    let stream = &*place.stream;
-    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
-    let read = ["XREADGROUP", "GROUP", "g", "dead", "COUNT", "3", "STREAMS", stream, ">"];
-    place.ask::<redis::Value>(&read).await;
-    place.ask::<usize>(&["XTRIM", stream, "MAXLEN", "2"]).await;
+    left(&place, 4, "dead").await;
+    place.ask::<usize>(&["XTRIM", &place.stream, "MAXLEN", "2"]).await;
     let mut receiver = place.receiver("group=g&lock=1s").await;
     let mut came = vec![take(&mut receiver).await, take(&mut receiver).await];
     came.sort();

@@ -2,31 +2,17 @@
 
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_redis::redis1::{RedisReceiverOptions, RedisSenderOptions, receiver, sender};
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
-use redis::{FromRedisValue, aio::MultiplexedConnection};
-use std::{
-    env,
-    sync::atomic::{AtomicU32, Ordering},
+use cloudevents_testkit::deliveries::server;
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, id, name, next, take, until, within},
+    patience,
 };
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
+use redis::{FromRedisValue, aio::MultiplexedConnection};
 
 /// The server that `CE_TEST_REDIS_URL` names: `redis://127.0.0.1:6379`.
 pub(crate) fn real() -> Option<String> {
-    let url = env::var("CE_TEST_REDIS_URL").ok();
-    if url.is_none() {
-        println!("skipped: CE_TEST_REDIS_URL is not set");
-    }
-    url.map(|url| url.trim_end_matches('/').to_owned())
-}
-
-/// A key that no other test has.
-pub(crate) fn name(what: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+    server("CE_TEST_REDIS_URL")
 }
 
 /// Creates an event with a payload of this many bytes.
@@ -86,35 +72,6 @@ pub(crate) fn strict() -> RedisReceiverOptions {
     let mut options = RedisReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().dropping_rejected();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn take(receiver: &mut Receiver) -> String {
-    let delivery = next(receiver).await;
-    let taken = id(&delivery);
-    within(delivery.accept()).await.unwrap();
-    taken
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
-}
-
-/// Waits until the condition holds.
-pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    within(async {
-        while !holds().await {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await; // between two tries
-        }
-    })
-    .await;
 }
 
 /// Why a receiver does not open.

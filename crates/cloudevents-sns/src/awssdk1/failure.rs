@@ -5,8 +5,9 @@ use aws_sdk_sns::{
     error::{ProvideErrorMetadata, SdkError},
     types::BatchResultErrorEntry,
 };
-use cloudevents_aws::{Service, refused};
+use cloudevents_aws::Service;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::refused;
 
 /// What errors of SNS mean.
 const SNS: Service = Service { name: "SNS", own };

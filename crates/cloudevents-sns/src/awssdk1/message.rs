@@ -5,9 +5,9 @@ use aws_sdk_sns::{
     primitives::Blob,
     types::{MessageAttributeValue, PublishBatchRequestEntry},
 };
-use cloudevents_aws::refused;
 use cloudevents_core::Error;
 use cloudevents_sqs::messages::Fifo;
+use cloudevents_transport::binding::refused;
 
 /// The entry of a message. SNS has no labels of types: of `Number.float`, `Number` is left.
 pub(super) fn entry(

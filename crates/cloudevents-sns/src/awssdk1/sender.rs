@@ -11,8 +11,9 @@ use crate::{
     SnsMessage,
     encode::{MIRRORED, encode_written},
 };
-use cloudevents_aws::{BatchSender, Puts, Sending, by_number};
+use cloudevents_aws::{MOST, by_number};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_json::{by_default, with_json};
 use cloudevents_sqs::{
     fits,
     messages::{Fifo, Ids, add_header, as_received, lost_headers},
@@ -20,8 +21,9 @@ use cloudevents_sqs::{
 use cloudevents_transport::{
     Carries, Confirmed, Content, Endpoint, Orders, Outgoing, Receipt, Sender, SenderCapabilities,
     SenderOptions,
+    binding::batches::{BatchSender, Puts, Sending},
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
 /// The most bytes of a message, and of a request, that a topic takes as it is created.
@@ -96,15 +98,13 @@ pub async fn sender(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: SnsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    let common = options.sender.clone().with_url(&endpoint);
-    async move { connect(&endpoint, options).await }
-        .and_then(async |sender| Ok(Sender::new(sender).with_options(common?)))
-        .boxed()
+    async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, options: SnsSenderOptions) -> Result<BatchSender<Topic>, Error> {
+async fn connect(endpoint: &Endpoint, options: SnsSenderOptions) -> Result<Sender, Error> {
     let target = Target::new(endpoint, options.connection)?;
-    let mut sending = Sending::new(endpoint, options.sender, options.max_message_size)?;
+    let common = options.sender.with_url(endpoint)?;
+    let mut sending = Sending::new(endpoint, &common, options.max_message_size, with_json, by_default)?;
     let deduplicates = endpoint.flag("deduplicate")?.unwrap_or(options.deduplicate);
     let wire = Wire::new(&target).await?;
     let most = target.server.in_time("SNS", wire.check()).await?.unwrap_or(TOPIC_BYTES);
@@ -117,7 +117,7 @@ async fn connect(endpoint: &Endpoint, options: SnsSenderOptions) -> Result<Batch
         ids: (!deduplicates).then(Ids::random),
         sending,
     };
-    BatchSender::start(topic, in_flight, most)
+    Ok(Sender::new(BatchSender::start(topic, in_flight, MOST, most)?).with_options(common))
 }
 
 /// A topic that messages are sent to.
@@ -131,7 +131,6 @@ struct Topic {
 }
 
 /// A message on its way.
-#[derive(Clone)]
 struct Sent {
     message: SnsMessage,
     fifo: Option<Fifo>,
@@ -164,7 +163,7 @@ impl Puts for Topic {
             add_header(&mut message, name, value)?;
         }
         fits(&message)?;
-        self.sending.check_size(message.size(), "a topic takes 262,144 bytes, or its `MaximumMessageSize`, 1,048,576 at most: send a reference to a larger payload")?;
+        self.sending.check_size(message.size(), " with its attributes", "a topic takes 262,144 bytes, or its `MaximumMessageSize`, 1,048,576 at most: send a reference to a larger payload")?;
         let fifo = self.is_fifo.then(|| Fifo::of(outgoing, &message, self.ids.as_ref().map(Ids::next)));
         Ok(Sent { message, fifo })
     }
@@ -173,11 +172,12 @@ impl Puts for Topic {
         sent.message.size()
     }
 
-    async fn put(&self, sent: Vec<Sent>) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        let count = sent.len();
-        let entries = sent.into_iter().enumerate();
-        let entries: Result<Vec<_>, _> =
-            entries.map(|(number, sent)| entry(number, sent.message, sent.fifo)).collect();
+    async fn put(&self, sent: &[Sent]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let entries: Result<Vec<_>, _> = sent
+            .iter()
+            .enumerate()
+            .map(|(number, sent)| entry(number, sent.message.clone(), sent.fifo.clone()))
+            .collect();
         let request = self.wire.client.publish_batch().topic_arn(&*self.wire.arn);
         let request = request.set_publish_batch_request_entries(Some(entries?)).customize();
         let request = request.config_override(once(self.sending.timeout));
@@ -187,7 +187,7 @@ impl Puts for Topic {
         let successful = successful.map(|entry| stored(entry.id.unwrap_or_default()));
         let failed = answer.failed.unwrap_or_default().into_iter();
         let failed = failed.map(|entry| (entry.id.clone(), failure::of_entry(&entry)));
-        Ok(by_number(count, successful, failed))
+        Ok(by_number(sent.len(), successful, failed))
     }
 
     async fn check(&self) -> Result<(), Error> {

@@ -2,42 +2,22 @@
 
 use aws_config::BehaviorVersion;
 use aws_sdk_sns::config::{Credentials, Region};
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_sns::awssdk1::{Login, SnsConnection, SnsSenderOptions, sender};
 use cloudevents_sqs::awssdk1::SqsReceiverOptions;
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
-use std::{
-    env,
-    sync::atomic::{AtomicU32, Ordering},
+use cloudevents_testkit::deliveries::{name, server};
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, large, take, within},
+    patience,
 };
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
 
 const REGION: &str = "eu-central-1";
 const ACCOUNT: &str = "123456789012";
 
 /// The server that `CE_TEST_SQS_URL` names, which also serves SNS: `http://127.0.0.1:5000`.
 pub(crate) fn real() -> Option<String> {
-    let url = env::var("CE_TEST_SQS_URL").ok();
-    if url.is_none() {
-        println!("skipped: CE_TEST_SQS_URL is not set");
-    }
-    url.map(|url| url.trim_end_matches('/').to_owned())
-}
-
-/// A name that no other test has.
-fn name(what: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+    server("CE_TEST_SQS_URL")
 }
 
 /// A topic of a server, and a queue that is subscribed to it with raw delivery.
@@ -139,16 +119,4 @@ pub(crate) fn sending() -> SnsSenderOptions {
     connection.login = Some(Login::new("test", "test"));
     options.connection = connection;
     options
-}
-
-/// Takes the next message of a receiver, and returns the id of its event.
-pub(crate) async fn take(receiver: &mut Receiver) -> String {
-    let delivery = within(receiver.next()).await.unwrap().unwrap();
-    let id = delivery.event().unwrap().id().to_owned();
-    within(delivery.accept()).await.unwrap();
-    id
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }

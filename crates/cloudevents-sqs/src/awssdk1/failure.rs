@@ -5,8 +5,9 @@ use aws_sdk_sqs::{
     error::{ProvideErrorMetadata, SdkError},
     types::BatchResultErrorEntry,
 };
-use cloudevents_aws::{Service, disconnected, is_ended_session, refused};
+use cloudevents_aws::{Service, is_ended_session};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::{disconnected, refused};
 
 /// What errors of SQS mean.
 pub(super) const SQS: Service = Service { name: "SQS", own };

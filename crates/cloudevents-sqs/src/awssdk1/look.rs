@@ -7,9 +7,12 @@ use super::{
     options::{Target, is_queue},
 };
 use aws_sdk_sqs::types::QueueAttributeName as Name;
-use cloudevents_aws::{is_account, refused, runtime};
+use cloudevents_aws::is_account;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Place, Places, Side};
+use cloudevents_transport::{
+    Endpoint, Place, Places, Side,
+    binding::{connect::runtime, refused},
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{collections::HashMap, time::Duration};
 

@@ -5,8 +5,8 @@ use aws_sdk_sqs::{
     primitives::Blob,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
-use cloudevents_aws::refused;
 use cloudevents_core::Error;
+use cloudevents_transport::binding::refused;
 
 /// The entry of a message.
 pub(super) fn entry(

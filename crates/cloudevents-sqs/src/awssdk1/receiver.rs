@@ -3,23 +3,19 @@
 use super::{
     SqsConnection,
     options::{Target, is_queue},
-    sender::{Queue, send_letter, unchanged},
-    source::{Consuming, HURRY, LONGEST_LOCK, LONGEST_WAIT},
+    sender::unchanged,
+    source::{Consuming, HURRY, LONGEST_LOCK, LONGEST_WAIT, Reading},
 };
-use cloudevents_aws::{BatchSender, runtime};
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
+    Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
-        Rejecting, Transmit,
-        connect::Reconnect,
-        place_checked,
+        connect::{Reconnect, runtime},
         queue::{QueueOptions, QueueReceiver, Room},
-        rejecting,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Options of a [`receiver`].
 ///
@@ -108,54 +104,25 @@ fn open(endpoint: Endpoint, options: SqsReceiverOptions) -> BoxFuture<'static, R
     async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, mut options: SqsReceiverOptions) -> Result<Receiver, Error> {
+async fn connect(endpoint: &Endpoint, options: SqsReceiverOptions) -> Result<Receiver, Error> {
     let target = Target::new(endpoint, options.connection, Side::Receive)?;
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    let receiver = options.receiver.with_url(endpoint)?;
-    let lock = endpoint.duration("lock")?.unwrap_or(options.lock);
-    if lock < Duration::from_secs(1) || lock > LONGEST_LOCK {
-        return Err(endpoint.invalid("the option `lock` is less than a second, or more than 12 hours"));
-    }
-    let wait = endpoint.duration("wait")?.unwrap_or(options.wait);
-    if wait > LONGEST_WAIT {
-        return Err(endpoint.invalid("the option `wait` is more than 20 seconds"));
-    }
-    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
+    let receiver = options.receiver.with_formats(cloudevents_json::with_json).with_url(endpoint)?;
+    let locks = Duration::from_secs(1)..=LONGEST_LOCK;
+    let lock =
+        endpoint.duration_within("lock", options.lock, locks, "less than a second, or more than 12 hours")?;
+    let wait = endpoint.duration_within("wait", options.wait, ..=LONGEST_WAIT, "more than 20 seconds")?;
+    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch);
     let _ = runtime()?;
-    let queue = decided(endpoint, &target, options.queue).await?;
+    let (field, reads) = ("SqsReceiverOptions::queue", |place: &str| *place == *target.queue);
+    // Another queue of the same account and region.
+    let letters = async |place| match is_queue(place) {
+        true => unchanged(&target.at(place)).await,
+        false => Err(endpoint.invalid("the option `dead-letter` is not the name of a queue")),
+    };
+    let queue = options.queue.with_url(endpoint, "queue", false, field, reads, letters).await?;
     let (hosts, backoff) = (target.server.hosts()?, target.server.backoff());
-    let consuming = Consuming { target, decoding: receiver.decoding.clone(), lock, wait };
-    let reconnect = Reconnect::new(consuming, hosts, backoff);
+    let reading = Reading { target, decoding: receiver.decoding.clone(), lock, wait };
+    let reconnect = Reconnect::new(Consuming(Arc::new(reading)), hosts, backoff);
     let room = Room::new(receiver.in_flight, prefetch);
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
-}
-
-/// Returns the treatment of rejected messages: as in the URL, otherwise as in the options.
-async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    let (is_decided, field) = (queue.is_decided(), "SqsReceiverOptions::queue");
-    let reads = |place: &str| *place == *target.queue;
-    Ok(match rejecting(endpoint, is_decided, Some("queue"), false, field, reads)? {
-        Rejecting::To(place) if is_queue(place) => {
-            let sender = unchanged(&target.at(place)).await?;
-            place_checked(place, sender.check().await)?;
-            queue.with_sink(DeadLetterQueue(sender))
-        }
-        Rejecting::To(_) => {
-            return Err(endpoint.invalid("the option `dead-letter` is not the name of a queue"));
-        }
-        Rejecting::Dropped => queue.dropping_rejected(),
-        _ => queue,
-    })
-}
-
-/// Sends rejected messages to another queue of the same account and region, as they were received, with the [headers of the dead
-/// letter](DeadLetter::headers), as many as fit among ten attributes.
-struct DeadLetterQueue(BatchSender<Queue>);
-
-impl DeadLetterSink for DeadLetterQueue {
-    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        send_letter(&self.0, letter.as_received()).await
-    }
 }

@@ -10,15 +10,16 @@ use super::{
 use crate::{
     SqsMessage,
     messages::{Fifo, Ids, add_header, as_received, lost_headers},
-    wire::MOST_ATTRIBUTES,
 };
-use cloudevents_aws::{BatchSender, Puts, Sending, by_number};
+use cloudevents_aws::{MOST, by_number};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_json::{by_default, with_json};
 use cloudevents_transport::{
     Carries, Confirmed, Content, Endpoint, Orders, Outgoing, Receipt, Sender, SenderCapabilities,
-    SenderOptions, Side, binding::Transmit,
+    SenderOptions, Side,
+    binding::batches::{BatchSender, Puts, Sending},
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
 /// The most bytes of a message, and of a request.
@@ -89,42 +90,25 @@ pub async fn sender(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: SqsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    let common = options.sender.clone().with_url(&endpoint);
-    async move { connect(&endpoint, options).await }
-        .and_then(async |sender| Ok(Sender::new(sender).with_options(common?)))
-        .boxed()
+    async move { connect(&endpoint, options).await }.boxed()
 }
 
-async fn connect(endpoint: &Endpoint, options: SqsSenderOptions) -> Result<BatchSender<Queue>, Error> {
+async fn connect(endpoint: &Endpoint, options: SqsSenderOptions) -> Result<Sender, Error> {
     let target = Target::new(endpoint, options.connection, Side::Send)?;
-    let sending = Sending::new(endpoint, options.sender, options.max_message_size)?;
+    let common = options.sender.with_url(endpoint)?;
+    let sending = Sending::new(endpoint, &common, options.max_message_size, with_json, by_default)?;
     let mut queue = Queue::new(&target, sending).await?;
     if endpoint.flag("deduplicate")?.unwrap_or(options.deduplicate) {
         queue.ids = None;
     }
     let most = target.server.in_time("SQS", queue.wire.check()).await?;
     queue.sending.max_message_size = most.unwrap_or(usize::MAX).min(queue.sending.max_message_size);
-    queue.start()
+    Ok(Sender::new(queue.start()?).with_options(common))
 }
 
 /// A sender of messages that are sent unchanged. It is not checked whether there is a queue.
 pub(super) async fn unchanged(target: &Target) -> Result<BatchSender<Queue>, Error> {
     Queue::new(target, Sending::unchanged(MOST_BYTES)).await?.start()
-}
-
-/// Sends a dead letter, with as many of its headers as fit into the message.
-pub(super) async fn send_letter(sender: &BatchSender<Queue>, letter: Outgoing) -> Result<(), Error> {
-    let mut letter = letter;
-    let lost = lost_headers(&letter, None);
-    let names: Vec<_> = letter.headers().map(|(name, _)| name.to_owned()).collect();
-    for name in lost.iter().filter_map(|(index, _)| names.get(*index)) {
-        letter.remove_header(name);
-    }
-    if !lost.is_empty() {
-        let (queue, most) = (&sender.place().queue, MOST_ATTRIBUTES);
-        tracing::warn!(%queue, most, "a letter has no room for all of its headers");
-    }
-    sender.enqueue(letter).await?.await.map(drop)
 }
 
 /// A queue that messages are sent to.
@@ -145,12 +129,11 @@ impl Queue {
 
     fn start(self) -> Result<BatchSender<Self>, Error> {
         let in_flight = self.sending.in_flight;
-        BatchSender::start(self, in_flight, MOST_BYTES)
+        BatchSender::start(self, in_flight, MOST, MOST_BYTES)
     }
 }
 
 /// A message on its way.
-#[derive(Clone)]
 pub(super) struct Sent {
     message: SqsMessage,
     fifo: Option<Fifo>,
@@ -181,7 +164,7 @@ impl Puts for Queue {
             add_header(&mut message, name, value)?;
         }
         crate::fits(&message)?;
-        self.sending.check_size(message.size(), "SQS takes 1,048,576 bytes, and a queue its `MaximumMessageSize`: send a reference to a larger payload")?;
+        self.sending.check_size(message.size(), " with its attributes", "SQS takes 1,048,576 bytes, and a queue its `MaximumMessageSize`: send a reference to a larger payload")?;
         let fifo = self.is_fifo.then(|| Fifo::of(outgoing, &message, self.ids.as_ref().map(Ids::next)));
         Ok(Sent { message, fifo })
     }
@@ -190,11 +173,12 @@ impl Puts for Queue {
         sent.message.size()
     }
 
-    async fn put(&self, sent: Vec<Sent>) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        let count = sent.len();
-        let entries = sent.into_iter().enumerate();
-        let entries: Result<Vec<_>, _> =
-            entries.map(|(number, sent)| entry(number, sent.message, sent.fifo)).collect();
+    async fn put(&self, sent: &[Sent]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let entries: Result<Vec<_>, _> = sent
+            .iter()
+            .enumerate()
+            .map(|(number, sent)| entry(number, sent.message.clone(), sent.fifo.clone()))
+            .collect();
         let request = self.wire.client.send_message_batch().queue_url(&*self.wire.url);
         let request = request.set_entries(Some(entries?)).customize();
         let request = request.config_override(once(self.sending.timeout));
@@ -202,7 +186,7 @@ impl Puts for Queue {
         let stored = |id| (id, Receipt::new().with_place(Arc::clone(&self.queue)));
         let successful = answer.successful.into_iter().map(|entry| stored(entry.id));
         let failed = answer.failed.iter().map(|entry| (entry.id.clone(), failure::of_entry(entry)));
-        Ok(by_number(count, successful, failed))
+        Ok(by_number(sent.len(), successful, failed))
     }
 
     async fn check(&self) -> Result<(), Error> {

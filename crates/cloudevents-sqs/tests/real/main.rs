@@ -11,7 +11,6 @@
     clippy::string_slice
 )]
 
-mod backlog;
 mod broken;
 mod client;
 mod contract;

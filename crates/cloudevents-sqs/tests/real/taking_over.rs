@@ -2,53 +2,7 @@
 
 use crate::tools::{Place, event, id, next, take, until, within};
 use cloudevents_core::ErrorKind;
-use cloudevents_testkit::slowed;
-use std::time::{Duration, Instant};
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_released_comes_to_others_at_once() {
-    let Some(place) = Place::new("released").await else { return };
-    within(place.sender("").await.send_all((0..12).map(event))).await.unwrap();
-    let mut first = place.receiver("lock=10m").await;
-    let mut held = Vec::new();
-    for _ in 0..6 {
-        held.push(next(&mut first).await);
-    }
-    let kept = held.remove(3);
-    let mut wanted: Vec<_> = (0..12).map(|number| number.to_string()).collect();
-    wanted.retain(|other| *other != id(&kept));
-    let begun = Instant::now();
-    drop(held);
-    within(kept.accept()).await.unwrap();
-    within(first.drain(Duration::from_secs(5))).await.unwrap();
-    let mut second = place.receiver("lock=10m").await;
-    let mut came = Vec::new();
-    for _ in 0..11 {
-        came.push(take(&mut second).await);
-    }
-    came.sort();
-    wanted.sort();
-    assert_eq!(came, wanted);
-    assert!(begun.elapsed() < slowed(Duration::from_secs(60)), "{:?}", begun.elapsed());
-}
-
-#[tokio::test]
-async fn retries_count_and_wait_in_whole_seconds() {
-    let Some(place) = Place::new("retried").await else { return };
-    place.sender("").await.send(&event(0)).await.unwrap();
-    let mut receiver = place.receiver("lock=10m").await;
-    for attempt in 1..4 {
-        let delivery = next(&mut receiver).await;
-        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
-        let begun = Instant::now();
-        within(delivery.retry(Duration::from_millis(1100))).await.unwrap();
-        assert_eq!(place.counts().await, (0, 1), "it is hidden");
-        until(async || place.counts().await.1 == 0 || begun.elapsed() > Duration::from_millis(1900)).await;
-        assert!(begun.elapsed() > Duration::from_millis(1100), "{:?}", begun.elapsed());
-    }
-    assert_eq!(take(&mut receiver).await, "0");
-    assert_eq!(place.counts().await, (0, 0));
-}
+use std::time::Duration;
 
 /// Of messages that are settled in one request, one whose lock has ended fails, and no other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,4 +43,23 @@ async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let delivery = next(&mut receiver).await;
     assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
     within(delivery.accept()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_in_a_handler_is_renewed() {
+    let Some(place) = Place::new("renewed").await else { return };
+    place.sender("").await.send(&event(0)).await.unwrap();
+    let mut holder = place.receiver("lock=2s").await;
+    let held = next(&mut holder).await;
+    let mut other = place.receiver("lock=2s").await;
+    let nothing = tokio::time::timeout(Duration::from_secs(6), other.next()).await;
+    assert!(nothing.is_err(), "it was renewed: {nothing:?}");
+    within(held.accept()).await.unwrap();
+    until(async || place.counts().await == (0, 0)).await;
+    place.sender("").await.send(&event(1)).await.unwrap();
+    let (one, another) = (take(&mut holder), take(&mut other));
+    tokio::select! {
+        id = one => assert_eq!(id, "1"),
+        id = another => assert_eq!(id, "1"),
+    }
 }

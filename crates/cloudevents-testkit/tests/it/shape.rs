@@ -155,6 +155,7 @@ const SIBLINGS: &[Sibling] = &[
         shape: FORMAT,
         own: &[
             ("codec", "siblings read other documents with the same reader, with places of mistakes"),
+            ("fields", "messages of Redis and SQS are fields with names, which may mark a JSON document"),
             ("lines", "JSON Lines are a way to write JSON documents"),
             ("problems", "tools for people report every problem of a document, and people write JSON"),
             ("serde", "events inside of other structures, which is what serde is for"),

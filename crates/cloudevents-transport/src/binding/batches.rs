@@ -2,10 +2,17 @@
 //!
 //! A client that makes one request of each call implements [`Batch`]. [`Batches`] puts calls that come together into one request, in order.
 
+mod sender;
+mod sending;
+
+pub use sender::{BatchSender, Puts};
+pub use sending::Sending;
+
 use super::{Permit, Resolver};
-use crate::deadline::later;
+use crate::{Outcome, deadline::later};
 use cloudevents_core::{Error, ErrorKind};
-use std::{fmt, sync::Arc, time::Duration};
+use futures_util::future::join_all;
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{Instant, timeout, timeout_at},
@@ -37,7 +44,7 @@ pub trait Batch: Send + Sync + 'static {
     /// An entry of a request.
     type Entry: Send + 'static;
     /// The answer to an entry.
-    type Answer: Send + 'static;
+    type Answer: Clone + Send + 'static;
 
     /// The size of an entry, in bytes of the request.
     fn size(entry: &Self::Entry) -> usize;
@@ -66,8 +73,16 @@ impl<B: Batch> Batches<B> {
     }
 
     /// Adds an entry, which keeps its permit until it has its answer. Where the runtime has ended, both are dropped.
-    pub fn add(&self, entry: B::Entry, resolver: Resolver<B::Answer>, permit: Option<Permit>) {
+    pub fn add(&self, entry: B::Entry, permit: Option<Permit>) -> Outcome<B::Answer> {
+        let (resolver, outcome) = Outcome::channel();
         let _ = self.0.send(Waiting { entry, resolver, permit });
+        outcome
+    }
+
+    /// Adds these entries, and waits for all of their answers. The error is that of the first one that failed.
+    pub async fn all(&self, entries: Vec<B::Entry>) -> Result<(), Error> {
+        let answers = join_all(entries.into_iter().map(|entry| self.add(entry, None))).await;
+        answers.into_iter().try_for_each(|answer| answer.map(drop))
     }
 }
 
@@ -129,6 +144,38 @@ async fn run<B: Batch>(
     }
 }
 
+/// Makes a request for the entries of each key. These requests are under way together, and begin in the order of their first entries. The
+/// answers are in the order of the entries.
+pub async fn by_key<E, K, T, F>(
+    entries: Vec<E>,
+    key: impl Fn(&E) -> K,
+    ask: impl Fn(K, Vec<E>) -> F,
+) -> Vec<Result<T, Error>>
+where
+    K: Clone + Eq + Hash,
+    F: Future<Output = Vec<Result<T, Error>>>,
+{
+    let mut numbers: HashMap<K, usize> = HashMap::new();
+    let mut groups: Vec<(K, Vec<E>)> = Vec::new();
+    let mut places = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let (key, next) = (key(&entry), groups.len());
+        let number = *numbers.entry(key.clone()).or_insert(next);
+        match groups.get_mut(number) {
+            Some((_, group)) => group.push(entry),
+            None => groups.push((key, vec![entry])),
+        }
+        places.push(number);
+    }
+    let answers = join_all(groups.into_iter().map(|(key, group)| ask(key, group))).await;
+    let mut answers: Vec<_> = answers.into_iter().map(Vec::into_iter).collect();
+    let missing = || Err(no_answer());
+    places
+        .into_iter()
+        .map(|number| answers.get_mut(number).and_then(Iterator::next).unwrap_or_else(missing))
+        .collect()
+}
+
 /// The answers where the whole request has failed.
 pub fn all_failed<T>(count: usize, error: &Error) -> Vec<Result<T, Error>> {
     (0..count).map(|_| Err(error.clone())).collect()
@@ -148,7 +195,6 @@ pub fn no_answer() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Outcome;
     use std::sync::Mutex;
 
     /// Answers each number with itself, but for the last one of a request that has three.
@@ -175,14 +221,8 @@ mod tests {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let limits = Limits { requests: 1, entries: 3, bytes: 10 };
         let batches = Batches::start(Fake(Arc::clone(&asked)), limits);
-        let outcomes: Vec<Outcome<u32>> = [1, 2, 3, 4, 5, 6, 99]
-            .into_iter()
-            .map(|entry| {
-                let (resolver, outcome) = Outcome::channel();
-                batches.add(entry, resolver, None);
-                outcome
-            })
-            .collect();
+        let outcomes: Vec<Outcome<u32>> =
+            [1, 2, 3, 4, 5, 6, 99].into_iter().map(|entry| batches.add(entry, None)).collect();
         drop(batches); // what was added is still requested
         let mut answers = Vec::new();
         for outcome in outcomes {
@@ -191,6 +231,24 @@ mod tests {
         assert_eq!(*asked.lock().unwrap(), [vec![1, 2, 3], vec![4, 5], vec![6], vec![99]]);
         let missing = Err(ErrorKind::Disconnected);
         assert_eq!(answers, [Ok(1), Ok(2), missing, Ok(4), Ok(5), Ok(6), Ok(99)]);
+    }
+
+    #[tokio::test]
+    async fn entries_of_a_key_share_a_request_and_answers_find_their_places() {
+        let asked = Mutex::new(Vec::new());
+        let all = vec![("a", 1), ("", 2), ("b", 3), ("a", 4), ("", 5)];
+        let answers = by_key(
+            all,
+            |(key, _)| *key,
+            |key, group| {
+                asked.lock().unwrap().push((key, group.len()));
+                // The last key has no answers.
+                std::future::ready(group.into_iter().filter(|_| key != "b").map(|(_, n)| Ok(n)).collect())
+            },
+        );
+        let answers: Vec<_> = answers.await.into_iter().map(Result::ok).collect();
+        assert_eq!(answers, [Some(1), Some(2), None, Some(4), Some(5)]);
+        assert_eq!(*asked.lock().unwrap(), [("a", 2), ("", 2), ("b", 1)]);
     }
 
     /// Never answers.
@@ -213,11 +271,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_without_an_answer_ends() {
         let batches = Batches::start(Hangs, Limits { requests: 1, entries: 1, bytes: 10 });
-        let outcomes = [1, 2].map(|entry| {
-            let (resolver, outcome) = Outcome::channel();
-            batches.add(entry, resolver, None);
-            outcome
-        });
+        let outcomes = [1, 2].map(|entry| batches.add(entry, None));
         for outcome in outcomes {
             assert_eq!(outcome.await.unwrap_err().kind(), ErrorKind::Timeout);
         }

@@ -16,6 +16,9 @@ pub mod queue;
 #[cfg(feature = "rustls023")]
 pub mod rustls023;
 
+mod failure;
+#[cfg(feature = "net")]
+mod guard;
 mod incoming;
 pub(crate) mod loan;
 mod own_wait;
@@ -28,11 +31,12 @@ pub(crate) mod transmit;
 mod writing;
 
 pub use crate::{
-    deadline::later,
+    deadline::{later, whole_seconds},
     endpoint::{
         certificates::{CertificateFiles, check_authorities},
         normal_path, percent_decoded,
         rejecting::{Rejecting, place_checked, place_opened, rejecting},
+        server::http_hosts,
     },
     in_flight::Permit,
     look::any_host,
@@ -40,6 +44,9 @@ pub use crate::{
     outcome::Resolver,
     sending::lost::header_not_carried,
 };
+pub use failure::{disconnected, in_time, reasons, refused};
+#[cfg(feature = "net")]
+pub use guard::{Guard, Stream};
 pub use incoming::Incoming;
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};

@@ -2,7 +2,7 @@
 
 mod escapes;
 
-use cloudevents_core::codec;
+use cloudevents_core::{Error, codec};
 use std::fmt;
 
 /// Values with fewer letters and digits are recognized only where they stand alone.
@@ -155,6 +155,14 @@ impl Secrets {
     /// The text, or a note in its place if it repeats one of them.
     pub fn shown<'a>(&self, text: &'a str) -> &'a str {
         if self.are_in(text) { Self::NOT_SHOWN } else { text }
+    }
+
+    /// The error of a peer, which may repeat a text that it was given: without its detail, if that repeats a secret.
+    pub fn hidden_in(&self, error: Error) -> Error {
+        match self.are_in(error.detail()) {
+            true => Error::new(error.kind()).with_detail(Self::NOT_SHOWN),
+            false => error,
+        }
     }
 }
 

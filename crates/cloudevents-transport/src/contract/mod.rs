@@ -58,7 +58,11 @@ pub use settling::*;
 use crate::{Receiver, ReceiverOptions, Sender};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{StreamExt, future::LocalBoxFuture, stream};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::task::spawn_blocking;
 use watched::Watched;
 
@@ -235,6 +239,14 @@ impl fmt::Display for Report {
 
 /// Stops a broker and starts it again, and blocks until it accepts connections.
 pub type Restart = Arc<dyn Fn() + Send + Sync>;
+
+/// A [`Restart`] by this function of this broker.
+pub fn restarting<B: Send + 'static>(
+    broker: Arc<Mutex<B>>,
+    restart: impl Fn(&mut B) + Send + Sync + 'static,
+) -> Restart {
+    Arc::new(move || restart(&mut broker.lock().unwrap_or_else(PoisonError::into_inner)))
+}
 
 /// A [`Venue::interrupt`] by this function, on a thread that may block. Without one, an error of kind
 /// [`Unsupported`](ErrorKind::Unsupported). If it panics, an error of kind [`Transport`](ErrorKind::Transport).

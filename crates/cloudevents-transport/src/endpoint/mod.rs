@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 pub(crate) mod described;
 pub(crate) mod rejecting;
+pub(crate) mod server;
 mod shared_options;
 pub(crate) mod transports;
 mod values;

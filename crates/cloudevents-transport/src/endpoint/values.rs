@@ -3,6 +3,7 @@
 use super::Endpoint;
 use cloudevents_core::{Error, Timestamp};
 use std::{
+    ops::RangeBounds,
     str::FromStr,
     time::{Duration, SystemTime},
 };
@@ -62,6 +63,32 @@ impl Endpoint {
             None => Err(self
                 .invalid(format_args!("the value of the option `{option}` is not a duration"))
                 .with_help("write a whole number and a unit: `500ms`, `30s`, `2m`, `1h`")),
+        }
+    }
+
+    /// The value of an option as of [`duration`](Self::duration); without the option, the given one. It has to be within these limits. For
+    /// any other, `otherwise` says in the error what it is.
+    ///
+    /// ```
+    /// use cloudevents_transport::Endpoint;
+    /// use std::time::Duration;
+    ///
+    /// let lock = |url| Endpoint::parse(url)?.duration_within("lock", Duration::from_secs(30), Duration::from_secs(1).., "less than a second");
+    /// assert_eq!((lock("sqs://r/1/q")?.as_secs(), lock("sqs://r/1/q?lock=2m")?.as_secs()), (30, 120));
+    /// assert!(lock("sqs://r/1/q?lock=1ms").unwrap_err().detail().ends_with("the option `lock` is less than a second"));
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn duration_within(
+        &self,
+        option: &str,
+        given: Duration,
+        limits: impl RangeBounds<Duration>,
+        otherwise: &str,
+    ) -> Result<Duration, Error> {
+        let duration = self.duration(option)?.unwrap_or(given);
+        match limits.contains(&duration) {
+            true => Ok(duration),
+            false => Err(self.invalid(format_args!("the option `{option}` is {otherwise}"))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Options of receivers, and the policy for messages that they cannot decode.
 
 use crate::{Bounds, RetryPolicy};
-use cloudevents_core::{DecodeOptions, Peer};
+use cloudevents_core::{DecodeOptions, Formats, Peer};
 use std::time::Duration;
 
 /// The policy for a message that cannot be decoded as an event because it is not a CloudEvent or is malformed.
@@ -91,6 +91,16 @@ impl Default for ReceiverOptions {
             time_limit: None,
             drain: Duration::from_secs(30),
         }
+    }
+}
+
+impl ReceiverOptions {
+    /// Returns a copy with other formats: those that the function makes of its formats, such as with JSON added. For bindings, so that a
+    /// receiver decodes documents with the formats of its protocol.
+    pub fn with_formats(mut self, with: impl FnOnce(Formats) -> Formats) -> Self {
+        let formats = &mut self.decoding.formats;
+        *formats = with(std::mem::take(formats));
+        self
     }
 }
 

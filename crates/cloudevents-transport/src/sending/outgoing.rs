@@ -4,7 +4,7 @@ use crate::{Carries, Received};
 use bytes::Bytes;
 use cloudevents_core::{Event, Message};
 use smallvec::SmallVec;
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, collections::HashSet, fmt, time::Duration};
 
 /// A message to send, with its key, headers that are not attributes, address and so on.
 ///
@@ -217,6 +217,48 @@ impl Outgoing {
         let judged =
             self.headers().enumerate().map(|(index, (name, value))| Some((index, rule(name, value)?)));
         judged.flatten().collect()
+    }
+
+    /// As [`lost_headers`](Self::lost_headers), for a protocol whose messages have each name once, and this number of attributes and
+    /// headers at most. Of headers with the same name, a message carries the first. `of_document` is the number of attributes of a message
+    /// whose event is a document; `None` is binary mode. The reasons are for a name that is there twice, and for a message that is full.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    /// use cloudevents_transport::Outgoing;
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+    /// let outgoing = Outgoing::from(&event).header("a", "1").header("b", "2").header("a", "3").header("c", "4");
+    /// let lost = |most, of_document| outgoing.lost_headers_within(most, of_document, ["twice", "full"], |_, _| None);
+    /// assert_eq!(lost(10, Some(1)), [(2, "twice")]);
+    /// assert_eq!(lost(6, None), [(2, "twice"), (3, "full")]); // it has three attributes, and the version
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lost_headers_within(
+        &self,
+        most: usize,
+        of_document: Option<usize>,
+        [twice, full]: [&'static str; 2],
+        mut rule: impl FnMut(&str, &[u8]) -> Option<&'static str>,
+    ) -> Vec<(usize, &'static str)> {
+        let own = match (self.content(), of_document) {
+            // And the version; the content type is one of the attributes.
+            (Content::Message(Message::Binary(event)), None) => event.attributes().len().saturating_add(1),
+            (Content::AsReceived(received), _) => received.headers().len(),
+            (_, own) => own.unwrap_or(1),
+        };
+        let mut room = most.saturating_sub(own);
+        let mut seen = HashSet::new();
+        self.lost_headers(|name, value| {
+            let is_twice = || (!seen.insert(name)).then_some(twice);
+            rule(name, value).or_else(is_twice).or_else(|| match room.checked_sub(1) {
+                Some(left) => {
+                    room = left;
+                    None
+                }
+                None => Some(full),
+            })
+        })
     }
 
     /// The time after which the broker may drop the message.

@@ -1,6 +1,6 @@
 //! The common parts of senders over connections: bounds, the connection, and its end.
 
-use super::{Connect, Reconnect, Shared};
+use super::{Connect, Reconnect, Shared, runtime};
 use crate::{Bounds, Connectivity, InFlight, in_flight::Permit};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
@@ -68,8 +68,7 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
     /// This runs in a task, so that the connection is closed even if the future is dropped.
     pub async fn close(&self) -> Result<(), Error> {
         self.closed.store(true, Ordering::Release);
-        let runtime =
-            Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))?;
+        let runtime = runtime()?;
         let closing = self.shared.close().map(|connection| runtime.spawn(C::close(connection)));
         self.in_flight.idle().await;
         match closing {

@@ -2,7 +2,7 @@
 
 use cloudevents_core::Error;
 use futures_util::future::BoxFuture;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A source of changing credentials, such as rotated passwords, tokens and renewed certificates.
 ///
@@ -36,4 +36,17 @@ use std::fmt;
 pub trait Logins<L>: Send + Sync + fmt::Debug + 'static {
     /// Returns the current credentials. An error makes the attempt to connect fail.
     fn login(&self) -> BoxFuture<'_, Result<L, Error>>;
+}
+
+/// Returns the credentials for a connection: those of the source, or without a source the given ones.
+///
+/// Errors are those of the source.
+pub async fn login<L: Clone + 'static>(
+    logins: Option<&Arc<dyn Logins<L>>>,
+    given: Option<&L>,
+) -> Result<Option<L>, Error> {
+    match logins {
+        Some(logins) => logins.login().await.map(Some),
+        None => Ok(given.cloned()),
+    }
 }

@@ -1,7 +1,7 @@
 //! A connection that many tasks use.
 
 use super::{Connect, Reconnect};
-use crate::Connectivity;
+use crate::{Connectivity, binding::disconnected};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::{Either, select};
 use std::{fmt, pin::pin, sync::Arc};
@@ -144,8 +144,17 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
     }
 }
 
-fn runtime() -> Result<Handle, Error> {
+/// Returns the current runtime, on which connections live and tasks are spawned.
+///
+/// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime.
+pub fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
+}
+
+/// Returns the reason for which a connection has ended, when it has.
+pub async fn ended(mut why: watch::Receiver<Option<Error>>) -> Error {
+    let why = why.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+    why.unwrap_or_else(|| disconnected("the connection was closed"))
 }
 
 /// Replaces the connection with this number, if it is still the current one.

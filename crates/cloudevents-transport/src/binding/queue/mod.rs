@@ -32,6 +32,7 @@
 pub mod polled;
 
 mod options;
+mod rejected;
 mod renewals;
 mod settling;
 mod source;

@@ -12,7 +12,7 @@ use tokio::{
     runtime::Handle,
     sync::oneshot,
     task::coop::unconstrained,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// So many failures in a row are a lost connection.
@@ -86,6 +86,9 @@ pub struct Most {
     pub settle: usize,
     /// How long a request waits for messages.
     pub wait: Duration,
+    /// How long a receiver that stops waits for an open [`receive`](Requests::receive). Messages that it brings later are released, if the
+    /// process still runs.
+    pub hurry: Duration,
 }
 
 /// A [`QueueSource`] of [`Requests`].
@@ -300,7 +303,10 @@ impl<R: Requests> QueueSource for Polled<R> {
         self.stopping = true;
         if self.open.is_some() {
             self.requests.hurry().await;
-            return self.answer().await;
+            if let Ok(answered) = timeout(self.requests.most().hurry, self.answer()).await {
+                return answered;
+            }
+            self.open = None; // Its task releases what it brings.
         }
         Ok(())
     }
@@ -408,10 +414,7 @@ mod tests {
     use super::*;
     use crate::{Raw, Received};
     use std::sync::{Mutex, MutexGuard};
-    use tokio::{
-        sync::Notify,
-        time::{sleep, timeout},
-    };
+    use tokio::{sync::Notify, time::sleep};
 
     /// A queue in memory, which a test fills.
     #[derive(Clone, Default)]
@@ -467,7 +470,8 @@ mod tests {
         }
 
         fn most(&self) -> Most {
-            Most { receive: 10, settle: 3, wait: Duration::from_secs(20) }
+            let hurry = Duration::from_secs(5);
+            Most { receive: 10, settle: 3, wait: Duration::from_secs(20), hurry }
         }
 
         async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<u32>>, Error> {
@@ -634,6 +638,23 @@ mod tests {
         assert!(source.next().now_or_never().is_none(), "nothing is asked any more");
         assert!(fake.state().hurried && begun.elapsed() < Duration::from_secs(1));
         assert_eq!(fake.requests(), (1, 0));
+    }
+
+    /// A peer may hold a request for as long as it likes. Its messages would be hidden from others.
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_an_open_receive_no_longer_than_it_may_and_releases_what_comes_later() {
+        let fake = Fake::default();
+        fake.put(1);
+        fake.state().latency = Duration::from_secs(8);
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        assert!(timeout(Duration::from_secs(1), source.next()).await.is_err());
+        let begun = Instant::now();
+        source.stop().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 5);
+        assert!(source.next().now_or_never().is_none(), "nothing is asked any more");
+        assert!(timeout(Duration::from_secs(60), source.next()).await.is_err());
+        assert_eq!(fake.requests(), (1, 0));
+        assert_eq!(fake.state().settled, [(vec![1], Settlement::Release)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,103 @@
+//! Steps of tests over a server: events, names, deliveries, and waiting.
+//!
+//! ```
+//! use cloudevents_testkit::deliveries::{event, take, within};
+//! use cloudevents_transport::{ReceiverOptions, fake::FakeQueue};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let queue = FakeQueue::new();
+//! within(queue.sender().send(&event(7))).await.unwrap();
+//! assert_eq!(take(&mut queue.receiver(ReceiverOptions::default())).await, "7");
+//! # });
+//! ```
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "documented: they are for tests")]
+
+pub use crate::behaviours::name;
+
+use crate::patience;
+use cloudevents_core::{Event, Payload};
+use cloudevents_transport::{Delivery, Receiver};
+use std::{env, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// The URL of the server that this variable names, without a slash at its end. Without it, the test is skipped, which this prints.
+#[allow(clippy::print_stdout, reason = "`.ci/tests` lists what was skipped")]
+pub fn server(variable: &str) -> Option<String> {
+    let url = env::var(variable).ok();
+    if url.is_none() {
+        println!("skipped: {variable} is not set");
+    }
+    url.map(|url| url.trim_end_matches('/').to_owned())
+}
+
+/// An event with this id.
+///
+/// # Panics
+///
+/// If the id is empty.
+pub fn event(id: impl ToString) -> Event {
+    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+}
+
+/// An event with this id and a text of this many bytes.
+///
+/// # Panics
+///
+/// If the id is empty.
+pub fn large(id: impl ToString, bytes: usize) -> Event {
+    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
+    builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+}
+
+/// The next delivery.
+///
+/// # Panics
+///
+/// If none comes [in time](within), or the receiver ends.
+pub async fn next(receiver: &mut Receiver) -> Delivery {
+    within(receiver.next()).await.unwrap().unwrap()
+}
+
+/// The id of the event.
+///
+/// # Panics
+///
+/// If the message is not an event.
+pub fn id(delivery: &Delivery) -> String {
+    delivery.event().unwrap().id().to_owned()
+}
+
+/// Accepts the next delivery, and returns the id of its event.
+///
+/// # Panics
+///
+/// As [`next`] and [`id`], and if the delivery cannot be accepted.
+pub async fn take(receiver: &mut Receiver) -> String {
+    let delivery = next(receiver).await;
+    let taken = id(&delivery);
+    within(delivery.accept()).await.unwrap();
+    taken
+}
+
+/// Waits for something that must happen.
+///
+/// # Panics
+///
+/// If it takes longer than [`patience`].
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(patience(), future).await.expect("it takes too long")
+}
+
+/// Waits until the condition holds.
+///
+/// # Panics
+///
+/// If it takes longer than [`patience`].
+pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    within(async {
+        while !holds().await {
+            sleep(Duration::from_millis(10)).await; // between two tries
+        }
+    })
+    .await;
+}
