@@ -57,3 +57,73 @@ impl<T: Transmit> DeadLetterSink for Letters<T> {
         self.sender.enqueue(message).await?.await?.kept().map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Confirmed, Outcome, Outgoing, Raw, Receipt, Received, SenderCapabilities};
+    use cloudevents_core::ErrorKind;
+    use std::sync::{Arc, Mutex};
+
+    /// Carries one header.
+    #[derive(Clone, Default)]
+    struct Place {
+        is_missing: bool,
+        sent: Arc<Mutex<Vec<Outgoing>>>,
+    }
+
+    impl Transmit for Place {
+        fn capabilities(&self) -> SenderCapabilities {
+            SenderCapabilities::plain(Confirmed::Accepted)
+        }
+
+        fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+            outgoing.lost_headers(|name, _| (name != "dead-letter-reason").then_some("it has no room"))
+        }
+
+        async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+            self.sent.lock().unwrap().push(outgoing);
+            Ok(Outcome::ready(Ok(Receipt::new())))
+        }
+
+        async fn check(&self) -> Result<(), Error> {
+            if self.is_missing { Err(Error::new(ErrorKind::Refused)) } else { Ok(()) }
+        }
+
+        async fn close(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_letter_has_the_headers_that_its_place_carries() {
+        let sender = Place::default();
+        let sent = Arc::clone(&sender.sent);
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default());
+        let letter = DeadLetter::new(received, "no", 2);
+        assert!(letter.as_received().headers().len() > 1);
+        Letters { sender, place: "rejected".into() }.put(letter).await.unwrap();
+        let sent = sent.lock().unwrap();
+        let names: Vec<_> = sent[0].headers().map(|(name, _)| name).collect();
+        assert_eq!(names, ["dead-letter-reason"]);
+    }
+
+    #[tokio::test]
+    async fn the_url_decides_and_its_place_is_there() {
+        for (query, is_missing, wanted) in [
+            ("dead-letter=rejected", false, Ok("Some(Sink)")),
+            ("dead-letter=rejected", true, Err(ErrorKind::Refused)),
+            ("dead-letter=orders", false, Err(ErrorKind::InvalidUrl)),
+            ("reject=broker", false, Ok("Some(Broker)")),
+            ("reject=drop", false, Ok("Some(Drop)")),
+            ("", false, Err(ErrorKind::Unsupported)),
+        ] {
+            let endpoint = Endpoint::parse(&format!("x://host/orders?{query}")).unwrap();
+            let open = async |_| Ok(Place { is_missing, ..Place::default() });
+            let reads = |place: &str| place == "orders";
+            let decided = QueueOptions::default().with_url(&endpoint, "queue", true, "O", reads, open).await;
+            let decided = decided.map(|options| format!("{:?}", options.rejected)).map_err(|e| e.kind());
+            assert_eq!(decided, wanted.map(str::to_owned), "{query}");
+        }
+    }
+}
