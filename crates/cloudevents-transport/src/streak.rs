@@ -196,6 +196,7 @@ impl Attempt<'_> {
         seen.begun = (seen.running > 1).then(Instant::now);
     }
 
+    #[cfg(feature = "queue")]
     pub(crate) fn ended(self, result: &Result<(), Error>) {
         match result {
             Ok(()) => self.succeeded(),
