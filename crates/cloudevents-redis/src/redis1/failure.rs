@@ -43,24 +43,26 @@ pub(super) fn garbled(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::of;
+    use cloudevents_core::ErrorKind;
+    use redis::Value;
 
     #[test]
     fn codes() {
-        let of = |code: &str| {
+        let kind = |code: &str| {
             let answered = redis::parse_redis_value(format!("-{code} detail\r\n").as_bytes());
-            let error = answer(answered).unwrap_err();
+            let error = of(&answered.and_then(Value::extract_error).unwrap_err());
             (error.kind(), error.is_temporary())
         };
         // Full, not written, not replicated, or held up by a script: for now.
         for code in ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "READONLY"] {
-            assert_eq!(of(code), (ErrorKind::Refused, true), "{code}");
+            assert_eq!(kind(code), (ErrorKind::Refused, true), "{code}");
         }
         for code in ["ERR", "NOPERM", "WRONGTYPE", "MOVED", "CROSSSLOT"] {
-            assert_eq!(of(code), (ErrorKind::Refused, false), "{code}");
+            assert_eq!(kind(code), (ErrorKind::Refused, false), "{code}");
         }
         for code in ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOGROUP", "UNBLOCKED"] {
-            assert_eq!(of(code).0, ErrorKind::Disconnected, "{code}");
+            assert_eq!(kind(code).0, ErrorKind::Disconnected, "{code}");
         }
     }
 }
