@@ -104,10 +104,8 @@ impl Transmit for Enqueuing {
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        let (resolver, outcome) = Outcome::channel();
         let entry = Entry::new(&*self.target, outgoing);
-        self.batches.add(if self.ordered { entry.in_order() } else { entry }, resolver, None);
-        Ok(outcome)
+        Ok(self.batches.add(if self.ordered { entry.in_order() } else { entry }, None))
     }
 
     async fn close(&self) -> Result<(), Error> {
