@@ -337,24 +337,26 @@ impl Engine {
 
     /// A message was lost while a handler had it.
     fn lost(&mut self, handling: Handling) {
-        self.returned(&handling);
+        self.returned(&handling, Instant::now());
         self.forget(&handling.attempts);
         self.pace.undecided(handling.attempts.is_probe, Instant::now());
         self.lanes.end(handling.lane);
     }
 
-    /// Returns how long the attempt took.
-    fn returned(&mut self, handling: &Handling) -> Duration {
-        (self.moved, self.report) = (Instant::now(), None);
-        self.handled.remove(&handling.number).map_or(Duration::ZERO, |handled| handled.since.elapsed())
+    /// Returns when the attempt began that ended now.
+    fn returned(&mut self, handling: &Handling, now: Instant) -> Instant {
+        (self.moved, self.report) = (now, None);
+        self.handled.remove(&handling.number).map_or(now, |handled| handled.since)
     }
 
     /// An attempt has ended.
     fn ended(&mut self, handling: Handling, delivery: Delivery, ended: Ended) {
-        let took = self.returned(&handling);
+        let now = Instant::now();
+        let begun = self.returned(&handling, now);
+        let took = now.saturating_duration_since(begun);
         if !matches!(ended, Ended::Failed(_) | Ended::Fatal(_)) {
             self.blocked = false;
-            self.window.answered(took, Instant::now());
+            self.window.answered(begun, now);
         }
         match ended {
             Ended::Accepted => {
@@ -391,7 +393,7 @@ impl Engine {
                 return self.lanes.abandon(handling.lane);
             }
             Ended::Failed(failure) => {
-                self.follow(&failure, took);
+                self.follow(&failure, begun, now);
                 return self.failed(handling, delivery, failure);
             }
         }
@@ -404,11 +406,12 @@ impl Engine {
     }
 
     /// A message that reached its time limit may have waited for others that are under way.
-    fn follow(&mut self, failure: &Failure, took: Duration) {
+    fn follow(&mut self, failure: &Failure, begun: Instant, now: Instant) {
         if self.settings.follows.is_some()
             && failure.cause().downcast_ref().is_some_and(is_time_limit)
-            && self.window.timed_out(took, Instant::now())
+            && self.window.timed_out(begun, now)
         {
+            let took = now.saturating_duration_since(begun);
             let (most, at_once) = (self.settings.concurrency, self.window.size());
             tracing::warn!(error = %failure, ?took, most, at_once, "messages are not taken in time; fewer are sent at once from now on");
         }

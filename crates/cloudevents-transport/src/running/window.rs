@@ -63,12 +63,13 @@ impl Window {
         }
     }
 
-    /// An attempt was answered after this time.
-    pub(super) fn answered(&mut self, took: Duration, now: Instant) {
+    /// An attempt that began then was answered now.
+    pub(super) fn answered(&mut self, begun: Instant, now: Instant) {
+        let took = now.saturating_duration_since(begun);
         let fastest = *self.fastest.insert(self.fastest.map_or(took, |fastest| fastest.min(took)));
         let rest = self.limit.saturating_sub(fastest);
         // Beside fewer others, it does not tell whether the target takes more.
-        let was_full = self.full.is_some_and(|full| now.duration_since(full) <= took);
+        let was_full = self.full.is_some_and(|full| full >= begun);
         if self.size >= self.most
             || !was_full
             || took > fastest.saturating_add(rest.checked_div(4).unwrap_or(rest))
@@ -81,12 +82,11 @@ impl Window {
         }
     }
 
-    /// An attempt reached its time limit after this time. Returns whether it is halved.
-    pub(super) fn timed_out(&mut self, took: Duration, now: Instant) -> bool {
+    /// An attempt that began then reached its time limit now. Returns whether it is halved.
+    pub(super) fn timed_out(&mut self, begun: Instant, now: Instant) -> bool {
+        let took = now.saturating_duration_since(begun);
         (self.limit, self.is_reached) = (took.max(SHORTEST), true);
-        let begun = now.checked_sub(took);
-        let is_halved =
-            self.size > 1 && self.halved.is_none_or(|halved| begun.is_none_or(|begun| begun >= halved));
+        let is_halved = self.size > 1 && self.halved.is_none_or(|halved| begun >= halved);
         if is_halved {
             (self.size, self.answers, self.halved) = (self.size / 2, 0, Some(now));
         }
@@ -97,4 +97,42 @@ impl Window {
 /// Whether an attempt failed because of its time limit, and not because of a wait of the sender itself.
 pub(super) fn is_time_limit(error: &Error) -> bool {
     error.kind() == ErrorKind::Timeout && Fault::of(error, false) == Fault::Target
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each attempt has times of its own on a clock that does not stand still.
+    #[test]
+    fn one_at_a_time_becomes_many_again() {
+        let (limit, fast) = (Duration::from_secs(3), Duration::from_millis(2));
+        let mut window = Window::new(16, Some(limit));
+        let mut now = Instant::now();
+        while window.size() > 1 {
+            window.begins(window.size(), now);
+            let begun = now;
+            now += limit;
+            assert!(window.timed_out(begun, now));
+        }
+        for answered in 1..=200 {
+            let begun = now;
+            window.begins(window.size(), begun);
+            now += fast;
+            window.answered(begun, now);
+            now += Duration::from_nanos(100);
+            assert!(answered < 200 || window.size() == 16, "{}", window.size());
+        }
+        // An attempt beside fewer others tells nothing.
+        let size = window.size();
+        window.timed_out(now, now + limit);
+        now += limit;
+        for _ in 0..200 {
+            let begun = now;
+            window.begins(1, begun);
+            now += fast;
+            window.answered(begun, now);
+        }
+        assert_eq!(window.size(), size / 2);
+    }
 }
