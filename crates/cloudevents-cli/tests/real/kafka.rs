@@ -107,6 +107,11 @@ fn the_last_messages_are_shown() {
             ran.err
         );
     }
+    // A group that has read of one partition only skips nothing of the other.
+    let url = broker.url("orders?group=h&reject=drop");
+    let first = ce(&["listen", &url, "--count", "1"]);
+    let rest = ce(&["listen", &url, "--last", "1", "--idle", "5"]);
+    assert_eq!((first.lines().len(), rest.lines().len()), (1, 19), "{}", rest.err);
 }
 
 /// An outcome takes a round trip, and messages do not wait for those of others.

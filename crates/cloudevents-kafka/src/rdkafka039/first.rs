@@ -88,7 +88,8 @@ impl Opening {
 
 /// Sets the positions of the partitions that the group has never read, and returns them.
 ///
-/// The positions are the ends, the beginnings of new partitions, or the positions at a time. Blocks the thread. Ends early once `stopped`
+/// The positions are the ends, the beginnings of new partitions, or the positions at a time. If the group has read others of these
+/// partitions, a time or a number of records has no effect: the beginnings. Blocks the thread. Ends early once `stopped`
 /// returns true.
 pub(super) fn positions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
@@ -112,15 +113,16 @@ pub(super) fn positions<C: ConsumerContext>(
             }
         }
     };
+    // Of some partitions, a group that exists may have committed nothing yet. Nothing of theirs may be skipped.
+    if matches!(start, Start::Since(_) | Start::Last(_)) && continues(list, &committed, opening) {
+        return Vec::new();
+    }
     let mut starts = Vec::new();
-    let (mut reachable, mut continued) = (true, 0_usize);
+    let mut reachable = true;
     for element in committed.elements() {
         let (topic, number) = (element.topic(), element.partition());
         // The program chose partitions with another position.
         let is_open = list.find_partition(topic, number).is_some_and(|known| is_open(known.offset()));
-        if is_open && element.offset() != Offset::Invalid {
-            continued = continued.saturating_add(1);
-        }
         if !is_open || element.offset() != Offset::Invalid {
             continue;
         }
@@ -157,14 +159,25 @@ pub(super) fn positions<C: ConsumerContext>(
             starts.push((Partition::new(topic, number), start));
         }
     }
+    starts
+}
+
+/// Whether the group has committed an offset of one of these partitions. The first time, that is logged.
+fn continues(list: &TopicPartitionList, committed: &TopicPartitionList, opening: &Opening) -> bool {
+    let elements = committed.elements();
+    let partitions = elements.iter().filter(|element| {
+        let known = list.find_partition(element.topic(), element.partition());
+        element.offset() != Offset::Invalid && known.is_some_and(|known| is_open(known.offset()))
+    });
+    let partitions = partitions.count();
     let is_first = !opening.is_begun.swap(true, Ordering::Relaxed);
-    if is_first && continued > 0 && matches!(start, Start::Since(_) | Start::Last(_)) {
+    if is_first && partitions > 0 {
         tracing::warn!(
-            partitions = continued,
+            partitions,
             "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
         );
     }
-    starts
+    partitions > 0
 }
 
 /// The first offset of a partition, the offset at which to start, and its end.
