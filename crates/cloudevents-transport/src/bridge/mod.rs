@@ -40,7 +40,7 @@ use crate::{
     observing::MESSAGES,
     panics::caught,
     receiving::letter_box::Listener,
-    running::{Ended, Name, Running, both},
+    running::{Attribute, Ended, Name, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
 use fate::Tally;
@@ -523,13 +523,14 @@ impl Passage {
         let received = delivery.received();
         self.tally.concluded(received, &fate);
         // The engine logs a message that is rejected at the source.
-        let name = || Name { received, decoding: self.shaper.decoding() };
+        let name = Name { received, decoding: self.shaper.decoding() };
+        let (id, source) = (Attribute(&name, "id"), Attribute(&name, "source"));
         match &fate {
             Fate::DeadLetter(reason) => {
-                tracing::info!(target: MESSAGES, delivery = %name(), %reason, "refused; its dead letter is stored");
+                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, %reason, "refused; its dead letter is stored");
             }
             Fate::Kept(reason) => {
-                tracing::info!(target: MESSAGES, delivery = %name(), %reason, "refused again; it stays where it is");
+                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, %reason, "refused again; it stays where it is");
             }
             _ => {}
         }

@@ -1,6 +1,10 @@
 //! The line of a message that was moved.
 
-use crate::{Partition, Receipt, Received, observing::MESSAGES, running::Name};
+use crate::{
+    Partition, Receipt, Received,
+    observing::MESSAGES,
+    running::{Attribute, Name},
+};
 use cloudevents_core::DecodeOptions;
 use std::fmt;
 use tracing::field::display;
@@ -24,16 +28,6 @@ pub(super) fn log(received: &Received, decoding: &DecodeOptions, receipt: &Recei
         to_offset = receipt.offset(),
         "moved"
     );
-}
-
-/// An attribute, which is read only if the line is written. Without one event, there is no text.
-struct Attribute<'a>(&'a Name<'a>, &'static str);
-
-impl fmt::Display for Attribute<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(name, attribute) = self;
-        f.write_str(&name.attribute(attribute).unwrap_or_default())
-    }
 }
 
 /// The place of a message at the target.

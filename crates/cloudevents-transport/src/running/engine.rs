@@ -9,7 +9,7 @@ use super::{
     ending::{Ending, Place, UnderWay, late},
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Source, Task},
-    name::Name,
+    name::{Attribute, Name},
     pace::Pace,
     window::{Window, is_time_limit},
 };
@@ -371,7 +371,9 @@ impl Engine {
                 self.undecided(&handling);
             }
             Ended::Rejected(failure) => {
-                tracing::info!(target: MESSAGES, delivery = %self.name(&delivery), reason = %failure, "rejected");
+                let name = self.name(&delivery);
+                let (id, source) = (Attribute(&name, "id"), Attribute(&name, "source"));
+                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, reason = %failure, "rejected");
                 self.undecided(&handling);
                 return self.reject(handling.lane, delivery, failure);
             }

@@ -23,7 +23,7 @@ pub use activity::{Activity, RunState};
 pub(crate) use ended::Ended;
 pub(crate) use ending::both;
 pub(crate) use giving_up::ATTEMPTS;
-pub(crate) use name::Name;
+pub(crate) use name::{Attribute, Name};
 pub use order::OrderBy;
 pub use retry::RetryPolicy;
 pub use retry_schedule::RetrySchedule;

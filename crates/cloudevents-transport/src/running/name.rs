@@ -32,3 +32,13 @@ impl fmt::Display for Name<'_> {
         self.received.offset().map_or(Ok(()), |offset| write!(f, " at {offset}"))
     }
 }
+
+/// An attribute, which is read only if the line is written. Without one event, there is no text.
+pub(crate) struct Attribute<'a>(pub(crate) &'a Name<'a>, pub(crate) &'static str);
+
+impl fmt::Display for Attribute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(name, attribute) = self;
+        f.write_str(&name.attribute(attribute).unwrap_or_default())
+    }
+}

@@ -19,7 +19,8 @@ pub(super) fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repa
 }
 
 /// Reports the fate of a message.
-pub(super) fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, console: &Console) {
+pub(super) fn tell(named: &Named, fate: &Fate, repairs: &[Repair], help: Option<String>, console: &Console) {
+    let Named { words: name, members } = named;
     for repair in repairs {
         let event = repair.index().map(|index| format!(", event {index} of the batch")).unwrap_or_default();
         let detail = repair.cause().map_or("", |cause| cause.detail());
@@ -57,6 +58,7 @@ pub(super) fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<Str
         Fate::Failed(error) | Fate::Waiting { error, .. } => connect::help_with_tls(error),
         _ => None,
     });
+    let report = members.iter().fold(report, |report, (member, value)| report.member(member, value));
     console.report(&report.any_help(help));
 }
 
@@ -68,19 +70,36 @@ pub(super) fn refused_before(received: &Received) -> Option<String> {
     Some(format!("refused before{delivery}: {reason}"))
 }
 
-/// Names a message by its place and the id of the event, without its payload.
-pub(super) fn name(received: &Received) -> String {
-    let mut name = plain(received.topic().unwrap_or("message"));
+/// The name of a message: its place and the id of the event, without its payload.
+pub(super) struct Named {
+    pub(super) words: String,
+    /// The same for programs.
+    members: Vec<(&'static str, String)>,
+}
+
+/// Names a message.
+pub(super) fn name(received: &Received) -> Named {
+    let mut words = plain(received.topic().unwrap_or("message"));
     if let Some(partition) = received.partition() {
-        let _ = write!(name, "/{}", partition.number());
+        let _ = write!(words, "/{}", partition.number());
     }
     if let Some(offset) = received.offset() {
-        let _ = write!(name, "/{offset}");
+        let _ = write!(words, "/{offset}");
     }
     let decoding = cloudevents_kit::decoding();
-    let id = received.message().ok().and_then(|message| message.attribute("id", &decoding).ok().flatten());
-    match id {
-        Some(id) => format!("{name}, event {}", plain(&id)),
-        None => name,
+    let attribute =
+        |name| received.message().ok().and_then(|message| message.attribute(name, &decoding).ok().flatten());
+    let id = attribute("id");
+    if let Some(id) = &id {
+        let _ = write!(words, ", event {}", plain(id));
     }
+    let members = [
+        ("id", id),
+        ("source", attribute("source")),
+        ("topic", received.topic().map(str::to_owned)),
+        ("partition", received.partition().map(|partition| partition.number().to_string())),
+        ("offset", received.offset().map(|offset| offset.to_string())),
+    ];
+    let members = members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    Named { words, members }
 }

@@ -52,12 +52,12 @@ impl Unstored {
         let mut unstored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match fate {
             Fate::Waiting { .. } => {
-                unstored.insert(name(received));
+                unstored.insert(name(received).words);
             }
             Fate::Confirmed | Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_)
                 if !unstored.is_empty() =>
             {
-                unstored.remove(&name(received));
+                unstored.remove(&name(received).words);
             }
             _ => {}
         }
