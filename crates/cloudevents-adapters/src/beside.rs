@@ -61,9 +61,15 @@ impl Beside {
     pub(crate) fn parts(&self, given: Given<'_>, is_binary: bool, limits: &Limits) -> Result<Parts, Error> {
         let mut parts = Parts::default();
         for (name, template) in &self.extensions {
-            if let Ok(Some(text)) = template.fill(given) {
-                let (name, value) = (name.clone(), Value::String(&text).into());
-                parts.extensions.push(Part { place: template.places(), name, value });
+            match template.fill(given) {
+                Ok(Some(text)) => {
+                    let (name, value) = (name.clone(), Value::String(&text).into());
+                    parts.extensions.push(Part { place: template.places(), name, value });
+                }
+                Err(lacking) if lacking.absent().is_none() => {
+                    return Err(invalid(lacking.to_string()).with_attribute(name.clone()));
+                }
+                Ok(None) | Err(_) => {}
             }
         }
         let there = self.report.iter().filter(|place| place::at(given.element, place).is_some());
@@ -72,6 +78,9 @@ impl Beside {
         let most = limits.attributes.saturating_add(1);
         let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type");
         let members = place::at(given.element, object).unwrap_or_default();
+        if !place::may_have_members(members) {
+            return Err(invalid(format!("`{object}` is no object")));
+        }
         let mut members = place::members(members, most, is_part);
         if members.len() == most {
             let detail = format!("the limit is {} attributes", limits.attributes);
@@ -154,6 +163,11 @@ pub(crate) fn warn(not_carried: &BTreeSet<String>) {
         not_carried = ?first,
         "parts of an envelope beside its event are not carried: no extension of the event can have them, or they are not signed"
     );
+}
+
+#[cold]
+fn invalid(detail: String) -> Error {
+    Error::new(ErrorKind::InvalidData).with_detail(detail)
 }
 
 /// The value of a text, and of an attribute as SNS writes it. `None` for other values.

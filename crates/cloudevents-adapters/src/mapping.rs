@@ -193,9 +193,9 @@ impl Mapping {
     }
 
     /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
-    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, String)> {
+    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, Result<String, &'static str>)> {
         let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some((path.as_str(), place::text(document, path)?)),
+            Of::Document(path) => Some((path.as_str(), place::plain(document, path).transpose()?)),
             _ => None,
         });
         places.collect()
@@ -278,7 +278,7 @@ impl Mapping {
         let mut all = Vec::new();
         for place in self.spread.all() {
             let object = place::at(element, place).unwrap_or_default();
-            if !(object.is_empty() || object.starts_with('{') || place::elements(object, 1) == Some(vec![])) {
+            if !place::may_have_members(object) {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
@@ -385,7 +385,10 @@ fn put_optional(
         Ok(None) => Ok(()),
         Err(lacking) => {
             let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
-            Err(error.with_help(format!("`{{{}?}}` leaves `{name}` out then", lacking.inner())))
+            Err(match lacking.absent() {
+                Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
+                None => error,
+            })
         }
     }
 }

@@ -31,6 +31,26 @@ pub(crate) fn members(value: &str, most: usize, wanted: impl Fn(&str) -> bool) -
     serde_json::Deserializer::from_str(value).deserialize_map(Members(most, wanted)).unwrap_or_default()
 }
 
+/// The text, number or truth value at a path, as text. `None` if nothing, null or an empty text stands there. The error says why another
+/// value has no text.
+pub(crate) fn plain(value: &str, path: &str) -> Result<Option<String>, &'static str> {
+    let Some(found) = at(value, path) else { return Ok(None) };
+    match found.bytes().next() {
+        Some(b'{') => Err("is an object, which has no text"),
+        Some(b'[') => Err("is an array, which has no text"),
+        Some(b'"') => match serde_json::from_str::<String>(found) {
+            Ok(text) => Ok((!text.is_empty()).then_some(text)),
+            Err(_) => Err("is not a text of Unicode"),
+        },
+        _ => Ok(Some(found.to_owned())),
+    }
+}
+
+/// Whether members of an object may stand there: the value is an object, is absent, or is an empty array.
+pub(crate) fn may_have_members(value: &str) -> bool {
+    value.is_empty() || value.starts_with('{') || elements(value, 1) == Some(vec![])
+}
+
 /// The same value in one line, without white space between its parts.
 pub(crate) fn compact(value: &str) -> String {
     let (mut in_text, mut escaped) = (false, false);
@@ -94,6 +114,29 @@ mod tests {
     fn a_value_in_one_line() {
         let value = "{ \"a b\" : [ 1.50 ,\n\t\"x \\\" y\\\\\", { } ] }";
         assert_eq!(compact(value), r#"{"a b":[1.50,"x \" y\\",{}]}"#);
+    }
+
+    #[test]
+    fn a_value_without_a_text_is_an_error() {
+        let value =
+            r#"{"o": {"n": 1.50}, "a": [], "e": "", "n": null, "t": "\u00e9", "b": true, "h": "\ud800"}"#;
+        for (path, wanted) in [
+            ("o.n", Ok(Some("1.50"))),
+            ("t", Ok(Some("é"))),
+            ("b", Ok(Some("true"))),
+            ("e", Ok(None)),
+            ("n", Ok(None)),
+            ("x", Ok(None)),
+            ("o", Err("is an object, which has no text")),
+            ("a", Err("is an array, which has no text")),
+            ("h", Err("is not a text of Unicode")),
+        ] {
+            assert_eq!(
+                plain(value, path),
+                wanted.map(|text: Option<&str>| text.map(str::to_owned)),
+                "{path}"
+            );
+        }
     }
 
     #[test]

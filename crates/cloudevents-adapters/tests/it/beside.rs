@@ -43,6 +43,38 @@ fn a_push_of_pubsub() {
     assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
 }
 
+/// No extension can have such a part, and the envelope is not kept.
+#[test]
+fn a_part_of_another_form_is_an_error() {
+    let push = |members: &str| {
+        let data = base64_simd::STANDARD
+            .encode_to_string(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#);
+        format!(
+            r#"{{"message":{{"data":"{data}","messageId":"1",{members}}},"subscription":"projects/p/subscriptions/s"}}"#
+        )
+    };
+    let sns = |attributes: &str| {
+        let message = r#"{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/s\",\"type\":\"t\"}"#;
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":"{message}","MessageAttributes":{attributes}}}"#
+        )
+    };
+    for (name, document, detail) in [
+        (
+            "google-pubsub-push",
+            push(r#""orderingKey":{"a":1}"#),
+            "`message.orderingKey` is an object, which has no text",
+        ),
+        ("google-pubsub-push", push(r#""attributes":["x"]"#), "`message.attributes` is no object"),
+        ("aws-sns", sns(r#"["x"]"#), "`MessageAttributes` is no object"),
+        ("aws-sns", sns(r#""x""#), "`MessageAttributes` is no object"),
+    ] {
+        let error = all(name, &[], &document).remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail), "{error:#}");
+    }
+    assert_eq!(named(&one("aws-sns", &[], &sns("null"))), ["7", "/s", "t", ""]);
+}
+
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
 #[test]
 fn a_notification_of_sns() {

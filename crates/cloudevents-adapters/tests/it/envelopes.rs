@@ -235,6 +235,58 @@ fn a_document_of_a_known_system_in_a_notification_of_sns_is_read() {
     assert_eq!(error.offset(), broken.find(r#""{\"#).map(|at| at as u64), "{error:#}");
 }
 
+/// These adapters do not keep the document: a value that no attribute can have would be lost.
+#[test]
+fn a_value_that_no_attribute_can_have_is_an_error() {
+    for (name, document, attributes) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","MEMBER":{"a":1}}"#,
+            &[
+                ("eventTime", "time"),
+                ("contentType", "datacontenttype"),
+                ("schemaURL", "dataschema"),
+                ("eventTypeVersion", "eventtypeversion"),
+            ][..],
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","MEMBER":{"a":1}}"#,
+            &[("time", "time"), ("contenttype", "datacontenttype"), ("schemaurl", "dataschema")],
+        ),
+        (
+            "pascal-case",
+            r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"1","MEMBER":[1]}"#,
+            &[
+                ("Subject", "subject"),
+                ("Time", "time"),
+                ("DataSchema", "dataschema"),
+                ("DataContentType", "datacontenttype"),
+            ],
+        ),
+        (
+            "event-grid",
+            r#"{"topic":"/s","subject":"x","eventType":"t","eventTime":"2017-06-26T18:41:00Z","id":"1","MEMBER":[1]}"#,
+            &[("dataVersion", "dataversion"), ("metadataVersion", "metadataversion")],
+        ),
+        (
+            "argo-events",
+            r#"{"context":{"id":"1","source":"s","specversion":"1.0","type":"t","MEMBER":{"a":1}},"data":"AA=="}"#,
+            &[("subject", "subject"), ("dataschema", "dataschema")],
+        ),
+    ] {
+        for (member, attribute) in attributes {
+            let error = all(name, &[], &document.replace("MEMBER", member)).remove(0).unwrap_err();
+            assert_eq!(
+                (error.kind(), error.attribute()),
+                (ErrorKind::InvalidData, Some(*attribute)),
+                "{name}"
+            );
+            assert!(error.detail().contains(member) && error.detail().contains("no text"), "{error:#}");
+        }
+    }
+}
+
 /// `data` that is null is JSON (JSON-3.1.1-k), and `data` that is absent is no payload: each document is read as its twin in the JSON
 /// format.
 #[test]
