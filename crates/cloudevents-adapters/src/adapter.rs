@@ -178,6 +178,10 @@ impl Adapter {
                 let error = invalid(format!("it is not {}", self.what));
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
+            mapping.check_document(part).map_err(|error| {
+                let error = self.helped(error);
+                if is_array(text) { error.with_index(index) } else { error }
+            })?;
             if let Some(help) = mapping.help(part, headers) {
                 let detail = format!("{} has no event", self.what);
                 return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));

@@ -57,6 +57,12 @@ impl Beside {
         self.extensions.keys().try_for_each(|name| Name::parse(name).map(drop))
     }
 
+    /// The places of the envelope that are read.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &str> {
+        let extensions = self.extensions.values().flat_map(Template::in_element);
+        extensions.chain(self.spread.iter().chain(&self.report).map(String::as_str))
+    }
+
     /// The parts of an envelope. If the event is in binary mode, members with the prefix `ce-` are read as its attributes.
     pub(crate) fn parts(&self, given: Given<'_>, is_binary: bool, limits: &Limits) -> Result<Parts, Error> {
         let mut parts = Parts::default();
@@ -85,6 +91,9 @@ impl Beside {
         if members.len() == most {
             let detail = format!("the limit is {} attributes", limits.attributes);
             return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
+        }
+        if let Some(name) = place::name_twice(&members) {
+            return Err(invalid(format!("`{object}.{name:.80}` is there twice")));
         }
         // A name in lower case comes before a name that becomes the same.
         members.sort_by_key(|(name, _)| name.bytes().any(|byte| byte.is_ascii_uppercase()));

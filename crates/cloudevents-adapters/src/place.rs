@@ -3,7 +3,11 @@
 pub(crate) use cloudevents_json::codec::place::{at, is_json, or_null, payload, text};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The bytes of a text up to a line and a column, both counted from 1.
 pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
@@ -49,6 +53,37 @@ pub(crate) fn plain(value: &str, path: &str) -> Result<Option<String>, &'static 
 /// Whether members of an object may stand there: the value is an object, is absent, or is an empty array.
 pub(crate) fn may_have_members(value: &str) -> bool {
     value.is_empty() || value.starts_with('{') || elements(value, 1) == Some(vec![])
+}
+
+/// The first member on the way to one of these places that is there twice. Other members are not looked at.
+pub(crate) fn twice(value: &str, places: &[&str]) -> Option<String> {
+    let mut heads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for place in places {
+        let (head, rest) = place.split_once('.').unwrap_or((place, ""));
+        if !head.is_empty() {
+            heads.entry(head).or_default().push(rest);
+        }
+    }
+    if heads.is_empty() {
+        return None;
+    }
+    let within =
+        |name: &str, inner: &str, rest: &[&str]| twice(inner, rest).map(|place| format!("{name}.{place}"));
+    if value.trim_start().starts_with('[') {
+        return heads.iter().find_map(|(index, rest)| within(index, at(value, index)?, rest));
+    }
+    // One more than there are names shows a name that is there twice.
+    let found = members(value, heads.len().saturating_add(1), |name| heads.contains_key(name));
+    if let Some(name) = name_twice(&found) {
+        return Some(name.to_owned());
+    }
+    found.iter().find_map(|(name, inner)| within(name, inner, heads.get(name.as_str())?))
+}
+
+/// The first name that is there twice.
+pub(crate) fn name_twice<'m>(members: &'m [(String, &str)]) -> Option<&'m str> {
+    let mut seen = BTreeSet::new();
+    members.iter().map(|(name, _)| name.as_str()).find(|name| !seen.insert(*name))
 }
 
 /// The same value in one line, without white space between its parts.
@@ -137,6 +172,23 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn a_member_on_the_way_to_a_place_is_there_once() {
+        let value = r#"{"a": {"b": 1, "b": 2, "c": 3}, "l": [{"x": 1, "x": 1}], "\u0064": 1, "d": 2, "e": {"z": 1, "z": 2}}"#;
+        for (places, wanted) in [
+            (&["a.b"][..], Some("a.b")),
+            (&["a.c", "e", "l.0", ""], None),
+            (&["x.y", "a.b.c"], Some("a.b")),
+            (&["l.0.x"], Some("l.0.x")),
+            (&["l.1.x"], None),
+            (&["e.y.z", "d"], Some("d")),
+            (&[], None),
+        ] {
+            assert_eq!(twice(value, places).as_deref(), wanted, "{places:?}");
+        }
+        assert_eq!((twice("1", &["a"]), twice("[1]", &["a.b"])), (None, None));
     }
 
     #[test]

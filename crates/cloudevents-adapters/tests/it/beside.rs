@@ -68,6 +68,7 @@ fn a_part_of_another_form_is_an_error() {
         ("google-pubsub-push", push(r#""attributes":["x"]"#), "`message.attributes` is no object"),
         ("aws-sns", sns(r#"["x"]"#), "`MessageAttributes` is no object"),
         ("aws-sns", sns(r#""x""#), "`MessageAttributes` is no object"),
+        ("aws-sns", sns(r#"{"a":null,"a":null}"#), "`MessageAttributes.a` is there twice"),
     ] {
         let error = all(name, &[], &document).remove(0).unwrap_err();
         assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail), "{error:#}");

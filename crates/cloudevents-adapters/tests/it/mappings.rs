@@ -113,7 +113,7 @@ fn a_value_without_a_text_is_an_error_also_where_a_place_may_be_absent() {
     let document =
         |line: &str, order: &str| format!(r#"{{"k":"x","lines":[{{"no":1,"d":1{line}}}]{order}}}"#);
     let event = events(mapping, &document(r#","sub":null,"a":null"#, r#","tenant":null"#)).remove(0).unwrap();
-    assert_eq!((attribute(&event, "c").as_str(), event.attributes().count()), ("none", 6));
+    assert_eq!((attribute(&event, "c").as_str(), event.attributes().count()), ("none", 5));
     for (line, order, name, detail) in [
         (r#","sub":{"a":1}"#, "", "subject", "`sub` is an object, which has no text"),
         (r#","at":[1]"#, "", "time", "`at` is an array, which has no text"),
