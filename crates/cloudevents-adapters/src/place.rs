@@ -55,6 +55,11 @@ pub(crate) fn may_have_members(value: &str) -> bool {
     value.is_empty() || value.starts_with('{') || elements(value, 1) == Some(vec![])
 }
 
+/// Calls a function with the name and the value of each member of an object, or with the index and the value of each element of an array.
+pub(crate) fn each<'a>(value: &'a str, with: impl FnMut(&str, &'a str)) {
+    serde_json::Deserializer::from_str(value).deserialize_any(Each(with)).unwrap_or_default();
+}
+
 /// The first member on the way to one of these places that is there twice. Other members are not looked at.
 pub(crate) fn twice(value: &str, places: &[&str]) -> Option<String> {
     let mut heads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -96,6 +101,32 @@ pub(crate) fn compact(value: &str) -> String {
         in_text || !character.is_ascii_whitespace()
     });
     kept.collect()
+}
+
+struct Each<W>(W);
+
+impl<'de, W: FnMut(&str, &'de str)> Visitor<'de> for Each<W> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            (self.0)(&name, map.next_value::<&'de RawValue>()?.get());
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut index = 0_usize;
+        while let Some(element) = seq.next_element::<&'de RawValue>()? {
+            (self.0)(&index.to_string(), element.get());
+            index = index.saturating_add(1);
+        }
+        Ok(())
+    }
 }
 
 struct Elements(usize);
@@ -199,6 +230,13 @@ mod tests {
         );
         assert_eq!((elements("{}", 9), members("[]", 9, |_| true)), (None, vec![]));
         let object = r#"{"a":1,"b":[2],"c":3}"#;
+        let names_and_values = |value| {
+            let mut all = String::new();
+            each(value, |name, inner| all.extend([name, "=", inner, " "]));
+            all
+        };
+        assert_eq!(names_and_values(object), "a=1 b=[2] c=3 ");
+        assert_eq!((names_and_values("[7, {}]"), names_and_values("7")), ("0=7 1={} ".into(), String::new()));
         assert_eq!(members(object, 9, |name| name != "b"), [("a".to_owned(), "1"), ("c".to_owned(), "3")]);
         assert_eq!(members(object, 1, |_| true), [("a".to_owned(), "1")]);
     }
