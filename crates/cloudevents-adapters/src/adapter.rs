@@ -12,6 +12,15 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::c
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 
+/// How the parts of a document are treated that its events cannot carry, or that are not signed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Care {
+    /// Whether the signature of the document was checked.
+    pub(crate) is_signed: bool,
+    /// Whether a part that is not carried is an error.
+    pub(crate) is_exact: bool,
+}
+
 /// Makes events of the documents of one system.
 ///
 /// [`adapters`](crate::adapters) lists the known adapters; [`parse`](Self::parse) reads one of your own.
@@ -119,18 +128,18 @@ impl Adapter {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        self.events_of(headers, document, with, false)
+        self.events_of(headers, document, with, Care::default())
     }
 
-    /// The same for a document whose signature may have been checked.
+    /// The same with more care.
     pub(crate) fn events_of(
         &self,
         headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
-        is_signed: bool,
+        care: Care,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        let events = self.all(headers, document, with, is_signed).unwrap_or_else(|error| vec![Err(error)]);
+        let events = self.all(headers, document, with, care).unwrap_or_else(|error| vec![Err(error)]);
         self.remark(&events);
         events
     }
@@ -161,7 +170,7 @@ impl Adapter {
         headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
-        is_signed: bool,
+        Care { is_signed, is_exact }: Care,
     ) -> Result<Vec<Result<Decoded<Event>, Error>>, Error> {
         with.limits.check_bytes(document.len())?;
         let text = std::str::from_utf8(document)
@@ -199,7 +208,8 @@ impl Adapter {
                     };
                     self.helped(error)
                 };
-                mapping.event(Given { element, document: &document, headers, is_signed }, with).map_err(error)
+                let given = Given { element, document: &document, headers, is_signed };
+                mapping.event(given, with, is_exact).map_err(error)
             }));
         }
         Ok(events)

@@ -161,17 +161,25 @@ impl Part {
     }
 }
 
-/// Logs a warning of parts that no event carries. It is for one document.
-pub(crate) fn warn(not_carried: &BTreeSet<String>) {
+/// Logs a warning of parts that no event carries, or refuses them if the events have to be exact. It is for one document, whose first event
+/// has this id.
+pub(crate) fn told(not_carried: &BTreeSet<String>, id: &str, is_exact: bool) -> Result<(), Error> {
     if not_carried.is_empty() {
-        return;
+        return Ok(());
     }
-    let first: Vec<_> = not_carried.iter().take(MOST_NAMES).collect();
+    let first: Vec<_> = not_carried.iter().map(String::as_str).take(MOST_NAMES).collect();
+    if is_exact {
+        let detail = format!("parts of an envelope beside its event are not carried: {}", first.join(", "));
+        let help = "no extension of the event can have them; without `--exact`, and with `--losses log` of a bridge, they are left out";
+        return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(help));
+    }
     tracing::warn!(
+        id,
         count = not_carried.len(),
         not_carried = ?first,
         "parts of an envelope beside its event are not carried: no extension of the event can have them, or they are not signed"
     );
+    Ok(())
 }
 
 #[cold]

@@ -237,14 +237,21 @@ impl Mapping {
     }
 
     /// Makes an event of an element.
-    pub(crate) fn event(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    ///
+    /// With `is_exact`, parts beside an event that it cannot carry are an error.
+    pub(crate) fn event(
+        &self,
+        given: Given<'_>,
+        with: &DecodeOptions,
+        is_exact: bool,
+    ) -> Result<Decoded<Event>, Error> {
         self.check_element(given.element)?;
         let found = |unwrap: &Unwrap| Some((unwrap.find(given.element, with)?, unwrap.parts(given, with)));
         if let Some((event, parts)) = self.unwrap.iter().find_map(found) {
             let Decoded { value, repairs, .. } = event?;
             let mut not_carried = BTreeSet::new();
             let event = parts?.carried(value, &with.limits, &mut not_carried)?;
-            beside::warn(&not_carried);
+            beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));
         }
         let mut event = Assembler::new(with);

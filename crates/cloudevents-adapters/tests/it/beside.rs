@@ -43,6 +43,39 @@ fn a_push_of_pubsub() {
     assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
 }
 
+#[test]
+fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
+    let sns = |message: &str, attribute: &str| {
+        let message = serde_json::json!(message);
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message},
+            "MessageAttributes":{{"{attribute}":{{"Type":"String","Value":"v"}}}}}}"#
+        )
+    };
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    let adapters = Adapters::known().exact();
+    for message in [event, r#"{"specversion":"0.2","id":"7","source":"/s","type":"t"}"#] {
+        for adapters in [adapters.clone(), adapters.only("aws-sns").unwrap()] {
+            let of = |attribute: &str| {
+                let document = sns(message, attribute).into();
+                adapters.events(&[], &document, &DecodeOptions::strict()).unwrap().remove(0)
+            };
+            assert!(of("tenant").is_ok(), "{message}");
+            // `only` has no adapter for the document within the message, which stays in its envelope.
+            if message != event && adapters.find("cloudevents-0.2").is_none() {
+                continue;
+            }
+            let error = of("my_key").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Inexact, "{message}");
+            assert!(error.detail().contains("`MessageAttributes.my_key`"), "{error:#}");
+        }
+    }
+    let document: bytes::Bytes = sns(event, "my_key").into();
+    let by = |adapters: Adapters| adapters.events_by("aws-sns", &[], &document, &DecodeOptions::strict());
+    assert_eq!(by(adapters).unwrap().remove(0).unwrap_err().kind(), ErrorKind::Inexact);
+    assert!(by(Adapters::known()).unwrap().remove(0).is_ok());
+}
+
 /// No extension can have such a part, and the envelope is not kept.
 #[test]
 fn a_part_of_another_form_is_an_error() {

@@ -76,6 +76,9 @@ pub struct Reading {
     /// Find every problem of an event, not only the first.
     #[arg(skip)]
     pub every: bool,
+    /// Refuse a document of another system with parts beside its event that the event cannot carry.
+    #[arg(skip)]
+    pub exact: bool,
     /// Refuse a document of another system as a whole if one of its events cannot be made.
     #[arg(skip)]
     pub whole: bool,
@@ -110,6 +113,7 @@ impl Reading {
             return Ok(systems.clone());
         }
         let systems = Systems::of(self.from.as_deref(), self.map.as_deref())?;
+        let systems = if self.exact { systems.exact() } else { systems };
         Ok(self.systems.get_or_init(|| systems).clone())
     }
 }
