@@ -43,6 +43,26 @@ fn a_push_of_pubsub() {
     assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
 }
 
+/// <https://github.com/cloudevents/spec/tree/main/cloudevents/formats> has the media types.
+#[test]
+fn a_push_with_an_event_in_another_format_is_named() {
+    for media_type in [
+        "application/cloudevents+xml",
+        "application/cloudevents+protobuf; charset=utf-8",
+        "application/cloudevents+avro",
+        "application/cloudevents+cbor",
+        "application/cloudevents-batch+json",
+    ] {
+        let push = format!(
+            r#"{{"message":{{"data":"PGV2ZW50Lz4=","messageId":"1","attributes":{{"content-type":"{media_type}"}}}},
+            "subscription":"projects/p/subscriptions/s"}}"#
+        );
+        let error = all("google-pubsub-push", &[], &push).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent, "{error:#}");
+        assert!(error.help().unwrap().contains(&format!("`{media_type}`")), "{error:#}");
+    }
+}
+
 #[test]
 fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
     let sns = |message: &str, attribute: &str| {
