@@ -12,6 +12,15 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::c
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 
+/// How the parts of a document are treated that its events cannot carry, or that are not signed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Care {
+    /// Whether the signature of the document was checked.
+    pub(crate) is_signed: bool,
+    /// Whether a part that is not carried is an error.
+    pub(crate) is_exact: bool,
+}
+
 /// Makes events of the documents of one system.
 ///
 /// [`adapters`](crate::adapters) lists the known adapters; [`parse`](Self::parse) reads one of your own.
@@ -110,7 +119,8 @@ impl Adapter {
     ///
     /// An error is of one event, or of the whole document. Its offset is an offset of the document:
     ///
-    /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system, or lacks a place that the mapping does not mark.
+    /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system, lacks a place that the mapping does not mark, has
+    ///   an object or an array where an attribute is read, or has a member twice that is read.
     /// - [`NotACloudEvent`](ErrorKind::NotACloudEvent) if it is one of the system that has no event.
     /// - [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
     pub fn events(
@@ -119,18 +129,18 @@ impl Adapter {
         document: &Bytes,
         with: &DecodeOptions,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        self.events_of(headers, document, with, false)
+        self.events_of(headers, document, with, Care::default())
     }
 
-    /// The same for a document whose signature may have been checked.
+    /// The same with more care.
     pub(crate) fn events_of(
         &self,
         headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
-        is_signed: bool,
+        care: Care,
     ) -> Vec<Result<Decoded<Event>, Error>> {
-        let events = self.all(headers, document, with, is_signed).unwrap_or_else(|error| vec![Err(error)]);
+        let events = self.all(headers, document, with, care).unwrap_or_else(|error| vec![Err(error)]);
         self.remark(&events);
         events
     }
@@ -161,7 +171,7 @@ impl Adapter {
         headers: Headers<'_>,
         document: &Bytes,
         with: &DecodeOptions,
-        is_signed: bool,
+        Care { is_signed, is_exact }: Care,
     ) -> Result<Vec<Result<Decoded<Event>, Error>>, Error> {
         with.limits.check_bytes(document.len())?;
         let text = std::str::from_utf8(document)
@@ -176,6 +186,10 @@ impl Adapter {
         for (index, part) in each(text, most).into_iter().enumerate() {
             let mapping = self.mapping(part, headers).ok_or_else(|| {
                 let error = invalid(format!("it is not {}", self.what));
+                if is_array(text) { error.with_index(index) } else { error }
+            })?;
+            mapping.check_document(part).map_err(|error| {
+                let error = self.helped(error);
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
             if let Some(help) = mapping.help(part, headers) {
@@ -195,7 +209,8 @@ impl Adapter {
                     };
                     self.helped(error)
                 };
-                mapping.event(Given { element, document: &document, headers, is_signed }, with).map_err(error)
+                let given = Given { element, document: &document, headers, is_signed };
+                mapping.event(given, with, is_exact).map_err(error)
             }));
         }
         Ok(events)

@@ -57,13 +57,25 @@ impl Beside {
         self.extensions.keys().try_for_each(|name| Name::parse(name).map(drop))
     }
 
+    /// The places of the envelope that are read.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &str> {
+        let extensions = self.extensions.values().flat_map(Template::in_element);
+        extensions.chain(self.spread.iter().chain(&self.report).map(String::as_str))
+    }
+
     /// The parts of an envelope. If the event is in binary mode, members with the prefix `ce-` are read as its attributes.
     pub(crate) fn parts(&self, given: Given<'_>, is_binary: bool, limits: &Limits) -> Result<Parts, Error> {
         let mut parts = Parts::default();
         for (name, template) in &self.extensions {
-            if let Ok(Some(text)) = template.fill(given) {
-                let (name, value) = (name.clone(), Value::String(&text).into());
-                parts.extensions.push(Part { place: template.places(), name, value });
+            match template.fill(given) {
+                Ok(Some(text)) => {
+                    let (name, value) = (name.clone(), Value::String(&text).into());
+                    parts.extensions.push(Part { place: template.places(), name, value });
+                }
+                Err(lacking) if lacking.absent().is_none() => {
+                    return Err(invalid(lacking.to_string()).with_attribute(name.clone()));
+                }
+                Ok(None) | Err(_) => {}
             }
         }
         let there = self.report.iter().filter(|place| place::at(given.element, place).is_some());
@@ -72,10 +84,16 @@ impl Beside {
         let most = limits.attributes.saturating_add(1);
         let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type");
         let members = place::at(given.element, object).unwrap_or_default();
+        if !place::may_have_members(members) {
+            return Err(invalid(format!("`{object}` is no object")));
+        }
         let mut members = place::members(members, most, is_part);
         if members.len() == most {
             let detail = format!("the limit is {} attributes", limits.attributes);
             return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
+        }
+        if let Some(name) = place::name_twice(&members) {
+            return Err(invalid(format!("`{object}.{name:.80}` is there twice")));
         }
         // A name in lower case comes before a name that becomes the same.
         members.sort_by_key(|(name, _)| name.bytes().any(|byte| byte.is_ascii_uppercase()));
@@ -143,17 +161,30 @@ impl Part {
     }
 }
 
-/// Logs a warning of parts that no event carries. It is for one document.
-pub(crate) fn warn(not_carried: &BTreeSet<String>) {
+/// Logs a warning of parts that no event carries, or refuses them if the events have to be exact. It is for one document, whose first event
+/// has this id.
+pub(crate) fn told(not_carried: &BTreeSet<String>, id: &str, is_exact: bool) -> Result<(), Error> {
     if not_carried.is_empty() {
-        return;
+        return Ok(());
     }
-    let first: Vec<_> = not_carried.iter().take(MOST_NAMES).collect();
+    let first: Vec<_> = not_carried.iter().map(String::as_str).take(MOST_NAMES).collect();
+    if is_exact {
+        let detail = format!("parts of an envelope beside its event are not carried: {}", first.join(", "));
+        let help = "no extension of the event can have them; without `--exact`, and with `--losses log` of a bridge, they are left out";
+        return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(help));
+    }
     tracing::warn!(
+        id,
         count = not_carried.len(),
         not_carried = ?first,
         "parts of an envelope beside its event are not carried: no extension of the event can have them, or they are not signed"
     );
+    Ok(())
+}
+
+#[cold]
+fn invalid(detail: String) -> Error {
+    Error::new(ErrorKind::InvalidData).with_detail(detail)
 }
 
 /// The value of a text, and of an attribute as SNS writes it. `None` for other values.

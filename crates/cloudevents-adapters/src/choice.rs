@@ -1,6 +1,10 @@
 //! The adapters that a program chooses from.
 
-use crate::{Adapter, Headers, adapter::first, beside, known, place};
+use crate::{
+    Adapter, Headers,
+    adapter::{Care, first},
+    beside, known, place,
+};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_json::Json;
@@ -26,12 +30,13 @@ const DEPTH: u8 = 3;
 pub struct Adapters {
     own: Vec<Adapter>,
     known: bool,
+    exact: bool,
 }
 
 impl Adapters {
     /// The known adapters.
     pub fn known() -> Self {
-        Self { own: Vec::new(), known: true }
+        Self { own: Vec::new(), known: true, exact: false }
     }
 
     /// Returns the adapters with more adapters of the program's own. These come behind its earlier ones.
@@ -40,9 +45,28 @@ impl Adapters {
         self
     }
 
+    /// Returns the adapters, which refuse a document from now on if it has parts beside its event that the event cannot carry.
+    ///
+    /// The error is of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact), and names the parts. Otherwise a warning names them.
+    ///
+    /// ```
+    /// use cloudevents_adapters::Adapters;
+    /// use cloudevents_core::{DecodeOptions, ErrorKind};
+    ///
+    /// let push = r#"{"message": {"data": "", "messageId": "1", "attributes": {"my_key": "x", "ce-specversion": "1.0", "ce-id": "7",
+    ///     "ce-source": "/s", "ce-type": "t"}}, "subscription": "projects/p/subscriptions/s"}"#;
+    /// let of = |adapters: Adapters| adapters.events(&[], &push.into(), &DecodeOptions::strict()).unwrap().remove(0);
+    /// assert_eq!(of(Adapters::known())?.value.id(), "7");
+    /// assert_eq!(of(Adapters::known().exact()).unwrap_err().kind(), ErrorKind::Inexact);
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn exact(self) -> Self {
+        Self { exact: true, ..self }
+    }
+
     /// The adapter of this name alone. `None` if there is none.
     pub fn only(&self, name: &str) -> Option<Self> {
-        Some(Self { own: vec![self.find(name)?.clone()], known: false })
+        Some(Self { own: vec![self.find(name)?.clone()], known: false, exact: self.exact })
     }
 
     /// The adapters. The program's own adapters come first.
@@ -96,6 +120,19 @@ impl Adapters {
         self.events_within(headers, document, with, DEPTH, false)
     }
 
+    /// Makes events of a document by the adapter of this name, whether it fits or not. `None` if there is no such adapter.
+    ///
+    /// The other arguments, the results and the errors are those of [`Adapter::events`].
+    pub fn events_by(
+        &self,
+        name: &str,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
+        Some(self.find(name)?.events_of(headers, document, with, self.care(false)))
+    }
+
     fn events_within(
         &self,
         headers: Headers<'_>,
@@ -122,11 +159,14 @@ impl Adapters {
                 let event = parts.carried(value, &with.limits, &mut not_carried)?;
                 Ok(Decoded::new(event, repairs))
             };
-            let events = events.into_iter().map(placed).collect();
-            beside::warn(&not_carried);
-            Some(events)
+            let events: Vec<_> = events.into_iter().map(placed).collect();
+            let first = events.iter().flatten().next().map_or("", |decoded| decoded.value.id());
+            match beside::told(&not_carried, first, self.exact) {
+                Ok(()) => Some(events),
+                Err(error) => Some(vec![Err(error)]),
+            }
         };
-        Some(within().unwrap_or_else(|| adapter.events_of(headers, document, with, is_signed)))
+        Some(within().unwrap_or_else(|| adapter.events_of(headers, document, with, self.care(is_signed))))
     }
 
     /// Makes a message of the events of a document: one event in binary mode, or a batch of all.
@@ -154,6 +194,10 @@ impl Adapters {
         with: &DecodeOptions,
     ) -> Option<Result<Decoded<Message>, Error>> {
         Some(joined(self.events_within(&[], document, with, DEPTH, true)?))
+    }
+
+    fn care(&self, is_signed: bool) -> Care {
+        Care { is_signed, is_exact: self.exact }
     }
 
     fn others(&self) -> &'static [Adapter] {

@@ -8,6 +8,7 @@ use cloudevents_core::{
     codec::{CoreName, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
+use std::collections::BTreeMap;
 
 /// The event that a value with this schema is. Offsets of errors are offsets of the value.
 ///
@@ -40,7 +41,11 @@ fn object(value: &str, schema: &str, with: &DecodeOptions) -> Result<(Bytes, boo
         let detail = format!("the limit is {} attributes", with.limits.attributes);
         return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
     }
+    if let Some(name) = place::name_twice(&members) {
+        return Err(invalid(format!("`payload.{name:.80}` is there twice")));
+    }
     let (fields, values) = (fields(schema, most), place::at(schema, "values"));
+    let decimals_of_values = values.and_then(|values| Decimals::of(values, DEPTH));
     let mut has_bytes = false;
     for (name, member) in &members {
         let field = fields.iter().find(|(field, _)| field == name).map(|(_, schema)| *schema);
@@ -48,13 +53,13 @@ fn object(value: &str, schema: &str, with: &DecodeOptions) -> Result<(Bytes, boo
         let placed = |error: Error| error.with_offset(place::begin(value, member));
         let of = field.or(values).ok_or_else(|| placed(invalid(format!("`{path}` is not in the schema"))))?;
         let ty = check(member, of, &path).map_err(placed)?;
+        let decimals_of_field = field.and_then(|schema| Decimals::of(schema, DEPTH));
+        let decimals = if field.is_some() { &decimals_of_field } else { &decimals_of_values };
+        if let Some(decimals) = decimals {
+            decimals.refuse(member, &path).map_err(placed)?;
+        }
         let is_text = member.starts_with('"');
         match ty {
-            Type::Decimal if is_text => {
-                let detail = format!("`{path}` is a Decimal of Kafka Connect, in Base64");
-                let help = "set `value.converter.decimal.format` to `NUMERIC`";
-                return Err(placed(invalid(detail).with_help(help)));
-            }
             Type::Bytes if is_text && CoreName::of(name.as_bytes()).is_some() => {
                 let detail = format!("`{path}` is of type `bytes`, and the attribute `{name}` is not");
                 return Err(placed(invalid(detail)));
@@ -76,6 +81,88 @@ fn object(value: &str, schema: &str, with: &DecodeOptions) -> Result<(Bytes, boo
     }
     document.push('}');
     Ok((document.into(), false))
+}
+
+/// Schemas within each other that are examined for Decimals.
+const DEPTH: u8 = 32;
+
+/// The name of the schema of a Decimal.
+const DECIMAL: &str = "org.apache.kafka.connect.data.Decimal";
+
+/// The parts of a schema that have Decimals. A payload has no schema, so a Decimal in Base64 would lose its scale.
+enum Decimals {
+    Here,
+    TooDeep,
+    /// In each element or member.
+    Each(Box<Self>),
+    /// In members of these names, or in elements with these indices.
+    Named(BTreeMap<String, Self>),
+}
+
+impl Decimals {
+    /// `None` if a schema has no Decimals.
+    fn of(schema: &str, depth: u8) -> Option<Self> {
+        // A name with escapes is not found as it is.
+        if !schema.contains(DECIMAL) && !schema.contains('\\') {
+            return None;
+        }
+        let Some(depth) = depth.checked_sub(1) else { return Some(Self::TooDeep) };
+        let inner = |place: &str| Self::of(place::at(schema, place)?, depth);
+        let each = |inner: Self| Self::Each(Box::new(inner));
+        match (place::text(schema, "type")?.as_str(), Type::of(schema)?) {
+            (_, Type::Decimal) => Some(Self::Here),
+            ("array", _) => inner("items").map(each),
+            ("map", Type::Object) => inner("values").map(each),
+            // An array of pairs.
+            ("map", _) => {
+                let pair = [("0", inner("keys")), ("1", inner("values"))];
+                let pair = pair.into_iter().filter_map(|(index, inner)| Some((index.to_owned(), inner?)));
+                Some(each(Self::Named(pair.collect())))
+            }
+            ("struct", _) => {
+                let mut named = BTreeMap::new();
+                place::each(place::at(schema, "fields")?, |_, field| {
+                    named.extend(place::text(field, "field").zip(Self::of(field, depth)));
+                });
+                Some(Self::Named(named))
+            }
+            _ => None,
+        }
+    }
+
+    /// Refuses a value that has a Decimal in Base64.
+    fn refuse(&self, value: &str, path: &str) -> Result<(), Error> {
+        match self {
+            Self::Here if value.starts_with('"') => {
+                let detail = format!("`{path}` is a Decimal of Kafka Connect, in Base64");
+                Err(invalid(detail).with_help("set `value.converter.decimal.format` to `NUMERIC`"))
+            }
+            Self::TooDeep if value != "null" => {
+                let detail =
+                    format!("`{path}` is within more than {DEPTH} schemas, one of which is a Decimal");
+                Err(invalid(detail).with_help("set `value.converter.schemas.enable` to `false`"))
+            }
+            Self::Here | Self::TooDeep => Ok(()),
+            Self::Each(inner) => refuse_within(value, path, |_| Some(inner)),
+            Self::Named(named) => refuse_within(value, path, |name| named.get(name)),
+        }
+    }
+}
+
+fn refuse_within<'s>(
+    value: &str,
+    path: &str,
+    schema: impl Fn(&str) -> Option<&'s Decimals>,
+) -> Result<(), Error> {
+    let mut result = Ok(());
+    place::each(value, |name, inner| {
+        if let Some(decimals) = schema(name)
+            && result.is_ok()
+        {
+            result = decimals.refuse(inner, &format!("{path}.{name:.80}"));
+        }
+    });
+    result
 }
 
 /// The first fields of a Struct, up to this number, with their schemas.
@@ -106,7 +193,7 @@ impl Type {
             "int8" | "int16" | "int32" | "int64" => Self::Number,
             "float" | "double" => Self::Float,
             "bytes" => match place::text(schema, "name").as_deref() {
-                Some("org.apache.kafka.connect.data.Decimal") => Self::Decimal,
+                Some(DECIMAL) => Self::Decimal,
                 _ => Self::Bytes,
             },
             "string" => Self::Text,

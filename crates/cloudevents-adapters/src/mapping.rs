@@ -14,7 +14,10 @@ use cloudevents_core::{
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
@@ -172,6 +175,37 @@ impl Mapping {
         Some((value, unwrap.document(value).ok()?))
     }
 
+    /// Refuses a document with a member twice that the mapping reads: a reader before this one may have read the other. Elements of `each`
+    /// are checked one by one.
+    pub(crate) fn check_document(&self, document: &str) -> Result<(), Error> {
+        let conditions = self.condition.keys().map(String::as_str).filter(|place| !place.starts_with(HEADER));
+        let of_document = self.templates().flat_map(Template::all).filter_map(|of| match of {
+            Of::Document(path) => Some(path.as_str()),
+            _ => None,
+        });
+        let mut places: Vec<&str> = conditions.chain(of_document).chain(self.each.as_deref()).collect();
+        if self.each.is_none() {
+            places.extend(self.in_element());
+        }
+        once(place::twice(document, &places))
+    }
+
+    /// The same for an element of `each`.
+    fn check_element(&self, element: &str) -> Result<(), Error> {
+        if self.each.is_none() {
+            return Ok(());
+        }
+        once(place::twice(element, &self.in_element().collect::<Vec<_>>()))
+    }
+
+    /// The places within an element that make its event.
+    fn in_element(&self) -> impl Iterator<Item = &str> {
+        let places = self.templates().flat_map(Template::in_element);
+        let places = places.chain(self.payload_place().map(|(place, _)| place));
+        let places = places.chain(self.spread.all().iter().map(String::as_str));
+        places.chain(self.unwrap.iter().flat_map(Unwrap::places))
+    }
+
     /// The parts beside the [document](Self::inner) of another system.
     pub(crate) fn beside_inner(
         &self,
@@ -182,6 +216,7 @@ impl Mapping {
         let Some(unwrap) = self.unwrap.iter().find(|unwrap| unwrap.documents) else {
             return Ok(Parts::default());
         };
+        self.check_document(document)?;
         unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
     }
 
@@ -193,22 +228,30 @@ impl Mapping {
     }
 
     /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
-    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, String)> {
+    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, Result<String, &'static str>)> {
         let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some((path.as_str(), place::text(document, path)?)),
+            Of::Document(path) => Some((path.as_str(), place::plain(document, path).transpose()?)),
             _ => None,
         });
         places.collect()
     }
 
     /// Makes an event of an element.
-    pub(crate) fn event(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    ///
+    /// With `is_exact`, parts beside an event that it cannot carry are an error.
+    pub(crate) fn event(
+        &self,
+        given: Given<'_>,
+        with: &DecodeOptions,
+        is_exact: bool,
+    ) -> Result<Decoded<Event>, Error> {
+        self.check_element(given.element)?;
         let found = |unwrap: &Unwrap| Some((unwrap.find(given.element, with)?, unwrap.parts(given, with)));
         if let Some((event, parts)) = self.unwrap.iter().find_map(found) {
             let Decoded { value, repairs, .. } = event?;
             let mut not_carried = BTreeSet::new();
             let event = parts?.carried(value, &with.limits, &mut not_carried)?;
-            beside::warn(&not_carried);
+            beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));
         }
         let mut event = Assembler::new(with);
@@ -241,8 +284,10 @@ impl Mapping {
             }
         }
         let payload = self.payload(given.element, &mut event)?;
-        // Base64 says nothing about the content.
-        if payload.is_some() && self.base64.is_none() && event.content_type().is_none() {
+        // Base64 says nothing about the content. A document with a place for the content type is read as in the JSON format: without the
+        // content type, the payload is JSON, and the attribute is absent.
+        let is_silent = self.base64.is_none() && self.datacontenttype.is_none();
+        if payload.is_some() && is_silent && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
         }
         event.finish(payload)
@@ -278,11 +323,12 @@ impl Mapping {
         let mut all = Vec::new();
         for place in self.spread.all() {
             let object = place::at(element, place).unwrap_or_default();
-            if !(object.is_empty() || object.starts_with('{') || place::elements(object, 1) == Some(vec![])) {
+            if !place::may_have_members(object) {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
             let others = place::members(object, most.saturating_add(1), is_other);
+            once(place::name_twice(&others))?;
             let others = others.into_iter().filter(|(_, value)| *value != "null");
             all.extend(others.map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
@@ -385,7 +431,10 @@ fn put_optional(
         Ok(None) => Ok(()),
         Err(lacking) => {
             let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
-            Err(error.with_help(format!("`{{{}?}}` leaves `{name}` out then", lacking.inner())))
+            Err(match lacking.absent() {
+                Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
+                None => error,
+            })
         }
     }
 }
@@ -425,6 +474,12 @@ fn is_text(media_type: MediaType<'_>) -> bool {
 }
 
 impl Unwrap {
+    /// The places of the envelope that are read.
+    fn places(&self) -> impl Iterator<Item = &str> {
+        let at = [Some(&self.at), self.attributes.as_ref(), self.schema.as_ref()];
+        at.into_iter().flatten().map(String::as_str).chain(self.beside.places())
+    }
+
     /// An event that stands there. `None` if there is none.
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
         let raw = place::at(element, &self.at);
@@ -500,6 +555,11 @@ fn matches(pattern: &str, text: &str) -> bool {
         (None, Some(begin)) => text.starts_with(begin),
         (None, None) => text == pattern,
     }
+}
+
+/// Refuses the name of a member that is there twice.
+fn once(twice: Option<impl fmt::Display>) -> Result<(), Error> {
+    twice.map_or(Ok(()), |name| Err(invalid(format!("`{name:.80}` is there twice"))))
 }
 
 #[cold]

@@ -3,7 +3,11 @@
 pub(crate) use cloudevents_json::codec::place::{at, is_json, or_null, payload, text};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The bytes of a text up to a line and a column, both counted from 1.
 pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
@@ -31,6 +35,62 @@ pub(crate) fn members(value: &str, most: usize, wanted: impl Fn(&str) -> bool) -
     serde_json::Deserializer::from_str(value).deserialize_map(Members(most, wanted)).unwrap_or_default()
 }
 
+/// The text, number or truth value at a path, as text. `None` if nothing, null or an empty text stands there. The error says why another
+/// value has no text.
+pub(crate) fn plain(value: &str, path: &str) -> Result<Option<String>, &'static str> {
+    let Some(found) = at(value, path) else { return Ok(None) };
+    match found.bytes().next() {
+        Some(b'{') => Err("is an object, which has no text"),
+        Some(b'[') => Err("is an array, which has no text"),
+        Some(b'"') => match serde_json::from_str::<String>(found) {
+            Ok(text) => Ok((!text.is_empty()).then_some(text)),
+            Err(_) => Err("is not a text of Unicode"),
+        },
+        _ => Ok(Some(found.to_owned())),
+    }
+}
+
+/// Whether members of an object may stand there: the value is an object, is absent, or is an empty array.
+pub(crate) fn may_have_members(value: &str) -> bool {
+    value.is_empty() || value.starts_with('{') || elements(value, 1) == Some(vec![])
+}
+
+/// Calls a function with the name and the value of each member of an object, or with the index and the value of each element of an array.
+pub(crate) fn each<'a>(value: &'a str, with: impl FnMut(&str, &'a str)) {
+    serde_json::Deserializer::from_str(value).deserialize_any(Each(with)).unwrap_or_default();
+}
+
+/// The first member on the way to one of these places that is there twice. Other members are not looked at.
+pub(crate) fn twice(value: &str, places: &[&str]) -> Option<String> {
+    let mut heads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for place in places {
+        let (head, rest) = place.split_once('.').unwrap_or((place, ""));
+        if !head.is_empty() {
+            heads.entry(head).or_default().push(rest);
+        }
+    }
+    if heads.is_empty() {
+        return None;
+    }
+    let within =
+        |name: &str, inner: &str, rest: &[&str]| twice(inner, rest).map(|place| format!("{name}.{place}"));
+    if value.trim_start().starts_with('[') {
+        return heads.iter().find_map(|(index, rest)| within(index, at(value, index)?, rest));
+    }
+    // One more than there are names shows a name that is there twice.
+    let found = members(value, heads.len().saturating_add(1), |name| heads.contains_key(name));
+    if let Some(name) = name_twice(&found) {
+        return Some(name.to_owned());
+    }
+    found.iter().find_map(|(name, inner)| within(name, inner, heads.get(name.as_str())?))
+}
+
+/// The first name that is there twice.
+pub(crate) fn name_twice<'m>(members: &'m [(String, &str)]) -> Option<&'m str> {
+    let mut seen = BTreeSet::new();
+    members.iter().map(|(name, _)| name.as_str()).find(|name| !seen.insert(*name))
+}
+
 /// The same value in one line, without white space between its parts.
 pub(crate) fn compact(value: &str) -> String {
     let (mut in_text, mut escaped) = (false, false);
@@ -41,6 +101,32 @@ pub(crate) fn compact(value: &str) -> String {
         in_text || !character.is_ascii_whitespace()
     });
     kept.collect()
+}
+
+struct Each<W>(W);
+
+impl<'de, W: FnMut(&str, &'de str)> Visitor<'de> for Each<W> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            (self.0)(&name, map.next_value::<&'de RawValue>()?.get());
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut index = 0_usize;
+        while let Some(element) = seq.next_element::<&'de RawValue>()? {
+            (self.0)(&index.to_string(), element.get());
+            index = index.saturating_add(1);
+        }
+        Ok(())
+    }
 }
 
 struct Elements(usize);
@@ -97,6 +183,46 @@ mod tests {
     }
 
     #[test]
+    fn a_value_without_a_text_is_an_error() {
+        let value =
+            r#"{"o": {"n": 1.50}, "a": [], "e": "", "n": null, "t": "\u00e9", "b": true, "h": "\ud800"}"#;
+        for (path, wanted) in [
+            ("o.n", Ok(Some("1.50"))),
+            ("t", Ok(Some("é"))),
+            ("b", Ok(Some("true"))),
+            ("e", Ok(None)),
+            ("n", Ok(None)),
+            ("x", Ok(None)),
+            ("o", Err("is an object, which has no text")),
+            ("a", Err("is an array, which has no text")),
+            ("h", Err("is not a text of Unicode")),
+        ] {
+            assert_eq!(
+                plain(value, path),
+                wanted.map(|text: Option<&str>| text.map(str::to_owned)),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_member_on_the_way_to_a_place_is_there_once() {
+        let value = r#"{"a": {"b": 1, "b": 2, "c": 3}, "l": [{"x": 1, "x": 1}], "\u0064": 1, "d": 2, "e": {"z": 1, "z": 2}}"#;
+        for (places, wanted) in [
+            (&["a.b"][..], Some("a.b")),
+            (&["a.c", "e", "l.0", ""], None),
+            (&["x.y", "a.b.c"], Some("a.b")),
+            (&["l.0.x"], Some("l.0.x")),
+            (&["l.1.x"], None),
+            (&["e.y.z", "d"], Some("d")),
+            (&[], None),
+        ] {
+            assert_eq!(twice(value, places).as_deref(), wanted, "{places:?}");
+        }
+        assert_eq!((twice("1", &["a"]), twice("[1]", &["a.b"])), (None, None));
+    }
+
+    #[test]
     fn elements_and_members() {
         assert_eq!(
             (elements("[1, {}]", 9).unwrap(), elements("[1, {}]", 1).unwrap()),
@@ -104,6 +230,13 @@ mod tests {
         );
         assert_eq!((elements("{}", 9), members("[]", 9, |_| true)), (None, vec![]));
         let object = r#"{"a":1,"b":[2],"c":3}"#;
+        let names_and_values = |value| {
+            let mut all = String::new();
+            each(value, |name, inner| all.extend([name, "=", inner, " "]));
+            all
+        };
+        assert_eq!(names_and_values(object), "a=1 b=[2] c=3 ");
+        assert_eq!((names_and_values("[7, {}]"), names_and_values("7")), ("0=7 1={} ".into(), String::new()));
         assert_eq!(members(object, 9, |name| name != "b"), [("a".to_owned(), "1"), ("c".to_owned(), "3")]);
         assert_eq!(members(object, 1, |_| true), [("a".to_owned(), "1")]);
     }

@@ -53,8 +53,8 @@ pub(crate) enum Of {
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) element: &'a str,
-    /// The texts of places of the document that the element stands in.
-    pub(crate) document: &'a [(&'a str, String)],
+    /// The texts of places of the document that the element stands in, or why a value there has none.
+    pub(crate) document: &'a [(&'a str, Result<String, &'static str>)],
     pub(crate) headers: Headers<'a>,
     /// Whether the signature of the document was checked, so that parts without a signature are not carried.
     pub(crate) is_signed: bool,
@@ -98,16 +98,18 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The text of a document. `None` if something optional is not there.
-    pub(crate) fn fill(&self, given: Given<'_>) -> Result<Option<String>, Lacking<'_, Infallible>> {
-        self.fill_by(|of| Ok(of.find(given)))
+    /// The text of a document. `None` if something optional is not there. A value that has no text is an error.
+    pub(crate) fn fill(&self, given: Given<'_>) -> Result<Option<String>, Lacking<'_, String>> {
+        self.fill_by(|of| of.find(given).map_err(|why| format!("{} {why}", of.name())))
     }
 
     /// The text of a document for an error: without the places that are not there, and with the beginning of long values.
     pub(crate) fn words(&self, given: Given<'_>) -> String {
         let beginning = |text: String| -> String { text.chars().take(LONGEST).collect() };
-        let filled =
-            self.fill_by(|of| Ok::<_, Infallible>(Some(of.find(given).map(beginning).unwrap_or_default())));
+        let filled = self.fill_by(|of| {
+            let found = of.find(given).ok().flatten();
+            Ok::<_, Infallible>(Some(found.map(beginning).unwrap_or_default()))
+        });
         filled.ok().flatten().unwrap_or_default()
     }
 
@@ -180,15 +182,15 @@ impl First {
         &self,
         find: impl Fn(&Of) -> Result<Option<String>, E>,
     ) -> Result<Option<String>, Lacking<'_, E>> {
-        let mut error = None;
         for of in &self.places {
             match find(of) {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
-                Err(other) => error = error.or(Some(other)),
+                // The value is there. A later place would leave the value out in silence.
+                Err(error) => return Err(Lacking { first: self, error: Some(error) }),
             }
         }
-        if error.is_none() && self.optional { Ok(None) } else { Err(Lacking { first: self, error }) }
+        if self.optional { Ok(None) } else { Err(Lacking { first: self, error: None }) }
     }
 
     fn names(&self) -> String {
@@ -197,9 +199,10 @@ impl First {
 }
 
 impl<E> Lacking<'_, E> {
-    /// The places, as they stand in braces.
-    pub(crate) fn inner(&self) -> String {
-        self.first.places.iter().map(Of::written).collect::<Vec<_>>().join(", ")
+    /// The places, as they stand in braces, if none of them is there.
+    pub(crate) fn absent(&self) -> Option<String> {
+        let written = self.first.places.iter().map(Of::written);
+        self.error.is_none().then(|| written.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -230,16 +233,16 @@ impl Of {
         })
     }
 
-    fn find(&self, given: Given<'_>) -> Option<String> {
+    fn find(&self, given: Given<'_>) -> Result<Option<String>, &'static str> {
         match self {
-            Self::Header(name) => header(given.headers, name).map(str::to_owned),
-            Self::Digest => Some(digest(given.element.as_bytes())),
-            Self::Place(path) => place::text(given.element, path),
+            Self::Header(name) => Ok(header(given.headers, name).map(str::to_owned)),
+            Self::Digest => Ok(Some(digest(given.element.as_bytes()))),
+            Self::Place(path) => place::plain(given.element, path),
             Self::Document(path) => {
-                let mut found = given.document.iter().filter(|(known, _)| known == path);
-                found.next().map(|(_, text)| text.clone())
+                let found = given.document.iter().find(|(known, _)| known == path);
+                found.map(|(_, text)| text.clone()).transpose()
             }
-            Self::Text(text) => Some(text.clone()),
+            Self::Text(text) => Ok(Some(text.clone())),
         }
     }
 
@@ -290,7 +293,7 @@ mod tests {
         let headers = &[("X-Id", " 7 "), ("x-empty", "")][..];
         Template::parse(template)
             .unwrap()
-            .fill(Given { element, document: &[("b", "7".to_owned())], headers, is_signed: false })
+            .fill(Given { element, document: &[("b", Ok("7".to_owned()))], headers, is_signed: false })
             .ok()
             .flatten()
     }
@@ -304,7 +307,8 @@ mod tests {
         };
         for (template, wanted) in [
             ("{good}{a?}", Ok(None)),
-            ("{bad, good}", Ok(Some("x"))),
+            ("{bad, good}", Err("it is bad")),
+            ("{good, bad}", Ok(Some("x"))),
             ("{a}", Err("`a` is not there")),
             ("{good} {a, header.B}", Err("`a` or the header `b` is not there")),
             ("{a, bad}", Err("it is bad")),

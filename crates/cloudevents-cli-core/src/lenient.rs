@@ -77,11 +77,22 @@ pub fn suggestion<T: PartialEq>(
             (needed, read) = (fewer, Some(same));
         }
     }
+    // A message can be read without its content type, which stands under another name.
+    let typed = needed.with(RepairKind::ContentTypeName);
+    let with_type = tried(typed);
+    let finds_type = with_type.is_some() && with_type != read;
+    if finds_type {
+        (needed, read) = (typed, with_type);
+    }
     // If a peer's repairs drop parts that the other repairs keep, the input is not from this peer.
     let reads_alone = |peer: &&Peer| with.leniency == Leniency::strict() && tried(peer.leniency()) == read;
     let peers: Vec<_> = Peer::ALL.iter().filter(reads_alone).map(|peer| peer.name()).collect();
     Some(match peers.as_slice() {
         [] => format!("--lenient={needed} reads it"),
+        names if finds_type => format!(
+            "--peer={} reads it, with its content type; --lenient={needed} reads the same",
+            names.join(" or --peer=")
+        ),
         names => format!("--lenient={needed} reads it; it may be from {}", names.join(" or ")),
     })
 }
@@ -108,6 +119,20 @@ mod tests {
     fn a_peer_is_named_if_it_reads_the_same() {
         assert_eq!(suggested("partitionKey"), "--lenient=lower-cased-name reads it");
         assert_eq!(suggested("my_name"), "--lenient=dropped-name reads it; it may be from debezium-3");
+    }
+
+    /// A message of Spring with quotation marks: without `content-type-name`, it is read, and loses its content type.
+    #[test]
+    fn a_content_type_under_another_name_is_no_loss() {
+        let reads = |with: &DecodeOptions| {
+            let has_type = with.leniency.allows(RepairKind::ContentTypeName);
+            with.leniency.allows(RepairKind::QuotedText).then_some(has_type)
+        };
+        let wanted = "--peer=spring-4 reads it, with its content type; --lenient=content-type-name,quoted-text reads the same";
+        assert_eq!(suggestion(&DecodeOptions::strict(), reads).as_deref(), Some(wanted));
+        let reads = |with: &DecodeOptions| with.leniency.allows(RepairKind::QuotedText).then_some(());
+        let wanted = "--lenient=quoted-text reads it; it may be from spring-4";
+        assert_eq!(suggestion(&DecodeOptions::strict(), reads).as_deref(), Some(wanted));
     }
 
     #[test]

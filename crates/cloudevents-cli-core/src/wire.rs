@@ -41,6 +41,11 @@ pub(crate) fn members(via: &str) -> BTreeSet<&'static str> {
     all
 }
 
+/// The member of a message that has its body. `None` for an unknown carrier.
+pub(crate) fn body(via: &str) -> Option<&'static str> {
+    Carrier::of(via).map(|carrier| carrier.body.member.as_str())
+}
+
 /// Whether this byte of JSON, outside a string, stands before a value, or before the name of a member.
 pub(crate) fn begins_value(byte: u8) -> bool {
     matches!(byte, b'{' | b'[' | b',' | b':')

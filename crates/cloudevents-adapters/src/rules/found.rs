@@ -103,9 +103,5 @@ impl<'a> Place<'a> {
 
 fn in_data(event: &Event, path: &str, inner: &str) -> Result<Option<String>, String> {
     let Some(json) = place::payload(event) else { return Ok(None) };
-    match place::at(json, inner).and_then(|value| value.bytes().next()) {
-        Some(b'{') => Err(format!("`{path}` is an object, which has no text")),
-        Some(b'[') => Err(format!("`{path}` is an array, which has no text")),
-        _ => Ok(place::text(json, inner)),
-    }
+    place::plain(json, inner).map_err(|why| format!("`{path}` {why}"))
 }

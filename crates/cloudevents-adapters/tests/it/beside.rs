@@ -43,6 +43,92 @@ fn a_push_of_pubsub() {
     assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
 }
 
+/// <https://github.com/cloudevents/spec/tree/main/cloudevents/formats> has the media types.
+#[test]
+fn a_push_with_an_event_in_another_format_is_named() {
+    for media_type in [
+        "application/cloudevents+xml",
+        "application/cloudevents+protobuf; charset=utf-8",
+        "application/cloudevents+avro",
+        "application/cloudevents+cbor",
+        "application/cloudevents-batch+json",
+    ] {
+        let push = format!(
+            r#"{{"message":{{"data":"PGV2ZW50Lz4=","messageId":"1","attributes":{{"content-type":"{media_type}"}}}},
+            "subscription":"projects/p/subscriptions/s"}}"#
+        );
+        let error = all("google-pubsub-push", &[], &push).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent, "{error:#}");
+        assert!(error.help().unwrap().contains(&format!("`{media_type}`")), "{error:#}");
+    }
+}
+
+#[test]
+fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
+    let sns = |message: &str, attribute: &str| {
+        let message = serde_json::json!(message);
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message},
+            "MessageAttributes":{{"{attribute}":{{"Type":"String","Value":"v"}}}}}}"#
+        )
+    };
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    let adapters = Adapters::known().exact();
+    for message in [event, r#"{"specversion":"0.2","id":"7","source":"/s","type":"t"}"#] {
+        for adapters in [adapters.clone(), adapters.only("aws-sns").unwrap()] {
+            let of = |attribute: &str| {
+                let document = sns(message, attribute).into();
+                adapters.events(&[], &document, &DecodeOptions::strict()).unwrap().remove(0)
+            };
+            assert!(of("tenant").is_ok(), "{message}");
+            // `only` has no adapter for the document within the message, which stays in its envelope.
+            if message != event && adapters.find("cloudevents-0.2").is_none() {
+                continue;
+            }
+            let error = of("my_key").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Inexact, "{message}");
+            assert!(error.detail().contains("`MessageAttributes.my_key`"), "{error:#}");
+        }
+    }
+    let document: bytes::Bytes = sns(event, "my_key").into();
+    let by = |adapters: Adapters| adapters.events_by("aws-sns", &[], &document, &DecodeOptions::strict());
+    assert_eq!(by(adapters).unwrap().remove(0).unwrap_err().kind(), ErrorKind::Inexact);
+    assert!(by(Adapters::known()).unwrap().remove(0).is_ok());
+}
+
+/// No extension can have such a part, and the envelope is not kept.
+#[test]
+fn a_part_of_another_form_is_an_error() {
+    let push = |members: &str| {
+        let data = base64_simd::STANDARD
+            .encode_to_string(r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#);
+        format!(
+            r#"{{"message":{{"data":"{data}","messageId":"1",{members}}},"subscription":"projects/p/subscriptions/s"}}"#
+        )
+    };
+    let sns = |attributes: &str| {
+        let message = r#"{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/s\",\"type\":\"t\"}"#;
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":"{message}","MessageAttributes":{attributes}}}"#
+        )
+    };
+    for (name, document, detail) in [
+        (
+            "google-pubsub-push",
+            push(r#""orderingKey":{"a":1}"#),
+            "`message.orderingKey` is an object, which has no text",
+        ),
+        ("google-pubsub-push", push(r#""attributes":["x"]"#), "`message.attributes` is no object"),
+        ("aws-sns", sns(r#"["x"]"#), "`MessageAttributes` is no object"),
+        ("aws-sns", sns(r#""x""#), "`MessageAttributes` is no object"),
+        ("aws-sns", sns(r#"{"a":null,"a":null}"#), "`MessageAttributes.a` is there twice"),
+    ] {
+        let error = all(name, &[], &document).remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail), "{error:#}");
+    }
+    assert_eq!(named(&one("aws-sns", &[], &sns("null"))), ["7", "/s", "t", ""]);
+}
+
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
 #[test]
 fn a_notification_of_sns() {

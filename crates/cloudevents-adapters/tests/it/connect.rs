@@ -95,6 +95,61 @@ fn a_decimal_is_not_misread() {
     assert_eq!(data(&of(&number).unwrap()), "1.56");
 }
 
+/// The payload has no schema: the scale would be lost.
+#[test]
+fn a_decimal_within_the_payload_is_not_misread() {
+    let decimal = |more: &str| {
+        format!(
+            r#"{{"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","parameters":{{"scale":"2"}}{more}}}"#
+        )
+    };
+    let amount = decimal(r#","field":"amount""#);
+    let order = format!(
+        r#"{{"type":"struct","optional":true,"fields":[{{"type":"bytes","field":"raw"}},{amount}]MORE}}"#
+    );
+    let lines = format!(r#"{{"type":"array","optional":true,"items":{},FIELD}}"#, order.replace("MORE", ""));
+    let text_map = format!(r#"{{"type":"map","keys":{{"type":"string"}},"values":{},FIELD}}"#, decimal(""));
+    let pairs = format!(r#"{{"type":"map","keys":{{"type":"int32"}},"values":{},FIELD}}"#, decimal(""));
+    let order = order.replace("MORE", ",FIELD");
+    // 500 with a scale of 2.
+    for (schema, value, place) in [
+        (&order, r#"{"raw":"AA==","amount":"AfQ="}"#, "payload.data.amount"),
+        (&lines, r#"[{"amount":null},{"amount":"AfQ="}]"#, "payload.data.1.amount"),
+        (&text_map, r#"{"eur":"AfQ="}"#, "payload.data.eur"),
+        (&pairs, r#"[[1,5.00],[2,"AfQ="]]"#, "payload.data.1.1"),
+    ] {
+        let error = of(&structure("data", schema, value)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.detail().starts_with(&format!("`{place}` is a Decimal")), "{error}");
+        // With `decimal.format=NUMERIC`.
+        let numeric = value.replace(r#""AfQ=""#, "5.00");
+        let document = structure("data", schema, &numeric).replace("image/png", "application/json");
+        assert_eq!(data(&of(&document).unwrap()), numeric);
+    }
+    let mut deep = decimal("");
+    for _ in 0..40 {
+        deep = format!(r#"{{"type":"array","items":{deep}}}"#);
+    }
+    let deep = format!(r#"{{"type":"array","items":{deep},FIELD}}"#);
+    let value = |inner: &str| format!("{}{inner}{}", "[".repeat(41), "]".repeat(41));
+    let error = of(&structure("data", &deep, &value(r#""AfQ=""#))).unwrap_err();
+    assert!(error.detail().contains("more than 32 schemas"), "{error}");
+}
+
+/// As `data` and `data_base64` that are null in the JSON format.
+#[test]
+fn an_optional_payload_that_is_null_is_read_as_in_the_json_format() {
+    for ty in ["string", "struct", "int32", "boolean", "array"] {
+        let schema = format!(r#"{{"type":"{ty}","optional":true,FIELD}}"#);
+        let document = structure("data", &schema, "null");
+        let event = of(&document.replace("image/png", "application/json")).unwrap();
+        assert!(matches!(event.data(), Some(Data::Json(_))) && data(&event) == "null", "{ty}");
+        assert_eq!(of(&document).unwrap_err().clause(), Some("JSON-3.1.1-k"), "{ty}");
+    }
+    let bytes = r#"{"type":"bytes","optional":true,FIELD}"#;
+    assert!(of(&structure("data", bytes, "null")).unwrap().data().is_none());
+}
+
 #[test]
 fn a_payload_that_does_not_fit_its_schema_is_an_error() {
     let with = |ty: &str| format!(r#"{{"type":"{ty}","optional":false,FIELD}}"#);

@@ -105,6 +105,28 @@ fn mistakes_have_words_of_the_reader() {
     }
 }
 
+/// A place that may be absent has a value that no attribute can have: the value would be nowhere, because the payload lacks it.
+#[test]
+fn a_value_without_a_text_is_an_error_also_where_a_place_may_be_absent() {
+    let mapping = r#"{"where":{"k":"x"},"each":"lines","id":"{no}","source":"/s","type":"t","subject":"{sub?}",
+        "time":"{at? | epoch-seconds}","extensions":{"tenant":"{$.tenant?}","c":"{a, 'none'}"},"data":"d"}"#;
+    let document =
+        |line: &str, order: &str| format!(r#"{{"k":"x","lines":[{{"no":1,"d":1{line}}}]{order}}}"#);
+    let event = events(mapping, &document(r#","sub":null,"a":null"#, r#","tenant":null"#)).remove(0).unwrap();
+    assert_eq!((attribute(&event, "c").as_str(), event.attributes().count()), ("none", 5));
+    for (line, order, name, detail) in [
+        (r#","sub":{"a":1}"#, "", "subject", "`sub` is an object, which has no text"),
+        (r#","at":[1]"#, "", "time", "`at` is an array, which has no text"),
+        (r#","a":{}"#, "", "c", "`a` is an object, which has no text"),
+        (r#","sub":"\ud800""#, "", "subject", "`sub` is not a text of Unicode"),
+        ("", r#","tenant":[1]"#, "tenant", "`$.tenant` is an array, which has no text"),
+    ] {
+        let error = events(mapping, &document(line, order)).remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidData, Some(name)), "{error:#}");
+        assert_eq!((error.detail(), error.help()), (detail, Some("r describes w")), "{error:#}");
+    }
+}
+
 #[test]
 fn headers_select_a_mapping() {
     let mapping =

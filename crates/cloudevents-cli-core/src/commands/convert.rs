@@ -44,7 +44,7 @@ pub struct Convert {
     /// Report and skip invalid events instead of stopping.
     #[arg(long)]
     keep_going: bool,
-    /// Fail if the target format cannot hold something exactly.
+    /// Fail if the target format cannot hold something exactly, or if an event cannot carry a part of its envelope.
     #[arg(long)]
     exact: bool,
     /// Convert events of specversion 0.3 to 1.0.
@@ -68,7 +68,7 @@ pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
     let mut target = Target::new(form, &formats, console)?;
     let mut progress = Progress::new(console, None, "events");
     let changes = Changes { upgrade: command.upgrade, rules: Arc::new(command.rules.rules()?) };
-    let reading = Reading { suggests: true, ..command.reading.clone() };
+    let reading = Reading { suggests: true, exact: command.exact, ..command.reading.clone() };
     for path in input::files(&command.files) {
         let (lines, in_lines) = (target.form == Form::Lines && !console.is_shown(), changes.clone());
         let mut pieces = input::open(&path, &reading)?.pieces(move || {

@@ -19,6 +19,8 @@ pub(super) struct Decoding {
     pub(super) every: bool,
     /// Whether an error says which repairs would read the event.
     pub(super) suggests: bool,
+    /// Whether a document of another system is refused as a whole if one of its events cannot be made.
+    pub(super) whole: bool,
     /// The adapters that read documents that are no events.
     pub(super) foreign: Option<Systems>,
 }

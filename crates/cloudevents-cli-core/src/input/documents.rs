@@ -130,7 +130,9 @@ pub(super) fn foreign_events(
         let place = Place { source: Arc::clone(&place.source), index: (!is_one).then_some(index), ..place };
         Located { event, place }
     };
-    events.into_iter().enumerate().map(located).collect()
+    let failed = events.iter().position(Result::is_err).filter(|_| decoding.whole);
+    let numbered = events.into_iter().enumerate();
+    numbered.filter(|(index, _)| failed.is_none_or(|failed| failed == *index)).map(located).collect()
 }
 
 /// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start.
@@ -171,6 +173,22 @@ mod tests {
     };
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+
+    /// A part of the events would come again when the document is sent again.
+    #[test]
+    fn a_document_may_be_refused_as_a_whole() {
+        let document = r#"{"Records":[{"eventSource":"aws:s3","awsRegion":"eu","eventName":"ObjectCreated:Put",
+            "responseElements":{"x-amz-request-id":"C3","x-amz-id-2":"a"},"s3":{"bucket":{"name":"b"},"object":{"key":"k"}}},{}]}"#;
+        let read = |whole: bool| {
+            let reading = Reading { from: Some("auto".to_owned()), whole, ..Reading::default() };
+            let source = Arc::new(Source::new("f", document, 1));
+            let place = Place { source, base: 0, begin: 0, length: document.len(), index: None };
+            let located = foreign_events(place, &[], document.into(), &reading.decoding().unwrap());
+            located.iter().map(|one| (one.event.is_ok(), one.place.index)).collect::<Vec<_>>()
+        };
+        assert_eq!(read(false), [(true, Some(0)), (false, Some(1))]);
+        assert_eq!(read(true), [(false, Some(1))]);
+    }
 
     #[test]
     fn documents_one_after_another() {

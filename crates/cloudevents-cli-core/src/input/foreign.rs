@@ -99,6 +99,11 @@ impl Systems {
         }
     }
 
+    /// Refuses documents with parts beside their events that the events cannot carry.
+    pub fn exact(self) -> Self {
+        Self { adapters: Arc::new((*self.adapters).clone().exact()), ..self }
+    }
+
     /// The events of this document. With `auto`, none for an event and for an unknown document.
     pub(super) fn events(
         &self,
@@ -107,7 +112,7 @@ impl Systems {
         with: &DecodeOptions,
     ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
         let events = match &self.name {
-            Some(name) => self.adapters.find(name)?.events(headers, document, with),
+            Some(name) => self.adapters.events_by(name, headers, document, with)?,
             None => self.adapters.events(headers, document, with)?,
         };
         if events.is_empty() {

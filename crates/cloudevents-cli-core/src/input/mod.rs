@@ -76,13 +76,19 @@ pub struct Reading {
     /// Find every problem of an event, not only the first.
     #[arg(skip)]
     pub every: bool,
+    /// Refuse a document of another system with parts beside its event that the event cannot carry.
+    #[arg(skip)]
+    pub exact: bool,
+    /// Refuse a document of another system as a whole if one of its events cannot be made.
+    #[arg(skip)]
+    pub whole: bool,
 }
 
 impl Reading {
-    /// Reads files of these systems, if there are some, with these repairs.
+    /// Reads files of these systems, if there are some, with these repairs. A document is refused as a whole, as a message is.
     pub fn by(lenient: Lenient, systems: Option<Systems>) -> Self {
         let systems = Arc::new(systems.map_or_else(OnceLock::new, OnceLock::from));
-        Self { lenient, systems, ..Self::default() }
+        Self { lenient, systems, whole: true, ..Self::default() }
     }
 
     /// Whether an option names the form of the input.
@@ -99,7 +105,7 @@ impl Reading {
         let is_form = self.from.as_ref().is_some_and(|name| Form::of(name, &options.formats).is_some());
         let is_foreign = !is_form && self.is_named() || self.systems.get().is_some();
         let foreign = is_foreign.then(|| self.systems()).transpose()?;
-        Ok(Decoding { options, every: self.every, suggests: self.suggests, foreign })
+        Ok(Decoding { options, every: self.every, suggests: self.suggests, whole: self.whole, foreign })
     }
 
     fn systems(&self) -> Result<Systems, Failure> {
@@ -107,6 +113,7 @@ impl Reading {
             return Ok(systems.clone());
         }
         let systems = Systems::of(self.from.as_deref(), self.map.as_deref())?;
+        let systems = if self.exact { systems.exact() } else { systems };
         Ok(self.systems.get_or_init(|| systems).clone())
     }
 }

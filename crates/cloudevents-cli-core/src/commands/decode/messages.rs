@@ -1,5 +1,6 @@
 //! Wire messages of an input, one after the other.
 
+use super::unique::Unique;
 use crate::{
     failure::Failure,
     http_text,
@@ -151,7 +152,7 @@ impl Messages {
             return broken("a message has more than 100,000 values".to_owned(), 0);
         }
         match serde_json::from_slice(value) {
-            Ok(value) => Some((length, Ok(Message::Json(value)))),
+            Ok(Unique(value)) => Some((length, Ok(Message::Json(value)))),
             Err(error) => refused(error),
         }
     }

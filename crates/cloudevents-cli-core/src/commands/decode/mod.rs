@@ -3,6 +3,7 @@
 mod foreign;
 mod messages;
 mod recognized;
+mod unique;
 
 use crate::{
     console::Console,
@@ -38,7 +39,7 @@ Examples:
   echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http
   echo '{\"headers\":{\"ce-id\":\"1\"},\"body\":\"hi\"}' | ce decode --via google-pubsub
 
-Members of a message in JSON, by --via. Others are not read, and a warning names them:
+Members of a message in JSON, by --via. Others are not read. A warning names them, or an error if the message lacks its body:
   http, google-pubsub, pulsar, rocketmq, stomp: body, headers
   kafka: headers, key, value
   nats: headers, payload
@@ -87,8 +88,14 @@ pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
                     let unread = unread.filter(|_| foreign::document(&place).is_none());
                     match recognized::message(message, &command.via) {
                         Ok(recognized) => {
-                            if let Some(report) = unread {
-                                console.report(&report.at(&place));
+                            match unread {
+                                Some(unread) if unread.lacks_body => {
+                                    emit.flush()?;
+                                    console.error(Status::No, &unread.report.into_error().at(&place));
+                                    continue;
+                                }
+                                Some(unread) => console.report(&unread.report.at(&place)),
+                                None => {}
                             }
                             recognized
                         }

@@ -30,8 +30,16 @@ pub(super) fn message(mut value: Value, via: &str) -> Result<(String, Value), &'
     Ok((via, message))
 }
 
-/// A warning that names the members of a message that are not read. `via` is used for a message that does not name its own.
-pub(super) fn unread(value: &Value, via: &str) -> Option<Report> {
+/// Members of a message that are not read.
+pub(super) struct Unread {
+    /// A warning that names them.
+    pub(super) report: Report,
+    /// Whether the message itself has such members, and has no body: one of them may be the body.
+    pub(super) lacks_body: bool,
+}
+
+/// The members of a message that are not read. `via` is used for a message that does not name its own.
+pub(super) fn unread(value: &Value, via: &str) -> Option<Unread> {
     let members = value.as_object().filter(|members| !is_kcat(members))?;
     let via = members.get("via").and_then(Value::as_str).unwrap_or(via);
     let message = members.get("message");
@@ -39,7 +47,12 @@ pub(super) fn unread(value: &Value, via: &str) -> Option<Report> {
     let is_read = |name: &str| read.contains(name) || message.is_none() && name == "via";
     let outer =
         members.keys().filter(|name| message.is_some() && !matches!(name.as_str(), "message" | "via"));
-    let inner = inner.keys().filter(|name| !is_read(name.as_str()) && !OF_REQUESTS.contains(&name.as_str()));
+    let has_body = wire::body(via).is_some_and(|name| inner.get(name).is_some_and(|body| !body.is_null()));
+    let mut inner = inner
+        .keys()
+        .filter(|name| !is_read(name.as_str()) && !OF_REQUESTS.contains(&name.as_str()))
+        .peekable();
+    let lacks_body = inner.peek().is_some() && !has_body;
     let beginning = |name: &String| plain(&name.chars().take(MOST_CHARACTERS).collect::<String>());
     let names: Vec<_> =
         outer.chain(inner).take(MOST_NAMES).map(|name| format!("`{}`", beginning(name))).collect();
@@ -48,11 +61,8 @@ pub(super) fn unread(value: &Value, via: &str) -> Option<Report> {
     }
     let known: Vec<_> = read.iter().map(|name| format!("`{name}`")).collect();
     let words = format!("members of the message are not read: {}", names.join(", "));
-    Some(Report::warning(words).help(format!(
-        "with `--via {}`, a message has {}",
-        plain(via),
-        known.join(", ")
-    )))
+    let help = format!("with `--via {}`, a message has {}", plain(via), known.join(", "));
+    Some(Unread { report: Report::warning(words).help(help), lacks_body })
 }
 
 /// Returns a document with one event as a message of the testee protocol, and its format.
@@ -128,7 +138,22 @@ mod tests {
     use super::*;
 
     fn words(message: &str, via: &str) -> Option<String> {
-        unread(&serde_json::from_str(message).unwrap(), via).map(|report| report.one_line())
+        unread(&serde_json::from_str(message).unwrap(), via).map(|unread| unread.report.one_line())
+    }
+
+    /// The event would be decoded without its payload.
+    #[test]
+    fn a_message_without_its_body_has_it_under_another_name() {
+        for (message, via, wanted) in [
+            (r#"{"headers":{},"payload":"x"}"#, "kafka", true),
+            (r#"{"headers":{},"payload":"x","value":null}"#, "kafka", true),
+            (r#"{"headers":{},"payload":"x","value":{"text":""}}"#, "kafka", false),
+            (r#"{"headers":{},"payload":"x"}"#, "pulsar", true),
+            (r#"{"via":"http","message":{"headers":{}},"note":"x"}"#, "http", false),
+        ] {
+            let unread = unread(&serde_json::from_str(message).unwrap(), via).unwrap();
+            assert_eq!(unread.lacks_body, wanted, "{message}");
+        }
     }
 
     #[test]

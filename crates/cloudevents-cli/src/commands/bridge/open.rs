@@ -300,7 +300,9 @@ fn tell_attributes(config: &Config, console: &Console) {
 }
 
 fn systems(config: &Config) -> Result<Option<Systems>, Failure> {
-    SystemOptions { adapter: config.adapter.clone(), map: config.map.clone() }.systems()
+    let systems = SystemOptions { adapter: config.adapter.clone(), map: config.map.clone() }.systems()?;
+    // A part of an envelope that no event carries is a loss.
+    Ok(if config.losses.0 == LossPolicy::Refuse { systems.map(Systems::exact) } else { systems })
 }
 
 fn selection(config: &Config, console: &Console) -> Result<Option<Arc<Selection>>, Failure> {
