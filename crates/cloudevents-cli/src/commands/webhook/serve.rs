@@ -117,8 +117,8 @@ pub(crate) struct Serve {
     #[arg(long = "origin", value_name = "NAME")]
     origins: Vec<String>,
     /// Maximum deliveries per minute: of each origin, or without --origin of all senders together. As many may come at once, so that the
-    /// first minute may have twice this number. Others get 429, after which GitHub gives up. Where there is a secret, only deliveries with a
-    /// valid signature count.
+    /// first minute may have twice this number. Others get 429, after which GitHub gives up. Where there is a secret, only deliveries with
+    /// a valid signature count.
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
     /// The environment variable with the access token of deliveries, or `@FILE`. Several, each on its line, are valid; then each has 8
