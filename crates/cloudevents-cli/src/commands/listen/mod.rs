@@ -235,10 +235,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut held = Vec::new();
     console.write_aside();
     let interrupt = Interrupt::watch(console);
-    // With --peek, nothing is refused.
-    let is_true =
-        |note: &&Report| !command.peek || !note.kind_code().is_some_and(|kind| kind.starts_with("reject-"));
-    notes.iter().filter(is_true).for_each(|note| console.report(note));
+    // With --peek, no message is refused.
+    let is_void =
+        |note: &Report| command.peek && note.kind_code().is_some_and(|kind| kind.starts_with("reject-"));
+    notes.iter().filter(|note| !is_void(note)).for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let form = match &command.format_string {
         Some(template) => Form::Template(template),

@@ -106,7 +106,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_has_a_line_at_its_begin_each_minute_and_at_its_end() {
-        let (state, lines) = (Cell::new(None), RefCell::new(Vec::new()));
+        let (state, lines) = (Cell::new(None::<&'static str>), RefCell::new(Vec::new()));
         let members = Cell::new(0);
         let tell = |line: &Report| {
             let all = format!("{line:?}");
