@@ -25,7 +25,7 @@ fn tell(kind: &str, words: &str, since: Instant, console: &Console) {
 }
 
 /// The time in UTC, RFC 3339, with milliseconds; none beyond the year 9999.
-fn time(at: SystemTime) -> Option<String> {
+pub(super) fn time(at: SystemTime) -> Option<String> {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let milliseconds = Duration::from_millis(u64::try_from(since.as_millis()).ok()?);
     let at = SystemTime::UNIX_EPOCH.checked_add(milliseconds)?;

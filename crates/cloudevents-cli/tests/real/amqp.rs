@@ -15,6 +15,9 @@ fn messages_stay_where_they_are_looked_at() {
             .ended(0)
             .prints(&format!("{}\n", crate::program::GOOD));
         assert_eq!((queue.len(), queue.unsettled()), (1, 0), "{}", ran.err);
+        // Nothing is refused, so no line is about refused messages.
+        assert!(!ran.err.contains("[reject-"), "{}", ran.err);
+        assert!(ran.err.ends_with("1 event received; 1 message went back\n"), "{}", ran.err);
     }
 }
 

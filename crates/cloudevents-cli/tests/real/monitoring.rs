@@ -68,7 +68,7 @@ fn metrics_are_as_the_rules_of_prometheus_have_them() {
     let mut known = names(&page);
     // Of a gate, whose page webhook_operating.rs has.
     known.extend(["cloudevents_webhook_deliveries_total", "cloudevents_webhook_refused_total"]);
-    known.extend(["cloudevents_webhook_in_flight"]);
+    known.extend(["cloudevents_webhook_in_flight", "cloudevents_webhook_ready"]);
     for file in ["alerts.yaml", "alerts-test.yaml", "dashboard.json"] {
         let text = fs::read_to_string(deploy(file)).unwrap();
         let unknown: Vec<_> = names(&text).into_iter().filter(|name| !known.contains(name)).collect();

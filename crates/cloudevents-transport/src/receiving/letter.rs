@@ -50,7 +50,7 @@ impl DeadLetter {
     /// | header | value |
     /// |---|---|
     /// | `dead-letter-reason` | the reason, at most 1 KiB |
-    /// | `dead-letter-error` | the code of the error, for a message that is not a valid event, such as `missing-attribute` |
+    /// | `dead-letter-error` | the code of the error, for a message that is not a valid event, such as `missing-attribute`; or of the target's refusal |
     /// | `dead-letter-topic` | the topic, queue, subject or address that the message came from |
     /// | `dead-letter-partition` | the partition, of a log |
     /// | `dead-letter-offset` | the offset in the partition, or the sequence number in the stream |

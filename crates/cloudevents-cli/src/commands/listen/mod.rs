@@ -162,8 +162,8 @@ pub(crate) struct Listen {
     catalog: Option<PathBuf>,
     #[command(flatten)]
     lenient_catalog: LenientCatalog,
-    /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many
-    /// messages as the bounds in flight allow: 1,024. The broker may count a delivery.
+    /// Return each message to its queue at the end, so that it stays there, also a message that is not an event. Exits after two idle
+    /// seconds, or --idle, and shows as many messages as the bounds in flight allow: 1,024. The broker may count a delivery.
     #[arg(long)]
     peek: bool,
     #[command(flatten)]
@@ -235,7 +235,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut held = Vec::new();
     console.write_aside();
     let interrupt = Interrupt::watch(console);
-    notes.iter().for_each(|note| console.report(note));
+    // With --peek, no message is refused.
+    let is_void =
+        |note: &Report| command.peek && note.kind_code().is_some_and(|kind| kind.starts_with("reject-"));
+    notes.iter().filter(|note| !is_void(note)).for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let form = match &command.format_string {
         Some(template) => Form::Template(template),
@@ -407,9 +410,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if !held.is_empty() {
         receiver.stopper().stop();
     }
+    let mut released = 0_usize;
     for delivery in held.drain(..) {
-        if let Err(error) = delivery.release().await {
-            console.error(Status::Network, &Report::of(&error));
+        match delivery.release().await {
+            Ok(()) => released = released.saturating_add(1),
+            Err(error) => console.error(Status::Network, &Report::of(&error)),
         }
     }
     if unwritten.is_none() {
@@ -440,7 +445,12 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         [] => format!("{received} received"),
         _ => format!("{received} received, {} left out", thousands(left_out)),
     };
-    console.announce(&text, json!({"kind": "summary", "received": events, "left_out": left_out}));
+    let text = match command.peek {
+        true => format!("{text}; {} went back", count(released, "message")),
+        false => text,
+    };
+    let members = json!({"kind": "summary", "received": events, "left_out": left_out, "released": released});
+    console.announce(&text, members);
     Ok(Status::Done)
 }
 

@@ -57,7 +57,12 @@ pub(super) async fn remembering(
         let probed = store.clone();
         let probe: Probe = Arc::new(move || {
             let store = probed.clone();
-            Box::pin(async move { store.check().is_ok() && writes(store.store.inbox()).await })
+            Box::pin(async move {
+                if store.check().is_err() {
+                    return Err("the file of accepted deliveries was deleted or replaced");
+                }
+                Ok(writes(store.store.inbox()).await)
+            })
         });
         return Ok((options.idempotency(store), probe));
     }
@@ -75,7 +80,7 @@ pub(super) async fn remembering(
             let probed = store.clone();
             let probe: Probe = Arc::new(move || {
                 let store = probed.clone();
-                Box::pin(async move { writes(store.inbox()).await })
+                Box::pin(async move { Ok(writes(store.inbox()).await) })
             });
             Ok((options.idempotency(store), probe))
         }

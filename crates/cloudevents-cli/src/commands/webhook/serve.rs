@@ -82,6 +82,10 @@ In front of a service (--to):
   for a day, up to 100,000; with --remember for a week, in a file or a database. While such a file
   is deleted or replaced, or the database is away, senders get 503.
 
+  GitHub and an HMAC sign the body, and no event name: let the service compare both, and respond 422
+  if they do not fit. Otherwise a stranger may have a captured body accepted under another name, and
+  the genuine delivery is lost. docs/webhooks-with-ce.md has the case.
+
   service.url has the URL of the service with a password that only the gate and the service know:
   http://gate:PASSWORD@127.0.0.1:3000/hook. The service gets it as Basic authorization.
 
@@ -98,7 +102,7 @@ In front of a service (--to):
 
 Limits: bodies of --max-body bytes, and 64 MiB of all bodies that are there at once, or four times --max-body
 if that is more; 1,024 deliveries and 1,024 connections at once. A body that has taken a second may get
-408 if others wait for its place.
+408 if others wait for its place: others may be strangers, because a signature is checked after its body.
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -116,8 +120,9 @@ pub(crate) struct Serve {
     /// Agree to this sender: a DNS name, or `*.` and a name. May be repeated. Without it, there is no handshake.
     #[arg(long = "origin", value_name = "NAME")]
     origins: Vec<String>,
-    /// Maximum deliveries per minute: of each origin, or without --origin of all senders together. Others get 429. Where there is a secret,
-    /// only deliveries with a valid signature count.
+    /// Maximum deliveries per minute: of each origin, or without --origin of all senders together. As many may come at once, so that the
+    /// first minute may have twice this number. Others get 429, after which GitHub gives up. Where there is a secret, only deliveries with
+    /// a valid signature count.
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
     /// The environment variable with the access token of deliveries, or `@FILE`. Several, each on its line, are valid; then each has 8

@@ -13,8 +13,9 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Asks whether a store answers.
-pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+/// Asks whether a store answers. An error is another reason why it takes no delivery.
+pub(crate) type Probe =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<bool, &'static str>> + Send>> + Send + Sync>;
 
 /// How long the store and the service may take to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,20 +30,20 @@ pub(super) struct State {
     /// Whether the gate takes no more deliveries.
     pub(super) is_stopping: Arc<AtomicBool>,
     /// The reason of the last look, if the gate was not ready.
-    pub(super) reason: Arc<Mutex<&'static str>>,
+    pub(super) reason: Arc<Mutex<Option<String>>>,
 }
 
 impl Shown for State {
     /// Whether a delivery that comes now has a good chance: the store answers, and the service takes connections.
     async fn is_ready(&self) -> bool {
         let reason = self.unready().await;
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason.unwrap_or_default();
-        reason.is_none()
+        let is_ready = reason.is_none();
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        is_ready
     }
 
     fn reason(&self) -> Option<String> {
-        let reason = *self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        (!reason.is_empty()).then(|| reason.to_owned())
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn page(&self) -> PrometheusPage {
@@ -52,31 +53,31 @@ impl Shown for State {
 
 impl State {
     /// The reason why the gate is not ready, which the metrics have from now on. A gate that stops is no outage.
-    pub(super) async fn look(&self) -> Option<&'static str> {
+    pub(super) async fn look(&self) -> Option<String> {
         let reason = self.unready().await;
         self.counts.ready(reason.is_none());
         reason.filter(|_| !self.is_stopping.load(Ordering::Relaxed))
     }
 
     /// The reason why the gate is not ready.
-    async fn unready(&self) -> Option<&'static str> {
+    async fn unready(&self) -> Option<String> {
         if self.is_stopping.load(Ordering::Relaxed) {
-            return Some("the gate stops");
+            return Some("the gate stops".to_owned());
         }
         let store = async {
-            match &self.store {
-                Some(probe) => timeout(PATIENCE, probe()).await.unwrap_or_default(),
-                None => true,
+            let Some(probe) = &self.store else { return None };
+            match timeout(PATIENCE, probe()).await {
+                Ok(Ok(true)) => None,
+                Ok(Err(reason)) => Some(reason),
+                Ok(Ok(false)) | Err(_) => Some("the store of accepted deliveries does not answer"),
             }
         };
         let service = async { timeout(PATIENCE, self.service.is_reachable()).await.unwrap_or_default() };
-        match tokio::join!(store, service) {
-            (true, true) => None,
-            (false, true) => Some("the store of accepted deliveries does not answer"),
-            (true, false) => Some("the service takes no connection"),
-            (false, false) => {
-                Some("the store of accepted deliveries does not answer, and the service takes no connection")
-            }
+        let (store, is_reachable) = tokio::join!(store, service);
+        let service = (!is_reachable).then_some("the service takes no connection");
+        match (store, service) {
+            (Some(store), Some(service)) => Some(format!("{store}, and {service}")),
+            (store, service) => store.or(service).map(str::to_owned),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Looks at the state of a gate again and again. The log has when the gate is not ready, once a minute, and when it is ready again.
 
-use crate::report::Report;
-use std::{convert::Infallible, time::Duration};
+use crate::{commands::outage, report::Report};
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime},
+};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often the state is looked at. The log has a reason that two looks saw: a service that starts again is no outage.
@@ -10,54 +13,83 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How often a reason that stays has a line.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Why the gate is not ready.
-struct Outage {
-    since: Instant,
-    reason: &'static str,
-    /// When the log had the reason last.
-    told: Option<Instant>,
-}
-
 /// Looks at the state without end. `look` returns the reason why the gate is not ready, and `tell` takes the lines of the log.
-pub(super) async fn watch(
-    look: impl AsyncFn() -> Option<&'static str>,
-    tell: impl Fn(&Report),
-) -> Infallible {
+pub(super) async fn watch(look: impl AsyncFn() -> Option<String>, tell: impl Fn(&Report)) -> Infallible {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut outage: Option<Outage> = None;
+    let mut away: Option<Away> = None;
     loop {
         looks.tick().await;
         let reason = look().await;
-        let now = Instant::now();
-        let line = match (reason, &mut outage) {
+        let line = match (reason, away.take()) {
             (None, None) => None,
-            (None, Some(_)) => outage.take().filter(|outage| outage.told.is_some()).map(|outage| {
-                let after = now.saturating_duration_since(outage.since);
-                let words = format!("the gate is ready again, after {} s", after.as_secs());
-                Report::warning(words).member("after", seconds(after))
-            }),
+            (None, Some(past)) => past.told.is_some().then(|| past.end()),
             (Some(reason), None) => {
-                outage = Some(Outage { since: now, reason, told: None });
+                away = Some(Away::begin(reason));
                 None
             }
-            (Some(reason), Some(outage)) => {
-                let is_same = outage.reason == reason;
-                let is_told = |told| now.saturating_duration_since(told) < AGAIN;
-                outage.reason = reason;
-                if is_same && outage.told.is_some_and(is_told) {
-                    None
-                } else {
-                    outage.told = Some(now);
-                    let lasts = now.saturating_duration_since(outage.since);
-                    let words = format!("the gate is not ready: {reason}, for {} s", lasts.as_secs());
-                    Some(Report::warning(words).member("lasts", seconds(lasts)))
-                }
+            (Some(reason), Some(mut lasting)) => {
+                let line = lasting.goes_on(reason);
+                away = Some(lasting);
+                line
             }
         };
         if let Some(line) = line {
             tell(&line.kind("state"));
         }
+    }
+}
+
+/// Why the gate is not ready, and since when. It may have begun after the look before the first one, and may end after the last one. So its
+/// length is the least that it can be.
+struct Away {
+    /// The first look that saw it.
+    first: Instant,
+    /// The last look that saw it.
+    last: Instant,
+    clock: SystemTime,
+    reason: String,
+    /// When the log had the reason last.
+    told: Option<Instant>,
+}
+
+impl Away {
+    fn begin(reason: String) -> Self {
+        let now = Instant::now();
+        Self { first: now, last: now, clock: SystemTime::now(), reason, told: None }
+    }
+
+    /// Another look has seen it. Returns the line, if there is one.
+    fn goes_on(&mut self, reason: String) -> Option<Report> {
+        let now = Instant::now();
+        (self.last, self.clock) = (now, SystemTime::now());
+        let is_same = self.reason == reason;
+        self.reason = reason;
+        let is_told = |told| now.saturating_duration_since(told) < AGAIN;
+        if is_same && self.told.is_some_and(is_told) {
+            return None;
+        }
+        self.told = Some(now);
+        let lasts = self.length();
+        let words = format!("the gate is not ready: {}, for at least {} s", self.reason, lasts.as_secs());
+        Some(Report::warning(words).member("lasts", seconds(lasts)))
+    }
+
+    /// With the length, the begin and the end, as lines of a bridge have them.
+    fn end(&self) -> Report {
+        let after = self.length();
+        let words = format!("the gate is ready again, after at least {} s", after.as_secs());
+        let began = self.clock.checked_sub(after).and_then(outage::time);
+        let times = [("began", began), ("ended", outage::time(self.clock))];
+        let line = Report::warning(words).member("after", seconds(after));
+        times.into_iter().fold(line, |line, (name, at)| match at {
+            Some(at) => line.member(name, at),
+            None => line,
+        })
+    }
+
+    fn length(&self) -> Duration {
+        self.last.saturating_duration_since(self.first)
     }
 }
 
@@ -74,10 +106,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_has_a_line_at_its_begin_each_minute_and_at_its_end() {
-        let (state, lines) = (Cell::new(None), RefCell::new(Vec::new()));
-        let mut watching =
-            Box::pin(watch(async || state.get(), |line| lines.borrow_mut().push(line.one_line())));
-        let mut said = async |reason, lasts| {
+        let (state, lines) = (Cell::new(None::<&'static str>), RefCell::new(Vec::new()));
+        let members = Cell::new(0);
+        let tell = |line: &Report| {
+            let all = format!("{line:?}");
+            let times = ["(\"began\", \"", "(\"ended\", \""];
+            members.set(times.iter().filter(|member| all.contains(**member)).count());
+            lines.borrow_mut().push(line.one_line());
+        };
+        let look = async || state.get().map(str::to_owned);
+        let mut watching = Box::pin(watch(look, tell));
+        let mut said = async |reason: Option<&'static str>, lasts| {
             state.set(reason);
             let _ = timeout(Duration::from_secs(lasts), watching.as_mut()).await;
             lines.take()
@@ -89,9 +128,13 @@ mod tests {
         assert!(said(None, 20).await.is_empty());
         let begin = said(Some("the store"), 80).await;
         let wanted =
-            ["the gate is not ready: the store, for 10 s", "the gate is not ready: the store, for 70 s"];
+            [10, 70].map(|seconds| format!("the gate is not ready: the store, for at least {seconds} s"));
         assert_eq!(begin, wanted);
-        assert_eq!(said(Some("the service"), 10).await, ["the gate is not ready: the service, for 80 s"]);
-        assert_eq!(said(None, 100).await, ["the gate is ready again, after 90 s"]);
+        let other = said(Some("the service"), 10).await;
+        assert_eq!(other, ["the gate is not ready: the service, for at least 80 s"]);
+        assert_eq!(members.get(), 0);
+        // The last look that saw it was ten seconds before.
+        assert_eq!(said(None, 100).await, ["the gate is ready again, after at least 80 s"]);
+        assert_eq!(members.get(), 2);
     }
 }

@@ -77,7 +77,7 @@ async fn one_message_of_many_that_the_source_keeps_or_drops() {
 async fn messages_that_are_no_events() {
     for (name, kind) in [
         ("messages come that are no events", ErrorKind::NotACloudEvent),
-        ("invalid events come", ErrorKind::MissingAttribute),
+        ("invalid events come, in binary mode", ErrorKind::MissingAttribute),
     ] {
         let (from, to) = (FakeQueue::new(), End::new());
         let bridge = bridge(&from, &to);
