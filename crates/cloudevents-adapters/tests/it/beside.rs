@@ -80,11 +80,12 @@ fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
                 let document = sns(message, attribute).into();
                 adapters.events(&[], &document, &DecodeOptions::strict()).unwrap().remove(0)
             };
-            assert!(of("tenant").is_ok(), "{message}");
-            // `only` has no adapter for the document within the message, which stays in its envelope.
+            // `only` has no adapter for the version of the document within the message.
             if message != event && adapters.find("cloudevents-0.2").is_none() {
+                assert_eq!(of("tenant").unwrap_err().kind(), ErrorKind::UnsupportedSpecversion);
                 continue;
             }
+            assert!(of("tenant").is_ok(), "{message}");
             let error = of("my_key").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Inexact, "{message}");
             assert!(error.detail().contains("`MessageAttributes.my_key`"), "{error:#}");
