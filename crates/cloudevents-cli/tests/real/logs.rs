@@ -252,10 +252,9 @@ fn what_is_refused_is_one_line_a_message() {
         assert_eq!((ran.status, dead.len()), (0, 40), "{}", ran.err);
         let lines = ran.errors();
         let letters = kinds(&lines, "dead-letter");
-        let ids: std::collections::BTreeSet<_> =
-            letters.iter().map(|line| line["id"].as_str().unwrap()).collect();
-        assert_eq!((ids.len(), letters[0]["source"].as_str().is_some()), (40, true), "{}", ran.err);
         let letters = letters.iter().filter(|line| line["message"].as_str().unwrap().contains("400"));
+        let ids: BTreeSet<_> = letters.clone().map(|line| line["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), 40, "{}", ran.err);
         // Beside these: that it begins, and its end.
         assert!(letters.count() == 40 && lines.len() <= 43, "{}", ran.err);
         is_said_once(&lines);
