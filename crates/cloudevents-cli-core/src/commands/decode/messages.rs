@@ -1,20 +1,24 @@
 //! Wire messages of an input, one after the other.
 
-use super::unique::Unique;
 use crate::{
     failure::Failure,
     http_text,
     input::{beginning, cannot_read},
+    plain::shortened,
     source::{Place, Source, Start},
     wire::begins_value,
 };
 use bytes::Bytes;
+use cloudevents_kit::json::codec;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use std::io::{self, BufRead};
 
 /// The most bytes of a message.
 pub(super) const LARGEST: usize = 32 << 20;
+
+/// The longest words about a message, in characters: they may have the name of a member.
+const LONGEST: usize = 200;
 
 /// The most values of a message in JSON, and the names of members: each takes hundreds of bytes of memory.
 const MOST_VALUES: usize = 100_000;
@@ -151,9 +155,14 @@ impl Messages {
         if self.object.values > MOST_VALUES {
             return broken("a message has more than 100,000 values".to_owned(), 0);
         }
-        match serde_json::from_slice(value) {
-            Ok(Unique(value)) => Some((length, Ok(Message::Json(value)))),
-            Err(error) => refused(error),
+        // A reader that takes the last of two members would lose the first in silence.
+        match codec::parse(value) {
+            Ok(value) => Some((length, Ok(Message::Json(value)))),
+            Err(error) => {
+                let words = error.detail().split(" at line ").next().unwrap_or_default();
+                let at = error.offset().and_then(|offset| usize::try_from(offset).ok());
+                broken(shortened(words, LONGEST), at.unwrap_or_default())
+            }
         }
     }
 

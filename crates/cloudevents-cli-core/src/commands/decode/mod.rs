@@ -3,7 +3,6 @@
 mod foreign;
 mod messages;
 mod recognized;
-mod unique;
 
 use crate::{
     console::Console,

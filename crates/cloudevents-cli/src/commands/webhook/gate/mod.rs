@@ -227,13 +227,15 @@ pub(super) async fn run(
             biased;
             () = interrupt.asked(), if end.is_none() => {
                 is_stopping.store(true, Ordering::Relaxed);
+                handing.counts.ready(false);
                 server.stop();
                 let now = Instant::now();
                 end = Some(now.checked_add(gate.timeout().saturating_add(BESIDE)).unwrap_or(now));
             }
             () = server.ended(), if end.is_some() => break,
             () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
-            never = watching.as_mut() => match never {},
+            // A gate that stops tells no state: neither that it is ready again, nor an outage.
+            never = watching.as_mut(), if end.is_none() => match never {},
             Some(done) = under_way.join_next() => ends.tell(done, console),
             next = refusals::next(&mut receiver, &mut refusals, console) => match next {
                 Ok(Some(delivery)) if under_way.len() >= places => {

@@ -52,11 +52,11 @@ impl Shown for State {
 }
 
 impl State {
-    /// The reason why the gate is not ready, which the metrics have from now on. A gate that stops is no outage.
+    /// The reason why the gate is not ready, which the metrics have from now on.
     pub(super) async fn look(&self) -> Option<String> {
         let reason = self.unready().await;
         self.counts.ready(reason.is_none());
-        reason.filter(|_| !self.is_stopping.load(Ordering::Relaxed))
+        reason
     }
 
     /// The reason why the gate is not ready.
