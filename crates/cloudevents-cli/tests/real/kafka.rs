@@ -1,7 +1,7 @@
 //! `ce send` and `ce listen` with a Kafka broker in this process.
 
 use crate::{
-    program::{GOOD, Listener, ce, ce_with, command, file, url_of, with_id},
+    program::{GOOD, Listener, ce, ce_with, command, file, until, url_of, with_id},
     suggested::send_documents,
 };
 use cloudevents_testkit::{kafka::Broker, patience, slowed};
@@ -67,6 +67,20 @@ fn what_is_no_event_goes_to_the_dead_letters() {
     listened.says_first("error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (");
     assert_eq!(broker.messages("rejected").unwrap().len(), 1);
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
+}
+
+/// It gets no partition, and would say no more than that no event came.
+#[test]
+fn a_look_at_a_group_whose_members_have_all_partitions_says_so() {
+    let broker = broker(&["orders"]);
+    let url = broker.url("orders?group=g&reject=drop");
+    ce_with(&["send", &broker.url("orders")], GOOD).ended(0);
+    let service = Listener::at(&url, &["--count", "2"]);
+    until("the group has committed", || broker.committed("g", "orders").unwrap() == [Some(1)]);
+    let looked = ce(&["listen", &url, "--last", "3", "--idle", "3"]).ended(0).prints("");
+    looked.says("the group exists, and its other members have all partitions");
+    ce_with(&["send", &broker.url("orders")], GOOD).ended(0);
+    service.end().ended(0).prints_lines(2);
 }
 
 /// Of each partition.

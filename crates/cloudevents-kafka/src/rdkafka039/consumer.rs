@@ -104,7 +104,7 @@ impl Consumer {
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
         look_for_missing(client, &self.topics, &self.partitions, timeout)?;
-        if client.context().start == Start::End {
+        if client.context().start.is_some_and(|start| start != Start::Beginning) {
             client.context().opening.look(client, &self.topics)?;
         }
         if !self.partitions.is_empty() || client.context().has_joined() {

@@ -1,4 +1,7 @@
-//! The first position of a group that starts at the end, some records before it, or at a time.
+//! The first position of a group: at the beginning, at the end, some records before it, or at a time.
+//!
+//! The group commits it before it settles anything. Otherwise a group whose target is away would have no position, and the next member
+//! of it, with another start, would skip records that the group was to read.
 //!
 //! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for a group whose position does not exist any more.
 //! In the second case, the log was truncated, or its records were deleted. At the end, the second group would skip records that are there.
@@ -47,7 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Opening {
     /// The number of their partitions.
     known: Mutex<HashMap<String, usize>>,
-    /// Whether partitions were assigned before. From then on, the group has the positions of this receiver.
+    /// Whether it was logged that the group exists, or partitions were assigned before. From then on, the group has the positions of this
+    /// receiver.
     is_begun: AtomicBool,
 }
 
@@ -80,6 +84,25 @@ impl Opening {
         Ok(())
     }
 
+    /// Logs once that the group exists, if it does: it has other members, which have all partitions.
+    fn look_beside<C: ConsumerContext>(&self, client: &BaseConsumer<C>) {
+        let mut list = TopicPartitionList::new();
+        for (topic, count) in &*self.known.lock().unwrap_or_else(PoisonError::into_inner) {
+            // If the number of partitions is not known, the first one has to do.
+            let last = i32::try_from(*count).map_or(0, |count| count.saturating_sub(1));
+            list.add_partition_range(topic, 0, last);
+        }
+        let exists = committed(client, &list).is_ok_and(|committed| {
+            committed.elements().iter().any(|element| element.offset() != Offset::Invalid)
+        });
+        if exists && !self.is_begun.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the group exists, and its other members have all partitions: nothing comes before they give one up, and the begin \
+                 that is set has no effect (`since` or `last` of a URL)"
+            );
+        }
+    }
+
     fn had(&self, topic: &str, number: i32) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         usize::try_from(number).is_ok_and(|number| known.get(topic).is_some_and(|count| number < *count))
@@ -88,16 +111,24 @@ impl Opening {
 
 /// Sets the positions of the partitions that the group has never read, and returns them.
 ///
-/// The positions are the ends, the beginnings of new partitions, or the positions at a time. If the group has read others of these
-/// partitions, a time or a number of records has no effect: the beginnings. Blocks the thread. Ends early once `stopped`
-/// returns true.
+/// The positions are the ends, the beginnings, or the positions at a time. If the group has read others of these
+/// partitions, a time or a number of records has no effect: the beginnings. Blocks the thread, for `patience` after the group's offsets are
+/// known. Ends early once `stopped` returns true.
 pub(super) fn positions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
     start: Start,
     opening: &Opening,
+    patience: Duration,
     stopped: impl Fn() -> bool,
 ) -> Vec<(Partition, u64)> {
+    let has_begin = matches!(start, Start::Since(_) | Start::Last(_));
+    if list.count() == 0 {
+        if has_begin {
+            opening.look_beside(client);
+        }
+        return Vec::new();
+    }
     let (since, mut pause) = (Instant::now(), Duration::from_millis(100));
     let committed = loop {
         match committed(client, list) {
@@ -114,11 +145,13 @@ pub(super) fn positions<C: ConsumerContext>(
         }
     };
     // Of some partitions, a group that exists may have committed nothing yet. Nothing of theirs may be skipped.
-    if matches!(start, Start::Since(_) | Start::Last(_)) && continues(list, &committed, opening) {
-        return Vec::new();
-    }
+    let start = match has_begin && continues(list, &committed, opening) {
+        true => Start::Beginning,
+        false => start,
+    };
+    let end = Instant::now().checked_add(patience);
     let mut starts = Vec::new();
-    let mut reachable = true;
+    let (mut reachable, mut unread) = (true, 0_i64);
     for element in committed.elements() {
         let (topic, number) = (element.topic(), element.partition());
         // The program chose partitions with another position.
@@ -128,11 +161,15 @@ pub(super) fn positions<C: ConsumerContext>(
         }
         // Records from before the time are skipped in each partition.
         let is_new = start == Start::End && !opening.had(topic, number);
+        if reachable && end.is_none_or(|end| Instant::now() >= end) {
+            tracing::warn!(?patience, "there was no time to look for the first positions of all partitions");
+            reachable = false;
+        }
         // A partition without a leader would take as long as the first.
         let start = match reachable.then(|| look_up(client, topic, number, start)) {
             Some(Ok((low, found, end))) => {
                 let offset = if is_new { low } else { found };
-                tracing::info!(
+                tracing::debug!(
                     topic,
                     number,
                     low,
@@ -141,6 +178,7 @@ pub(super) fn positions<C: ConsumerContext>(
                     offset,
                     "a partition without a position starts"
                 );
+                unread = unread.saturating_add(end.saturating_sub(offset));
                 offset
             }
             unknown => {
@@ -158,6 +196,13 @@ pub(super) fn positions<C: ConsumerContext>(
         if let (Ok(number), Ok(start)) = (u32::try_from(number), u64::try_from(start)) {
             starts.push((Partition::new(topic, number), start));
         }
+    }
+    if !starts.is_empty() {
+        tracing::info!(
+            partitions = starts.len(),
+            unread,
+            "partitions of which the group has read nothing get their first position"
+        );
     }
     starts
 }
@@ -194,7 +239,8 @@ fn look_up<C: ConsumerContext>(
             let before = end.saturating_sub(i64::try_from(count).unwrap_or(i64::MAX));
             return Ok((low, before.max(low), end));
         }
-        Start::Beginning | Start::End => return Ok((low, end, end)),
+        Start::Beginning => return Ok((low, low, end)),
+        Start::End => return Ok((low, end, end)),
     };
     let partition = Partition::new(topic, u32::try_from(number).unwrap_or(u32::MAX));
     match Position::Time(time).resolve(client, &partition, REQUEST)? {

@@ -50,8 +50,8 @@ pub(super) struct Group {
     pub(super) state: State,
     pub(super) statistics: Latest,
     pub(super) tokens: Option<Arc<Keeper>>,
-    /// The start of a group without a position.
-    pub(super) start: first::Start,
+    /// The start of a group without a position. `None` if that is an error.
+    pub(super) start: Option<first::Start>,
     /// The group that it leaves when it ends. `None` if it is the same member after a restart, or reads partitions that were chosen for it.
     pub(super) leaves: Option<String>,
     /// Whether asking for a topic makes the broker create it.
@@ -129,7 +129,7 @@ impl Group {
             state: State::default(),
             statistics: Latest::default(),
             tokens: None,
-            start: first::Start::Beginning,
+            start: Some(first::Start::Beginning),
             leaves: None,
             creates_topics: false,
             opening: first::Opening::default(),
@@ -218,13 +218,13 @@ impl Group {
         }
     }
 
-    /// Sets the first positions of a group that does not start at the beginning, and commits them, so that they stay its positions.
+    /// Sets the first positions of the group, and commits them, so that they stay its positions.
     fn assign(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let stopped = || self.handover.is_stopped();
-        let starts = match self.start {
-            first::Start::Beginning => Vec::new(),
-            start => first::positions(client, list, start, &self.opening, stopped),
-        };
+        let starts = self
+            .start
+            .map(|start| first::positions(client, list, start, &self.opening, self.patience, stopped))
+            .unwrap_or_default();
         let mut books = self.books();
         for partition in partitions(list) {
             // librdkafka determines the start position.

@@ -352,7 +352,7 @@ fn consuming(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,
     config: &mut ClientConfig,
-) -> Result<Start, Error> {
+) -> Result<Option<Start>, Error> {
     match endpoint.option("group") {
         Some("") => return Err(endpoint.invalid("the option `group` is empty")),
         Some(group) => _ = config.set("group.id", group),
@@ -370,16 +370,18 @@ fn consuming(
     }
     // librdkafka would also go there from a position that does not exist any more: see `first`.
     let is_end = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
+    let is_error = config.get("auto.offset.reset") == Some("error");
     let given: Vec<_> =
         ["offset", "since", "last"].into_iter().filter(|name| endpoint.option(name).is_some()).collect();
     if let [one, other, ..] = given[..] {
         return Err(endpoint.invalid(format!("the options `{one}` and `{other}` are both there")));
     }
     let start = match (endpoint.time("since")?, endpoint.number("last")?, is_end) {
-        (Some(time), ..) => Start::Since(time),
-        (None, Some(count), _) => Start::Last(count),
-        (None, None, true) => Start::End,
-        (None, None, false) => Start::Beginning,
+        (Some(time), ..) => Some(Start::Since(time)),
+        (None, Some(count), _) => Some(Start::Last(count)),
+        (None, None, true) => Some(Start::End),
+        (None, None, false) if is_error => None,
+        (None, None, false) => Some(Start::Beginning),
     };
     if is_end {
         config.set("auto.offset.reset", "earliest");

@@ -203,3 +203,29 @@ async fn a_group_that_starts_at_the_end_never_reads_what_it_was_to_skip() {
         }
     }
 }
+
+/// The target of a service is away since its start. A look at the group with another begin takes nothing from the service.
+pub(crate) async fn begin_of_another_member(topic: Topic, more: &str) {
+    send(&topic, 0..10).await;
+    let mut service = open_at(&topic, &format!("offset=earliest{more}")).await;
+    committed(&topic, 0).await;
+    soon(service.drain(patience())).await.unwrap();
+    let mut looker = open_at(&topic, &format!("last=1{more}")).await;
+    assert_eq!(number(&next(&mut looker).await), 0);
+}
+
+#[tokio::test]
+async fn a_group_that_has_settled_nothing_has_a_position() {
+    let broker = Broker::start().unwrap();
+    for more in ["", "&partitions=0"] {
+        begin_of_another_member(Topic::on(&broker, 1), more).await;
+    }
+}
+
+#[tokio::test]
+async fn real_a_group_that_has_settled_nothing_has_a_position() {
+    for more in ["", "&partitions=0", "&group.protocol=consumer"] {
+        let Some(topic) = Topic::real(1).await else { return };
+        begin_of_another_member(topic, more).await;
+    }
+}
