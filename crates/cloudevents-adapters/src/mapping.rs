@@ -1,19 +1,19 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers,
+    Headers, attribute,
     beside::{self, Beside, Parts},
     connect, place,
-    template::{Given, HEADER, Of, Template, header},
+    template::{Given, HEADER, Lacking, Of, Template, header},
 };
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Repair, RepairKind,
+    Value,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -395,17 +395,14 @@ fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> 
     event.named(name, Piece::Text(value))
 }
 
-/// Puts an attribute whose value is JSON. Integers and Booleans keep their types. A value that has members or elements, or is a number
-/// that no Integer can have, is its text.
-fn put_json(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
-    match serde_json::from_str(value) {
-        Ok(Value::Bool(boolean)) => event.named(name, Piece::Boolean(boolean)),
-        Ok(Value::String(text)) => put(event, name, &text),
-        Ok(Value::Number(number)) => match number.as_i64().and_then(|number| i32::try_from(number).ok()) {
-            Some(integer) => event.named(name, Piece::Integer(integer)),
-            None => put(event, name, value),
-        },
-        _ => put(event, name, &place::compact(value)),
+/// Puts an attribute whose value is JSON.
+fn put_json(event: &mut Assembler<'_>, name: &str, raw: &str) -> Result<(), Error> {
+    let value = attribute::value(raw)
+        .ok_or_else(|| invalid("the value is not a text of Unicode").with_attribute(name.to_owned()))?;
+    match value.view() {
+        Value::Boolean(boolean) => event.named(name, Piece::Boolean(boolean)),
+        Value::Integer(integer) => event.named(name, Piece::Integer(integer)),
+        text => put(event, name, &text.to_canonical()),
     }
 }
 
@@ -429,13 +426,16 @@ fn put_optional(
     match template.fill(given) {
         Ok(Some(value)) => put(event, name, &value),
         Ok(None) => Ok(()),
-        Err(lacking) => {
-            let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
-            Err(match lacking.absent() {
-                Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
-                None => error,
-            })
-        }
+        Err(lacking) => Err(unfilled(name, &lacking)),
+    }
+}
+
+/// The error of an attribute whose template gives no text.
+pub(crate) fn unfilled(name: &str, lacking: &Lacking<'_, String>) -> Error {
+    let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
+    match lacking.absent() {
+        Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
+        None => error,
     }
 }
 
@@ -549,7 +549,8 @@ fn binary(attributes: &[(String, &str)], body: Bytes, with: &DecodeOptions) -> R
     assembler.finish((!body.is_empty()).then(|| Payload::body(body)))
 }
 
-fn matches(pattern: &str, text: &str) -> bool {
+/// Whether a text has this pattern, which may begin or end with `*`.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(end), _) => text.ends_with(end),
         (None, Some(begin)) => text.starts_with(begin),

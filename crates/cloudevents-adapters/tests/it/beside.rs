@@ -2,7 +2,7 @@
 
 use crate::tools::{all, attribute, named, one};
 use cloudevents_adapters::{Adapter, Adapters};
-use cloudevents_core::{DecodeOptions, ErrorKind, Event};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Value};
 
 fn extensions(event: &Event) -> Vec<(String, String)> {
     let all = event.extensions();
@@ -41,6 +41,24 @@ fn a_push_of_pubsub() {
     // A message that is no event is the payload, with its attributes.
     let event = one("google-pubsub-push", &[], &push(r#""tenant":"t7""#, "SGVsbG8="));
     assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
+}
+
+/// <https://cloud.google.com/pubsub/docs/publisher#using-attributes>: keys of publishers do not begin with `goog`. A topic with a schema
+/// adds `googclient_schemaencoding`: <https://cloud.google.com/pubsub/docs/schemas>.
+#[test]
+fn attributes_of_pubsub_itself_are_no_part_of_the_message() {
+    let push = r#"{"message":{"attributes":{"ce-specversion":"1.0","ce-id":"g1","ce-source":"/s","ce-type":"t","n":7,"flag":true,
+        "googclient_schemaencoding":"JSON","googclient_schemaname":"projects/p/schemas/s"},"messageId":"1"},"subscription":"s"}"#;
+    let of = |push: &str| {
+        let events = Adapters::known().exact().events(&[], &push.to_owned().into(), &DecodeOptions::strict());
+        events.unwrap().remove(0).map(|decoded| decoded.value)
+    };
+    let event = of(push).unwrap();
+    assert_eq!(extensions(&event), pairs([("flag", "true"), ("n", "7")]));
+    assert_eq!(event.attribute("n"), Some(Value::Integer(7)));
+    assert_eq!(event.attribute("flag"), Some(Value::Boolean(true)));
+    let error = of(&push.replace("googclient_schemaname", "my_schema")).unwrap_err();
+    assert!(error.detail().contains("`message.attributes.my_schema`"), "{error:#}");
 }
 
 /// <https://github.com/cloudevents/spec/tree/main/cloudevents/formats> has the media types.
@@ -191,4 +209,18 @@ fn a_map_has_parts_beside_events() {
     let event = &events[0].as_ref().unwrap().value;
     assert_eq!(extensions(event), pairs([("partitionkey", "k1"), ("tenant", "t7")]));
     assert!(Adapter::parse(&map("partition-key")).is_err());
+    // A place without `?` has to be there.
+    let strict = Adapter::parse(&map("partitionkey").replace("key?", "key")).unwrap();
+    let of = |document: String| strict.events(&[], &document.into(), &DecodeOptions::strict()).remove(0);
+    assert!(of(document.to_owned()).is_ok());
+    let error = of(document.replace(r#""key""#, r#""other""#)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attribute(), error.detail(), error.help()),
+        (
+            ErrorKind::InvalidData,
+            Some("partitionkey"),
+            "`key` is not there",
+            Some("`{key?}` leaves `partitionkey` out then")
+        )
+    );
 }
