@@ -131,6 +131,10 @@ impl Mapping {
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }
+        // One document is read in place of the envelope.
+        if self.unwrap.iter().filter(|unwrap| unwrap.documents).count() > 1 {
+            return Err("two places in `unwrap` have `documents`".to_owned());
+        }
         self.unwrap
             .iter()
             .try_for_each(|unwrap| unwrap.beside.check())
@@ -217,7 +221,18 @@ impl Mapping {
             return Ok(Parts::default());
         };
         self.check_document(document)?;
+        self.alone(unwrap, document, with)?;
         unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
+    }
+
+    /// Refuses an element with an event at another place, which would be lost.
+    fn alone(&self, unwrap: &Unwrap, element: &str, with: &DecodeOptions) -> Result<(), Error> {
+        let has_more = |other: &&Unwrap| !unwrap.has(&other.at) && other.find(element, with).is_some();
+        self.unwrap.iter().find(has_more).map_or(Ok(()), |other| {
+            let detail = format!("there is an event at `{}`, and another one at `{}`", unwrap.at, other.at);
+            let help = "a mapping makes one event of an element: let `unwrap` name one of both places, or `each` the array of the events";
+            Err(invalid(detail).with_help(help))
+        })
     }
 
     /// The first elements that become events, up to this number.
@@ -246,11 +261,13 @@ impl Mapping {
         is_exact: bool,
     ) -> Result<Decoded<Event>, Error> {
         self.check_element(given.element)?;
-        let found = |unwrap: &Unwrap| Some((unwrap.find(given.element, with)?, unwrap.parts(given, with)));
-        if let Some((event, parts)) = self.unwrap.iter().find_map(found) {
+        let mut events =
+            self.unwrap.iter().filter_map(|unwrap| Some((unwrap, unwrap.find(given.element, with)?)));
+        if let Some((unwrap, event)) = events.next() {
             let Decoded { value, repairs, .. } = event?;
+            self.alone(unwrap, given.element, with)?;
             let mut not_carried = BTreeSet::new();
-            let event = parts?.carried(value, &with.limits, &mut not_carried)?;
+            let event = unwrap.parts(given, with)?.carried(value, &with.limits, &mut not_carried)?;
             beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));
         }
@@ -478,6 +495,12 @@ impl Unwrap {
     fn places(&self) -> impl Iterator<Item = &str> {
         let at = [Some(&self.at), self.attributes.as_ref(), self.schema.as_ref()];
         at.into_iter().flatten().map(String::as_str).chain(self.beside.places())
+    }
+
+    /// Whether the event here has the value at this place in it.
+    fn has(&self, place: &str) -> bool {
+        let rest = place.strip_prefix(self.at.as_str());
+        rest.is_some_and(|rest| self.at.is_empty() || rest.is_empty() || rest.starts_with('.'))
     }
 
     /// An event that stands there. `None` if there is none.
