@@ -133,6 +133,12 @@ impl Beside {
 }
 
 impl Parts {
+    /// Leaves out texts that the document in the envelope implies, by their places.
+    pub(crate) fn without_implied(mut self, implies: impl Fn(&str, &str) -> bool) -> Self {
+        self.copies.retain(|copy| !implies(copy.place.trim_matches('`'), &copy.value.to_string()));
+        self
+    }
+
     /// Returns the event with the extensions. The places of the parts that it does not carry are added to the set.
     ///
     /// An attribute that the event has stays as it is.
@@ -188,8 +194,11 @@ pub(crate) fn told(not_carried: &BTreeSet<String>, id: &str, is_exact: bool) -> 
     }
     let first: Vec<_> = not_carried.iter().map(String::as_str).take(MOST_NAMES).collect();
     if is_exact {
-        let detail = format!("parts of an envelope beside its event are not carried: {}", first.join(", "));
-        let help = "no extension of the event can have them; without `--exact`, and with `--losses log` of a bridge, they are left out";
+        let detail = format!(
+            "parts of an envelope beside its event are not carried: {}; with `--losses log`, a bridge leaves all such parts out, and a map leaves out these alone",
+            first.join(", ")
+        );
+        let help = "no extension of the event can have them; without `--exact`, they are left out; docs/adapters.md has a map for one part";
         return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(help));
     }
     tracing::warn!(

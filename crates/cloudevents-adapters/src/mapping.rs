@@ -54,6 +54,9 @@ pub(crate) struct Mapping {
     base64: Option<String>,
     /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
     either: Option<String>,
+    /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
+    #[serde(default)]
+    implies: BTreeMap<String, String>,
     /// Why there is no event, for documents that are recognised and not converted.
     help: Option<Template>,
 }
@@ -154,6 +157,11 @@ impl Mapping {
     pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
         let given = Given { element, document: &[], headers, is_signed: false };
         Some(self.help.as_ref()?.words(given))
+    }
+
+    /// Whether the document implies a part of an envelope around it.
+    pub(crate) fn implies(&self, place: &str, text: &str) -> bool {
+        self.implies.get(place).is_some_and(|pattern| matches(pattern, text))
     }
 
     /// Whether it makes events.

@@ -115,6 +115,75 @@ fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
     assert!(by(Adapters::known()).unwrap().remove(0).is_ok());
 }
 
+/// S3 writes one `Subject` on each of its notifications. AWS does not document it. Recorded messages of many accounts have it.
+#[test]
+fn a_subject_that_says_nothing_new_is_no_loss() {
+    let sns = |subject: &str, message: &str| {
+        let (subject, message) = (serde_json::json!(subject), serde_json::json!(message));
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Subject":{subject},"Message":{message}}}"#
+        )
+    };
+    let record = |key: &str| {
+        format!(
+            r#"{{"eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
+            "responseElements":{{"x-amz-request-id":"C3","x-amz-id-2":"a"}},"s3":{{"bucket":{{"name":"b"}},"object":{{"key":"{key}"}}}}}}"#
+        )
+    };
+    let s3 = format!(r#"{{"Records":[{},{}]}}"#, record("k"), record("l"));
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","subject":"S"}"#;
+    let of = |subject: &str, message: &str| {
+        let document = sns(subject, message).into();
+        let events = Adapters::known().exact().events(&[], &document, &DecodeOptions::strict()).unwrap();
+        events.into_iter().map(|event| event.map(|decoded| decoded.value)).collect::<Result<Vec<_>, _>>()
+    };
+    for (subject, message, count) in
+        [("Amazon S3 Notification", s3.as_str(), 2), ("", s3.as_str(), 2), ("S", event, 1), ("", event, 1)]
+    {
+        assert_eq!(of(subject, message).unwrap().len(), count, "{subject} {message}");
+    }
+    // Of two events, one has another subject.
+    for (subject, message) in
+        [("k", s3.as_str()), ("Amazon S3 Notifications", s3.as_str()), ("Amazon S3 Notification", event)]
+    {
+        let error = of(subject, message).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Inexact, "{subject}");
+        // Responses and lines of a bridge have the detail alone.
+        let words = ["not carried: `Subject`", "`--losses log`", "a map"];
+        assert!(words.iter().all(|words| error.detail().contains(words)), "{error:#}");
+    }
+}
+
+/// The map of the page leaves the `Subject` out, and nothing else.
+#[test]
+fn a_map_agrees_to_one_part() {
+    let page = include_str!("../../../../docs/adapters.md");
+    let map = page.lines().find(|line| line.starts_with(r#"{"name": "sns-without-subject""#)).unwrap();
+    let adapters = Adapters::known().with(Adapter::parse_all(map).unwrap()).exact();
+    let of = |members: &str, message: &str| {
+        let message = serde_json::json!(message);
+        let document = format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message}{members}}}"#
+        );
+        let events = adapters.events(&[], &document.into(), &DecodeOptions::strict()).unwrap();
+        events.into_iter().next().unwrap().map(|decoded| decoded.value)
+    };
+    let subject = r#","Subject":"S""#;
+    for (message, id) in [
+        (r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#, "7"),
+        (r#"{"specversion":"0.2","id":"8","source":"/s","type":"t"}"#, "8"),
+        ("Hello", "1"),
+    ] {
+        assert_eq!(of(subject, message).unwrap().id(), id);
+    }
+    let attributes =
+        |name: &str| format!(r#"{subject},"MessageAttributes":{{"{name}":{{"Type":"String","Value":"v"}}}}"#);
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    assert_eq!(extensions(&of(&attributes("tenant"), event).unwrap()), pairs([("tenant", "v")]));
+    let error = of(&attributes("my_key"), event).unwrap_err();
+    assert!(error.detail().contains("not carried: `MessageAttributes.my_key`"), "{error:#}");
+}
+
 /// No extension can have such a part, and the envelope is not kept.
 #[test]
 fn a_part_of_another_form_is_an_error() {

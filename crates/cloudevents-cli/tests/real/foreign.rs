@@ -201,7 +201,7 @@ fn the_page_has_each_name() {
 fn the_map_of_the_page_makes_its_events() {
     let blocks: Vec<_> =
         PAGE.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
-    let [map, document] = blocks[..] else { panic!("{blocks:?}") };
+    let [_, map, document] = blocks[..] else { panic!("{blocks:?}") };
     let events = PAGE.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let (map, order) = (file("orders.json", map), file("order.json", document));
     let (map, order) = (map.to_str().unwrap(), order.to_str().unwrap());
