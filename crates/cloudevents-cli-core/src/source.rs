@@ -138,6 +138,12 @@ impl Place {
         self.source.line(at).0.saturating_add(self.source.first_line)
     }
 
+    /// Returns the name of the source, and the line if lines have a meaning.
+    pub(crate) fn words(&self) -> String {
+        let name = &self.source.name;
+        if self.source.first_line == 0 { name.clone() } else { format!("{name}:{}", self.line()) }
+    }
+
     /// Returns line and column, starting at 1, of a byte of the event's document.
     pub(crate) fn position(&self, offset: usize) -> Position {
         let text = &self.source.text;

@@ -251,10 +251,34 @@ fn parts_beside_an_event_are_carried_or_named() {
     let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push);
     let event: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!([&event["partitionkey"], &event["tenant"]], ["customer-7", "t7"]);
-    let words = ["WARN", "not carried", "message.attributes.my_key"];
+    let words = ["WARN", "standard input:1", "not carried", "message.attributes.my_key"];
     assert!(ran.status == 0 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
     let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push.replace("my_key", "mykey"));
     assert!(ran.status == 0 && ran.out.contains(r#""mykey":"x""#) && ran.err.is_empty(), "{}", ran.err);
+}
+
+/// S3 writes this `Subject` on each notification. The target is a file, and losses are refused by default.
+#[test]
+fn a_notification_of_s3_in_sns_crosses_a_bridge() {
+    let record = json!({"eventSource": "aws:s3", "awsRegion": "eu-central-1", "eventTime": "2024-01-01T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "responseElements": {"x-amz-request-id": "R1", "x-amz-id-2": "I2"},
+        "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
+    let message = json!({"Records": [record]}).to_string();
+    let sns = |subject: &str| {
+        let notification = json!({"Type": "Notification", "MessageId": "n1", "TopicArn": "arn:aws:sns:eu-central-1:1:T", "Subject": subject,
+            "Message": message});
+        format!("{notification}\n")
+    };
+    let bridge = |subject: &str| {
+        let (from, to) = (file("sns.jsonl", sns(subject)), file("moved.jsonl", ""));
+        let (from, to) = (format!("file:{}", from.display()), format!("file:{}", to.display()));
+        ce(&["bridge", &from, &to, "--from", "auto"])
+    };
+    let ran = bridge("Amazon S3 Notification");
+    assert!(ran.status == 0 && ran.err.contains("1 message moved, 0 refused"), "{}", ran.err);
+    let ran = bridge("a subject of a publisher");
+    let words = ["0 messages moved, 1 refused", "not carried: `Subject`", "`--losses log`", "a map"];
+    assert!(ran.status == 1 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
 }
 
 #[test]
