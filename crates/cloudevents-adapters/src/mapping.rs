@@ -269,9 +269,9 @@ impl Mapping {
         is_exact: bool,
     ) -> Result<Decoded<Event>, Error> {
         self.check_element(given.element)?;
-        let mut events =
-            self.unwrap.iter().filter_map(|unwrap| Some((unwrap, unwrap.find(given.element, with)?)));
-        if let Some((unwrap, event)) = events.next() {
+        if let Some((unwrap, event)) =
+            self.unwrap.iter().find_map(|unwrap| Some((unwrap, unwrap.find(given.element, with)?)))
+        {
             let Decoded { value, repairs, .. } = event?;
             self.alone(unwrap, given.element, with)?;
             let mut not_carried = BTreeSet::new();

@@ -280,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn a_place_in_words() {
+        let words = |first_line, base| {
+            let place = Place::of(Source::new("f", "{}\n\n{}", first_line));
+            Place { base, ..place }.words()
+        };
+        assert_eq!(
+            (words(1, 0), words(1, 4), words(7, 4), words(0, 4)),
+            ("f:1".into(), "f:3".into(), "f:9".into(), "f".into())
+        );
+    }
+
+    #[test]
     fn only_what_is_around_is_looked_at() {
         let place = place(&format!("[{}\"time\":\"é\",{}", "\"ü\",".repeat(50_000), "1,".repeat(50_000)));
         let offset = 1 + 50_000 * 5 + 7;
