@@ -32,6 +32,9 @@ pub(crate) struct Mapping {
     /// Places where an event may stand that is returned as it is.
     #[serde(default)]
     unwrap: Vec<Unwrap>,
+    /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
+    #[serde(default)]
+    implies: BTreeMap<String, String>,
     id: Option<Template>,
     source: Option<Template>,
     #[serde(rename = "type")]
@@ -54,9 +57,6 @@ pub(crate) struct Mapping {
     base64: Option<String>,
     /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
     either: Option<String>,
-    /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
-    #[serde(default)]
-    implies: BTreeMap<String, String>,
     /// Why there is no event, for documents that are recognised and not converted.
     help: Option<Template>,
 }

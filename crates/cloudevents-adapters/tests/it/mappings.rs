@@ -127,40 +127,6 @@ fn a_value_without_a_text_is_an_error_also_where_a_place_may_be_absent() {
     }
 }
 
-#[test]
-fn headers_select_a_mapping() {
-    let mapping =
-        r#"{"where":{"header.X-Kind":"order*","n":"*"},"id":"{n}","source":"/s","type":"{header.x-kind}"}"#;
-    let adapter = format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#);
-    let adapters = Adapters::known().with(Adapter::parse_all(&adapter).unwrap());
-    let of = |headers: &[(&str, &str)]| {
-        let events = adapters.events(headers, &r#"{"n":1}"#.into(), &DecodeOptions::strict())?;
-        Some(events.into_iter().map(|event| event.unwrap().value.ty().to_owned()).collect::<Vec<_>>())
-    };
-    assert_eq!(of(&[("x-kind", "order.placed")]), Some(vec!["order.placed".to_owned()]));
-    assert_eq!((of(&[("x-kind", "other")]), of(&[])), (None, None));
-}
-
-#[test]
-fn elements_have_places_of_their_document() {
-    let mapping = r#"{"where":{"batch.shop":"*"},"each":"orders","id":"{no}","source":"/{$.batch.shop}","type":"order",
-        "subject":"{name, $.batch.name, 'none'}","data":"total"}"#;
-    let document =
-        r#"{"batch":{"shop":"berlin"},"orders":[{"no":1,"total":1.50},{"no":2,"total":2,"name":"x"}]}"#;
-    let all: Vec<_> = events(mapping, document).into_iter().map(Result::unwrap).collect();
-    assert_eq!(named(&all[0]), ["1", "/berlin", "order", "none"]);
-    assert_eq!((named(&all[1]), data(&all[0])), (["2", "/berlin", "order", "x"], "1.50"));
-    // Of an array of documents, each element has its own.
-    let two = format!("[{document},{}]", document.replace("berlin", "paris"));
-    let sources: Vec<_> =
-        events(mapping, &two).iter().map(|event| event.as_ref().unwrap().source().to_string()).collect();
-    assert_eq!(sources, ["/berlin", "/berlin", "/paris", "/paris"]);
-    let error = events(&mapping.replace("$.batch.shop", "batch.shop"), document).remove(0).unwrap_err();
-    assert!(error.detail().contains("`batch.shop`"), "{error}");
-    let error = events(mapping, &format!("[{document},1]")).remove(0).unwrap_err();
-    assert_eq!(error.index(), Some(1));
-}
-
 /// The other one would be nowhere.
 #[test]
 fn two_places_with_an_event_are_an_error() {
@@ -201,4 +167,38 @@ fn two_places_with_an_event_are_an_error() {
     let error =
         Adapter::parse(&map(r#"{"at":"a","documents":true},{"at":"b","documents":true}"#)).unwrap_err();
     assert!(error.detail().contains("two places in `unwrap` have `documents`"), "{error}");
+}
+
+#[test]
+fn headers_select_a_mapping() {
+    let mapping =
+        r#"{"where":{"header.X-Kind":"order*","n":"*"},"id":"{n}","source":"/s","type":"{header.x-kind}"}"#;
+    let adapter = format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#);
+    let adapters = Adapters::known().with(Adapter::parse_all(&adapter).unwrap());
+    let of = |headers: &[(&str, &str)]| {
+        let events = adapters.events(headers, &r#"{"n":1}"#.into(), &DecodeOptions::strict())?;
+        Some(events.into_iter().map(|event| event.unwrap().value.ty().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(of(&[("x-kind", "order.placed")]), Some(vec!["order.placed".to_owned()]));
+    assert_eq!((of(&[("x-kind", "other")]), of(&[])), (None, None));
+}
+
+#[test]
+fn elements_have_places_of_their_document() {
+    let mapping = r#"{"where":{"batch.shop":"*"},"each":"orders","id":"{no}","source":"/{$.batch.shop}","type":"order",
+        "subject":"{name, $.batch.name, 'none'}","data":"total"}"#;
+    let document =
+        r#"{"batch":{"shop":"berlin"},"orders":[{"no":1,"total":1.50},{"no":2,"total":2,"name":"x"}]}"#;
+    let all: Vec<_> = events(mapping, document).into_iter().map(Result::unwrap).collect();
+    assert_eq!(named(&all[0]), ["1", "/berlin", "order", "none"]);
+    assert_eq!((named(&all[1]), data(&all[0])), (["2", "/berlin", "order", "x"], "1.50"));
+    // Of an array of documents, each element has its own.
+    let two = format!("[{document},{}]", document.replace("berlin", "paris"));
+    let sources: Vec<_> =
+        events(mapping, &two).iter().map(|event| event.as_ref().unwrap().source().to_string()).collect();
+    assert_eq!(sources, ["/berlin", "/berlin", "/paris", "/paris"]);
+    let error = events(&mapping.replace("$.batch.shop", "batch.shop"), document).remove(0).unwrap_err();
+    assert!(error.detail().contains("`batch.shop`"), "{error}");
+    let error = events(mapping, &format!("[{document},1]")).remove(0).unwrap_err();
+    assert_eq!(error.index(), Some(1));
 }
