@@ -199,9 +199,7 @@ fn the_page_has_each_name() {
 /// The example of `docs/adapters.md`.
 #[test]
 fn the_map_of_the_page_makes_its_events() {
-    let blocks: Vec<_> =
-        PAGE.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
-    let [_, map, document] = blocks[..] else { panic!("{blocks:?}") };
+    let [_, map, document] = blocks();
     let events = PAGE.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let (map, order) = (file("orders.json", map), file("order.json", document));
     let (map, order) = (map.to_str().unwrap(), order.to_str().unwrap());
@@ -216,6 +214,31 @@ fn the_map_of_the_page_makes_its_events() {
         "`{$.customer?}` leaves `partitionkey` out then",
     ];
     assert!(words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+}
+
+/// The blocks of JSON of the page.
+fn blocks() -> [&'static str; 3] {
+    let blocks: Vec<_> =
+        PAGE.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    blocks.try_into().unwrap()
+}
+
+#[test]
+fn the_map_of_the_page_leaves_out_the_subject_of_sns() {
+    let [map, ..] = blocks();
+    let map = file("sns.json", map);
+    let message = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    let sns = json!({"Type": "Notification", "MessageId": "n1", "TopicArn": "arn:aws:sns:eu-central-1:1:T", "Subject": "S",
+        "Message": message, "MessageAttributes": {"tenant": {"Type": "String", "Value": "t7"}}});
+    let ran = ce_with(&["convert", "--exact", "--map", map.to_str().unwrap()], sns.to_string());
+    let event: Value = serde_json::from_str(&ran.out).expect(&ran.err);
+    assert_eq!(
+        [&event["id"], &event["tenant"], &event["subject"]],
+        [&json!("7"), &json!("t7"), &json!(null)]
+    );
+    let lossy = sns.to_string().replace("tenant", "my_tenant");
+    let ran = ce_with(&["convert", "--exact", "--map", map.to_str().unwrap()], lossy);
+    assert!(ran.status == 1 && ran.err.contains("not carried: `MessageAttributes.my_tenant`"), "{}", ran.err);
 }
 
 #[test]
