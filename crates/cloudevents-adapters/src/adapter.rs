@@ -270,6 +270,13 @@ impl Adapter {
         )
     }
 
+    /// Whether this document implies a part of an envelope around it.
+    pub(crate) fn implies(&self, document: &[u8], place: &str, text: &str) -> bool {
+        let first = std::str::from_utf8(document).ok().and_then(first);
+        let mapping = first.and_then(|first| self.mapping(first, &[]));
+        mapping.is_some_and(|mapping| mapping.implies(place, text))
+    }
+
     /// Whether events can be made of the document alone, without headers.
     pub fn reads(&self, document: &[u8]) -> bool {
         let first = std::str::from_utf8(document).ok().and_then(first);

@@ -1,6 +1,8 @@
 //! The parts of an envelope beside the event in it. They become extensions of the event, or a warning names them.
 
 use crate::{
+    attribute,
+    mapping::{matches, unfilled},
     place,
     template::{Given, Template},
 };
@@ -26,13 +28,16 @@ pub(crate) struct Beside {
     /// Places of values that no extension carries.
     #[serde(default)]
     report: Vec<String>,
+    /// Places of members of `spread` that are of the delivery, and not of the event. A place may begin or end with `*`.
+    #[serde(default)]
+    except: Vec<String>,
 }
 
 /// The parts of one envelope.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     extensions: Vec<Part>,
-    /// Texts that an attribute of the event has, too.
+    /// Parts that say nothing new if an attribute of the event has the same value.
     copies: Vec<Part>,
     /// The places of the other parts.
     others: Vec<String>,
@@ -72,17 +77,25 @@ impl Beside {
                     let (name, value) = (name.clone(), Value::String(&text).into());
                     parts.extensions.push(Part { place: template.places(), name, value });
                 }
-                Err(lacking) if lacking.absent().is_none() => {
-                    return Err(invalid(lacking.to_string()).with_attribute(name.clone()));
-                }
-                Ok(None) | Err(_) => {}
+                Err(lacking) => return Err(unfilled(name, &lacking)),
+                Ok(None) => {}
             }
         }
-        let there = self.report.iter().filter(|place| place::at(given.element, place).is_some());
-        parts.others.extend(there.map(|place| format!("`{place}`")));
+        for path in &self.report {
+            let place = format!("`{path}`");
+            match place::plain(given.element, path) {
+                Ok(Some(text)) => {
+                    let name = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+                    parts.copies.push(Part { place, name, value: Value::String(&text).into() });
+                }
+                // An empty text says nothing.
+                Ok(None) => {}
+                Err(_) => parts.others.push(place),
+            }
+        }
         let Some(object) = &self.spread else { return Ok(parts) };
         let most = limits.attributes.saturating_add(1);
-        let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type");
+        let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type") && !self.excepts(object, name);
         let members = place::at(given.element, object).unwrap_or_default();
         if !place::may_have_members(members) {
             return Err(invalid(format!("`{object}` is no object")));
@@ -111,9 +124,21 @@ impl Beside {
         }
         Ok(parts)
     }
+
+    /// Whether a member of `spread` is of the delivery.
+    fn excepts(&self, object: &str, name: &str) -> bool {
+        let place = || format!("{object}.{name}");
+        self.except.iter().any(|pattern| matches(pattern, place().trim_start_matches('.')))
+    }
 }
 
 impl Parts {
+    /// Leaves out texts that the document in the envelope implies, by their places.
+    pub(crate) fn without_implied(mut self, implies: impl Fn(&str, &str) -> bool) -> Self {
+        self.copies.retain(|copy| !implies(copy.place.trim_matches('`'), &copy.value.to_string()));
+        self
+    }
+
     /// Returns the event with the extensions. The places of the parts that it does not carry are added to the set.
     ///
     /// An attribute that the event has stays as it is.
@@ -169,8 +194,11 @@ pub(crate) fn told(not_carried: &BTreeSet<String>, id: &str, is_exact: bool) -> 
     }
     let first: Vec<_> = not_carried.iter().map(String::as_str).take(MOST_NAMES).collect();
     if is_exact {
-        let detail = format!("parts of an envelope beside its event are not carried: {}", first.join(", "));
-        let help = "no extension of the event can have them; without `--exact`, and with `--losses log` of a bridge, they are left out";
+        let detail = format!(
+            "parts of an envelope beside its event are not carried: {}; with `--losses log`, a bridge leaves all such parts out, and a map leaves out these alone",
+            first.join(", ")
+        );
+        let help = "no extension of the event can have them; without `--exact`, they are left out; docs/adapters.md has a map for one part";
         return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(help));
     }
     tracing::warn!(
@@ -187,17 +215,24 @@ fn invalid(detail: String) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
 }
 
-/// The value of a text, and of an attribute as SNS writes it. `None` for other values.
+/// The value of a member, and of an attribute as SNS writes it. `None` if no attribute can have the value.
 fn value(raw: &str) -> Option<ValueBuf> {
-    if !raw.starts_with('{') {
-        let text: String = serde_json::from_str(raw).ok()?;
-        return Some(Value::String(&text).into());
+    if !is_typed(raw) {
+        return attribute::value(raw);
     }
     let (ty, text) = (place::text(raw, "Type")?, place::text(raw, "Value")?);
     Some(match ty.starts_with("Binary") {
         true => Value::Binary(&decode_base64(text).ok()?).into(),
         false => Value::String(&text).into(),
     })
+}
+
+/// Whether a value is an attribute of SNS, which has a type and a value, and nothing else.
+fn is_typed(raw: &str) -> bool {
+    const NAMES: [&str; 2] = ["Type", "Value"];
+    let members = place::members(raw, NAMES.len().saturating_mul(2), |_| true);
+    let is_there = |wanted: &str| members.iter().any(|(name, _)| name == wanted);
+    NAMES.into_iter().all(is_there) && members.iter().all(|(name, _)| NAMES.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -239,7 +274,7 @@ mod tests {
             (r#""tenant": "t8""#, "`a.tenant`"),
             (r#""Tenant": "t8""#, "`a.Tenant`"),
             (r#""bell": "\u0007""#, "`a.bell`"),
-            (r#""list": [1]"#, "`a.list`"),
+            (r#""half": "\ud800""#, "`a.half`"),
         ] {
             let (all, lost) = carried(r#"{"spread": "a"}"#, true, &format!(r#"{{"a": {{{member}}}}}"#));
             assert_eq!((all, lost), (pairs([("tenant", "t7")]), vec![place.to_owned()]));
@@ -254,6 +289,41 @@ mod tests {
             assert_eq!(all, pairs([("key", "2"), ("tenant", "t7")]));
             assert_eq!(lost, ["`a.KEY`", "`a.Key`"]);
         }
+    }
+
+    /// As `spread` of a mapping carries them.
+    #[test]
+    fn members_keep_their_types() {
+        let envelope = r#"{"a": {"n": 7, "b": true, "o": {"q": 1}, "l": [1, 2], "d": 1.50, "tenant": "t7",
+            "typed": {"Type": "x", "Value": "y", "unit": "z"}}}"#;
+        let (all, lost) = carried(r#"{"spread": "a"}"#, false, envelope);
+        let typed = r#"{"Type":"x","Value":"y","unit":"z"}"#;
+        let wanted = [("b", "true"), ("d", "1.50"), ("l", "[1,2]"), ("n", "7"), ("o", r#"{"q":1}"#)];
+        let wanted: Vec<_> = wanted.into_iter().chain([("tenant", "t7"), ("typed", typed)]).collect();
+        assert!(all.iter().map(|(name, value)| (&**name, &**value)).eq(wanted), "{all:?}");
+        assert!(lost.is_empty(), "{lost:?}");
+    }
+
+    #[test]
+    fn a_part_that_says_nothing_new_is_not_named() {
+        let beside = r#"{"report": ["Tenant", "m.tenant", "Id", "list"]}"#;
+        for (envelope, wanted) in [
+            (r#"{"Tenant": "t7", "m": {"tenant": ""}, "Id": 1, "list": null}"#, &[][..]),
+            (
+                r#"{"Tenant": "t8", "m": {"tenant": "t9"}, "Id": "2", "list": []}"#,
+                &["`Id`", "`Tenant`", "`list`", "`m.tenant`"],
+            ),
+        ] {
+            assert_eq!(carried(beside, false, envelope).1, wanted, "{envelope}");
+        }
+    }
+
+    #[test]
+    fn a_member_of_the_delivery_is_neither_carried_nor_named() {
+        let beside = r#"{"spread": "a", "except": ["a.goog*", "a.shard"]}"#;
+        let envelope = r#"{"a": {"googclient_schemaencoding": "JSON", "googx": "1", "shard": "2", "my_goog": "3", "tenant": "t7"}}"#;
+        let (all, lost) = carried(beside, true, envelope);
+        assert_eq!((all, lost), (pairs([("tenant", "t7")]), vec!["`a.my_goog`".to_owned()]));
     }
 
     /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>

@@ -147,10 +147,10 @@ impl Adapters {
             let (offset, inner) = adapter.inner(document)?;
             with.limits.check_bytes(document.len()).ok()?;
             // A document of a system that has no event stays in its envelope.
-            self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
+            let reader = self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
             let events = self.events_within(&[], &inner, with, depth, is_signed)?;
             let parts = match adapter.beside_inner(document, with, is_signed) {
-                Ok(parts) => parts,
+                Ok(parts) => parts.without_implied(|place, text| reader.implies(&inner, place, text)),
                 Err(error) => return Some(vec![Err(error)]),
             };
             let mut not_carried = BTreeSet::new();

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod adapter;
+mod attribute;
 mod beside;
 mod change;
 mod choice;

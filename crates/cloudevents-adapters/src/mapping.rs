@@ -1,19 +1,19 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers,
+    Headers, attribute,
     beside::{self, Beside, Parts},
     connect, place,
-    template::{Given, HEADER, Of, Template, header},
+    template::{Given, HEADER, Lacking, Of, Template, header},
 };
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Repair, RepairKind,
+    Value,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -32,6 +32,9 @@ pub(crate) struct Mapping {
     /// Places where an event may stand that is returned as it is.
     #[serde(default)]
     unwrap: Vec<Unwrap>,
+    /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
+    #[serde(default)]
+    implies: BTreeMap<String, String>,
     id: Option<Template>,
     source: Option<Template>,
     #[serde(rename = "type")]
@@ -131,6 +134,10 @@ impl Mapping {
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }
+        // One document is read in place of the envelope.
+        if self.unwrap.iter().filter(|unwrap| unwrap.documents).count() > 1 {
+            return Err("two places in `unwrap` have `documents`".to_owned());
+        }
         self.unwrap
             .iter()
             .try_for_each(|unwrap| unwrap.beside.check())
@@ -150,6 +157,11 @@ impl Mapping {
     pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
         let given = Given { element, document: &[], headers, is_signed: false };
         Some(self.help.as_ref()?.words(given))
+    }
+
+    /// Whether the document implies a part of an envelope around it.
+    pub(crate) fn implies(&self, place: &str, text: &str) -> bool {
+        self.implies.get(place).is_some_and(|pattern| matches(pattern, text))
     }
 
     /// Whether it makes events.
@@ -217,7 +229,18 @@ impl Mapping {
             return Ok(Parts::default());
         };
         self.check_document(document)?;
+        self.alone(unwrap, document, with)?;
         unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
+    }
+
+    /// Refuses an element with an event at another place, which would be lost.
+    fn alone(&self, unwrap: &Unwrap, element: &str, with: &DecodeOptions) -> Result<(), Error> {
+        let has_more = |other: &&Unwrap| !unwrap.has(&other.at) && other.find(element, with).is_some();
+        self.unwrap.iter().find(has_more).map_or(Ok(()), |other| {
+            let detail = format!("there is an event at `{}`, and another one at `{}`", unwrap.at, other.at);
+            let help = "a mapping makes one event of an element: let `unwrap` name one of both places, or `each` the array of the events";
+            Err(invalid(detail).with_help(help))
+        })
     }
 
     /// The first elements that become events, up to this number.
@@ -246,11 +269,13 @@ impl Mapping {
         is_exact: bool,
     ) -> Result<Decoded<Event>, Error> {
         self.check_element(given.element)?;
-        let found = |unwrap: &Unwrap| Some((unwrap.find(given.element, with)?, unwrap.parts(given, with)));
-        if let Some((event, parts)) = self.unwrap.iter().find_map(found) {
+        if let Some((unwrap, event)) =
+            self.unwrap.iter().find_map(|unwrap| Some((unwrap, unwrap.find(given.element, with)?)))
+        {
             let Decoded { value, repairs, .. } = event?;
+            self.alone(unwrap, given.element, with)?;
             let mut not_carried = BTreeSet::new();
-            let event = parts?.carried(value, &with.limits, &mut not_carried)?;
+            let event = unwrap.parts(given, with)?.carried(value, &with.limits, &mut not_carried)?;
             beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));
         }
@@ -395,17 +420,14 @@ fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> 
     event.named(name, Piece::Text(value))
 }
 
-/// Puts an attribute whose value is JSON. Integers and Booleans keep their types. A value that has members or elements, or is a number
-/// that no Integer can have, is its text.
-fn put_json(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
-    match serde_json::from_str(value) {
-        Ok(Value::Bool(boolean)) => event.named(name, Piece::Boolean(boolean)),
-        Ok(Value::String(text)) => put(event, name, &text),
-        Ok(Value::Number(number)) => match number.as_i64().and_then(|number| i32::try_from(number).ok()) {
-            Some(integer) => event.named(name, Piece::Integer(integer)),
-            None => put(event, name, value),
-        },
-        _ => put(event, name, &place::compact(value)),
+/// Puts an attribute whose value is JSON.
+fn put_json(event: &mut Assembler<'_>, name: &str, raw: &str) -> Result<(), Error> {
+    let value = attribute::value(raw)
+        .ok_or_else(|| invalid("the value is not a text of Unicode").with_attribute(name.to_owned()))?;
+    match value.view() {
+        Value::Boolean(boolean) => event.named(name, Piece::Boolean(boolean)),
+        Value::Integer(integer) => event.named(name, Piece::Integer(integer)),
+        text => put(event, name, &text.to_canonical()),
     }
 }
 
@@ -429,13 +451,16 @@ fn put_optional(
     match template.fill(given) {
         Ok(Some(value)) => put(event, name, &value),
         Ok(None) => Ok(()),
-        Err(lacking) => {
-            let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
-            Err(match lacking.absent() {
-                Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
-                None => error,
-            })
-        }
+        Err(lacking) => Err(unfilled(name, &lacking)),
+    }
+}
+
+/// The error of an attribute whose template gives no text.
+pub(crate) fn unfilled(name: &str, lacking: &Lacking<'_, String>) -> Error {
+    let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
+    match lacking.absent() {
+        Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
+        None => error,
     }
 }
 
@@ -478,6 +503,12 @@ impl Unwrap {
     fn places(&self) -> impl Iterator<Item = &str> {
         let at = [Some(&self.at), self.attributes.as_ref(), self.schema.as_ref()];
         at.into_iter().flatten().map(String::as_str).chain(self.beside.places())
+    }
+
+    /// Whether the event here has the value at this place in it.
+    fn has(&self, place: &str) -> bool {
+        let rest = place.strip_prefix(self.at.as_str());
+        rest.is_some_and(|rest| self.at.is_empty() || rest.is_empty() || rest.starts_with('.'))
     }
 
     /// An event that stands there. `None` if there is none.
@@ -549,7 +580,8 @@ fn binary(attributes: &[(String, &str)], body: Bytes, with: &DecodeOptions) -> R
     assembler.finish((!body.is_empty()).then(|| Payload::body(body)))
 }
 
-fn matches(pattern: &str, text: &str) -> bool {
+/// Whether a text has this pattern, which may begin or end with `*`.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(end), _) => text.ends_with(end),
         (None, Some(begin)) => text.starts_with(begin),

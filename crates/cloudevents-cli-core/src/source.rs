@@ -138,6 +138,12 @@ impl Place {
         self.source.line(at).0.saturating_add(self.source.first_line)
     }
 
+    /// Returns the name of the source, and the line if lines have a meaning.
+    pub(crate) fn words(&self) -> String {
+        let name = &self.source.name;
+        if self.source.first_line == 0 { name.clone() } else { format!("{name}:{}", self.line()) }
+    }
+
     /// Returns line and column, starting at 1, of a byte of the event's document.
     pub(crate) fn position(&self, offset: usize) -> Position {
         let text = &self.source.text;
@@ -271,6 +277,18 @@ mod tests {
                 self::place("{\r\n  \"é\": \"x\"\n}").position(offset).column
             );
         }
+    }
+
+    #[test]
+    fn a_place_in_words() {
+        let words = |first_line, base| {
+            let place = Place::of(Source::new("f", "{}\n\n{}", first_line));
+            Place { base, ..place }.words()
+        };
+        assert_eq!(
+            (words(1, 0), words(1, 4), words(7, 4), words(0, 4)),
+            ("f:1".into(), "f:3".into(), "f:9".into(), "f".into())
+        );
     }
 
     #[test]

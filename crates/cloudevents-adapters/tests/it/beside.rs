@@ -2,7 +2,7 @@
 
 use crate::tools::{all, attribute, named, one};
 use cloudevents_adapters::{Adapter, Adapters};
-use cloudevents_core::{DecodeOptions, ErrorKind, Event};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Value};
 
 fn extensions(event: &Event) -> Vec<(String, String)> {
     let all = event.extensions();
@@ -41,6 +41,24 @@ fn a_push_of_pubsub() {
     // A message that is no event is the payload, with its attributes.
     let event = one("google-pubsub-push", &[], &push(r#""tenant":"t7""#, "SGVsbG8="));
     assert_eq!(extensions(&event), pairs([("partitionkey", "customer-7")]));
+}
+
+/// <https://cloud.google.com/pubsub/docs/publisher#using-attributes>: keys of publishers do not begin with `goog`. A topic with a schema
+/// adds `googclient_schemaencoding`: <https://cloud.google.com/pubsub/docs/schemas>.
+#[test]
+fn attributes_of_pubsub_itself_are_no_part_of_the_message() {
+    let push = r#"{"message":{"attributes":{"ce-specversion":"1.0","ce-id":"g1","ce-source":"/s","ce-type":"t","n":7,"flag":true,
+        "googclient_schemaencoding":"JSON","googclient_schemaname":"projects/p/schemas/s"},"messageId":"1"},"subscription":"s"}"#;
+    let of = |push: &str| {
+        let events = Adapters::known().exact().events(&[], &push.to_owned().into(), &DecodeOptions::strict());
+        events.unwrap().remove(0).map(|decoded| decoded.value)
+    };
+    let event = of(push).unwrap();
+    assert_eq!(extensions(&event), pairs([("flag", "true"), ("n", "7")]));
+    assert_eq!(event.attribute("n"), Some(Value::Integer(7)));
+    assert_eq!(event.attribute("flag"), Some(Value::Boolean(true)));
+    let error = of(&push.replace("googclient_schemaname", "my_schema")).unwrap_err();
+    assert!(error.detail().contains("`message.attributes.my_schema`"), "{error:#}");
 }
 
 /// <https://github.com/cloudevents/spec/tree/main/cloudevents/formats> has the media types.
@@ -95,6 +113,76 @@ fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
     let by = |adapters: Adapters| adapters.events_by("aws-sns", &[], &document, &DecodeOptions::strict());
     assert_eq!(by(adapters).unwrap().remove(0).unwrap_err().kind(), ErrorKind::Inexact);
     assert!(by(Adapters::known()).unwrap().remove(0).is_ok());
+}
+
+/// S3 writes one `Subject` on each of its notifications. AWS does not document it. Recorded messages of many accounts have it.
+#[test]
+fn a_subject_that_says_nothing_new_is_no_loss() {
+    let sns = |subject: &str, message: &str| {
+        let (subject, message) = (serde_json::json!(subject), serde_json::json!(message));
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Subject":{subject},"Message":{message}}}"#
+        )
+    };
+    let record = |key: &str| {
+        format!(
+            r#"{{"eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
+            "responseElements":{{"x-amz-request-id":"C3","x-amz-id-2":"a"}},"s3":{{"bucket":{{"name":"b"}},"object":{{"key":"{key}"}}}}}}"#
+        )
+    };
+    let s3 = format!(r#"{{"Records":[{},{}]}}"#, record("k"), record("l"));
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","subject":"S"}"#;
+    let of = |subject: &str, message: &str| {
+        let document = sns(subject, message).into();
+        let events = Adapters::known().exact().events(&[], &document, &DecodeOptions::strict()).unwrap();
+        events.into_iter().map(|event| event.map(|decoded| decoded.value)).collect::<Result<Vec<_>, _>>()
+    };
+    for (subject, message, count) in
+        [("Amazon S3 Notification", s3.as_str(), 2), ("", s3.as_str(), 2), ("S", event, 1), ("", event, 1)]
+    {
+        assert_eq!(of(subject, message).unwrap().len(), count, "{subject} {message}");
+    }
+    // Of two events, one has another subject.
+    for (subject, message) in
+        [("k", s3.as_str()), ("Amazon S3 Notifications", s3.as_str()), ("Amazon S3 Notification", event)]
+    {
+        let error = of(subject, message).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Inexact, "{subject}");
+        // Responses and lines of a bridge have the detail alone.
+        let words = ["not carried: `Subject`", "`--losses log`", "a map"];
+        assert!(words.iter().all(|words| error.detail().contains(words)), "{error:#}");
+    }
+}
+
+/// A map like that of `docs/adapters.md` leaves the `Subject` out, and nothing else.
+#[test]
+fn a_map_agrees_to_one_part() {
+    let map = r#"{"name":"sns-without-subject","what":"w","reference":"r","mappings":[{"where":{"Type":"Notification","TopicArn":"*"},
+        "unwrap":[{"at":"Message","documents":true,"beside":{"spread":"MessageAttributes","unsigned":true}}],
+        "id":"{MessageId}","source":"{TopicArn}","type":"com.amazonaws.sns.Notification","subject":"{Subject?}"}]}"#;
+    let adapters = Adapters::known().with(Adapter::parse_all(map).unwrap()).exact();
+    let of = |members: &str, message: &str| {
+        let message = serde_json::json!(message);
+        let document = format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message}{members}}}"#
+        );
+        let events = adapters.events(&[], &document.into(), &DecodeOptions::strict()).unwrap();
+        events.into_iter().next().unwrap().map(|decoded| decoded.value)
+    };
+    let subject = r#","Subject":"S""#;
+    for (message, id) in [
+        (r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#, "7"),
+        (r#"{"specversion":"0.2","id":"8","source":"/s","type":"t"}"#, "8"),
+        ("Hello", "1"),
+    ] {
+        assert_eq!(of(subject, message).unwrap().id(), id);
+    }
+    let attributes =
+        |name: &str| format!(r#"{subject},"MessageAttributes":{{"{name}":{{"Type":"String","Value":"v"}}}}"#);
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    assert_eq!(extensions(&of(&attributes("tenant"), event).unwrap()), pairs([("tenant", "v")]));
+    let error = of(&attributes("my_key"), event).unwrap_err();
+    assert!(error.detail().contains("not carried: `MessageAttributes.my_key`"), "{error:#}");
 }
 
 /// No extension can have such a part, and the envelope is not kept.
@@ -191,4 +279,18 @@ fn a_map_has_parts_beside_events() {
     let event = &events[0].as_ref().unwrap().value;
     assert_eq!(extensions(event), pairs([("partitionkey", "k1"), ("tenant", "t7")]));
     assert!(Adapter::parse(&map("partition-key")).is_err());
+    // A place without `?` has to be there.
+    let strict = Adapter::parse(&map("partitionkey").replace("key?", "key")).unwrap();
+    let of = |document: String| strict.events(&[], &document.into(), &DecodeOptions::strict()).remove(0);
+    assert!(of(document.to_owned()).is_ok());
+    let error = of(document.replace(r#""key""#, r#""other""#)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attribute(), error.detail(), error.help()),
+        (
+            ErrorKind::InvalidData,
+            Some("partitionkey"),
+            "`key` is not there",
+            Some("`{key?}` leaves `partitionkey` out then")
+        )
+    );
 }

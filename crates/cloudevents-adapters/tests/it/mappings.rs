@@ -127,6 +127,48 @@ fn a_value_without_a_text_is_an_error_also_where_a_place_may_be_absent() {
     }
 }
 
+/// The other one would be nowhere.
+#[test]
+fn two_places_with_an_event_are_an_error() {
+    let event =
+        |id: u8| format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t","data":{{"e":1}}}}"#);
+    let mapping = r#"{"where":{"k":"x"},"unwrap":[{"at":"a"},{"at":"b"},{"at":"a.data"}]}"#;
+    let of = |members: &str| events(mapping, &format!(r#"{{"k":"x",{members}}}"#)).remove(0);
+    let error = of(&format!(r#""b":{},"a":{}"#, event(2), event(1))).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::InvalidData, "there is an event at `a`, and another one at `b`")
+    );
+    // An event that cannot be read is one, too.
+    assert!(of(&format!(r#""a":{},"b":{{"specversion":"1.0"}}"#, event(1))).is_err());
+    for (members, wanted) in [
+        (format!(r#""a":{},"b":{{"n":1}}"#, event(1)), "1"),
+        (format!(r#""a":null,"b":{}"#, event(2)), "2"),
+        // An event with an event in its payload has both.
+        (format!(r#""a":{}"#, event(1).replace(r#"{"e":1}"#, &event(3))), "1"),
+    ] {
+        assert_eq!(of(&members).unwrap().id(), wanted, "{members}");
+    }
+    // A document of another system is read in place of the envelope.
+    let map = |unwrap: &str| {
+        format!(
+            r#"{{"name":"n","what":"w","reference":"r","mappings":[{{"where":{{"k":"x"}},"unwrap":[{unwrap}]}}]}}"#
+        )
+    };
+    let own = Adapter::parse(&map(r#"{"at":"a","documents":true},{"at":"b"}"#)).unwrap();
+    let adapters = Adapters::known().with([own]);
+    let older = event(1).replace("1.0", "0.2");
+    let read = |document: String| {
+        adapters.events(&[], &document.into(), &DecodeOptions::strict()).unwrap().remove(0)
+    };
+    assert_eq!(read(format!(r#"{{"k":"x","a":{older}}}"#)).unwrap().value.id(), "1");
+    let error = read(format!(r#"{{"k":"x","a":{older},"b":{}}}"#, event(2))).unwrap_err();
+    assert_eq!(error.detail(), "there is an event at `a`, and another one at `b`");
+    let error =
+        Adapter::parse(&map(r#"{"at":"a","documents":true},{"at":"b","documents":true}"#)).unwrap_err();
+    assert!(error.detail().contains("two places in `unwrap` have `documents`"), "{error}");
+}
+
 #[test]
 fn headers_select_a_mapping() {
     let mapping =

@@ -109,7 +109,11 @@ pub(super) fn foreign_events(
 ) -> Vec<Located> {
     let json = &json::Json::new();
     let systems = decoding.foreign.as_ref();
-    let events = systems.and_then(|systems| systems.events(headers, &document, &decoding.options));
+    let events = systems.and_then(|systems| {
+        // What adapters log of a document has its place.
+        let span = tracing::warn_span!("document", at = %place.words());
+        span.in_scope(|| systems.events(headers, &document, &decoding.options))
+    });
     let Some(events) = events else {
         return match document.first() {
             Some(b'[') => batch(json, &place.source, document, place.base, decoding),

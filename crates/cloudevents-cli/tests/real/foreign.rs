@@ -199,9 +199,7 @@ fn the_page_has_each_name() {
 /// The example of `docs/adapters.md`.
 #[test]
 fn the_map_of_the_page_makes_its_events() {
-    let blocks: Vec<_> =
-        PAGE.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
-    let [map, document] = blocks[..] else { panic!("{blocks:?}") };
+    let [_, map, document] = blocks();
     let events = PAGE.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let (map, order) = (file("orders.json", map), file("order.json", document));
     let (map, order) = (map.to_str().unwrap(), order.to_str().unwrap());
@@ -216,6 +214,31 @@ fn the_map_of_the_page_makes_its_events() {
         "`{$.customer?}` leaves `partitionkey` out then",
     ];
     assert!(words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+}
+
+/// The blocks of JSON of the page.
+fn blocks() -> [&'static str; 3] {
+    let blocks: Vec<_> =
+        PAGE.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    blocks.try_into().unwrap()
+}
+
+#[test]
+fn the_map_of_the_page_leaves_out_the_subject_of_sns() {
+    let [map, ..] = blocks();
+    let map = file("sns.json", map);
+    let message = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    let sns = json!({"Type": "Notification", "MessageId": "n1", "TopicArn": "arn:aws:sns:eu-central-1:1:T", "Subject": "S",
+        "Message": message, "MessageAttributes": {"tenant": {"Type": "String", "Value": "t7"}}});
+    let ran = ce_with(&["convert", "--exact", "--map", map.to_str().unwrap()], sns.to_string());
+    let event: Value = serde_json::from_str(&ran.out).expect(&ran.err);
+    assert_eq!(
+        [&event["id"], &event["tenant"], &event["subject"]],
+        [&json!("7"), &json!("t7"), &json!(null)]
+    );
+    let lossy = sns.to_string().replace("tenant", "my_tenant");
+    let ran = ce_with(&["convert", "--exact", "--map", map.to_str().unwrap()], lossy);
+    assert!(ran.status == 1 && ran.err.contains("not carried: `MessageAttributes.my_tenant`"), "{}", ran.err);
 }
 
 #[test]
@@ -251,10 +274,34 @@ fn parts_beside_an_event_are_carried_or_named() {
     let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push);
     let event: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!([&event["partitionkey"], &event["tenant"]], ["customer-7", "t7"]);
-    let words = ["WARN", "not carried", "message.attributes.my_key"];
+    let words = ["WARN", "standard input:1", "not carried", "message.attributes.my_key"];
     assert!(ran.status == 0 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
     let ran = ce_with(&["convert", "--from", "google-pubsub-push"], push.replace("my_key", "mykey"));
     assert!(ran.status == 0 && ran.out.contains(r#""mykey":"x""#) && ran.err.is_empty(), "{}", ran.err);
+}
+
+/// S3 writes this `Subject` on each notification. The target is a file, and losses are refused by default.
+#[test]
+fn a_notification_of_s3_in_sns_crosses_a_bridge() {
+    let record = json!({"eventSource": "aws:s3", "awsRegion": "eu-central-1", "eventTime": "2024-01-01T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "responseElements": {"x-amz-request-id": "R1", "x-amz-id-2": "I2"},
+        "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
+    let message = json!({"Records": [record]}).to_string();
+    let sns = |subject: &str| {
+        let notification = json!({"Type": "Notification", "MessageId": "n1", "TopicArn": "arn:aws:sns:eu-central-1:1:T", "Subject": subject,
+            "Message": message});
+        format!("{notification}\n")
+    };
+    let bridge = |subject: &str| {
+        let (from, to) = (file("sns.jsonl", sns(subject)), file("moved.jsonl", ""));
+        let (from, to) = (format!("file:{}", from.display()), format!("file:{}", to.display()));
+        ce(&["bridge", &from, &to, "--from", "auto"])
+    };
+    let ran = bridge("Amazon S3 Notification");
+    assert!(ran.status == 0 && ran.err.contains("1 message moved, 0 refused"), "{}", ran.err);
+    let ran = bridge("a subject of a publisher");
+    let words = ["0 messages moved, 1 refused", "not carried: `Subject`", "`--losses log`", "a map"];
+    assert!(ran.status == 1 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
 }
 
 #[test]
