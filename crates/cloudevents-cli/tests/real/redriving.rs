@@ -291,6 +291,7 @@ fn the_limit_of_a_broker_is_the_help_of_the_messages_that_were_held_and_of_no_ot
     };
     let (refused, held) = (with(" was refused: "), with("2 messages were held until the end"));
     assert!(refused.len() == 1 && refused[0]["help"].is_null(), "{lines:?}");
+    assert_eq!((&refused[0]["kind"], &refused[0]["severity"]), (&"refused".into(), &"warning".into()));
     assert!(held.len() == 1 && held[0]["help"].as_str().unwrap().contains("`prefetch`"), "{lines:?}");
 }
 
