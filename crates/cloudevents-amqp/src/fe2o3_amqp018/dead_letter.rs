@@ -33,6 +33,7 @@ struct DeadLetterAddress(AmqpSender);
 
 impl DeadLetterSink for DeadLetterAddress {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.0.enqueue(letter.as_received()).await?.await?.kept().map(drop)
+        let receipt = self.0.enqueue(letter.as_received()).await?.await?;
+        letter.stored_at(receipt)
     }
 }

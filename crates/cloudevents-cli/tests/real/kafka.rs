@@ -64,7 +64,13 @@ fn what_is_no_event_goes_to_the_dead_letters() {
     let listener = Listener::at(&broker.url("orders?group=g&dead-letter=rejected"), &["--count", "1"]);
     assert_eq!(listener.notes, "");
     let listened = listener.end().ended(1).prints(&format!("{GOOD}\n"));
-    listened.says_first("error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (");
+    listened
+        .says_first("error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (")
+        .says_last("1 event received, 1 message without an event\n");
+    let ran = ce(&["listen", &url, "--idle", "3", "--error-format", "json"]).ended(1);
+    let last = ran.errors().pop().unwrap();
+    let numbers = (&last["kind"], &last["received"], &last["not_events"]);
+    assert_eq!(numbers, (&"summary".into(), &1.into(), &1.into()), "{last}");
     assert_eq!(broker.messages("rejected").unwrap().len(), 1);
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 }

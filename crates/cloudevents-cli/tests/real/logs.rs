@@ -255,10 +255,53 @@ fn what_is_refused_is_one_line_a_message() {
         let letters = letters.iter().filter(|line| line["message"].as_str().unwrap().contains("400"));
         let ids: BTreeSet<_> = letters.clone().map(|line| line["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), 40, "{}", ran.err);
+        let is_placed = |line: &&Value| {
+            line["letter_place"] == "/queues/dead" && line["detail"] == "its dead letter is at /queues/dead"
+        };
+        assert!(letters.clone().all(is_placed), "{}", ran.err);
         // Beside these: that it begins, and its end.
         assert!(letters.count() == 40 && lines.len() <= 43, "{}", ran.err);
         is_said_once(&lines);
     }
+}
+
+/// A log has positions, and HTTP reports no place.
+#[test]
+fn the_place_of_a_dead_letter_is_in_its_line() {
+    let broker = kafka::Broker::start().unwrap();
+    for topic in ["orders", "rejected"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    ce_with(&["send", &broker.url("orders")], format!("{}\n{}\n", with_id(1), with_id(2))).ended(0);
+    let to = target(&Arc::new(Mutex::new("400 Bad Request")));
+    let place = Listener::start(&[]);
+    let run = |from: &str, more: &[&str]| {
+        let ran = ce(&[&["bridge", from, &to, "--error-format", "json", "--idle", "3"], more].concat());
+        let lines = ran.ended(0).errors();
+        let is_refused = |line: &&Value| line["message"].as_str().unwrap().contains("400");
+        let letters = kinds(&lines, "dead-letter").into_iter().filter(is_refused).cloned();
+        let letters = letters.collect::<Vec<Value>>();
+        assert_eq!(letters.len(), 2, "{lines:?}");
+        for (line, offset) in letters.iter().zip(["0", "1"]) {
+            let origin = (&line["topic"], &line["partition"], &line["offset"]);
+            assert_eq!(origin, (&"orders".into(), &"0".into(), &offset.into()), "{line}");
+        }
+        letters
+    };
+    let of_source = run(&broker.url("orders?group=a&dead-letter=rejected"), &[]);
+    for (line, offset) in of_source.iter().zip(["0", "1"]) {
+        let letter = (&line["letter_place"], &line["letter_partition"], &line["letter_offset"]);
+        assert_eq!(letter, (&"rejected".into(), &"0".into(), &offset.into()), "{line}");
+        assert_eq!(line["detail"], format!("its dead letter is at rejected/0/{offset}"), "{line}");
+    }
+    let secret = place.url.replace("://", "://alice:s3cret@");
+    let of_bridge = run(&broker.url("orders?group=b&reject=drop"), &["--dead-letter", &secret]);
+    for line in &of_bridge {
+        let shown = line["letter_place"].as_str().unwrap();
+        assert!(shown.ends_with("/events") && !shown.contains("s3cret"), "{line}");
+        assert!(line["letter_offset"].is_null(), "{line}");
+    }
+    place.stop();
 }
 
 /// Over core NATS, the server reports each attempt.

@@ -2,6 +2,7 @@
 
 use crate::hook::hook;
 use crate::program::{Bridge, ce, ce_with, command, exited, file, path_of, url_of, with_id};
+use crate::suggested::send_documents;
 use cloudevents_testkit::{amqp::Broker, slowed};
 use std::{
     io::Read,
@@ -269,6 +270,29 @@ fn letters_that_are_refused_again_stay_whatever_the_protocol_and_the_url_say() {
             check(&broker.url("rejected?group=g"), &broker.url("rejected"), 3);
         });
     });
+}
+
+/// The reason of a refusal has nothing to do with the limit.
+#[test]
+fn the_limit_of_a_broker_is_the_help_of_the_messages_that_were_held_and_of_no_others() {
+    let broker = cloudevents_testkit::kafka::Broker::start().unwrap();
+    broker.create_topic("rejected", 1).unwrap();
+    let url = broker.url("rejected");
+    send_documents(&url, &["{\"specversion\":\"1.0\""]);
+    ce_with(&["send", &url], event(1)).ended(0);
+    let from = broker.url("rejected?group=g");
+    let arguments = ["bridge", &from, "http://127.0.0.1:9/events", "--redrive", "--dry-run", "--idle", "3"];
+    let more = ["--mode", "binary", "--error-format", "json"]; // a document is read
+    let ran = ce(&[&arguments[..], &more].concat()).ended(0);
+    let lines = ran.errors();
+    let with = |words: &str| {
+        let has = |line: &&serde_json::Value| line["message"].as_str().unwrap().contains(words);
+        lines.iter().filter(has).collect::<Vec<_>>()
+    };
+    let (refused, held) = (with(" was refused: "), with("2 messages were held until the end"));
+    assert!(refused.len() == 1 && refused[0]["help"].is_null(), "{lines:?}");
+    assert_eq!((&refused[0]["kind"], &refused[0]["severity"]), (&"refused".into(), &"warning".into()));
+    assert!(held.len() == 1 && held[0]["help"].as_str().unwrap().contains("`prefetch`"), "{lines:?}");
 }
 
 #[test]

@@ -88,6 +88,7 @@ impl DeadLetterSink for DeadLetterTopic {
                 "a rejected message stays in the topic of dead letters, which this receiver itself reads");
             return Ok(());
         }
-        self.sender.enqueue(letter.as_received()).await?.await?.kept().map(drop)
+        let receipt = self.sender.enqueue(letter.as_received()).await?.await?;
+        letter.stored_at(receipt)
     }
 }

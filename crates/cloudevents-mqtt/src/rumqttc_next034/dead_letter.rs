@@ -11,6 +11,7 @@ use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Endpoint,
     binding::{Rejecting, Transmit, log::LogOptions, rejecting},
 };
+use std::sync::Arc;
 
 /// Returns the policy for rejected messages, from the URL, otherwise from the options.
 pub(super) async fn decided(
@@ -26,7 +27,7 @@ pub(super) async fn decided(
         Rejecting::To(topic) => {
             let sender =
                 MqttSender::to_topic(target.at(topic), Topic::plain(topic)?, Qos::AtLeastOnce).await?;
-            log.with_sink(DeadLetterTopic(sender, target.options.version))
+            log.with_sink(DeadLetterTopic { sender, version: target.options.version, topic: topic.into() })
         }
     })
 }
@@ -34,14 +35,19 @@ pub(super) async fn decided(
 /// Sends rejected messages to another topic of the same broker, as they were received.
 ///
 /// [The headers of the dead letter](DeadLetter::headers) are user properties. MQTT 3.1.1 has none, so the reason is only logged there.
-struct DeadLetterTopic(MqttSender, Version);
+struct DeadLetterTopic {
+    sender: MqttSender,
+    version: Version,
+    topic: Arc<str>,
+}
 
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        if self.1 == Version::V3 {
+        if self.version == Version::V3 {
             let topic = letter.received.topic();
             tracing::warn!(reason = %letter.reason, ?topic, "a message is sent to the dead letters");
         }
-        self.0.enqueue(letter.as_received()).await?.await?.kept().map(drop)
+        let receipt = self.sender.enqueue(letter.as_received()).await?.await?;
+        letter.stored_at(receipt.with_place(Arc::clone(&self.topic)))
     }
 }

@@ -6,6 +6,7 @@ use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Endpoint,
     binding::{Rejecting, Transmit, place_checked, queue::QueueOptions, rejecting},
 };
+use std::sync::Arc;
 
 /// Returns the policy for rejected messages, from the URL, otherwise from the options.
 pub(super) async fn decided(
@@ -38,7 +39,7 @@ pub(super) async fn decided(
             if !target.jetstream {
                 tracing::warn!(place = %subject, "the dead-letter place does not report whether anything stores a letter");
             }
-            queue.with_sink(DeadLetterSubject(sender))
+            queue.with_sink(DeadLetterSubject { sender, subject: subject.into() })
         }
     })
 }
@@ -47,7 +48,10 @@ pub(super) async fn decided(
 ///
 /// It adds [the headers of the dead letter](DeadLetter::headers), and the name of the stream if there is one. In JetStream, a stream has to
 /// have the subject, and confirms the message.
-struct DeadLetterSubject(NatsSender);
+struct DeadLetterSubject {
+    sender: NatsSender,
+    subject: Arc<str>,
+}
 
 impl DeadLetterSink for DeadLetterSubject {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
@@ -58,7 +62,11 @@ impl DeadLetterSink for DeadLetterSubject {
             Some(delivered) => message.header("dead-letter-stream", delivered.stream.as_bytes()),
             None => message, // it has no stream, or would be too large with headers
         };
-        self.0.enqueue(message).await?.await?.kept().map(drop)
+        let receipt = self.sender.enqueue(message).await?.await?;
+        // JetStream reports the stream. Otherwise, the subject is all that is known.
+        let is_known = receipt.place().is_some();
+        let receipt = if is_known { receipt } else { receipt.with_place(Arc::clone(&self.subject)) };
+        letter.stored_at(receipt)
     }
 }
 

@@ -128,10 +128,7 @@ impl Jobs {
         }
         let before = Instant::now();
         let begun = execute(connection, self.begin);
-        let waited = before.elapsed();
-        if waited >= LONG {
-            tracing::warn!(?waited, "the file of the outbox was locked by another connection");
-        }
+        log_wait(before.elapsed());
         let mut finishes: Vec<Finish> = Vec::with_capacity(jobs.len());
         while let Some(job) = jobs.pop_front() {
             finishes.push(job(begun.as_ref().map(|()| connection).map_err(Clone::clone), undo));
@@ -211,10 +208,34 @@ fn within_savepoint<T>(
     worked
 }
 
+/// The file may be of an outbox, of an inbox, or of a gate.
+fn log_wait(waited: Duration) {
+    if waited >= LONG {
+        tracing::warn!(?waited, "the file of SQLite was locked by another connection");
+    }
+}
+
 fn execute(connection: &Connection, sql: &str) -> Result<(), Error> {
     connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map(drop).map_err(failed)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_testkit::logged::Logged;
+
+    #[test]
+    fn a_long_wait_for_the_lock_is_logged_whoever_owns_the_file() {
+        let log = Logged::begin();
+        log_wait(LONG.saturating_sub(Duration::from_millis(1)));
+        assert_eq!(log.text(), "");
+        log_wait(LONG);
+        let text = log.text();
+        assert!(text.contains("the file of SQLite was locked by another connection"), "{text}");
+        assert!(text.contains("waited=5s"), "{text}");
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     sender::RabbitSender,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{DeadLetter, DeadLetterSink};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Receipt};
 use std::sync::Arc;
 
 /// Sends rejected messages to a destination of the same broker, as they were received.
@@ -22,7 +22,8 @@ pub(super) struct DeadLetters {
 
 impl DeadLetterSink for DeadLetters {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.publisher.send_as_it_is(&self.destination, message(&letter)?, None).await
+        self.publisher.send_as_it_is(&self.destination, message(&letter)?, None).await?;
+        letter.stored_at(Receipt::new().with_place(self.destination.to_string()))
     }
 }
 

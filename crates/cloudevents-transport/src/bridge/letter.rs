@@ -2,7 +2,7 @@
 
 use super::policy::is_trace_context;
 use crate::{
-    Carries, DeadLetter, Outgoing, Receipt, Sender,
+    Carries, DeadLetter, Outgoing, Sender,
     receiving::letter::{KEY, NOT_CARRIED},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -11,8 +11,9 @@ use cloudevents_core::{Error, ErrorKind};
 pub(super) async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
     let mut refused: Option<Error> = None;
     loop {
-        let (kind, failure) = match place.send(letter.outgoing_to(place)).await.and_then(Receipt::kept) {
-            Ok(_) => {
+        let sent = place.send(letter.outgoing_to(place)).await;
+        let (kind, failure) = match sent.and_then(|receipt| letter.stored_at(receipt)) {
+            Ok(()) => {
                 letter.is_stored(refused);
                 return Ok(());
             }

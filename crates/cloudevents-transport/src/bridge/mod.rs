@@ -37,10 +37,9 @@ pub use template::Template;
 use crate::{
     Activity, By, DeadLetter, Delivery, EventFilter, Failure, Fault, LetterBox, Outgoing, Receipt, Received,
     Receiver, Sender, Settles, Stopper,
-    observing::MESSAGES,
     panics::caught,
     receiving::letter_box::Listener,
-    running::{Attribute, Ended, Name, Running, both},
+    running::{Ended, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
 use fate::Tally;
@@ -477,7 +476,10 @@ impl Passage {
             let letter = DeadLetter::refused(received, &error, delivery.attempt());
             let attempt = self.letters.begin();
             match stored(letter.clone(), place).await {
-                Ok(()) => self.letters.stored(&letter, attempt),
+                Ok(()) => {
+                    delivery.received().has_dead_letter(letter.receipt());
+                    self.letters.stored(&letter, attempt);
+                }
                 // No attempt can store it. The peer would repeat the stored dead letters, with each request.
                 Err(failure) if self.is_with_peer && Fault::of(&failure, false) != Fault::Target => {
                     tracing::warn!(received = ?delivery.received(), error = %failure,
@@ -522,18 +524,7 @@ impl Passage {
         }
         let received = delivery.received();
         self.tally.concluded(received, &fate);
-        // The engine logs a message that is rejected at the source.
-        let name = Name { received, decoding: self.shaper.decoding() };
-        let (id, source) = (Attribute(&name, "id"), Attribute(&name, "source"));
-        match &fate {
-            Fate::DeadLetter(reason) => {
-                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, %reason, "refused; its dead letter is stored");
-            }
-            Fate::Kept(reason) => {
-                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, %reason, "refused again; it stays where it is");
-            }
-            _ => {}
-        }
+        moved::log_refused(received, self.shaper.decoding(), &fate);
         tell(self.policy(), received, &fate);
         ended
     }
@@ -557,6 +548,7 @@ impl Passage {
     /// Observes the outcome of messages that are rejected at the source.
     fn listener(&self) -> Listener {
         let (tally, policy) = (Arc::clone(&self.tally), self.policy().clone());
+        let decoding = self.shaper.decoding().clone();
         Box::new(move |letter, stored| {
             let received = &letter.received;
             // A message that the options of the receiver reject was not refused here.
@@ -566,7 +558,9 @@ impl Passage {
                 Err(error) => Fate::Waiting { refusal, error: error.clone() },
             };
             if let Fate::DeadLetter(_) = fate {
+                received.has_dead_letter(letter.receipt());
                 tally.concluded(received, &fate);
+                moved::log_letter(received, &decoding);
             }
             tell(&policy, received, &fate);
         })

@@ -1,5 +1,6 @@
-//! The line of a message that was moved.
+//! The lines of messages that were moved, and of messages that were refused.
 
+use super::fate::Fate;
 use crate::{
     Partition, Receipt, Received,
     observing::MESSAGES,
@@ -7,17 +8,16 @@ use crate::{
 };
 use cloudevents_core::DecodeOptions;
 use std::fmt;
-use tracing::field::display;
+use tracing::field::{DisplayValue, display};
 
 /// Logs that the target has confirmed the message, with its places at both ends, as far as they are known.
 pub(super) fn log(received: &Received, decoding: &DecodeOptions, receipt: &Receipt) {
     let name = Name { received, decoding };
-    let to = || (receipt.place().is_some() || receipt.offset().is_some()).then(|| display(To(receipt)));
     // Programs that read the log need no parser for the words.
     tracing::debug!(
         target: MESSAGES,
         delivery = %name,
-        to = to(),
+        to = to(receipt),
         id = %Attribute(&name, "id"),
         source = %Attribute(&name, "source"),
         topic = received.topic(),
@@ -30,7 +30,60 @@ pub(super) fn log(received: &Received, decoding: &DecodeOptions, receipt: &Recei
     );
 }
 
-/// The place of a message at the target.
+/// Logs the fate of a message that is refused, with its place and the place of its dead letter, as far as they are known.
+///
+/// The engine logs a message that is rejected at the source.
+pub(super) fn log_refused(received: &Received, decoding: &DecodeOptions, fate: &Fate) {
+    let (reason, words) = match fate {
+        Fate::DeadLetter(reason) => (reason, "refused; its dead letter is stored"),
+        Fate::Kept(reason) => (reason, "refused again; it stays where it is"),
+        _ => return,
+    };
+    let name = Name { received, decoding };
+    let letter = received.dead_letter();
+    tracing::info!(
+        target: MESSAGES,
+        delivery = %name,
+        id = %Attribute(&name, "id"),
+        source = %Attribute(&name, "source"),
+        %reason,
+        topic = received.topic(),
+        partition = received.partition().map(Partition::number),
+        offset = received.offset(),
+        letter = letter.and_then(to),
+        letter_place = letter.and_then(Receipt::place),
+        letter_partition = letter.and_then(Receipt::partition),
+        letter_offset = letter.and_then(Receipt::offset),
+        "{words}"
+    );
+}
+
+/// Logs where the dead letter is of a message that was rejected at the source, as far as that is known.
+pub(super) fn log_letter(received: &Received, decoding: &DecodeOptions) {
+    let name = Name { received, decoding };
+    let letter = received.dead_letter();
+    tracing::debug!(
+        target: MESSAGES,
+        delivery = %name,
+        id = %Attribute(&name, "id"),
+        source = %Attribute(&name, "source"),
+        topic = received.topic(),
+        partition = received.partition().map(Partition::number),
+        offset = received.offset(),
+        letter = letter.and_then(to),
+        letter_place = letter.and_then(Receipt::place),
+        letter_partition = letter.and_then(Receipt::partition),
+        letter_offset = letter.and_then(Receipt::offset),
+        "the dead letter is stored"
+    );
+}
+
+/// The place of a message in a receipt, if the receipt has one.
+fn to(receipt: &Receipt) -> Option<DisplayValue<To<'_>>> {
+    (receipt.place().is_some() || receipt.offset().is_some()).then(|| display(To(receipt)))
+}
+
+/// The place of a message at the target, or of a dead letter.
 struct To<'a>(&'a Receipt);
 
 impl fmt::Display for To<'_> {

@@ -46,7 +46,7 @@ const SILENT: Duration = Duration::from_secs(10);
 /// ```
 pub trait DeadLetterSink: Send + Sync + 'static {
     /// Returns when the message is stored. After an error, it is called again with growing pauses. Meanwhile the message is neither settled
-    /// nor handled again.
+    /// nor handled again. [`DeadLetter::stored_at`] records the place, so that the log of a bridge names it.
     ///
     /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called again at once with a smaller dead
     /// letter: first without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body

@@ -1,8 +1,8 @@
 //! A rejected message, and its dead letter.
 
-use crate::{Outgoing, Raw, Received};
+use crate::{Outgoing, Raw, Receipt, Received};
 use cloudevents_core::{Error, ErrorKind, Value};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How the headers of dead letters begin. No protocol reads such a header as an attribute.
 pub(crate) const PREFIX: &str = "dead-letter-";
@@ -31,13 +31,16 @@ pub struct DeadLetter {
     pub attempt: u32,
     error: Option<ErrorKind>,
     left_out: Vec<&'static str>,
+    /// Clones share it: a sink gets a clone.
+    receipt: Arc<OnceLock<Receipt>>,
 }
 
 impl DeadLetter {
     /// Creates a dead letter. Programs need it for tests of their sinks.
     pub fn new(received: Received, reason: impl Into<Arc<str>>, attempt: u32) -> Self {
         let error = received.error_kind();
-        Self { received, reason: reason.into(), attempt, error, left_out: Vec::new() }
+        let (reason, receipt) = (reason.into(), Arc::default());
+        Self { received, reason, attempt, error, left_out: Vec::new(), receipt }
     }
 
     /// The dead letter of a message that a target refuses with this error.
@@ -93,7 +96,8 @@ impl DeadLetter {
     ///
     /// impl DeadLetterSink for Elsewhere {
     ///     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-    ///         self.0.send(letter.outgoing()).await?.kept().map(drop)
+    ///         let receipt = self.0.send(letter.outgoing()).await?;
+    ///         letter.stored_at(receipt)
     ///     }
     /// }
     /// ```
@@ -119,6 +123,19 @@ impl DeadLetter {
             letter.set_header(name, value); // in place of that of an earlier letter
         }
         letter
+    }
+
+    /// Records where the destination has stored the dead letter, for sinks. The log of a bridge names the place, and so do its observers.
+    ///
+    /// It is an error of kind [`Refused`](ErrorKind::Refused) if the destination [keeps the message for none](Receipt::kept).
+    pub fn stored_at(&self, receipt: Receipt) -> Result<(), Error> {
+        let _ = self.receipt.set(receipt.kept()?);
+        Ok(())
+    }
+
+    /// Where the destination has stored the dead letter, if its sink has [recorded](Self::stored_at) that.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        self.receipt.get()
     }
 
     pub(crate) fn lacks(&mut self, what: &'static str) {

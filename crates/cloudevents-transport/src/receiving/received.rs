@@ -1,6 +1,6 @@
 //! A received message, with the data of its protocol.
 
-use crate::{Outgoing, Partition};
+use crate::{Outgoing, Partition, Receipt};
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind, codec::is_content_type,
@@ -154,11 +154,17 @@ struct Stored<O: ?Sized> {
     event: Option<Box<Decoded<Event>>>,
     /// Why the document could not be decoded, once that was tried.
     invalid: OnceLock<ErrorKind>,
-    /// Why the target of a bridge refused it.
-    refused: OnceLock<Error>,
+    /// Why the target of a bridge refused it, and where its dead letter is.
+    refused: OnceLock<Box<Refused>>,
     /// The result of a function of the receiver that converts the message, in place of `message`.
     converted: OnceLock<Box<Result<Decoded<Message>, Error>>>,
     origin: O,
+}
+
+/// A message that the target of a bridge refused, or the bridge itself.
+struct Refused {
+    why: Error,
+    letter: OnceLock<Receipt>,
 }
 
 impl Received {
@@ -205,12 +211,28 @@ impl Received {
 
     /// The target of a bridge refused it, or the bridge did. Known to all clones.
     pub(crate) fn is_refused(&self, error: &Error) {
-        let _ = self.0.refused.set(error.clone());
+        let refused = || Box::new(Refused { why: error.clone(), letter: OnceLock::new() });
+        self.0.refused.get_or_init(refused);
     }
 
     /// Why it was [refused](Self::is_refused).
     pub(crate) fn refusal(&self) -> Option<&Error> {
-        self.0.refused.get()
+        self.0.refused.get().map(|refused| &refused.why)
+    }
+
+    /// Where the dead letter is of a message that a [bridge](crate::bridge::Bridge) has refused, for observers of the bridge.
+    ///
+    /// `None` until the destination has stored the dead letter. A destination may report no place: then the receipt is empty, or there is
+    /// none. If a batch has become several dead letters, it is the place of the first one.
+    pub fn dead_letter(&self) -> Option<&Receipt> {
+        self.0.refused.get()?.letter.get()
+    }
+
+    /// A destination has stored the dead letter of a message that was [refused](Self::is_refused). Known to all clones.
+    pub(crate) fn has_dead_letter(&self, receipt: Option<&Receipt>) {
+        if let (Some(refused), Some(receipt)) = (self.0.refused.get(), receipt) {
+            let _ = refused.letter.set(receipt.clone());
+        }
     }
 
     /// The message and the repairs made while decoding it.

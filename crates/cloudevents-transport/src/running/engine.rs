@@ -14,7 +14,7 @@ use super::{
     window::{Window, is_time_limit},
 };
 use crate::{
-    By, Counters, Delivery, Failure, Fault, InFlight, Received, Receiver, Stopper,
+    By, Counters, Delivery, Failure, Fault, InFlight, Partition, Received, Receiver, Stopper,
     binding::Ownership,
     deadline::later,
     observing::{MESSAGES, interceptor::around},
@@ -373,7 +373,9 @@ impl Engine {
             Ended::Rejected(failure) => {
                 let name = self.name(&delivery);
                 let (id, source) = (Attribute(&name, "id"), Attribute(&name, "source"));
-                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, reason = %failure, "rejected");
+                let (topic, offset) = (delivery.topic(), delivery.offset());
+                let partition = delivery.partition().map(Partition::number);
+                tracing::info!(target: MESSAGES, delivery = %name, %id, %source, reason = %failure, topic, partition, offset, "rejected");
                 self.undecided(&handling);
                 return self.reject(handling.lane, delivery, failure);
             }

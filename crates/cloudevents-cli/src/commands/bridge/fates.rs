@@ -4,7 +4,7 @@ use super::told::words;
 use crate::{connect, console::Console, plain::plain, report::Report};
 use cloudevents_kit::{
     ContentMode, DecodeOptions, Leniency, Repair,
-    transport::{Received, bridge::Fate},
+    transport::{Receipt, Received, bridge::Fate},
 };
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ pub(super) fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repa
 
 /// Reports the fate of a message.
 pub(super) fn tell(named: &Named, fate: &Fate, repairs: &[Repair], help: Option<String>, console: &Console) {
-    let Named { words: name, members } = named;
+    let Named { words: name, members, letter } = named;
     for repair in repairs {
         let event = repair.index().map(|index| format!(", event {index} of the batch")).unwrap_or_default();
         let detail = repair.cause().map_or("", |cause| cause.detail());
@@ -28,7 +28,10 @@ pub(super) fn tell(named: &Named, fate: &Fate, repairs: &[Repair], help: Option<
     }
     let report = match fate {
         Fate::DeadLetter(error) => {
-            Report::warning(format!("{name} was refused: {}", words(error))).kind("dead-letter")
+            let place = letter.as_ref().map(|place| format!("its dead letter is at {place}"));
+            Report::warning(format!("{name} was refused: {}", words(error)))
+                .kind("dead-letter")
+                .detail(place.unwrap_or_default())
         }
         Fate::Refused(error) => {
             Report::warning(format!("{name} was refused: {}", words(error))).kind("refused")
@@ -75,6 +78,27 @@ pub(super) struct Named {
     pub(super) words: String,
     /// The same for programs.
     members: Vec<(&'static str, String)>,
+    /// Where its dead letter is, in words.
+    letter: Option<String>,
+}
+
+impl Named {
+    /// Adds where the dead letter of the message is. `url` is the destination, without secrets, for one that reports no place.
+    pub(super) fn with_letter(mut self, received: &Received, url: Option<&str>) -> Self {
+        let receipt = received.dead_letter();
+        let Some(place) = receipt.and_then(Receipt::place).or(url) else { return self };
+        let partition = receipt.and_then(Receipt::partition).map(|partition| partition.to_string());
+        let offset = receipt.and_then(Receipt::offset).map(|offset| offset.to_string());
+        let numbers = partition.iter().chain(&offset);
+        self.letter = Some(numbers.fold(plain(place), |words, number| format!("{words}/{number}")));
+        let members = [
+            ("letter_place", Some(place.to_owned())),
+            ("letter_partition", partition),
+            ("letter_offset", offset),
+        ];
+        self.members.extend(members.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        self
+    }
 }
 
 /// Names a message.
@@ -101,5 +125,5 @@ pub(super) fn name(received: &Received) -> Named {
         ("offset", received.offset().map(|offset| offset.to_string())),
     ];
     let members = members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    Named { words, members }
+    Named { words, members, letter: None }
 }

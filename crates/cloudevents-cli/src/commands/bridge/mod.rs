@@ -150,6 +150,7 @@ async fn run_once(
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
+    let letters = config.dead_letter.as_deref().map(connect::shown);
     let converts = config.adapter.is_some() || config.map.is_some();
     let (failing, refusing) = (LastReason::default(), LastReason::default());
     let unstored = Unstored::default();
@@ -185,7 +186,11 @@ async fn run_once(
             _ => {}
         }
         if shows_all || !repairs.is_empty() || is_told {
-            let _ = lines.try_send((name(received), fate.clone(), repairs, help));
+            let named = match fate {
+                Fate::DeadLetter(_) => name(received).with_letter(received, letters.as_deref()),
+                _ => name(received),
+            };
+            let _ = lines.try_send((named, fate.clone(), repairs, help));
         }
     };
     let (reports, mut reported) = mpsc::channel(LINES);

@@ -107,11 +107,11 @@ fn at_the_bound(held: u64) -> Report {
 fn held_until_the_end(held: u64) -> Report {
     let (held, verb) = (count(held, "message"), if held == 1 { "was" } else { "were" });
     let words = format!(
-        "{held} {verb} held until the end; there may be others at FROM, if its broker sends no more at once"
+        "{held} {verb} held until the end; there may be others at FROM, if its broker limits messages that are not settled"
     );
-    Report::warning(words)
-        .kind("redrive")
-        .help("settings of the broker, or of its consumer, bound what is not settled")
+    Report::warning(words).kind("redrive").help(
+        "`prefetch` of RabbitMQ and MQTT 5, and `max_ack_pending` of JetStream are such limits. Kafka has none",
+    )
 }
 
 fn comes_again(end: &Connectivity) -> bool {

@@ -251,6 +251,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut printed = 0_u64;
     let mut messages = 0_u64;
     let mut events = 0_u64;
+    let mut not_events = 0_u64;
     let mut left_out = 0_usize;
     // Why standard output takes no more.
     let mut unwritten = None;
@@ -365,6 +366,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 (Settled::Accepted, written)
             }
             (Err(error), _) => {
+                not_events = not_events.saturating_add(1);
                 console.error(
                     Status::No,
                     &place::report(&error, &delivery, messages, &decoding, systems.is_some()),
@@ -445,11 +447,17 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         [] => format!("{received} received"),
         _ => format!("{received} received, {} left out", thousands(left_out)),
     };
+    let text = match not_events {
+        0 => text,
+        _ => format!("{text}, {} without an event", count(not_events, "message")),
+    };
     let text = match command.peek {
         true => format!("{text}; {} went back", count(released, "message")),
         false => text,
     };
-    let members = json!({"kind": "summary", "received": events, "left_out": left_out, "released": released});
+    let members = json!({
+        "kind": "summary", "received": events, "left_out": left_out, "not_events": not_events, "released": released,
+    });
     console.announce(&text, members);
     Ok(Status::Done)
 }

@@ -54,7 +54,8 @@ impl<T: Transmit> DeadLetterSink for Letters<T> {
                 .for_each(|name| message.remove_header(name));
             tracing::warn!(place = %self.place, "a letter has no room for all of its headers");
         }
-        self.sender.enqueue(message).await?.await?.kept().map(drop)
+        let receipt = self.sender.enqueue(message).await?.await?;
+        letter.stored_at(receipt)
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::{Gives, event, events, received};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use cloudevents_json::Json;
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Bridge, Carries, Confirmed, Connectivity, Content, DeadLetter, DeadLetterSink, OrderBy, Outcome,
-    Outgoing, Receipt, Receiver, ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
+    Outgoing, Receipt, Received, Receiver, ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
     binding::{Incoming, Settle, Token, Transmit, queue::QueueOptions},
     bridge::{BridgePolicy, Fate},
     fake::FakeQueue,
@@ -15,6 +16,61 @@ use std::{
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
+use tracing::Level;
+
+/// Stores dead letters where their receipt says.
+struct Stores(Receipt);
+
+impl DeadLetterSink for Stores {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        letter.stored_at(self.0.clone())
+    }
+}
+
+/// At the destination of the source, and at that of the policy, whose receipts have an offset alone.
+#[tokio::test(start_paused = true)]
+async fn the_log_and_the_observer_have_the_place_of_a_dead_letter() {
+    let receipt = Receipt::new().with_place("rejected").with_partition(1).with_offset(5);
+    for of_policy in [false, true] {
+        let (from, to, place, log) =
+            (FakeQueue::new(), FakeQueue::new(), FakeQueue::new(), Logged::with_debug());
+        to.refuse_if(|_| true);
+        from.sender().send(event(1)).await.unwrap();
+        let places = Arc::new(Mutex::new(Vec::new()));
+        let mut policy = BridgePolicy::default();
+        policy.dead_letters = of_policy.then(|| place.sender());
+        policy.observer = Some(Arc::new({
+            let places = Arc::clone(&places);
+            move |received: &Received, fate: &Fate| {
+                if let Fate::DeadLetter(_) = fate {
+                    places.lock().unwrap().push(received.dead_letter().cloned());
+                }
+            }
+        }));
+        let options = QueueOptions::default().with_sink(Stores(receipt.clone()));
+        let receiver = from.receiver_with(DecodeOptions::strict(), options);
+        let bridge = Bridge::new(receiver, to.sender(), policy).unwrap();
+        bridge.run().until(sleep(Duration::from_secs(60))).await.unwrap();
+        let (level, words) = match of_policy {
+            true => (Level::INFO, "refused; its dead letter is stored"),
+            false => (Level::DEBUG, "the dead letter is stored"),
+        };
+        let lines = log.lines(Level::DEBUG).into_iter().filter(|line| line.text.starts_with(words));
+        let lines: Vec<_> = lines.collect();
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(line.level == level && line.text.contains(" id=1 source=/tests "), "{line:?}");
+        let places = places.lock().unwrap();
+        let [Some(found)] = places.as_slice() else { panic!("{places:?}") };
+        if of_policy {
+            assert!(found.offset().is_some() && line.text.contains(" letter_offset="), "{line:?}");
+        } else {
+            assert_eq!(found, &receipt);
+            let named = " letter=rejected/1 at 5 letter_place=";
+            assert!(line.text.contains(named), "{line:?}");
+            assert!(line.text.contains(" letter_partition=1 letter_offset=5"), "{line:?}");
+        }
+    }
+}
 
 /// Cannot express some messages.
 struct Picky(Sender, fn(&Outgoing) -> bool);
