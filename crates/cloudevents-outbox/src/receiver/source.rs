@@ -270,6 +270,9 @@ impl<S: Store> Batch for Settling<S> {
     type Entry = crate::Settlement;
     type Answer = ();
 
+    /// The next message in order waits for the settlement.
+    const GATHERS: bool = false;
+
     fn size(_: &crate::Settlement) -> usize {
         0
     }
