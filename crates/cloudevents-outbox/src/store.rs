@@ -244,6 +244,10 @@ impl Share {
         if self.room == 0 || self.outage.is_some() {
             return in_order.saturating_add(others) >= self.room.min(1);
         }
+        // The next one in order is due when this one is settled.
+        if self.is_only {
+            return in_order.saturating_add(others) >= self.room;
+        }
         let most = if self.is_single { 1 } else { self.in_order() };
         in_order >= most || others >= self.rest(in_order)
     }
@@ -266,7 +270,8 @@ pub struct Claimed {
     pub messages: Vec<ClaimedMessage>,
     /// Where to begin the next claim. `None` after the last target.
     pub next: Option<Arc<str>>,
-    /// Whether a target reached its maximum number of messages, so that more may be due.
+    /// Whether a target reached its maximum number of messages, so that more may be due. Messages in order that another one keeps from
+    /// being claimed do not count in a claim of [one target](Claim::only).
     pub has_more: bool,
 }
 

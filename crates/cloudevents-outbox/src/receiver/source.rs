@@ -1,7 +1,7 @@
 //! The messages of a target, as requests to the store.
 //!
 //! A message that was claimed is leased. The store has one message in order of a target leased at a time, so the next one is claimed when
-//! the settlement of the one before is recorded.
+//! the settlement of the one before is recorded. Until then, a claim would bring nothing.
 
 use super::ReceivedMessage;
 use crate::{
@@ -26,14 +26,14 @@ use std::{
     collections::HashSet,
     future::pending,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
 };
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 
 /// The most messages of a claim.
@@ -78,6 +78,7 @@ impl<S: Store> Connect for Consuming<S> {
             bytes: self.bytes,
             retention: self.retention,
             tidied: Mutex::default(),
+            seen: Mutex::default(),
             settled: Notify::new(),
             stopping: AtomicBool::new(false),
             hurry: Notify::new(),
@@ -99,7 +100,9 @@ pub(super) struct Line<S: Store> {
     retention: Option<Retention>,
     /// When old messages were last looked for.
     tidied: Mutex<Option<Instant>>,
-    /// Notified when a message in order was settled: the next one may be due.
+    /// The last claim, if another one would bring nothing. The next receive waits first.
+    seen: Mutex<Option<Seen>>,
+    /// Notified when a settlement has made messages due: the next one in order, or a message that comes again.
     settled: Notify,
     /// Whether the receiver stops, which `hurry` is notified of.
     stopping: AtomicBool,
@@ -114,17 +117,34 @@ pub(super) struct Tag {
     at: SystemTime,
 }
 
+/// A claim after which no message is due, or only those behind a message in order.
+struct Seen {
+    at: Instant,
+    /// The messages that were enqueued here before it.
+    wake: watch::Receiver<()>,
+}
+
+/// The messages of a claim, and whether another claim may bring more at once.
+struct Taken {
+    arrived: Vec<Arrived<Tag>>,
+    has_more: bool,
+}
+
 impl<S: Store> Line<S> {
     /// Takes the messages that are due now.
-    async fn take(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
+    async fn take(&self, most: usize) -> Result<Taken, Error> {
         loop {
             let now = self.clock.now();
             let mut claim = Claim::new(now, most.clamp(1, MOST), self.lease);
             claim.bytes = self.bytes;
             claim.only = Some(Arc::clone(&self.target));
+            let claimed = self.store.claim(claim).await?;
+            let mut has_more = claimed.has_more;
             let (mut arrived, mut ended) = (Vec::new(), Vec::new());
-            for message in self.store.claim(claim).await?.messages {
+            for message in claimed.messages {
                 let tag = Tag { ticket: message.ticket, ordered: message.ordered, at: now };
+                // Others without an order may have been enqueued since by another program.
+                has_more |= !tag.ordered;
                 match received(message, now) {
                     Ok((received, attempt)) => arrived.push(Arrived { received, tag, attempt }),
                     Err(step) => ended.push(self.settlement(tag, step, None)),
@@ -133,11 +153,11 @@ impl<S: Store> Line<S> {
             let are_over = !ended.is_empty();
             if are_over && let Err(error) = self.store.settle(ended, now).await {
                 tracing::warn!(%error, "messages that cannot be sent come again");
-                return Ok(arrived);
+                return Ok(Taken { arrived, has_more });
             }
             // Behind them, others may be due.
             if !are_over || !arrived.is_empty() {
-                return Ok(arrived);
+                return Ok(Taken { arrived, has_more: has_more || are_over });
             }
         }
     }
@@ -162,6 +182,10 @@ impl<S: Store> Line<S> {
         if let Err(error) = tidying.await {
             tracing::warn!(%error, "old messages are not deleted");
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settlement(&self, tag: Tag, step: Step, attempt: Option<Attempt>) -> crate::Settlement {
@@ -193,23 +217,29 @@ impl<S: Store> Requests for Line<S> {
 
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
         let end = binding::later(Instant::now(), wait);
-        let mut wake = self.wake.clone();
         // The first request only shows that the store answers.
         if !wait.is_zero() {
             self.tidy().await;
         }
+        let mut seen = self.seen().take();
         loop {
+            if let Some(Seen { at, wake }) = &mut seen {
+                tokio::select! {
+                    () = sleep_until(binding::later(*at, self.poll)) => {}
+                    () = woken(wake) => {}
+                    () = self.settled.notified() => {}
+                    () = self.hurry.notified() => return Ok(Vec::new()),
+                }
+            }
+            let mut wake = self.wake.clone();
             wake.borrow_and_update();
-            let arrived = self.take(most).await?;
-            if !arrived.is_empty() || Instant::now() >= end || self.stopping.load(Ordering::Acquire) {
+            let Taken { arrived, has_more } = self.take(most).await?;
+            let now = Seen { at: Instant::now(), wake };
+            if !arrived.is_empty() || now.at >= end || self.stopping.load(Ordering::Acquire) {
+                *self.seen() = (!has_more).then_some(now);
                 return Ok(arrived);
             }
-            tokio::select! {
-                () = sleep(self.poll) => {}
-                () = woken(&mut wake) => {}
-                () = self.settled.notified() => {}
-                () = self.hurry.notified() => return Ok(Vec::new()),
-            }
+            seen = Some(now);
         }
     }
 
@@ -236,7 +266,12 @@ impl<S: Store> Requests for Line<S> {
             self.settlement(*tag, step.clone(), attempt)
         });
         let settled = self.settling.all(settled.collect()).await;
-        if tags.iter().any(|tag| tag.ordered) {
+        let is_due = match how {
+            Settlement::Release => true,
+            Settlement::Retry { after } => after.is_zero(),
+            _ => false,
+        };
+        if is_due || tags.iter().any(|tag| tag.ordered) {
             self.settled.notify_one();
         }
         settled

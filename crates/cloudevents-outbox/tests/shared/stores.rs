@@ -267,6 +267,7 @@ async fn a_claim_may_be_of_one_target(store: impl Store) {
         // The first one in order alone, and all others.
         assert_eq!(ids(&claimed.messages), [id(0), id(9)]);
         assert_eq!((claimed.next, &*claimed.messages[0].target), (None, *target));
+        assert!(!claimed.has_more, "nothing else can be claimed");
         assert!(only(target, at(2)).await.messages.is_empty(), "the second one waits for the first one");
         settle(&store, &claimed.messages[0], Step::Delivered, at(3)).await;
         assert_eq!(ids(&only(target, at(3)).await.messages), [id(1)]);
