@@ -42,6 +42,23 @@ pub trait Store: Send + Sync + 'static {
         now: SystemTime,
     ) -> impl Future<Output = Result<Settled, Error>> + Send;
 
+    /// Records results as [`settle`](Self::settle), then takes messages that are due as [`claim`](Self::claim). The stores of this crate do
+    /// so in one transaction. By default, these are two calls.
+    ///
+    /// Returns no [`Claimed`] if there was no claim: it failed by itself, or recording the results would have waited for the claim of
+    /// another worker.
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        now: SystemTime,
+        claim: Claim,
+    ) -> impl Future<Output = Result<(Settled, Option<Claimed>), Error>> + Send {
+        async move {
+            let settled = self.settle(settlements, now).await?;
+            Ok((settled, self.claim(claim).await.ok()))
+        }
+    }
+
     /// Returns messages, sorted by number: a page of at most [`Query::limit`].
     fn find(&self, query: Query) -> impl Future<Output = Result<Vec<Record>, Error>> + Send;
 

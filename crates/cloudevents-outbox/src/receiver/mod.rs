@@ -1,5 +1,6 @@
 //! A receiver of the messages of a target: the outbox as a source of any program, and of a bridge.
 
+mod claims;
 mod received;
 mod source;
 

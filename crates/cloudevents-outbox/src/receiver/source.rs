@@ -1,11 +1,14 @@
 //! The messages of a target, as requests to the store.
 //!
 //! A message that was claimed is leased. The store has one message in order of a target leased at a time, so the next one is claimed when
-//! the settlement of the one before is recorded. Until then, a claim would bring nothing.
+//! the settlement of the one before is recorded, in the same transaction. Until then, a claim would bring nothing.
 
-use super::ReceivedMessage;
+use super::{
+    ReceivedMessage,
+    claims::{Brought, Claims, Ended, MOST, Settling},
+};
 use crate::{
-    Attempt, Claim, ClaimedMessage, Clock, EXPIRED, Retention, Step, Store, Ticket,
+    Attempt, ClaimedMessage, Clock, EXPIRED, Retention, Step, Store, Ticket,
     millis::{later, since},
     worker::first_kib,
 };
@@ -14,7 +17,7 @@ use cloudevents_transport::{
     By, Content, Extends, Host, Received, ReceiverCapabilities, Settlement,
     binding::{
         self,
-        batches::{Batch, Batches, Limits, all_failed},
+        batches::{Batches, Limits},
         connect::Connect,
         queue::{
             Arrived,
@@ -35,9 +38,6 @@ use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep_until},
 };
-
-/// The most messages of a claim.
-const MOST: usize = 256;
 
 /// How long one receive looks for messages, again and again.
 const WAIT: Duration = Duration::from_secs(20);
@@ -65,21 +65,21 @@ impl<S: Store> Connect for Consuming<S> {
     type Connection = Polled<Line<S>>;
 
     async fn connect(&self, _: &Host) -> Result<Polled<Line<S>>, Error> {
-        let settling = Settling { store: Arc::clone(&self.store), clock: self.clock.clone() };
+        let (store, clock, target) = (Arc::clone(&self.store), self.clock.clone(), Arc::clone(&self.target));
+        let claims = Arc::new(Claims::new(store, clock, target, self.lease, self.bytes));
         let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
         Polled::open(Line {
-            settling: Batches::start(settling, limits),
+            settling: Batches::start(Settling(Arc::clone(&claims)), limits),
+            claims,
             store: Arc::clone(&self.store),
             clock: self.clock.clone(),
             wake: self.wake.clone(),
             target: Arc::clone(&self.target),
             lease: self.lease,
             poll: self.poll,
-            bytes: self.bytes,
             retention: self.retention,
             tidied: Mutex::default(),
             seen: Mutex::default(),
-            settled: Notify::new(),
             stopping: AtomicBool::new(false),
             hurry: Notify::new(),
         })
@@ -90,20 +90,18 @@ impl<S: Store> Connect for Consuming<S> {
 /// The messages of a target.
 pub(super) struct Line<S: Store> {
     settling: Batches<Settling<S>>,
+    claims: Arc<Claims<S>>,
     store: Arc<S>,
     clock: Clock,
     wake: watch::Receiver<()>,
     target: Arc<str>,
     lease: Duration,
     poll: Duration,
-    bytes: usize,
     retention: Option<Retention>,
     /// When old messages were last looked for.
     tidied: Mutex<Option<Instant>>,
     /// The last claim, if another one would bring nothing. The next receive waits first.
     seen: Mutex<Option<Seen>>,
-    /// Notified when a settlement has made messages due: the next one in order, or a message that comes again.
-    settled: Notify,
     /// Whether the receiver stops, which `hurry` is notified of.
     stopping: AtomicBool,
     hurry: Notify,
@@ -130,15 +128,44 @@ struct Taken {
     has_more: bool,
 }
 
+/// How a wait for messages ended.
+enum Next {
+    Claim,
+    /// A settlement has claimed.
+    Brought(Brought),
+    End,
+}
+
 impl<S: Store> Line<S> {
-    /// Takes the messages that are due now.
-    async fn take(&self, most: usize) -> Result<Taken, Error> {
+    /// Waits until another claim may bring messages, or a settlement has brought them.
+    async fn wait(&self, most: usize, seen: &Seen) -> Next {
+        let mut brought = self.claims.wait(most);
+        // If a settlement claims at this moment, it may miss a message that is enqueued now: `seen` keeps that for the next wait.
+        let mut wake = seen.wake.clone();
+        let next = tokio::select! {
+            biased;
+            brought = &mut brought => return brought.map_or(Next::Claim, Next::Brought),
+            () = self.hurry.notified() => Next::End,
+            () = self.claims.settled() => Next::Claim,
+            () = woken(&mut wake) => Next::Claim,
+            () = sleep_until(binding::later(seen.at, self.poll)) => Next::Claim,
+        };
+        match self.claims.wait_no_more() {
+            true => next,
+            false => brought.await.map_or(next, Next::Brought),
+        }
+    }
+
+    /// Claims the messages that are due now. Returns also the wakes before that.
+    async fn claim(&self, most: usize) -> Result<(Brought, watch::Receiver<()>), Error> {
+        let mut wake = self.wake.clone();
+        wake.borrow_and_update();
+        Ok((self.claims.claim(most).await?, wake))
+    }
+
+    /// Takes the messages of a claim, or the next ones that are due if none of them can be sent.
+    async fn take(&self, most: usize, (mut claimed, mut now): Brought) -> Result<Taken, Error> {
         loop {
-            let now = self.clock.now();
-            let mut claim = Claim::new(now, most.clamp(1, MOST), self.lease);
-            claim.bytes = self.bytes;
-            claim.only = Some(Arc::clone(&self.target));
-            let claimed = self.store.claim(claim).await?;
             let mut has_more = claimed.has_more;
             let (mut arrived, mut ended) = (Vec::new(), Vec::new());
             for message in claimed.messages {
@@ -159,6 +186,7 @@ impl<S: Store> Line<S> {
             if !are_over || !arrived.is_empty() {
                 return Ok(Taken { arrived, has_more: has_more || are_over });
             }
+            (claimed, now) = self.claims.claim(most).await?;
         }
     }
 
@@ -223,17 +251,15 @@ impl<S: Store> Requests for Line<S> {
         }
         let mut seen = self.seen().take();
         loop {
-            if let Some(Seen { at, wake }) = &mut seen {
-                tokio::select! {
-                    () = sleep_until(binding::later(*at, self.poll)) => {}
-                    () = woken(wake) => {}
-                    () = self.settled.notified() => {}
-                    () = self.hurry.notified() => return Ok(Vec::new()),
-                }
-            }
-            let mut wake = self.wake.clone();
-            wake.borrow_and_update();
-            let Taken { arrived, has_more } = self.take(most).await?;
+            let (brought, wake) = match seen.take() {
+                Some(seen) => match self.wait(most, &seen).await {
+                    Next::End => return Ok(Vec::new()),
+                    Next::Brought(brought) => (brought, seen.wake),
+                    Next::Claim => self.claim(most).await?,
+                },
+                None => self.claim(most).await?,
+            };
+            let Taken { arrived, has_more } = self.take(most, brought).await?;
             let now = Seen { at: Instant::now(), wake };
             if !arrived.is_empty() || now.at >= end || self.stopping.load(Ordering::Acquire) {
                 *self.seen() = (!has_more).then_some(now);
@@ -263,18 +289,14 @@ impl<S: Store> Requests for Line<S> {
                 status: status.into(),
                 detail: first_kib(detail.to_owned()),
             });
-            self.settlement(*tag, step.clone(), attempt)
+            let is_due = match how {
+                Settlement::Release => true,
+                Settlement::Retry { after } => after.is_zero(),
+                _ => tag.ordered,
+            };
+            Ended { settlement: self.settlement(*tag, step.clone(), attempt), is_due }
         });
-        let settled = self.settling.all(settled.collect()).await;
-        let is_due = match how {
-            Settlement::Release => true,
-            Settlement::Retry { after } => after.is_zero(),
-            _ => false,
-        };
-        if is_due || tags.iter().any(|tag| tag.ordered) {
-            self.settled.notify_one();
-        }
-        settled
+        self.settling.all(settled.collect()).await
     }
 
     async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {
@@ -293,42 +315,6 @@ impl<S: Store> Requests for Line<S> {
         self.stopping.store(true, Ordering::Release);
         self.hurry.notify_one();
     }
-}
-
-/// Records settlements, several in one transaction.
-pub(super) struct Settling<S> {
-    store: Arc<S>,
-    clock: Clock,
-}
-
-impl<S: Store> Batch for Settling<S> {
-    type Entry = crate::Settlement;
-    type Answer = ();
-
-    /// The next message in order waits for the settlement.
-    const GATHERS: bool = false;
-
-    fn size(_: &crate::Settlement) -> usize {
-        0
-    }
-
-    async fn ask(&self, settlements: Vec<crate::Settlement>) -> Vec<Result<(), Error>> {
-        let tickets: Vec<Ticket> = settlements.iter().map(|settlement| settlement.ticket).collect();
-        match self.store.settle(settlements, self.clock.now()).await {
-            Ok(settled) => {
-                let is_lost = |ticket: &Ticket| settled.lost.contains(ticket);
-                tickets.iter().map(|ticket| if is_lost(ticket) { Err(lost()) } else { Ok(()) }).collect()
-            }
-            Err(error) => all_failed(tickets.len(), &error),
-        }
-    }
-}
-
-#[cold]
-fn lost() -> Error {
-    Error::new(ErrorKind::Disconnected)
-        .with_detail("the lease of the message has ended, and another receiver or worker has it")
-        .with_help("use a longer lease")
 }
 
 /// The message, and the number of the attempt. Otherwise its next step: it is dead, or left to a later release.
