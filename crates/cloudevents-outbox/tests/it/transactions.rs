@@ -1,6 +1,6 @@
 //! How many transactions a receiver makes of the messages of a target.
 
-use crate::tools::{MINUTE, SECOND, event, tokio_clock};
+use crate::tools::{MINUTE, SECOND, at, event, tokio_clock};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_outbox::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Outbox, OutboxReceiverOptions, Query, Record,
@@ -171,4 +171,21 @@ async fn a_message_that_is_released_comes_again_at_once() {
     for _ in 0..3 {
         drop(next(&mut receiver).await);
     }
+}
+
+/// The settlement claims the next message while the receiver stops. This message goes back.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_stops_keeps_no_message() {
+    let (outbox, _) = outbox();
+    enqueue(&outbox, 0..2).await;
+    let mut receiver = receiver(&outbox).await;
+    let held = next(&mut receiver).await;
+    sleep(SECOND).await;
+    let accepted = held.accept();
+    receiver.drain(MINUTE).await.unwrap();
+    accepted.await.unwrap();
+    let mut claim = Claim::new(at(30), 10, MINUTE);
+    claim.only = Some("a".into());
+    let left = outbox.store().claim(claim).await.unwrap().messages;
+    assert_eq!(left.iter().map(|message| message.ticket.number).collect::<Vec<_>>(), [2]);
 }
