@@ -42,6 +42,23 @@ pub trait Store: Send + Sync + 'static {
         now: SystemTime,
     ) -> impl Future<Output = Result<Settled, Error>> + Send;
 
+    /// Records results as [`settle`](Self::settle), then takes messages that are due as [`claim`](Self::claim). The stores of this crate do
+    /// so in one transaction. By default, these are two calls.
+    ///
+    /// Returns no [`Claimed`] if there was no claim: it failed by itself, or recording the results would have waited for the claim of
+    /// another worker.
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        now: SystemTime,
+        claim: Claim,
+    ) -> impl Future<Output = Result<(Settled, Option<Claimed>), Error>> + Send {
+        async move {
+            let settled = self.settle(settlements, now).await?;
+            Ok((settled, self.claim(claim).await.ok()))
+        }
+    }
+
     /// Returns messages, sorted by number: a page of at most [`Query::limit`].
     fn find(&self, query: Query) -> impl Future<Output = Result<Vec<Record>, Error>> + Send;
 
@@ -244,6 +261,10 @@ impl Share {
         if self.room == 0 || self.outage.is_some() {
             return in_order.saturating_add(others) >= self.room.min(1);
         }
+        // The next one in order is due when this one is settled.
+        if self.is_only {
+            return in_order.saturating_add(others) >= self.room;
+        }
         let most = if self.is_single { 1 } else { self.in_order() };
         in_order >= most || others >= self.rest(in_order)
     }
@@ -266,7 +287,8 @@ pub struct Claimed {
     pub messages: Vec<ClaimedMessage>,
     /// Where to begin the next claim. `None` after the last target.
     pub next: Option<Arc<str>>,
-    /// Whether a target reached its maximum number of messages, so that more may be due.
+    /// Whether a target reached its maximum number of messages, so that more may be due. Messages in order that another one keeps from
+    /// being claimed do not count in a claim of [one target](Claim::only).
     pub has_more: bool,
 }
 

@@ -1,5 +1,6 @@
 //! A receiver of the messages of a target: the outbox as a source of any program, and of a bridge.
 
+mod claims;
 mod received;
 mod source;
 
@@ -36,8 +37,9 @@ pub struct OutboxReceiverOptions {
     /// How long the store reserves a message for this receiver. The receiver renews it. After a crash, others have the message after this
     /// time. At least 100 milliseconds. Default: one minute.
     pub lease: Duration,
-    /// How often to look for messages that are due, when there were none. Messages that were enqueued through the same [`Outbox`] are found
-    /// at once. Default: 250 milliseconds.
+    /// How often to look for messages that are due, when there were none, or none but a message in order that is not settled yet. Messages
+    /// that were enqueued through the same [`Outbox`] are found at once, and so are messages that are due after a settlement. Default: 250
+    /// milliseconds.
     pub poll: Duration,
     /// How many messages may be here before the program takes them. Default: 100.
     pub prefetch: usize,
@@ -83,8 +85,9 @@ impl<S: Store> Outbox<S> {
     /// | reject | is dead, with the reason, unless [`OutboxReceiverOptions::queue`] has a sink |
     /// | extend | stays leased |
     ///
-    /// Messages in order come one after the other: the next one comes when the one before it is delivered or dead. Other messages have no
-    /// order. Several receivers and [workers](Self::run) may share a target: each message is leased to one of them at a time.
+    /// Messages in order come one after the other: the next one comes when the one before it is delivered or dead. The store then records
+    /// the result and claims the next one in one transaction. Other messages have no order. Several receivers and [workers](Self::run) may
+    /// share a target: each message is leased to one of them at a time.
     ///
     /// A receiver knows no outages and has no deadline: the program or the bridge decides when a message is rejected. It takes nothing
     /// while the target is [disabled](Self::disable) or paused. A message that has expired is dead. Destinations ([`Outgoing::to`]) and

@@ -1,11 +1,14 @@
 //! The messages of a target, as requests to the store.
 //!
 //! A message that was claimed is leased. The store has one message in order of a target leased at a time, so the next one is claimed when
-//! the settlement of the one before is recorded.
+//! the settlement of the one before is recorded, in the same transaction. Until then, a claim would bring nothing.
 
-use super::ReceivedMessage;
+use super::{
+    ReceivedMessage,
+    claims::{Brought, Claims, Ended, MOST, Settling},
+};
 use crate::{
-    Attempt, Claim, ClaimedMessage, Clock, EXPIRED, Retention, Step, Store, Ticket,
+    Attempt, ClaimedMessage, Clock, EXPIRED, Retention, Step, Store, Ticket,
     millis::{later, since},
     worker::first_kib,
 };
@@ -14,7 +17,7 @@ use cloudevents_transport::{
     By, Content, Extends, Host, Received, ReceiverCapabilities, Settlement,
     binding::{
         self,
-        batches::{Batch, Batches, Limits, all_failed},
+        batches::{Batches, Limits},
         connect::Connect,
         queue::{
             Arrived,
@@ -26,18 +29,15 @@ use std::{
     collections::HashSet,
     future::pending,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
 };
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
-
-/// The most messages of a claim.
-const MOST: usize = 256;
 
 /// How long one receive looks for messages, again and again.
 const WAIT: Duration = Duration::from_secs(20);
@@ -65,20 +65,21 @@ impl<S: Store> Connect for Consuming<S> {
     type Connection = Polled<Line<S>>;
 
     async fn connect(&self, _: &Host) -> Result<Polled<Line<S>>, Error> {
-        let settling = Settling { store: Arc::clone(&self.store), clock: self.clock.clone() };
+        let (store, clock, target) = (Arc::clone(&self.store), self.clock.clone(), Arc::clone(&self.target));
+        let claims = Arc::new(Claims::new(store, clock, target, self.lease, self.bytes));
         let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
         Polled::open(Line {
-            settling: Batches::start(settling, limits),
+            settling: Batches::start(Settling(Arc::clone(&claims)), limits),
+            claims,
             store: Arc::clone(&self.store),
             clock: self.clock.clone(),
             wake: self.wake.clone(),
             target: Arc::clone(&self.target),
             lease: self.lease,
             poll: self.poll,
-            bytes: self.bytes,
             retention: self.retention,
             tidied: Mutex::default(),
-            settled: Notify::new(),
+            seen: Mutex::default(),
             stopping: AtomicBool::new(false),
             hurry: Notify::new(),
         })
@@ -89,18 +90,18 @@ impl<S: Store> Connect for Consuming<S> {
 /// The messages of a target.
 pub(super) struct Line<S: Store> {
     settling: Batches<Settling<S>>,
+    claims: Arc<Claims<S>>,
     store: Arc<S>,
     clock: Clock,
     wake: watch::Receiver<()>,
     target: Arc<str>,
     lease: Duration,
     poll: Duration,
-    bytes: usize,
     retention: Option<Retention>,
     /// When old messages were last looked for.
     tidied: Mutex<Option<Instant>>,
-    /// Notified when a message in order was settled: the next one may be due.
-    settled: Notify,
+    /// The last claim, if another one would bring nothing. The next receive waits first.
+    seen: Mutex<Option<Seen>>,
     /// Whether the receiver stops, which `hurry` is notified of.
     stopping: AtomicBool,
     hurry: Notify,
@@ -114,17 +115,63 @@ pub(super) struct Tag {
     at: SystemTime,
 }
 
+/// A claim after which no message is due, or only those behind a message in order.
+struct Seen {
+    at: Instant,
+    /// The messages that were enqueued here before it.
+    wake: watch::Receiver<()>,
+}
+
+/// The messages of a claim, and whether another claim may bring more at once.
+struct Taken {
+    arrived: Vec<Arrived<Tag>>,
+    has_more: bool,
+}
+
+/// How a wait for messages ended.
+enum Next {
+    Claim,
+    /// A settlement has claimed.
+    Brought(Brought),
+    End,
+}
+
 impl<S: Store> Line<S> {
-    /// Takes the messages that are due now.
-    async fn take(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
+    /// Waits until another claim may bring messages, or a settlement has brought them.
+    async fn wait(&self, most: usize, seen: &Seen) -> Next {
+        let mut brought = self.claims.wait(most);
+        // If a settlement claims at this moment, it may miss a message that is enqueued now: `seen` keeps that for the next wait.
+        let mut wake = seen.wake.clone();
+        let next = tokio::select! {
+            biased;
+            brought = &mut brought => return brought.map_or(Next::Claim, Next::Brought),
+            () = self.hurry.notified() => Next::End,
+            () = self.claims.settled() => Next::Claim,
+            () = woken(&mut wake) => Next::Claim,
+            () = sleep_until(binding::later(seen.at, self.poll)) => Next::Claim,
+        };
+        match self.claims.wait_no_more() {
+            true => next,
+            false => brought.await.map_or(next, Next::Brought),
+        }
+    }
+
+    /// Claims the messages that are due now. Returns also the wakes before that.
+    async fn claim(&self, most: usize) -> Result<(Brought, watch::Receiver<()>), Error> {
+        let mut wake = self.wake.clone();
+        wake.borrow_and_update();
+        Ok((self.claims.claim(most).await?, wake))
+    }
+
+    /// Takes the messages of a claim, or the next ones that are due if none of them can be sent.
+    async fn take(&self, most: usize, (mut claimed, mut now): Brought) -> Result<Taken, Error> {
         loop {
-            let now = self.clock.now();
-            let mut claim = Claim::new(now, most.clamp(1, MOST), self.lease);
-            claim.bytes = self.bytes;
-            claim.only = Some(Arc::clone(&self.target));
+            let mut has_more = claimed.has_more;
             let (mut arrived, mut ended) = (Vec::new(), Vec::new());
-            for message in self.store.claim(claim).await?.messages {
+            for message in claimed.messages {
                 let tag = Tag { ticket: message.ticket, ordered: message.ordered, at: now };
+                // Others without an order may have been enqueued since by another program.
+                has_more |= !tag.ordered;
                 match received(message, now) {
                     Ok((received, attempt)) => arrived.push(Arrived { received, tag, attempt }),
                     Err(step) => ended.push(self.settlement(tag, step, None)),
@@ -133,12 +180,13 @@ impl<S: Store> Line<S> {
             let are_over = !ended.is_empty();
             if are_over && let Err(error) = self.store.settle(ended, now).await {
                 tracing::warn!(%error, "messages that cannot be sent come again");
-                return Ok(arrived);
+                return Ok(Taken { arrived, has_more });
             }
             // Behind them, others may be due.
             if !are_over || !arrived.is_empty() {
-                return Ok(arrived);
+                return Ok(Taken { arrived, has_more: has_more || are_over });
             }
+            (claimed, now) = self.claims.claim(most).await?;
         }
     }
 
@@ -162,6 +210,10 @@ impl<S: Store> Line<S> {
         if let Err(error) = tidying.await {
             tracing::warn!(%error, "old messages are not deleted");
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settlement(&self, tag: Tag, step: Step, attempt: Option<Attempt>) -> crate::Settlement {
@@ -193,23 +245,27 @@ impl<S: Store> Requests for Line<S> {
 
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
         let end = binding::later(Instant::now(), wait);
-        let mut wake = self.wake.clone();
         // The first request only shows that the store answers.
         if !wait.is_zero() {
             self.tidy().await;
         }
+        let mut seen = self.seen().take();
         loop {
-            wake.borrow_and_update();
-            let arrived = self.take(most).await?;
-            if !arrived.is_empty() || Instant::now() >= end || self.stopping.load(Ordering::Acquire) {
+            let (brought, wake) = match seen.take() {
+                Some(seen) => match self.wait(most, &seen).await {
+                    Next::End => return Ok(Vec::new()),
+                    Next::Brought(brought) => (brought, seen.wake),
+                    Next::Claim => self.claim(most).await?,
+                },
+                None => self.claim(most).await?,
+            };
+            let Taken { arrived, has_more } = self.take(most, brought).await?;
+            let now = Seen { at: Instant::now(), wake };
+            if !arrived.is_empty() || now.at >= end || self.stopping.load(Ordering::Acquire) {
+                *self.seen() = (!has_more).then_some(now);
                 return Ok(arrived);
             }
-            tokio::select! {
-                () = sleep(self.poll) => {}
-                () = woken(&mut wake) => {}
-                () = self.settled.notified() => {}
-                () = self.hurry.notified() => return Ok(Vec::new()),
-            }
+            seen = Some(now);
         }
     }
 
@@ -233,13 +289,14 @@ impl<S: Store> Requests for Line<S> {
                 status: status.into(),
                 detail: first_kib(detail.to_owned()),
             });
-            self.settlement(*tag, step.clone(), attempt)
+            let is_due = match how {
+                Settlement::Release => true,
+                Settlement::Retry { after } => after.is_zero(),
+                _ => tag.ordered,
+            };
+            Ended { settlement: self.settlement(*tag, step.clone(), attempt), is_due }
         });
-        let settled = self.settling.all(settled.collect()).await;
-        if tags.iter().any(|tag| tag.ordered) {
-            self.settled.notify_one();
-        }
-        settled
+        self.settling.all(settled.collect()).await
     }
 
     async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {
@@ -258,39 +315,6 @@ impl<S: Store> Requests for Line<S> {
         self.stopping.store(true, Ordering::Release);
         self.hurry.notify_one();
     }
-}
-
-/// Records settlements, several in one transaction.
-pub(super) struct Settling<S> {
-    store: Arc<S>,
-    clock: Clock,
-}
-
-impl<S: Store> Batch for Settling<S> {
-    type Entry = crate::Settlement;
-    type Answer = ();
-
-    fn size(_: &crate::Settlement) -> usize {
-        0
-    }
-
-    async fn ask(&self, settlements: Vec<crate::Settlement>) -> Vec<Result<(), Error>> {
-        let tickets: Vec<Ticket> = settlements.iter().map(|settlement| settlement.ticket).collect();
-        match self.store.settle(settlements, self.clock.now()).await {
-            Ok(settled) => {
-                let is_lost = |ticket: &Ticket| settled.lost.contains(ticket);
-                tickets.iter().map(|ticket| if is_lost(ticket) { Err(lost()) } else { Ok(()) }).collect()
-            }
-            Err(error) => all_failed(tickets.len(), &error),
-        }
-    }
-}
-
-#[cold]
-fn lost() -> Error {
-    Error::new(ErrorKind::Disconnected)
-        .with_detail("the lease of the message has ended, and another receiver or worker has it")
-        .with_help("use a longer lease")
 }
 
 /// The message, and the number of the attempt. Otherwise its next step: it is dead, or left to a later release.

@@ -226,6 +226,20 @@ impl Store for SqliteStore {
         self.0.run(move |connection| settle::settle(connection, &settlements, now)).await
     }
 
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        now: SystemTime,
+        claim: Claim,
+    ) -> Result<(Settled, Option<Claimed>), Error> {
+        self.0
+            .run(move |connection| {
+                let settled = settle::settle(connection, &settlements, now)?;
+                Ok((settled, Some(claim::claim(connection, &claim)?)))
+            })
+            .await
+    }
+
     async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.0.run(move |connection| read::find(connection, &query)).await
     }

@@ -100,13 +100,30 @@ pub(super) struct Found {
 }
 
 /// Claims in a transaction.
+///
+/// Claims come one after the other, so that none sees the messages in order that another takes as free.
 pub(super) async fn claim(
     client: &Client,
     claim: &Claim,
     marks: &Mutex<Marks>,
 ) -> Result<(Claimed, Vec<Found>), Error> {
-    // Claims come one after the other, so that none sees the messages in order that another takes as free.
     client.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(failed)?;
+    alone(client, claim, marks).await
+}
+
+/// Claims in a transaction that has recorded results, unless another claim is under way. Results do not wait for that.
+pub(super) async fn claim_if_alone(
+    client: &Client,
+    claim: &Claim,
+    marks: &Mutex<Marks>,
+) -> Result<Option<(Claimed, Vec<Found>)>, Error> {
+    let lock = format!("SELECT pg_try_advisory_xact_lock({LOCK})");
+    let rows = client.query_typed(&lock, &[]).await.map_err(failed)?;
+    let is_alone: bool = rows.first().map_or(Ok(false), |row| row.try_get(0)).map_err(failed)?;
+    Ok(if is_alone { Some(alone(client, claim, marks).await?) } else { None })
+}
+
+async fn alone(client: &Client, claim: &Claim, marks: &Mutex<Marks>) -> Result<(Claimed, Vec<Found>), Error> {
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
     let mut found = Vec::new();
     let chosen = choose(client, claim, marks, &mut claimed, &mut found).await?;

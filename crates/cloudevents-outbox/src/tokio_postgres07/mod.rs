@@ -122,6 +122,17 @@ impl PostgresStore {
         self.1.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Remembers where the next claims begin.
+    fn has_found(&self, found: Vec<Found>) {
+        let mut marks = self.marks();
+        for Found { target, apart, line, taken } in found {
+            marks.claimed(&target, taken, apart, line);
+        }
+        if let Some(target) = marks.next_look() {
+            tokio::spawn(self.clone().look(target));
+        }
+    }
+
     /// Looks for messages of a target that are before its mark.
     async fn look(self, target: Arc<str>) {
         let begun = Instant::now();
@@ -195,13 +206,7 @@ impl Store for PostgresStore {
     async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         let (claimed, found) =
             self.0.transact(async |client| claim::claim(client, &claim, &self.1.marks).await).await?;
-        let mut marks = self.marks();
-        for Found { target, apart, line, taken } in found {
-            marks.claimed(&target, taken, apart, line);
-        }
-        if let Some(target) = marks.next_look() {
-            tokio::spawn(self.clone().look(target));
-        }
+        self.has_found(found);
         Ok(claimed)
     }
 
@@ -211,6 +216,24 @@ impl Store for PostgresStore {
 
     async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
         self.0.transact(async |client| settle::settle(client, &settlements, now).await).await
+    }
+
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        now: SystemTime,
+        claim: Claim,
+    ) -> Result<(Settled, Option<Claimed>), Error> {
+        let (settled, claimed) = self
+            .0
+            .transact(async |client| {
+                let settled = settle::settle(client, &settlements, now).await?;
+                Ok((settled, claim::claim_if_alone(client, &claim, &self.1.marks).await?))
+            })
+            .await?;
+        let Some((claimed, found)) = claimed else { return Ok((settled, None)) };
+        self.has_found(found);
+        Ok((settled, Some(claimed)))
     }
 
     async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {

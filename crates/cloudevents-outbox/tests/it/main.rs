@@ -27,4 +27,5 @@ mod sqlite;
 mod stores;
 #[path = "../shared/tools.rs"]
 mod tools;
+mod transactions;
 mod worker;

@@ -1,9 +1,9 @@
 //! What is particular to SQLite: statements for many rows, and transactions that calls share.
 
 use crate::foreign;
-use crate::tools::{Arrived, at, event, message};
+use crate::tools::{Arrived, MINUTE, at, event, message, message_in_order};
 use cloudevents_outbox::{
-    Claim, Entry, Health, Outbox, OutboxOptions, Query, Store, rusqlite041::SqliteStore,
+    Claim, Entry, Health, Outbox, OutboxOptions, Query, Settlement, Step, Store, rusqlite041::SqliteStore,
 };
 
 /// More than a statement inserts.
@@ -39,6 +39,37 @@ async fn messages_are_enqueued_all_or_none() {
     }
     store.enqueue(vec![message("a", "yes", at(0))]).await.unwrap();
     assert_eq!(stored(&store).await, ["yes"]);
+}
+
+/// The claim fails, and the result before it is undone.
+#[tokio::test]
+async fn a_result_and_the_next_claim_are_one_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let store = SqliteStore::open(&path).unwrap();
+    store.enqueue((1..=2).map(|id| message_in_order("a", id, at(0))).collect()).await.unwrap();
+    let mut claim = Claim::new(at(1), 10, MINUTE);
+    claim.only = Some("a".into());
+    let first = store.claim(claim.clone()).await.unwrap().messages.remove(0);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON ce_outbox WHEN NEW.id = '2' BEGIN SELECT RAISE(FAIL, 'refused'); END",
+        )
+        .unwrap();
+    let result = Settlement {
+        ticket: first.ticket,
+        target: first.target,
+        step: Step::Delivered,
+        attempt: None,
+        health: None,
+    };
+    store.settle_and_claim(vec![result.clone()], at(2), claim.clone()).await.unwrap_err();
+    assert_eq!(store.counts().await.unwrap().pending, 2);
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    let (settled, claimed) = store.settle_and_claim(vec![result], at(2), claim).await.unwrap();
+    assert_eq!((settled.valid, claimed.unwrap().messages.len()), (1, 1));
+    assert_eq!(store.counts().await.unwrap().pending, 1);
 }
 
 /// Calls that come at the same time share a transaction. One that fails undoes nothing of the others.

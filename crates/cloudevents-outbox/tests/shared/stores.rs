@@ -23,6 +23,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     targets_take_turns(open().await).await;
     a_claim_covers_any_number_of_targets(open().await).await;
     a_claim_may_be_of_one_target(open().await).await;
+    results_are_recorded_and_the_next_messages_claimed(open().await).await;
     claims_are_bounded_by_bytes(open().await).await;
     large_messages_leave_room_for_small_ones(open().await).await;
     targets_get_one_message_each_where_many_have_delivered_nothing(open().await).await;
@@ -267,6 +268,7 @@ async fn a_claim_may_be_of_one_target(store: impl Store) {
         // The first one in order alone, and all others.
         assert_eq!(ids(&claimed.messages), [id(0), id(9)]);
         assert_eq!((claimed.next, &*claimed.messages[0].target), (None, *target));
+        assert!(!claimed.has_more, "nothing else can be claimed");
         assert!(only(target, at(2)).await.messages.is_empty(), "the second one waits for the first one");
         settle(&store, &claimed.messages[0], Step::Delivered, at(3)).await;
         assert_eq!(ids(&only(target, at(3)).await.messages), [id(1)]);
@@ -274,6 +276,41 @@ async fn a_claim_may_be_of_one_target(store: impl Store) {
     for target in ["", "0", "bb", "zz", "y"] {
         assert!(only(target, at(4)).await.messages.is_empty(), "{target:?}");
     }
+}
+
+async fn results_are_recorded_and_the_next_messages_claimed(store: impl Store) {
+    store.enqueue((1..=3).map(|id| message_in_order("a", id, at(0))).collect()).await.unwrap();
+    let only = |now| {
+        let mut claim = Claim::new(now, 10, MINUTE);
+        claim.only = Some("a".into());
+        claim
+    };
+    let then = async |message: &ClaimedMessage, step: Step, now: SystemTime| {
+        let settlements = vec![settlement(message, step)];
+        let (settled, claimed) = store.settle_and_claim(settlements, now, only(now)).await.unwrap();
+        // Another claim of this database may be under way.
+        let claimed = match claimed {
+            Some(claimed) => claimed,
+            None => store.claim(only(now)).await.unwrap(),
+        };
+        (settled, claimed.messages)
+    };
+    let first = store.claim(only(at(1))).await.unwrap().messages;
+    let (settled, second) = then(&first[0], Step::Delivered, at(2)).await;
+    assert_eq!((settled.valid, ids(&second)), (1, vec!["2".to_owned()]));
+    // A lease that has ended changes nothing, and a message that is held is not claimed.
+    let (settled, none) = then(&first[0], Step::Dead("late".into()), at(3)).await;
+    assert_eq!((settled.valid, settled.lost, none.len()), (0, vec![first[0].ticket], 0));
+    let (settled, again) = then(&second[0], Step::Release, at(4)).await;
+    assert_eq!((settled.valid, ids(&again)), (1, vec!["2".to_owned()]));
+    assert_ne!(again[0].ticket, second[0].ticket);
+    let (_, none) = then(&again[0], Step::Retry { due: at(9), counts: true }, at(5)).await;
+    assert!(none.is_empty());
+    let again = store.claim(only(at(9))).await.unwrap().messages;
+    let (_, third) = then(&again[0], Step::Dead("refused".into()), at(10)).await;
+    assert_eq!((again[0].attempt, ids(&third)), (2, vec!["3".to_owned()]));
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.delivered, counts.dead, counts.pending), (1, 1, 1));
 }
 
 async fn claims_are_bounded_by_bytes(store: impl Store) {

@@ -46,6 +46,10 @@ pub trait Batch: Send + Sync + 'static {
     /// The answer to an entry.
     type Answer: Clone + Send + 'static;
 
+    /// Whether an entry waits a moment for others that come with it, while no request is under way. If not, its request is made at once,
+    /// with the entries that are there. The entries that come during a request share the next one.
+    const GATHERS: bool = true;
+
     /// The size of an entry, in bytes of the request.
     fn size(entry: &Self::Entry) -> usize;
 
@@ -109,12 +113,14 @@ async fn run<B: Batch>(
         };
         let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
         let is_alone = free.available_permits().saturating_add(1) == requests;
+        let waits = B::GATHERS || !is_alone;
         let until = later(Instant::now(), if is_alone { AT_ONCE } else { LINGER });
         let mut size = B::size(&first.entry);
         let mut entries = vec![first];
         while entries.len() < most {
             let more = match incoming.try_recv() {
                 Ok(more) => more,
+                Err(_) if !waits => break,
                 Err(_) => match timeout_at(until, incoming.recv()).await {
                     Ok(Some(more)) => more,
                     _ => break,
@@ -231,6 +237,46 @@ mod tests {
         assert_eq!(*asked.lock().unwrap(), [vec![1, 2, 3], vec![4, 5], vec![6], vec![99]]);
         let missing = Err(ErrorKind::Disconnected);
         assert_eq!(answers, [Ok(1), Ok(2), missing, Ok(4), Ok(5), Ok(6), Ok(99)]);
+    }
+
+    /// A database. It notes when each request began, since this time, and a request takes a second.
+    struct Database(Instant, Arc<Mutex<Vec<(Duration, Vec<u32>)>>>);
+
+    impl Batch for Database {
+        type Entry = u32;
+        type Answer = ();
+
+        const GATHERS: bool = false;
+
+        fn size(_: &u32) -> usize {
+            0
+        }
+
+        async fn ask(&self, entries: Vec<u32>) -> Vec<Result<(), Error>> {
+            let answers = entries.iter().map(|_| Ok(())).collect();
+            self.1.lock().unwrap().push((self.0.elapsed(), entries));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            answers
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_alone_is_requested_at_once_and_those_that_come_meanwhile_together() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let limits = Limits { requests: 1, entries: 10, bytes: 10 };
+        let batches = Batches::start(Database(Instant::now(), Arc::clone(&asked)), limits);
+        let first = batches.add(1, None);
+        while asked.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let rest = [2, 3].map(|entry| batches.add(entry, None));
+        first.await.unwrap();
+        for outcome in rest {
+            outcome.await.unwrap();
+        }
+        let (times, entries): (Vec<Duration>, Vec<Vec<u32>>) = asked.lock().unwrap().drain(..).unzip();
+        assert_eq!(entries, [vec![1], vec![2, 3]]);
+        assert_eq!(times.first(), Some(&Duration::ZERO));
     }
 
     #[tokio::test]
