@@ -188,7 +188,8 @@ impl Adapter {
                 let error = invalid(format!("it is not {}", self.what));
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
-            mapping.check_document(part).map_err(|error| {
+            let checked = mapping.check_headers(headers).and_then(|()| mapping.check_document(part));
+            checked.map_err(|error| {
                 let error = self.helped(error);
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
@@ -294,7 +295,7 @@ impl Adapter {
     }
 
     fn owned(self) -> Self {
-        Self { own: true, ..self }
+        Self { own: true, mappings: self.mappings.into_iter().map(Mapping::owned).collect(), ..self }
     }
 
     /// An error of an event, with what helps if it has no help.

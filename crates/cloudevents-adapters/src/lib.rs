@@ -8,6 +8,7 @@ mod attribute;
 mod beside;
 mod change;
 mod choice;
+mod condition;
 mod connect;
 mod known;
 #[cfg(feature = "lambda")]
@@ -15,6 +16,7 @@ pub mod lambda;
 mod mapping;
 #[cfg(feature = "transport")]
 mod messages;
+mod payload;
 mod place;
 mod rules;
 mod template;

@@ -211,6 +211,16 @@ fn a_part_of_another_form_is_an_error() {
         ("aws-sns", sns(r#"["x"]"#), "`MessageAttributes` is no object"),
         ("aws-sns", sns(r#""x""#), "`MessageAttributes` is no object"),
         ("aws-sns", sns(r#"{"a":null,"a":null}"#), "`MessageAttributes.a` is there twice"),
+        (
+            "aws-sns",
+            sns(r#"{"k":{"Type":"String","Value":"1","Value":"2"}}"#),
+            "`MessageAttributes.k.Value` is there twice",
+        ),
+        (
+            "aws-sns",
+            sns(r#"{"k":{"Type":"String","Type":"Binary","Value":"aGk="}}"#),
+            "`MessageAttributes.k.Type` is there twice",
+        ),
     ] {
         let error = all(name, &[], &document).remove(0).unwrap_err();
         assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail), "{error:#}");
