@@ -3,8 +3,8 @@
 use crate::{
     attribute,
     condition::{self, matches},
-    mapping::unfilled,
     place,
+    put::unfilled,
     template::{Given, Template},
 };
 use cloudevents_core::{

@@ -18,6 +18,7 @@ mod mapping;
 mod messages;
 mod payload;
 mod place;
+mod put;
 mod rules;
 mod template;
 

@@ -1,17 +1,18 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers, attribute,
+    Headers,
     beside::{self, Beside, Parts},
     condition::{self, Condition, matches},
     connect,
     payload::{self, Form, Others},
     place,
-    template::{Given, Lacking, Of, Template, header_place},
+    put::{put, put_json, put_optional, required},
+    template::{Given, Of, Template, header_place},
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, Name, Payload, Value,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, Name, Payload,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
@@ -456,53 +457,6 @@ impl Mapping {
             ("dataschema", &self.dataschema),
             ("datacontenttype", &self.datacontenttype),
         ]
-    }
-}
-
-fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
-    let value = event.push(value)?;
-    event.named(name, Piece::Text(value))
-}
-
-/// Puts an attribute whose value is JSON.
-fn put_json(event: &mut Assembler<'_>, name: &str, raw: &str) -> Result<(), Error> {
-    let value = attribute::value(raw)
-        .ok_or_else(|| invalid("the value is not a text of Unicode").with_attribute(name.to_owned()))?;
-    match value.view() {
-        Value::Boolean(boolean) => event.named(name, Piece::Boolean(boolean)),
-        Value::Integer(integer) => event.named(name, Piece::Integer(integer)),
-        text => put(event, name, &text.to_canonical()),
-    }
-}
-
-/// Puts an attribute, unless a place with `?` is not there.
-fn put_optional(
-    event: &mut Assembler<'_>,
-    name: &str,
-    template: &Template,
-    given: Given<'_>,
-) -> Result<(), Error> {
-    match template.fill(given) {
-        Ok(Some(value)) => put(event, name, &value),
-        Ok(None) => Ok(()),
-        Err(lacking) => Err(unfilled(name, &lacking)),
-    }
-}
-
-/// The error of an attribute whose template gives no text.
-pub(crate) fn unfilled(name: &str, lacking: &Lacking<'_, String>) -> Error {
-    let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
-    match lacking.absent() {
-        Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
-        None => error,
-    }
-}
-
-fn required(template: &Template, given: Given<'_>) -> Result<String, Error> {
-    match template.fill(given) {
-        Ok(Some(text)) => Ok(text),
-        Ok(None) => Err(invalid(format!("{} is not there", template.places()))),
-        Err(lacking) => Err(invalid(lacking.to_string())),
     }
 }
 
