@@ -178,7 +178,15 @@ impl Adapter {
             .map_err(|error| Error::new(ErrorKind::InvalidUtf8).with_source(error))?;
         if !place::is_json(text) {
             let error = invalid("it is not a document of JSON");
-            return Err(if is_form(text, headers) { error.with_help(FORM) } else { error });
+            let help = if is_form(text, headers) {
+                Some(FORM)
+            } else {
+                text.starts_with('\u{feff}').then_some(BYTE_ORDER_MARK)
+            };
+            return Err(match help {
+                Some(help) => error.with_help(help),
+                None => error,
+            });
         }
         let mut events = Vec::new();
         // One more than there may be.
@@ -320,6 +328,10 @@ impl Adapter {
 
 /// Systems that send documents as forms have a setting for it.
 const FORM: &str = "its body is a form, and adapters read JSON: let the sender send `application/json`, which is \"Content type\" of a webhook at GitHub";
+
+/// RFC 8259, section 8.1.
+const BYTE_ORDER_MARK: &str =
+    "it begins with a byte order mark, which JSON does not have: write it without one";
 
 /// Whether the body is a form with a document in it.
 fn is_form(text: &str, headers: Headers<'_>) -> bool {

@@ -195,6 +195,9 @@ impl Mapping {
     /// A value of the document, and the document in it that may be one of another system, which is read in place of this one.
     pub(crate) fn inner<'a>(&self, document: &'a str) -> Option<(&'a str, Bytes)> {
         let unwrap = self.unwrap.iter().find(|unwrap| unwrap.documents)?;
+        if unwrap.is_binary(document) {
+            return None;
+        }
         let value = place::at(document, &unwrap.at)?;
         Some((value, unwrap.document(value).ok()?))
     }
@@ -401,7 +404,8 @@ impl Mapping {
             open(element, place)?;
             let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
             let others = place::members(object, most.saturating_add(1), is_other);
-            once(place::name_twice(&others))?;
+            let way = if place.is_empty() { String::new() } else { format!("{place}.") };
+            once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
             let others = others.into_iter().filter(|(_, value)| *value != "null");
             all.extend(others.map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
@@ -507,6 +511,12 @@ impl Unwrap {
         // A document that cannot be read is no event.
         let document = document().ok()?;
         is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+    }
+
+    /// Whether the envelope has attributes of an event in binary mode.
+    fn is_binary(&self, element: &str) -> bool {
+        let object = self.attributes.as_ref().and_then(|place| place::at(element, place));
+        object.is_some_and(|object| !place::members(object, 1, |name| name.starts_with("ce-")).is_empty())
     }
 
     /// The parts of the envelope beside the event.

@@ -303,6 +303,47 @@ fn a_document_of_a_known_system_in_a_notification_of_sns_is_read() {
     assert_eq!(error.offset(), broken.find(r#""{\"#).map(|at| at as u64), "{error:#}");
 }
 
+/// <https://cloud.google.com/pubsub/docs/push>: an event of an older version is read as within SNS.
+#[test]
+fn an_event_of_an_older_version_in_another_envelope() {
+    let events = [
+        ("1", r#"{"specversion":"0.2","id":"1","source":"/s","type":"t"}"#),
+        ("A", r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"A"}"#),
+    ];
+    let push = |data: &str, attributes: &str| {
+        let data = base64_simd::STANDARD.encode_to_string(data);
+        format!(
+            r#"{{"message":{{"data":"{data}","attributes":{{{attributes}}},"messageId":"7","orderingKey":"k"}},"subscription":"projects/p/subscriptions/s"}}"#
+        )
+    };
+    let read = |document: String| {
+        let events = Adapters::known().events(&[], &document.into(), &DecodeOptions::strict());
+        events.unwrap().remove(0)
+    };
+    for (id, event) in events {
+        let made = read(push(event, r#""tenant":"t7""#)).unwrap().value;
+        assert_eq!(named(&made), [id, "/s", "t", ""]);
+        assert_eq!([attribute(&made, "tenant"), attribute(&made, "partitionkey")], ["t7", "k"]);
+        // In binary mode, the data is the payload.
+        let binary = r#""ce-specversion":"1.0","ce-id":"b1","ce-source":"/b","ce-type":"t","content-type":"application/json""#;
+        let made = read(push(event, binary)).unwrap().value;
+        assert_eq!((named(&made), data(&made)), (["b1", "/b", "t", ""], event));
+        let version = if id == "1" { "0.2" } else { "0.1" };
+        let connect = format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#);
+        let error = read(connect).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
+    }
+}
+
+/// RFC 8259, section 8.1: it must not be there.
+#[test]
+fn a_byte_order_mark_is_named() {
+    let document = "\u{feff}{\"specversion\":\"0.2\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}";
+    let events = find("cloudevents-0.2").unwrap().events(&[], &document.into(), &DecodeOptions::strict());
+    assert!(events[0].as_ref().unwrap_err().help().unwrap().contains("byte order mark"), "{events:?}");
+}
+
 /// These adapters do not keep the document: a value that no attribute can have would be lost.
 #[test]
 fn a_value_that_no_attribute_can_have_is_an_error() {
@@ -370,6 +411,11 @@ fn a_member_that_is_there_twice_is_an_error() {
             "id",
         ),
         ("cloudevents-0.2", r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","a":null,"a":1}"#, "a"),
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","extensions":{"a":1,"a":2}}"#,
+            "extensions.a",
+        ),
         (
             "google-pubsub-push",
             r#"{"message":{"data":"","data":"AA==","messageId":"1"},"subscription":"projects/p/subscriptions/s"}"#,
