@@ -120,7 +120,8 @@ impl Adapter {
     /// An error is of one event, or of the whole document. Its offset is an offset of the document:
     ///
     /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system, lacks a place that the mapping does not mark, has
-    ///   an object or an array where an attribute is read, or has a member twice that is read.
+    ///   an object or an array where an attribute is read, has another value in place of an object, or has a member or a header twice that
+    ///   is read.
     /// - [`NotACloudEvent`](ErrorKind::NotACloudEvent) if it is one of the system that has no event.
     /// - [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
     pub fn events(
