@@ -105,6 +105,7 @@ impl Beside {
         if !place::may_have_members(members) {
             return Err(invalid(format!("`{object}` is no object")));
         }
+        place::open_way(given.element, object).map_err(|why| invalid(format!("`{object}` {why}")))?;
         let mut members = place::members(members, most, is_part);
         if members.len() == most {
             let detail = format!("the limit is {} attributes", limits.attributes);
