@@ -120,7 +120,8 @@ impl Adapter {
     /// An error is of one event, or of the whole document. Its offset is an offset of the document:
     ///
     /// - [`InvalidData`](ErrorKind::InvalidData) if the document is none of the system, lacks a place that the mapping does not mark, has
-    ///   an object or an array where an attribute is read, or has a member twice that is read.
+    ///   an object or an array where an attribute is read, has another value in place of an object, or has a member or a header twice that
+    ///   is read.
     /// - [`NotACloudEvent`](ErrorKind::NotACloudEvent) if it is one of the system that has no event.
     /// - [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
     pub fn events(
@@ -178,7 +179,15 @@ impl Adapter {
             .map_err(|error| Error::new(ErrorKind::InvalidUtf8).with_source(error))?;
         if !place::is_json(text) {
             let error = invalid("it is not a document of JSON");
-            return Err(if is_form(text, headers) { error.with_help(FORM) } else { error });
+            let help = if is_form(text, headers) {
+                Some(FORM)
+            } else {
+                text.starts_with('\u{feff}').then_some(BYTE_ORDER_MARK)
+            };
+            return Err(match help {
+                Some(help) => error.with_help(help),
+                None => error,
+            });
         }
         let mut events = Vec::new();
         // One more than there may be.
@@ -188,7 +197,8 @@ impl Adapter {
                 let error = invalid(format!("it is not {}", self.what));
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
-            mapping.check_document(part).map_err(|error| {
+            let checked = mapping.check_headers(headers).and_then(|()| mapping.check_document(part));
+            checked.map_err(|error| {
                 let error = self.helped(error);
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
@@ -294,7 +304,7 @@ impl Adapter {
     }
 
     fn owned(self) -> Self {
-        Self { own: true, ..self }
+        Self { own: true, mappings: self.mappings.into_iter().map(Mapping::owned).collect(), ..self }
     }
 
     /// An error of an event, with what helps if it has no help.
@@ -319,6 +329,10 @@ impl Adapter {
 
 /// Systems that send documents as forms have a setting for it.
 const FORM: &str = "its body is a form, and adapters read JSON: let the sender send `application/json`, which is \"Content type\" of a webhook at GitHub";
+
+/// RFC 8259, section 8.1.
+const BYTE_ORDER_MARK: &str =
+    "it begins with a byte order mark, which JSON does not have: write it without one";
 
 /// Whether the body is a form with a document in it.
 fn is_form(text: &str, headers: Headers<'_>) -> bool {

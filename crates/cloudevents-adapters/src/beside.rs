@@ -2,8 +2,9 @@
 
 use crate::{
     attribute,
-    mapping::{matches, unfilled},
+    condition::{self, matches},
     place,
+    put::unfilled,
     template::{Given, Template},
 };
 use cloudevents_core::{
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(deny_unknown_fields, expecting = "an object with the parts beside an event")]
 pub(crate) struct Beside {
     /// Extensions that the event gets, unless it has them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "condition::once")]
     extensions: BTreeMap<String, Template>,
     /// The place of an object whose members are extensions of the event, unless it has them.
     spread: Option<String>,
@@ -62,6 +63,10 @@ impl Beside {
         self.extensions.keys().try_for_each(|name| Name::parse(name).map(drop))
     }
 
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.extensions.values()
+    }
+
     /// The places of the envelope that are read.
     pub(crate) fn places(&self) -> impl Iterator<Item = &str> {
         let extensions = self.extensions.values().flat_map(Template::in_element);
@@ -83,7 +88,7 @@ impl Beside {
         }
         for path in &self.report {
             let place = format!("`{path}`");
-            match place::plain(given.element, path) {
+            match place::plain_of_adapter(given.element, path) {
                 Ok(Some(text)) => {
                     let name = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
                     parts.copies.push(Part { place, name, value: Value::String(&text).into() });
@@ -100,6 +105,7 @@ impl Beside {
         if !place::may_have_members(members) {
             return Err(invalid(format!("`{object}` is no object")));
         }
+        place::open_way(given.element, object).map_err(|why| invalid(format!("`{object}` {why}")))?;
         let mut members = place::members(members, most, is_part);
         if members.len() == most {
             let detail = format!("the limit is {} attributes", limits.attributes);
@@ -107,6 +113,11 @@ impl Beside {
         }
         if let Some(name) = place::name_twice(&members) {
             return Err(invalid(format!("`{object}.{name:.80}` is there twice")));
+        }
+        for (name, raw) in &members {
+            if let Some(twice) = place::twice(raw, &["Type", "Value"]) {
+                return Err(invalid(format!("`{object}.{name:.80}.{twice}` is there twice")));
+            }
         }
         // A name in lower case comes before a name that becomes the same.
         members.sort_by_key(|(name, _)| name.bytes().any(|byte| byte.is_ascii_uppercase()));

@@ -54,14 +54,15 @@ impl Change {
     }
 }
 
-/// A number without an exponent, with up to nine fractional digits.
+/// A number without an exponent, with up to nine fractional digits, and no part of a nanosecond.
 fn timestamp(value: &str, unit: i128) -> Option<String> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     if fraction.len() > 9 || !whole.ends_with(|last: char| last.is_ascii_digit()) {
         return None;
     }
     let billionths: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
-    let nanoseconds = billionths.checked_mul(unit)?.checked_div(SECOND)?;
+    let scaled = billionths.checked_mul(unit)?;
+    let nanoseconds = scaled.checked_div(SECOND).filter(|_| scaled.checked_rem(SECOND) == Some(0))?;
     let seconds = i64::try_from(nanoseconds.checked_div_euclid(SECOND)?).ok()?;
     let rest = u32::try_from(nanoseconds.checked_rem_euclid(SECOND)?).ok()?;
     Timestamp::format_utc(seconds, rest)
@@ -114,6 +115,8 @@ mod tests {
             ("epoch-seconds", "-1.5", "1969-12-31T23:59:58.500Z"),
             ("epoch-milliseconds", "1700000000123", "2023-11-14T22:13:20.123Z"),
             ("epoch-milliseconds", "-1", "1969-12-31T23:59:59.999Z"),
+            ("epoch-milliseconds", "1700000000123.123456", "2023-11-14T22:13:20.123123456Z"),
+            ("epoch-nanoseconds", "1700000000123456789.0", "2023-11-14T22:13:20.123456789Z"),
             ("epoch-microseconds", "1700000000123456", "2023-11-14T22:13:20.123456Z"),
             ("epoch-nanoseconds", "1700000000123456789", "2023-11-14T22:13:20.123456789Z"),
         ] {
@@ -130,6 +133,13 @@ mod tests {
             "9".repeat(99).as_str(),
         ] {
             assert_eq!(Change::parse("epoch-seconds").unwrap().apply(stays), None, "{stays}");
+        }
+        for (change, value) in [
+            ("epoch-milliseconds", "1700000000123.1234567"),
+            ("epoch-milliseconds", "-1.0000001"),
+            ("epoch-nanoseconds", "1700000000123456789.5"),
+        ] {
+            assert_eq!(Change::parse(change).unwrap().apply(value), None, "{change} {value}");
         }
         assert!(Change::parse("lower").unwrap_err().contains("epoch-milliseconds"));
     }

@@ -45,6 +45,9 @@ fn object(value: &str, schema: &str, with: &DecodeOptions) -> Result<(Bytes, boo
         return Err(invalid(format!("`payload.{name:.80}` is there twice")));
     }
     let (fields, values) = (fields(schema, most), place::at(schema, "values"));
+    if let Some(name) = place::name_twice(&fields) {
+        return Err(invalid(format!("the schema has the field `{name:.80}` twice")));
+    }
     let decimals_of_values = values.and_then(|values| Decimals::of(values, DEPTH));
     let mut has_bytes = false;
     for (name, member) in &members {

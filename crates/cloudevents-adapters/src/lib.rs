@@ -8,6 +8,7 @@ mod attribute;
 mod beside;
 mod change;
 mod choice;
+mod condition;
 mod connect;
 mod known;
 #[cfg(feature = "lambda")]
@@ -15,7 +16,9 @@ pub mod lambda;
 mod mapping;
 #[cfg(feature = "transport")]
 mod messages;
+mod payload;
 mod place;
+mod put;
 mod rules;
 mod template;
 

@@ -1,15 +1,18 @@
 //! One mapping: the documents that it is for, and the attributes and payloads of their events.
 
 use crate::{
-    Headers, attribute,
+    Headers,
     beside::{self, Beside, Parts},
-    connect, place,
-    template::{Given, HEADER, Lacking, Of, Template, header},
+    condition::{self, Condition, matches},
+    connect,
+    payload::{self, Form, Others},
+    place,
+    put::{put, put_json, put_optional, required},
+    template::{Given, Of, Template, header_place},
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Repair, RepairKind,
-    Value,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, Name, Payload,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
@@ -23,10 +26,8 @@ use std::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping, which is an object")]
 pub(crate) struct Mapping {
-    /// Places and patterns of their values. All have to match. A pattern may begin or end with `*`; `*` alone is anything but null. A place
-    /// that begins with `header.` is a header.
     #[serde(rename = "where")]
-    condition: BTreeMap<String, String>,
+    condition: Condition,
     /// The place of an array, each element of which is an event.
     each: Option<String>,
     /// Places where an event may stand that is returned as it is.
@@ -43,7 +44,7 @@ pub(crate) struct Mapping {
     time: Option<Template>,
     dataschema: Option<Template>,
     datacontenttype: Option<Template>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "condition::once")]
     extensions: BTreeMap<String, Template>,
     /// Places of objects whose members are extensions, except for members that the mapping names.
     #[serde(default)]
@@ -57,8 +58,14 @@ pub(crate) struct Mapping {
     base64: Option<String>,
     /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
     either: Option<String>,
+    /// Which payloads that are no texts may stand there, if the content type is not JSON.
+    #[serde(default)]
+    others: Others,
     /// Why there is no event, for documents that are recognised and not converted.
     help: Option<Template>,
+    /// Whether a program defines it.
+    #[serde(skip)]
+    own: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -131,6 +138,12 @@ impl Mapping {
         if let Some((name, _)) = missing.filter(|_| self.help.is_none() && self.unwrap.is_empty()) {
             return Err(format!("a mapping has no `{name}`"));
         }
+        if let Some(place) = self.places_of_values().find(|place| header_place(place).is_some()) {
+            let member = place.trim_start_matches('$');
+            return Err(format!(
+                "`{place}` is a header, which cannot be there; `.{member}` is a place of the document"
+            ));
+        }
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }
@@ -144,13 +157,13 @@ impl Mapping {
             .map_err(|error| error.message().to_string())
     }
 
+    /// The mapping as one that a program defines.
+    pub(crate) fn owned(self) -> Self {
+        Self { own: true, ..self }
+    }
+
     pub(crate) fn fits(&self, document: &str, headers: Headers<'_>) -> bool {
-        self.condition.iter().all(|(place, pattern)| match (place.strip_prefix(HEADER), pattern.as_str()) {
-            (Some(name), "*") => header(headers, name).is_some(),
-            (Some(name), pattern) => header(headers, name).is_some_and(|text| matches(pattern, text)),
-            (None, "*") => place::at(document, place).is_some(),
-            (None, pattern) => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
-        })
+        self.condition.fits(document, headers, self.own)
     }
 
     /// Why there is no event of the element. `None` if there can be one.
@@ -171,18 +184,20 @@ impl Mapping {
 
     /// The members of a document that the condition asks for.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
-        let places = self.condition.keys().filter(|place| !place.starts_with(HEADER));
-        places.filter_map(|place| place.split('.').next())
+        self.condition.places().filter_map(|place| place.split('.').next())
     }
 
     /// The headers that the condition asks for.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
-        self.condition.keys().filter_map(|place| place.strip_prefix(HEADER))
+        self.condition.headers()
     }
 
     /// A value of the document, and the document in it that may be one of another system, which is read in place of this one.
     pub(crate) fn inner<'a>(&self, document: &'a str) -> Option<(&'a str, Bytes)> {
         let unwrap = self.unwrap.iter().find(|unwrap| unwrap.documents)?;
+        if unwrap.is_binary(document) {
+            return None;
+        }
         let value = place::at(document, &unwrap.at)?;
         Some((value, unwrap.document(value).ok()?))
     }
@@ -190,12 +205,13 @@ impl Mapping {
     /// Refuses a document with a member twice that the mapping reads: a reader before this one may have read the other. Elements of `each`
     /// are checked one by one.
     pub(crate) fn check_document(&self, document: &str) -> Result<(), Error> {
-        let conditions = self.condition.keys().map(String::as_str).filter(|place| !place.starts_with(HEADER));
+        self.check_member_header(document)?;
         let of_document = self.templates().flat_map(Template::all).filter_map(|of| match of {
             Of::Document(path) => Some(path.as_str()),
             _ => None,
         });
-        let mut places: Vec<&str> = conditions.chain(of_document).chain(self.each.as_deref()).collect();
+        let mut places: Vec<&str> =
+            self.condition.places().chain(of_document).chain(self.each.as_deref()).collect();
         if self.each.is_none() {
             places.extend(self.in_element());
         }
@@ -207,7 +223,28 @@ impl Mapping {
         if self.each.is_none() {
             return Ok(());
         }
+        self.check_member_header(element)?;
         once(place::twice(element, &self.in_element().collect::<Vec<_>>()))
+    }
+
+    /// Refuses a document or an element, if a place may be one of its member `header`. The places of known adapters are headers.
+    fn check_member_header(&self, value: &str) -> Result<(), Error> {
+        match self.own {
+            true => self.condition.check_member_header(value, self.all_places()),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses a header that is read, and is there twice with different values.
+    pub(crate) fn check_headers(&self, headers: Headers<'_>) -> Result<(), Error> {
+        self.condition.check_headers(headers, self.all_places())
+    }
+
+    /// The places that no header can be.
+    fn places_of_values(&self) -> impl Iterator<Item = &str> {
+        let payload = [&self.each, &self.data, &self.base64, &self.either].into_iter().flatten();
+        let places = payload.chain(self.spread.all()).map(String::as_str);
+        places.chain(self.unwrap.iter().flat_map(Unwrap::places))
     }
 
     /// The places within an element that make its event.
@@ -251,9 +288,9 @@ impl Mapping {
     }
 
     /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
-    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, Result<String, &'static str>)> {
+    pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, Result<String, String>)> {
         let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some((path.as_str(), place::plain(document, path).transpose()?)),
+            Of::Document(path) => Some((path.as_str(), place::plain_of_adapter(document, path).transpose()?)),
             _ => None,
         });
         places.collect()
@@ -300,6 +337,9 @@ impl Mapping {
         }
         for (name, value) in self.spread(given.element, with)? {
             match CoreName::of(name.as_bytes()) {
+                None if matches!(name.as_str(), "data" | "data_base64") => {
+                    return Err(self.second_payload(name));
+                }
                 None => put_json(&mut event, &name, value)?,
                 // Before it was an attribute, it was an extension.
                 Some(CoreName::Subject) if self.subject.is_none() && value.starts_with('"') => {
@@ -339,11 +379,21 @@ impl Mapping {
         Error::new(kind).with_attribute(name).with_detail(detail).with_help(help)
     }
 
+    /// The error of an extension that has the name of a payload.
+    fn second_payload(&self, name: String) -> Error {
+        let from = self
+            .payload_place()
+            .map_or(String::new(), |(place, _)| format!(", which is read from `{place}`"));
+        let detail = format!("it names the payload{from}");
+        Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(detail)
+    }
+
     /// Further attributes, with their values in JSON.
     fn spread<'e>(&self, element: &'e str, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
         let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
         known.extend(self.payload_place().map(|(place, _)| place));
-        known.extend(self.condition.keys().chain(&self.except).chain(self.spread.all()).map(String::as_str));
+        known.extend(self.condition.places());
+        known.extend(self.except.iter().chain(self.spread.all()).map(String::as_str));
         let most = with.limits.attributes;
         let mut all = Vec::new();
         for place in self.spread.all() {
@@ -351,9 +401,11 @@ impl Mapping {
             if !place::may_have_members(object) {
                 return Err(invalid(format!("`{place}` is no object")));
             }
+            open(element, place)?;
             let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
             let others = place::members(object, most.saturating_add(1), is_other);
-            once(place::name_twice(&others))?;
+            let way = if place.is_empty() { String::new() } else { format!("{place}.") };
+            once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
             let others = others.into_iter().filter(|(_, value)| *value != "null");
             all.extend(others.map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
@@ -369,32 +421,29 @@ impl Mapping {
         // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
         let found = place::or_null(element, place).filter(|raw| *raw != "null" || self.base64.is_none());
         let Some(raw) = found else {
+            open(element, place)?;
             let absent = format!("`{place}` is not there");
             let help = format!("`{place}?` makes events without a payload");
             return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
         };
-        let text: Option<String> = serde_json::from_str(raw).ok();
-        let media_type = event.content_type();
-        let is_json = media_type.is_none_or(MediaType::is_json);
-        let is_text = media_type.is_some_and(is_text);
-        Ok(match text {
-            Some(text) if self.base64.is_some() => {
-                (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
-            }
-            Some(text) if self.either.is_some() && !is_json && !is_text => {
-                Some(Payload::binary(decode_base64(text)?))
-            }
-            Some(text) if !is_json => Some(Payload::text(text)),
-            _ if is_json => Some(Payload::json(Bytes::copy_from_slice(raw.as_bytes()))?),
-            _ if raw == "null" => Some(null_as_text(event)?),
-            _ => Some(Payload::text(raw.to_owned())),
-        })
+        let form = match (&self.base64, &self.either) {
+            (Some(_), _) => Form::Base64,
+            (None, Some(_)) => Form::Either,
+            (None, None) => Form::Plain,
+        };
+        payload::read(raw, place, form, self.others, event)
     }
 
     /// The place of the payload, and whether it may be absent. `None` if it is the whole element.
     fn payload_place(&self) -> Option<(&str, bool)> {
         let place = self.base64.as_deref().or(self.either.as_deref()).or(self.data.as_deref())?;
         Some(place.strip_suffix('?').map_or((place, false), |place| (place, true)))
+    }
+
+    /// The places of all templates, with those of parts beside an event and of errors.
+    fn all_places(&self) -> impl Iterator<Item = &Of> {
+        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates());
+        self.templates().chain(beside).chain(&self.help).flat_map(Template::all)
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
@@ -415,87 +464,14 @@ impl Mapping {
     }
 }
 
-fn put(event: &mut Assembler<'_>, name: &str, value: &str) -> Result<(), Error> {
-    let value = event.push(value)?;
-    event.named(name, Piece::Text(value))
-}
-
-/// Puts an attribute whose value is JSON.
-fn put_json(event: &mut Assembler<'_>, name: &str, raw: &str) -> Result<(), Error> {
-    let value = attribute::value(raw)
-        .ok_or_else(|| invalid("the value is not a text of Unicode").with_attribute(name.to_owned()))?;
-    match value.view() {
-        Value::Boolean(boolean) => event.named(name, Piece::Boolean(boolean)),
-        Value::Integer(integer) => event.named(name, Piece::Integer(integer)),
-        text => put(event, name, &text.to_canonical()),
-    }
-}
-
-/// A payload that is null, under a content type that is not JSON.
-fn null_as_text(event: &mut Assembler<'_>) -> Result<Payload, Error> {
-    let error = invalid("the payload is null, and `datacontenttype` is not JSON").with_clause("JSON-3.1.1-k");
-    if !event.decoding().leniency.allows(RepairKind::DataAsText) {
-        return Err(error);
-    }
-    event.repaired(Repair::new(RepairKind::DataAsText).with_cause(error));
-    Ok(Payload::text("null".to_owned()))
-}
-
-/// Puts an attribute, unless a place with `?` is not there.
-fn put_optional(
-    event: &mut Assembler<'_>,
-    name: &str,
-    template: &Template,
-    given: Given<'_>,
-) -> Result<(), Error> {
-    match template.fill(given) {
-        Ok(Some(value)) => put(event, name, &value),
-        Ok(None) => Ok(()),
-        Err(lacking) => Err(unfilled(name, &lacking)),
-    }
-}
-
-/// The error of an attribute whose template gives no text.
-pub(crate) fn unfilled(name: &str, lacking: &Lacking<'_, String>) -> Error {
-    let error = invalid(lacking.to_string()).with_attribute(name.to_owned());
-    match lacking.absent() {
-        Some(places) => error.with_help(format!("`{{{places}?}}` leaves `{name}` out then")),
-        None => error,
-    }
-}
-
-fn required(template: &Template, given: Given<'_>) -> Result<String, Error> {
-    match template.fill(given) {
-        Ok(Some(text)) => Ok(text),
-        Ok(None) => Err(invalid(format!("{} is not there", template.places()))),
-        Err(lacking) => Err(invalid(lacking.to_string())),
-    }
-}
-
 /// Whether a place is the member of this name of an object, or is within the member.
 fn is_within(known: &str, object: &str, name: &str) -> bool {
+    let (known, object) = (known.trim_start_matches('.'), object.trim_start_matches('.'));
     let known = match object {
         "" => Some(known),
         _ => known.strip_prefix(object).and_then(|behind| behind.strip_prefix('.')),
     };
     known.is_some_and(|known| known.split('.').next() == Some(name))
-}
-
-/// Whether the content type is known to contain text.
-fn is_text(media_type: MediaType<'_>) -> bool {
-    const TEXTS: [&str; 6] = [
-        "application/ecmascript",
-        "application/graphql",
-        "application/javascript",
-        "application/sql",
-        "application/x-www-form-urlencoded",
-        "application/yaml",
-    ];
-    media_type.type_().eq_ignore_ascii_case("text")
-        || media_type.is_xml()
-        || media_type.parameter("charset").is_some()
-        || media_type.subtype().to_ascii_lowercase().ends_with("+yaml")
-        || TEXTS.iter().any(|text| media_type.is(text))
 }
 
 impl Unwrap {
@@ -535,6 +511,12 @@ impl Unwrap {
         // A document that cannot be read is no event.
         let document = document().ok()?;
         is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+    }
+
+    /// Whether the envelope has attributes of an event in binary mode.
+    fn is_binary(&self, element: &str) -> bool {
+        let object = self.attributes.as_ref().and_then(|place| place::at(element, place));
+        object.is_some_and(|object| !place::members(object, 1, |name| name.starts_with("ce-")).is_empty())
     }
 
     /// The parts of the envelope beside the event.
@@ -580,13 +562,9 @@ fn binary(attributes: &[(String, &str)], body: Bytes, with: &DecodeOptions) -> R
     assembler.finish((!body.is_empty()).then(|| Payload::body(body)))
 }
 
-/// Whether a text has this pattern, which may begin or end with `*`.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(end), _) => text.ends_with(end),
-        (None, Some(begin)) => text.starts_with(begin),
-        (None, None) => text == pattern,
-    }
+/// Refuses a value on the way to a place that has no such members.
+fn open(value: &str, place: &str) -> Result<(), Error> {
+    place::open_way(value, place).map_err(|why| invalid(format!("`{place}` {why}")))
 }
 
 /// Refuses the name of a member that is there twice.

@@ -50,6 +50,44 @@ pub(crate) fn plain(value: &str, path: &str) -> Result<Option<String>, &'static 
     }
 }
 
+/// The same for documents that an adapter reads: a value on the way that has no members or elements is an error, too.
+pub(crate) fn plain_of_adapter(value: &str, path: &str) -> Result<Option<String>, String> {
+    match plain(value, path)? {
+        None => open_way(value, path).map(|()| None),
+        found => Ok(found),
+    }
+}
+
+/// Refuses a value on the way to a place that has no such members or elements: it is there, and the place would not be there. Null, an
+/// empty text and an empty array are not there. The error is behind the name of the place.
+pub(crate) fn open_way(value: &str, path: &str) -> Result<(), String> {
+    let (mut here, mut way) = (value.trim(), String::new());
+    for name in path.split('.').filter(|part| !part.is_empty()) {
+        let is_index = name.parse::<usize>().is_ok();
+        let kind = match here.bytes().next() {
+            Some(b'[') if is_index || elements(here, 1) == Some(vec![]) => None,
+            Some(b'[') => Some("an array"),
+            Some(b'"') if here != r#""""# => Some("a text"),
+            Some(b't' | b'f') => Some("a truth value"),
+            Some(b'-' | b'0'..=b'9') => Some("a number"),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            let way =
+                if way.is_empty() { "the document or the element".to_owned() } else { format!("`{way}`") };
+            let wanted = if is_index { "an array" } else { "an object" };
+            return Err(format!("cannot be there: {way} is {kind}, and not {wanted}"));
+        }
+        let Some(inner) = or_null(here, name) else { break };
+        if !way.is_empty() {
+            way.push('.');
+        }
+        way.push_str(name);
+        here = inner;
+    }
+    Ok(())
+}
+
 /// Whether members of an object may stand there: the value is an object, is absent, or is an empty array.
 pub(crate) fn may_have_members(value: &str) -> bool {
     value.is_empty() || value.starts_with('{') || elements(value, 1) == Some(vec![])
@@ -64,6 +102,7 @@ pub(crate) fn each<'a>(value: &'a str, with: impl FnMut(&str, &'a str)) {
 pub(crate) fn twice(value: &str, places: &[&str]) -> Option<String> {
     let mut heads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for place in places {
+        let place = place.trim_start_matches('.');
         let (head, rest) = place.split_once('.').unwrap_or((place, ""));
         if !head.is_empty() {
             heads.entry(head).or_default().push(rest);
@@ -206,10 +245,36 @@ mod tests {
     }
 
     #[test]
+    fn a_value_on_the_way_is_not_dropped() {
+        let value = r#"{"t": "Bob", "a": [{"n": 1}], "i": 7, "b": true, "n": null, "e": "", "l": [], "o": {"t": "x"}}"#;
+        for there in ["n.x", "e.x", "l.x", "x.y", "o.x.y", "a.1.n", "a.0.x", "o.0", "t", ""] {
+            assert_eq!(
+                plain_of_adapter(value, there).unwrap_or_default(),
+                plain(value, there).unwrap_or_default()
+            );
+            assert_eq!(open_way(value, there), Ok(()), "{there}");
+        }
+        for (path, why) in [
+            ("t.name", "cannot be there: `t` is a text, and not an object"),
+            ("t.0.name", "cannot be there: `t` is a text, and not an array"),
+            ("a.n", "cannot be there: `a` is an array, and not an object"),
+            ("i.x", "cannot be there: `i` is a number, and not an object"),
+            ("b.x", "cannot be there: `b` is a truth value, and not an object"),
+            ("o.t.x", "cannot be there: `o.t` is a text, and not an object"),
+            ("a.0.n.x", "cannot be there: `a.0.n` is a number, and not an object"),
+        ] {
+            assert_eq!(plain_of_adapter(value, path).unwrap_err(), why);
+            assert_eq!(plain(value, path), Ok(None));
+        }
+        assert!(open_way("\"x\"", "name").unwrap_err().contains("the document or the element is a text"));
+    }
+
+    #[test]
     fn a_member_on_the_way_to_a_place_is_there_once() {
         let value = r#"{"a": {"b": 1, "b": 2, "c": 3}, "l": [{"x": 1, "x": 1}], "\u0064": 1, "d": 2, "e": {"z": 1, "z": 2}}"#;
         for (places, wanted) in [
             (&["a.b"][..], Some("a.b")),
+            (&[".a.b"], Some("a.b")),
             (&["a.c", "e", "l.0", ""], None),
             (&["x.y", "a.b.c"], Some("a.b")),
             (&["l.0.x"], Some("l.0.x")),

@@ -11,16 +11,20 @@ pub type Headers<'a> = &'a [(&'a str, &'a str)];
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///
 /// `{a, b}` is the first of both that is there, and `{a, 'x'}` is `x` without `a`. With `{a?}`, there is no text if `a` is not there.
-/// `{header.NAME}` is a header. `{$digest}` is the SHA-256 of the element in hexadecimal digits. `{$.a}` is a place of the document that
-/// the element stands in. `{a | CHANGE}` is the value with a [change](Change). `{{` and `}}` are braces.
+/// `{header.NAME}` and `{$header.NAME}` are a header, and `{.header.NAME}` is a place of the element. `{$digest}` is the SHA-256 of the
+/// element in hexadecimal digits. `{$.a}` is a place of the document that the element stands in. `{a | CHANGE}` is the value with a
+/// [change](Change). `{{` and `}}` are braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
 /// The characters of a value in an error.
 const LONGEST: usize = 80;
 
-/// A place that begins so is a header.
-pub(crate) const HEADER: &str = "header.";
+/// A place that begins so is a header. If a document has a member of this name, the place may be taken for one of the document.
+const HEADER: &str = "header.";
+
+/// A place that begins so is a header always.
+const SURE_HEADER: &str = "$header.";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -39,8 +43,12 @@ struct First {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
-    /// The name is in lower case.
-    Header(String),
+    Header {
+        /// In lower case.
+        name: String,
+        /// Whether it may be taken for a place of a document.
+        is_short: bool,
+    },
     Digest,
     Place(String),
     /// A place of the document that the element stands in.
@@ -54,7 +62,7 @@ pub(crate) enum Of {
 pub(crate) struct Given<'a> {
     pub(crate) element: &'a str,
     /// The texts of places of the document that the element stands in, or why a value there has none.
-    pub(crate) document: &'a [(&'a str, Result<String, &'static str>)],
+    pub(crate) document: &'a [(&'a str, Result<String, String>)],
     pub(crate) headers: Headers<'a>,
     /// Whether the signature of the document was checked, so that parts without a signature are not carried.
     pub(crate) is_signed: bool,
@@ -226,18 +234,26 @@ impl Of {
         if let Some(place) = text.strip_prefix("$.") {
             return Ok(Self::Document(place.to_owned()));
         }
-        Ok(match text.strip_prefix(HEADER) {
-            Some(name) => Self::Header(name.to_ascii_lowercase()),
+        Ok(match header_place(text) {
+            Some((name, is_short)) => Self::Header { name: name.to_ascii_lowercase(), is_short },
             None if text == "$digest" => Self::Digest,
             None => Self::Place(text.to_owned()),
         })
     }
 
-    fn find(&self, given: Given<'_>) -> Result<Option<String>, &'static str> {
+    /// The name of a header that may be taken for a place of a document.
+    pub(crate) fn short_header(&self) -> Option<&str> {
         match self {
-            Self::Header(name) => Ok(header(given.headers, name).map(str::to_owned)),
+            Self::Header { name, is_short: true } => Some(name),
+            _ => None,
+        }
+    }
+
+    fn find(&self, given: Given<'_>) -> Result<Option<String>, String> {
+        match self {
+            Self::Header { name, .. } => Ok(header(given.headers, name).map(str::to_owned)),
             Self::Digest => Ok(Some(digest(given.element.as_bytes()))),
-            Self::Place(path) => place::plain(given.element, path),
+            Self::Place(path) => place::plain_of_adapter(given.element, path),
             Self::Document(path) => {
                 let found = given.document.iter().find(|(known, _)| known == path);
                 found.map(|(_, text)| text.clone()).transpose()
@@ -249,7 +265,9 @@ impl Of {
     /// As it stands in braces.
     fn written(&self) -> String {
         match self {
-            Self::Header(name) => format!("{HEADER}{name}"),
+            Self::Header { name, is_short } => {
+                format!("{}{name}", if *is_short { HEADER } else { SURE_HEADER })
+            }
             Self::Digest => "$digest".to_owned(),
             Self::Place(path) => path.clone(),
             Self::Document(path) => format!("$.{path}"),
@@ -259,13 +277,29 @@ impl Of {
 
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Header(name) => format!("the header `{name}`"),
+            Self::Header { name, .. } => format!("the header `{name}`"),
             Self::Digest => "the element".to_owned(),
             Self::Place(path) => format!("`{path}`"),
             Self::Document(path) => format!("`$.{path}`"),
             Self::Text(text) => format!("`'{text}'`"),
         }
     }
+}
+
+/// The name of the header that a place is, and whether the place may be taken for one of a document.
+pub(crate) fn header_place(place: &str) -> Option<(&str, bool)> {
+    match place.strip_prefix(SURE_HEADER) {
+        Some(name) => Some((name, false)),
+        None => Some((place.strip_prefix(HEADER)?, true)),
+    }
+}
+
+/// Whether a header is there twice, with different values.
+pub(crate) fn differs(headers: Headers<'_>, name: &str) -> bool {
+    let values = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    let mut values = values.map(|(_, value)| value.trim());
+    let first = values.next();
+    values.any(|value| Some(value) != first)
 }
 
 /// The value of a header, without white space around it. `None` if it is absent or empty.

@@ -142,8 +142,8 @@ impl<'m> Look<'m> {
             prefix,
             length: 0,
         };
-        let respells =
-            carrier.content_type != ContentType::Unmarked && leniency.allows(RepairKind::ContentTypeName);
+        let respells = matches!(carrier.content_type, ContentType::Key(_))
+            && leniency.allows(RepairKind::ContentTypeName);
         let (mut respelled, mut named) = (None, None);
         for (header, value) in message.headers() {
             if is_key(carrier, header) {

@@ -87,13 +87,17 @@ pub fn suggestion<T: PartialEq>(
     // If a peer's repairs drop parts that the other repairs keep, the input is not from this peer.
     let reads_alone = |peer: &&Peer| with.leniency == Leniency::strict() && tried(peer.leniency()) == read;
     let peers: Vec<_> = Peer::ALL.iter().filter(reads_alone).map(|peer| peer.name()).collect();
+    // The reader decides whether the attribute is worth the event.
+    let drops =
+        [RepairKind::DroppedAttribute, RepairKind::DroppedName].into_iter().any(|kind| needed.allows(kind));
+    let how = if drops { "reads it without the attribute" } else { "reads it" };
     Some(match peers.as_slice() {
-        [] => format!("--lenient={needed} reads it"),
+        [] => format!("--lenient={needed} {how}"),
         names if finds_type => format!(
             "--peer={} reads it, with its content type; --lenient={needed} reads the same",
             names.join(" or --peer=")
         ),
-        names => format!("--lenient={needed} reads it; it may be from {}", names.join(" or ")),
+        names => format!("--lenient={needed} {how}; it may be from {}", names.join(" or ")),
     })
 }
 
@@ -118,7 +122,10 @@ mod tests {
     #[test]
     fn a_peer_is_named_if_it_reads_the_same() {
         assert_eq!(suggested("partitionKey"), "--lenient=lower-cased-name reads it");
-        assert_eq!(suggested("my_name"), "--lenient=dropped-name reads it; it may be from debezium-3");
+        assert_eq!(
+            suggested("my_name"),
+            "--lenient=dropped-name reads it without the attribute; it may be from debezium-3"
+        );
     }
 
     /// A message of Spring with quotation marks: without `content-type-name`, it is read, and loses its content type.
@@ -138,6 +145,6 @@ mod tests {
     #[test]
     fn no_other_peer_is_named_beside_repairs_that_are_allowed() {
         let with = DecodeOptions::strict().with_leniency(Peer::Spring4.leniency());
-        assert_eq!(suggested_by("my_name", &with), "--lenient=dropped-name reads it");
+        assert_eq!(suggested_by("my_name", &with), "--lenient=dropped-name reads it without the attribute");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn check(of: &Of) -> Result<(), String> {
     let path = match of {
         Of::Place(path) => path,
         Of::Document(path) => return Err(format!("there is no `$.{path}`: the payload is `data`")),
-        Of::Header(_) | Of::Digest | Of::Text(_) => return Ok(()),
+        Of::Header { .. } | Of::Digest | Of::Text(_) => return Ok(()),
     };
     match Place::of(path) {
         Place::Data(_) => Ok(()),
@@ -47,7 +47,7 @@ pub(super) fn check(of: &Of) -> Result<(), String> {
 /// Returns the text of a place. `None` if the value is not there, is null or is empty. The error says why the value has no text.
 pub(super) fn find(of: &Of, event: &Event, message: Ask<'_>) -> Result<Option<String>, String> {
     match of {
-        Of::Header(_) | Of::Document(_) => message(of),
+        Of::Header { .. } | Of::Document(_) => message(of),
         Of::Text(text) => Ok(Some(text.clone())),
         Of::Digest => Ok(event.data().map(|data| digest(data.as_bytes()))),
         Of::Place(path) => match Place::of(path) {
@@ -69,8 +69,8 @@ pub(super) fn of_message(of: &Of, received: &Received) -> Result<Option<String>,
     };
     match of {
         // Attributes and the content type are attributes of the event. Credentials and other headers of one request are not carried on.
-        Of::Header(name) if !received.origin().is_forwarded(name) => Ok(None),
-        Of::Header(name) => received.header(name).map_or(Ok(None), |value| text(&value)),
+        Of::Header { name, .. } if !received.origin().is_forwarded(name) => Ok(None),
+        Of::Header { name, .. } => received.header(name).map_or(Ok(None), |value| text(&value)),
         Of::Digest | Of::Document(_) | Of::Text(_) => Ok(None),
         Of::Place(path) => match Place::of(path) {
             Place::Part("key") => received.key().map_or(Ok(None), |key| text(&key)),

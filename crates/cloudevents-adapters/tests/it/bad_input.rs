@@ -50,6 +50,30 @@ fn a_form_is_named() {
     assert!(!error.help().unwrap_or_default().contains("form"), "{error:#}");
 }
 
+/// <https://docs.github.com/webhooks/webhook-events-and-payloads>: `repository` is an object, and a delivery has each header once.
+#[test]
+fn a_webhook_of_another_form_is_an_error() {
+    let github = find("github").unwrap();
+    let of = |headers: &[(&str, &str)], repository: &str| {
+        let body = format!(r#"{{"ref":"r","repository":{repository}}}"#);
+        github.events(headers, &body.into(), &DecodeOptions::strict()).remove(0)
+    };
+    let object = r#"{"url":"https://github.com/o/r"}"#;
+    let headers = [("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "d0")];
+    assert_eq!(of(&headers, object).unwrap().value.source().as_str(), "https://github.com/o/r");
+    let error = of(&headers, &format!("[{object}]")).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidData, Some("source")));
+    assert_eq!(
+        error.detail(),
+        "`repository.url` cannot be there: `repository` is an array, and not an object"
+    );
+    for (name, value) in [("x-github-event", "issues"), ("x-github-delivery", "d1")] {
+        let twice = [headers[0], headers[1], (name, value)];
+        let error = of(&twice, object).unwrap_err();
+        assert_eq!(error.detail(), format!("the header `{name}` is there twice, with different values"));
+    }
+}
+
 #[test]
 fn an_event_must_be_valid() {
     let bridge = find("aws-eventbridge").unwrap();

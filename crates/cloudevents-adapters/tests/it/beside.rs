@@ -211,6 +211,16 @@ fn a_part_of_another_form_is_an_error() {
         ("aws-sns", sns(r#"["x"]"#), "`MessageAttributes` is no object"),
         ("aws-sns", sns(r#""x""#), "`MessageAttributes` is no object"),
         ("aws-sns", sns(r#"{"a":null,"a":null}"#), "`MessageAttributes.a` is there twice"),
+        (
+            "aws-sns",
+            sns(r#"{"k":{"Type":"String","Value":"1","Value":"2"}}"#),
+            "`MessageAttributes.k.Value` is there twice",
+        ),
+        (
+            "aws-sns",
+            sns(r#"{"k":{"Type":"String","Type":"Binary","Value":"aGk="}}"#),
+            "`MessageAttributes.k.Type` is there twice",
+        ),
     ] {
         let error = all(name, &[], &document).remove(0).unwrap_err();
         assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail), "{error:#}");
@@ -293,4 +303,23 @@ fn a_map_has_parts_beside_events() {
             Some("`{key?}` leaves `partitionkey` out then")
         )
     );
+}
+
+/// Its members would be nowhere, and no warning would name them.
+#[test]
+fn a_value_in_place_of_the_object_around_the_parts_is_an_error() {
+    let map = r#"{"name":"bus","what":"w","reference":"r","mappings":[{"where":{"event":"*"},
+        "unwrap":[{"at":"event","beside":{"spread":"meta.all","report":["sender.name"]}}]}]}"#;
+    let adapters = Adapters::known().with([Adapter::parse(map).unwrap()]).exact();
+    let of = |members: &str| {
+        let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+        let document = format!(r#"{{"event":{event}{members}}}"#).into();
+        adapters.events(&[], &document, &DecodeOptions::strict()).unwrap().remove(0)
+    };
+    assert!(of("").is_ok() && of(r#","meta":null,"sender":{}"#).is_ok());
+    let error = of(r#","meta":"x""#).unwrap_err();
+    let detail = "`meta.all` cannot be there: `meta` is a text, and not an object";
+    assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail));
+    let error = of(r#","sender":"Bob""#).unwrap_err();
+    assert!(error.kind() == ErrorKind::Inexact && error.detail().contains("`sender.name`"), "{error:#}");
 }

@@ -179,6 +179,17 @@ fn a_payload_that_does_not_fit_its_schema_is_an_error() {
     assert_eq!(error.offset(), misfit.find(r#""no base64""#).map(|at| at as u64));
 }
 
+/// A value has one type.
+#[test]
+fn a_field_is_in_the_schema_once() {
+    let twice = r#"{"type":"string","optional":true,FIELD},{"type":"bytes","field":"data"}"#;
+    let error = of(&structure("data", twice, r#""AAECAw==""#)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::InvalidData, "the schema has the field `data` twice")
+    );
+}
+
 #[test]
 fn a_null_payload_has_no_event() {
     for ty in ["struct", "string", "bytes"] {

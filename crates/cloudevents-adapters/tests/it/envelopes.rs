@@ -148,6 +148,7 @@ fn pascal_case() {
     ] {
         let error = of("application/json", given).unwrap_err();
         assert_eq!((error.kind(), error.attribute()), (kind, Some(name)), "{error}");
+        assert_eq!(name == "data", error.detail().contains("which is read from `DataBase64`"), "{error}");
     }
     let class = r#"{"SpecVersion":{"VersionId":"1.0"},"Id":"7","Source":"/s","Type":"t","ExtensionAttributes":[],"IsValid":true,"Data":1}"#;
     let event = one("pascal-case", &[], class);
@@ -155,6 +156,73 @@ fn pascal_case() {
     let named = class.replace("[]", r#"[{"Name":"tenant"}]"#);
     let error = all("pascal-case", &[], &named).remove(0).unwrap_err();
     assert!(error.detail().contains("`ExtensionAttributes`"), "{error}");
+}
+
+/// `System.Text.Json` writes `byte[]` as base64:
+/// <https://learn.microsoft.com/dotnet/standard/serialization/system-text-json/supported-types>. The SDK has texts under `text/*` alone.
+#[test]
+fn bytes_of_a_class_are_base64() {
+    let of = |version: &str, ty: &str, data: &str| {
+        let document = format!(
+            r#"{{"SpecVersion":{version},"Id":"7","Source":"/s","Type":"t","DataContentType":"{ty}",{data}}}"#
+        );
+        all("pascal-case", &[], &document).remove(0)
+    };
+    for version in [r#""1.0""#, r#"{"VersionId":"1.0"}"#] {
+        let event = of(version, "application/octet-stream", r#""Data":"AQI=""#).unwrap();
+        assert!(matches!(event.data(), Some(Data::Binary(&[1, 2]))), "{event:?}");
+        let event = of(version, "text/plain", r#""Data":"AQI=""#).unwrap();
+        assert!(matches!(event.data(), Some(Data::Text("AQI="))), "{event:?}");
+        let error = of(version, "image/png", r#""Data":"no base64""#).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidBinary);
+        for value in ["[137,80]", "{}", "7", "null"] {
+            let error = of(version, "image/png", &format!(r#""Data":{value}"#)).unwrap_err();
+            assert_eq!((error.kind(), error.clause()), (ErrorKind::InvalidData, Some("JSON-3.1.1-k")));
+        }
+        assert_eq!(data(&of(version, "application/json", r#""Data":[137,80]"#).unwrap()), "[137,80]");
+    }
+    for name in ["DataBase64", "Data_Base64"] {
+        for ty in ["image/png", "application/json"] {
+            let error = of(r#""1.0""#, ty, &format!(r#""{name}":[137,80]"#)).unwrap_err();
+            let detail = format!("`{name}` is bytes in base64, and its value is no text");
+            assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail.as_str()));
+        }
+    }
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.2/json-format.md#23-mapping-any-typed-attributes>: a Map is an object, and bytes are a
+/// text.
+#[test]
+fn a_payload_of_older_versions_has_the_form_of_its_type() {
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","contentType":"TYPE","data":DATA}"#,
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"TYPE","data":DATA}"#,
+        ),
+    ] {
+        let document = |ty: &str, data: &str| document.replace("TYPE", ty).replace("DATA", data);
+        for value in ["[137,80]", "7", "true"] {
+            for ty in ["image/png", "text/plain"] {
+                let error = all(name, &[], &document(ty, value)).remove(0).unwrap_err();
+                assert_eq!((error.kind(), error.clause()), (ErrorKind::InvalidData, Some("JSON-3.1.1-k")));
+            }
+        }
+        let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::DataAsText));
+        let png = document("image/png", "[137,80]").into();
+        let decoded = find(name).unwrap().events(&[], &png, &with).remove(0).unwrap();
+        assert_eq!((data(&decoded.value), decoded.repairs[0].kind()), ("[137,80]", RepairKind::DataAsText));
+        for (ty, value) in [("application/x-record", r#"{"a":1.50}"#), ("application/geo+json-seq", "[1.50]")]
+        {
+            assert_eq!(data(&one(name, &[], &document(ty, value))), value);
+        }
+        // A charset of text.
+        let binary = one(name, &[], &document("application/octet-stream; charset=binary", r#""AQI=""#));
+        assert!(matches!(binary.data(), Some(Data::Binary(&[1, 2]))), "{binary:?}");
+    }
 }
 
 /// A text has escapes, so that a place within it is none of the document.
@@ -235,6 +303,47 @@ fn a_document_of_a_known_system_in_a_notification_of_sns_is_read() {
     assert_eq!(error.offset(), broken.find(r#""{\"#).map(|at| at as u64), "{error:#}");
 }
 
+/// <https://cloud.google.com/pubsub/docs/push>: an event of an older version is read as within SNS.
+#[test]
+fn an_event_of_an_older_version_in_another_envelope() {
+    let events = [
+        ("1", r#"{"specversion":"0.2","id":"1","source":"/s","type":"t"}"#),
+        ("A", r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"A"}"#),
+    ];
+    let push = |data: &str, attributes: &str| {
+        let data = base64_simd::STANDARD.encode_to_string(data);
+        format!(
+            r#"{{"message":{{"data":"{data}","attributes":{{{attributes}}},"messageId":"7","orderingKey":"k"}},"subscription":"projects/p/subscriptions/s"}}"#
+        )
+    };
+    let read = |document: String| {
+        let events = Adapters::known().events(&[], &document.into(), &DecodeOptions::strict());
+        events.unwrap().remove(0)
+    };
+    for (id, event) in events {
+        let made = read(push(event, r#""tenant":"t7""#)).unwrap().value;
+        assert_eq!(named(&made), [id, "/s", "t", ""]);
+        assert_eq!([attribute(&made, "tenant"), attribute(&made, "partitionkey")], ["t7", "k"]);
+        // In binary mode, the data is the payload.
+        let binary = r#""ce-specversion":"1.0","ce-id":"b1","ce-source":"/b","ce-type":"t","content-type":"application/json""#;
+        let made = read(push(event, binary)).unwrap().value;
+        assert_eq!((named(&made), data(&made)), (["b1", "/b", "t", ""], event));
+        let version = if id == "1" { "0.2" } else { "0.1" };
+        let connect = format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#);
+        let error = read(connect).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
+    }
+}
+
+/// RFC 8259, section 8.1: it must not be there.
+#[test]
+fn a_byte_order_mark_is_named() {
+    let document = "\u{feff}{\"specversion\":\"0.2\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}";
+    let events = find("cloudevents-0.2").unwrap().events(&[], &document.into(), &DecodeOptions::strict());
+    assert!(events[0].as_ref().unwrap_err().help().unwrap().contains("byte order mark"), "{events:?}");
+}
+
 /// These adapters do not keep the document: a value that no attribute can have would be lost.
 #[test]
 fn a_value_that_no_attribute_can_have_is_an_error() {
@@ -302,6 +411,11 @@ fn a_member_that_is_there_twice_is_an_error() {
             "id",
         ),
         ("cloudevents-0.2", r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","a":null,"a":1}"#, "a"),
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","extensions":{"a":1,"a":2}}"#,
+            "extensions.a",
+        ),
         (
             "google-pubsub-push",
             r#"{"message":{"data":"","data":"AA==","messageId":"1"},"subscription":"projects/p/subscriptions/s"}"#,

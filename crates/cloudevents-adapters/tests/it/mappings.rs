@@ -202,3 +202,165 @@ fn elements_have_places_of_their_document() {
     let error = events(mapping, &format!("[{document},1]")).remove(0).unwrap_err();
     assert_eq!(error.index(), Some(1));
 }
+
+/// `{header.no}` is a header. A document with such a member may be meant as well: neither is taken in silence.
+#[test]
+fn a_member_header_is_taken_for_no_header() {
+    let document = r#"{"header":{"no":7,"kind":"o"},"lines":[{"n":1,"header":{"no":8}}]}"#;
+    let mapping = |where_: &str, each: &str, id: &str, data: &str| {
+        format!(r#"{{"where":{{{where_}}},{each}"id":"{id}","source":"/m","type":"t","data":"{data}"}}"#)
+    };
+    let all = r#""lines":"*""#;
+    for refused in [
+        mapping(all, "", "{header.no, lines.0.n}", "lines"),
+        mapping(all, "", "{lines.0.n}{header.kind?}", "lines"),
+        mapping(r#""header.kind":"o""#, "", "{lines.0.n}", "lines"),
+        mapping(r#""header.kind":"*""#, "", "{lines.0.n}", "lines"),
+        mapping(all, r#""each":"lines","#, "{header.no, n}", "n"),
+    ] {
+        let error = events(&refused, document).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{refused}: {error:#}");
+        let name = if refused.contains("header.no") { "no" } else { "kind" };
+        let detail = format!(
+            "`header.{name}` is the header `{name}` of the message, or a place of the document, which has a member `header`"
+        );
+        assert_eq!(error.detail(), detail, "{refused}");
+        for written in ["`$header.", "`.header.", "`$.header."] {
+            assert!(error.help().unwrap().contains(&format!("{written}{name}`")), "{error:#}");
+        }
+    }
+    // An element of its own.
+    let of_element = mapping(r#""k":"x""#, r#""each":"lines","#, "{header.no, n}", "n");
+    let inner = r#"{"k":"x","lines":[{"n":1,"header":{"no":8}},{"n":2}]}"#;
+    let all_events = events(&of_element, inner);
+    assert!(all_events[0].is_err() && all_events[1].as_ref().unwrap().id() == "2", "{all_events:?}");
+    // Both have a way of writing.
+    let id = |mapping: &str| events(mapping, document).remove(0).unwrap().id().to_owned();
+    assert_eq!(id(&mapping(all, "", "{$.header.no}", ".header.no")), "7");
+    assert_eq!(id(&mapping(all, "", "{.header.no}", "lines")), "7");
+    assert_eq!(id(&mapping(all, r#""each":"lines","#, "{$.header.no}.{.header.no}", ".header.no")), "7.8");
+    assert_eq!(id(&mapping(r#"".header.kind":"o""#, "", "{lines.0.n}", "lines")), "1");
+    assert_eq!(id(&mapping(r#""$.header.kind":"o""#, "", "{lines.0.n}", "lines")), "1");
+    assert_eq!(id(&mapping(all, "", "{$header.no, lines.0.n}", ".header.no")), "1");
+    let payload = events(&mapping(all, "", "1", ".header.no"), document).remove(0).unwrap();
+    assert_eq!(data(&payload), "7");
+    let adapter = |mapping: &str| {
+        Adapter::parse(&format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#))
+    };
+    let by_header = adapter(&mapping(r#""$header.X-Kind":"o""#, "", "{$header.x-id}", ".header.no")).unwrap();
+    let headers = &[("x-kind", "o"), ("x-id", "h1")][..];
+    let event =
+        by_header.events(headers, &document.into(), &DecodeOptions::strict()).remove(0).unwrap().value;
+    assert_eq!((event.id(), data(&event)), ("h1", "7"));
+    // The document lacks a member `header`, and a header is absent.
+    assert!(events(&mapping(r#""header.kind":"o""#, "", "1", "n"), r#"{"n":1}"#)[0].is_err());
+    assert_eq!(
+        events(&mapping(r#""n":"1""#, "", "{header.no, n}", "n"), r#"{"n":1}"#)[0].as_ref().unwrap().id(),
+        "1"
+    );
+    // No header is a payload or an object.
+    for member in [
+        r#""data":"header.no?""#,
+        r#""each":"header.no""#,
+        r#""spread":["header.x"]"#,
+        r#""base64":"$header.no""#,
+    ] {
+        let mapping = format!(r#"{{"where":{{}},"id":"1","source":"/s","type":"t",{member}}}"#);
+        let error = adapter(&mapping).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidDocument);
+        assert!(error.detail().contains("is a header, which cannot be there; `.header."), "{error}");
+    }
+}
+
+/// The member `header` itself is no header.
+#[test]
+fn a_member_header_is_spread() {
+    let mapping = r#"{"where":{"header":"*"},"id":"{.header.no}","source":"/m","type":"t","spread":"header","except":["header.line"],"data":"n?"}"#;
+    let event = events(mapping, r#"{"header":{"no":7,"kind":"o","line":"x"}}"#).remove(0).unwrap();
+    assert_eq!((event.id(), attribute(&event, "kind").as_str(), event.extensions().count()), ("7", "o", 1));
+}
+
+/// It is there, and is not the object or the array that the place has: the value would be nowhere.
+#[test]
+fn a_value_in_place_of_an_object_is_an_error() {
+    let mapping = r#"{"where":{"k":"x"},"each":"lines","id":"{no}","source":"/m","type":"t","subject":"{customer.name?}",
+        "extensions":{"c":"{buyer.name, 'none'}","d":"{$.shop.name?}"},"spread":"more.all","data":"d.e?"}"#;
+    let document = |line: &str, order: &str| format!(r#"{{"k":"x","lines":[{{"no":1{line}}}]{order}}}"#);
+    for there in ["", r#","customer":null,"buyer":{},"more":null,"d":"""#, r#","customer":[],"d":{}"#] {
+        let event = events(mapping, &document(there, r#","shop":null"#)).remove(0).unwrap();
+        assert_eq!((event.subject(), attribute(&event, "c").as_str(), event.data()), (None, "none", None));
+    }
+    for (line, order, name, detail) in [
+        (
+            r#","customer":"Bob""#,
+            "",
+            Some("subject"),
+            "`customer.name` cannot be there: `customer` is a text, and not an object",
+        ),
+        (
+            r#","customer":[{}]"#,
+            "",
+            Some("subject"),
+            "`customer.name` cannot be there: `customer` is an array, and not an object",
+        ),
+        (
+            r#","buyer":7"#,
+            "",
+            Some("c"),
+            "`buyer.name` cannot be there: `buyer` is a number, and not an object",
+        ),
+        (
+            "",
+            r#","shop":true"#,
+            Some("d"),
+            "`$.shop.name` cannot be there: `shop` is a truth value, and not an object",
+        ),
+        (r#","more":"x""#, "", None, "`more.all` cannot be there: `more` is a text, and not an object"),
+        (r#","d":"x""#, "", None, "`d.e` cannot be there: `d` is a text, and not an object"),
+    ] {
+        let error = events(mapping, &document(line, order)).remove(0).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attribute(), error.detail()),
+            (ErrorKind::InvalidData, name, detail),
+            "{error:#}"
+        );
+    }
+}
+
+/// As in a document that is read: the last one would count.
+#[test]
+fn a_name_of_a_mapping_is_there_once() {
+    let adapter = |members: &str| {
+        Adapter::parse(&format!(
+            r#"{{"name":"n","what":"w","reference":"r","mappings":[{{"id":"1","source":"/s","type":"t",{members}}}]}}"#
+        ))
+    };
+    assert!(adapter(r#""where":{"k":"x"},"extensions":{"a":"{a}"}"#).is_ok());
+    for (members, name) in
+        [(r#""where":{"k":"x","k":"y"}"#, "k"), (r#""where":{},"extensions":{"a":"{a}","a":"{b}"}"#, "a")]
+    {
+        let error = adapter(members).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidDocument);
+        assert!(error.detail().contains(&format!("`{name}` is there twice")), "{error}");
+    }
+}
+
+/// Requests, and messages of Kafka, may have a header several times.
+#[test]
+fn a_header_that_is_read_has_one_value() {
+    let mapping =
+        r#"{"where":{"header.x-kind":"*"},"id":"{$header.x-id}","source":"/s","type":"{header.x-kind}"}"#;
+    let adapter = format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#);
+    let adapter = Adapter::parse(&adapter).unwrap();
+    let of = |headers: &[(&str, &str)]| {
+        adapter.events(headers, &r#"{"n":1}"#.into(), &DecodeOptions::strict()).remove(0)
+    };
+    let same = [("X-Kind", "k"), ("x-kind", " k"), ("x-id", "1"), ("other", "a"), ("other", "b")];
+    assert_eq!(of(&same).unwrap().value.ty(), "k");
+    for (second, name) in [(("x-KIND", "l"), "x-kind"), (("X-Id", ""), "x-id")] {
+        let headers = [("x-kind", "k"), ("x-id", "1"), second];
+        let error = of(&headers).unwrap_err();
+        let detail = format!("the header `{name}` is there twice, with different values");
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidData, detail.as_str()));
+    }
+}

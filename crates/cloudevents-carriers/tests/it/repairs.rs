@@ -85,6 +85,22 @@ fn spellings_of_the_content_type() {
     assert_eq!((decoded.value.id(), kinds(&decoded)), ("1", vec![RepairKind::ContentTypeName]));
 }
 
+/// Their content type is a field, and they have no headers (RFC 7252, section 5.10).
+#[test]
+fn a_carrier_without_headers_has_no_content_type_in_one() {
+    let document = CarrierMessage::new(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+    let native = |carrier: &&Carrier| matches!(carrier.content_type, ContentType::Native(_));
+    let carriers: Vec<_> = CARRIERS.iter().filter(native).collect();
+    assert_eq!(carriers.len(), 2);
+    for carrier in carriers {
+        for name in ["content-type", "Content-Type"] {
+            let message = document.clone().with_header(name, "application/cloudevents+json");
+            let error = read(carrier, &message, only(RepairKind::ContentTypeName)).unwrap_err();
+            assert_eq!(error, ErrorKind::NotACloudEvent, "{}", carrier.name);
+        }
+    }
+}
+
 /// Examples of bindings have both.
 #[test]
 fn a_second_content_type_agrees_or_is_ignored() {

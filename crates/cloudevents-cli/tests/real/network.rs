@@ -64,7 +64,7 @@ error: attribute `time` is not a timestamp [invalid-timestamp]
    |  ce-time: 2026-02-30T10:00:00Z
    |           ^^^^^^^^^^^^^^^^^^^^ February 2026 has 28 days
   = CloudEvents 1.0, section \"Type System\": Timestamp string form is RFC 3339 (CE-Type-System-l)
-  = help: --lenient=dropped-attribute reads it; it may be from event-grid
+  = help: --lenient=dropped-attribute reads it without the attribute; it may be from event-grid
 
 error: attribute `id` has the wrong type [invalid-type]
   --> message 2:2:7 (from 127.0.0.1:PORT at /events)

@@ -59,7 +59,7 @@ fn of_documents_over_websockets() {
     let documents = [UPPER_CASE, underscore, grid];
     let helps = [
         READS,
-        "= help: --lenient=dropped-name reads it; it may be from debezium-3",
+        "= help: --lenient=dropped-name reads it without the attribute; it may be from debezium-3",
         "it is an event in the schema of Azure Event Grid: `--from event-grid` makes events of it",
     ];
     let mut listener = Listener::at("ws://127.0.0.1:0/events", &[]);

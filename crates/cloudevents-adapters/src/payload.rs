@@ -1,0 +1,111 @@
+//! The payload of an event, from the value at its place.
+
+use bytes::Bytes;
+use cloudevents_core::{
+    Error, ErrorKind, MediaType, Payload, Repair, RepairKind,
+    codec::{Assembler, decode_base64},
+};
+use serde::Deserialize;
+
+/// The form of a payload at its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    /// A text is base64.
+    Base64,
+    /// A text is base64 if the content type is neither JSON nor text.
+    Either,
+}
+
+/// Which payloads may stand in base64, and under a content type that is not JSON, although they are no texts.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Others {
+    /// Any value. It is a payload in JSON.
+    #[default]
+    Json,
+    /// Objects: a Map has no other form in versions 0.1 and 0.2 of the JSON format. With a content type that has JSON in it, any value.
+    Objects,
+    None,
+}
+
+impl Others {
+    fn take(self, raw: &str, media_type: Option<MediaType<'_>>) -> bool {
+        match self {
+            Self::Json => true,
+            // Section 3.1 of version 0.2 names `application/json-seq` and `application/geo+json-seq`.
+            Self::Objects => {
+                let has_json = |ty: MediaType<'_>| ty.subtype().to_ascii_lowercase().ends_with("json-seq");
+                raw.starts_with('{') || media_type.is_some_and(has_json)
+            }
+            Self::None => false,
+        }
+    }
+}
+
+/// Reads the value at a place. The event has its content type already.
+pub(crate) fn read(
+    raw: &str,
+    place: &str,
+    form: Form,
+    others: Others,
+    event: &mut Assembler<'_>,
+) -> Result<Option<Payload>, Error> {
+    let text: Option<String> = serde_json::from_str(raw).ok();
+    let media_type = event.content_type();
+    let is_json = media_type.is_none_or(MediaType::is_json);
+    let is_text = media_type.is_some_and(is_text);
+    let is_taken = others.take(raw, media_type);
+    Ok(match text {
+        Some(text) if form == Form::Base64 => {
+            (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
+        }
+        Some(text) if form == Form::Either && !is_json && !is_text => {
+            Some(Payload::binary(decode_base64(text)?))
+        }
+        Some(text) if !is_json => Some(Payload::text(text)),
+        None if form == Form::Base64 && !is_taken => {
+            return Err(invalid(format!("`{place}` is bytes in base64, and its value is no text")));
+        }
+        _ if is_json => Some(Payload::json(Bytes::copy_from_slice(raw.as_bytes()))?),
+        _ if raw == "null" || !is_taken => Some(as_text(raw, event)?),
+        _ => Some(Payload::text(raw.to_owned())),
+    })
+}
+
+/// A payload that is no text, under a content type that is not JSON.
+fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
+    let kind = if raw == "null" { "null" } else { "no text" };
+    let error = invalid(format!("the payload is {kind}, and `datacontenttype` is not JSON"));
+    let error = error.with_clause("JSON-3.1.1-k");
+    if !event.decoding().leniency.allows(RepairKind::DataAsText) {
+        return Err(error);
+    }
+    event.repaired(Repair::new(RepairKind::DataAsText).with_cause(error));
+    Ok(Payload::text(raw.to_owned()))
+}
+
+/// Whether the content type is known to contain text.
+fn is_text(media_type: MediaType<'_>) -> bool {
+    const TEXTS: [&str; 6] = [
+        "application/ecmascript",
+        "application/graphql",
+        "application/javascript",
+        "application/sql",
+        "application/x-www-form-urlencoded",
+        "application/yaml",
+    ];
+    // Programs write `charset=binary` for bytes.
+    let has_charset =
+        media_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("binary"));
+    media_type.type_().eq_ignore_ascii_case("text")
+        || media_type.is_xml()
+        || has_charset
+        || media_type.subtype().to_ascii_lowercase().ends_with("+yaml")
+        || TEXTS.iter().any(|text| media_type.is(text))
+}
+
+#[cold]
+fn invalid(detail: String) -> Error {
+    Error::new(ErrorKind::InvalidData).with_detail(detail)
+}
