@@ -31,6 +31,8 @@ mod patience;
 pub mod ports;
 #[cfg(unix)]
 pub mod process;
+#[cfg(feature = "deliveries")]
+pub mod queues;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod rng;

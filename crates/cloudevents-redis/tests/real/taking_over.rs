@@ -5,17 +5,12 @@ use crate::{
     tools::{Place, event, id, large, name, next, take, until, within},
 };
 use cloudevents_redis::redis1::ReceivedMessage;
-use cloudevents_testkit::{logged::Logged, patience, slowed};
+use cloudevents_testkit::{logged::Logged, patience, queues::each_message_is_settled_once, slowed};
 use cloudevents_transport::Delivery;
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::{Duration, Instant},
 };
-use tokio::sync::Notify;
 use tracing::Level;
 
 /// Long before the time of the lock is over.
@@ -228,35 +223,9 @@ async fn releases_retries_and_rejections_under_load() {
     let Some(place) = Place::new("load") else { return };
     let letters = name("letters");
     within(place.sender("").await.send_all((0..COUNT).map(event))).await.unwrap();
-    let (accepted, settled, all) = (Mutex::new(BTreeMap::new()), AtomicUsize::new(0), Notify::new());
-    let handle = async |delivery: Delivery| {
-        let number: usize = id(&delivery).parse().unwrap();
-        let outcome = match number % 10 {
-            0 if delivery.attempt() < 3 => {
-                return within(delivery.retry(Duration::from_millis(20))).await.unwrap();
-            }
-            1 => delivery.reject("no"),
-            _ => {
-                *accepted.lock().unwrap().entry(number).or_insert(0) += 1;
-                delivery.accept()
-            }
-        };
-        within(outcome).await.unwrap();
-        if settled.fetch_add(1, Ordering::Relaxed) + 1 >= COUNT {
-            all.notify_waiters();
-        }
-    };
     let query = format!("lock=1m&dead-letter={letters}");
     let (one, other) = (place.receiver(&query).await, place.receiver(&query).await);
-    let running = async {
-        let one = one.run(&handle).concurrency(16).until(all.notified());
-        let other = other.run(&handle).concurrency(16).until(all.notified());
-        tokio::try_join!(one, other)
-    };
-    within(running).await.unwrap();
-    let accepted = accepted.into_inner().unwrap();
-    assert_eq!(accepted.len(), COUNT - COUNT / 10);
-    assert!(accepted.values().all(|times| *times == 1), "something came twice");
+    each_message_is_settled_once(one, other, COUNT).await;
     assert_eq!(place.ask::<usize>(&["XLEN", &letters]).await, COUNT / 10);
     assert_eq!(place.pending("cloudevents").await, 0);
 }
