@@ -36,6 +36,8 @@ pub mod queues;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod rng;
+#[cfg(feature = "service")]
+pub mod service;
 #[cfg(any(
     feature = "amqp",
     feature = "fault-proxy",
