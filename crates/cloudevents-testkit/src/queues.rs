@@ -10,8 +10,8 @@ use std::{
 };
 use tokio::{sync::Notify, time::timeout};
 
-/// Checks that a receiver renews the lock of a message while a handler has the message. For this time, which is longer than the lock, another
-/// receiver of the queue gets nothing. Then one of the two gets the next message.
+/// Checks that a receiver renews the lock of a message while a handler has the message. For this time, which is longer than the lock,
+/// another receiver of the queue gets nothing. Then one of the two gets the next message.
 ///
 /// The queue of the sender is empty at first. `open` opens a receiver.
 ///
