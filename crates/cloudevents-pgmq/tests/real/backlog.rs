@@ -24,7 +24,7 @@ async fn ten_thousand_come_in_order() {
     assert_eq!(place.counts().await, (0, 0));
 }
 
-/// What is larger than a receiver takes ends its connection, again and again, until it is deleted.
+/// A message that is larger than a receiver takes ends its connection, again and again, until the message is deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_over_the_limit_takes_no_memory() {
     let Some(place) = Place::new("over").await else { return };

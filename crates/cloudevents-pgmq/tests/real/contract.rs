@@ -34,7 +34,7 @@ impl Venue for Queue {
     }
 
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
-        // What the server has read for a connection that it ends comes again after the lock.
+        // Messages that the server has read for a connection that it ends come again after the lock.
         let lock = if self.is_alone { "2s" } else { "1m" };
         let query = format!("lock={lock}&poll=20ms&reject=drop&groups={}", self.groups);
         receiver(&self.place.url(&query), PgmqReceiverOptions::from(options)).await

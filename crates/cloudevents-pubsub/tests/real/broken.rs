@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// What has no end is given up before it takes memory, and what is no answer of Pub/Sub is no connection.
+/// An answer without an end is given up before it takes memory. Without an answer of Pub/Sub, there is no connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_pubsub_is_not_connected_to() {
     for (answer, is_endless) in [

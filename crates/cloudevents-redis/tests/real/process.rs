@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// Dropping it kills the process and removes what it has stored.
+/// Dropping it kills the process and removes its files.
 pub(crate) struct Process {
     program: String,
     pub(crate) port: u16,
@@ -75,7 +75,7 @@ impl Process {
             && &answer == b"+PONG\r\n"
     }
 
-    /// SIGKILL: what the server has confirmed is in the file system.
+    /// SIGKILL: entries that the server has confirmed are in the file system.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();

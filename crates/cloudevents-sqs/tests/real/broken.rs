@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What has no end is given up before it takes memory, and what is no answer of SQS is no connection.
+/// An answer without an end is given up before it takes memory. Without an answer of SQS, there is no connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_sqs_is_not_connected_to() {
     for (answer, is_endless) in [

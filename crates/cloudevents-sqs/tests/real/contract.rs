@@ -48,7 +48,7 @@ impl Venue for Queue {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = SqsReceiverOptions::from(options);
         options.connection = connection();
-        // What was on its way at a kill comes after the lock. Otherwise, what is released comes at once, and not after the lock.
+        // Messages that were on their way at a kill come after the lock. Otherwise, released messages come at once, and not after the lock.
         let lock = if self.restart.is_some() { "3s" } else { "10m" };
         let query = format!("lock={lock}&wait=1s&reject=drop");
         receiver(&url(&self.place.server, &self.place.queue, &query), options).await
