@@ -1,4 +1,4 @@
-//! What is shown of topics.
+//! Looking at topics.
 
 use crate::broker::{Topic, config, patience, soon};
 use cloudevents_core::{Error, ErrorKind};

@@ -1,4 +1,4 @@
-//! What reading and writing take from the heap, counted.
+//! The heap that reading and writing take, counted.
 
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Mode};
@@ -27,7 +27,7 @@ fn an_event_is_one_buffer_however_large_its_payload() {
     }
 }
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_flood_of_properties_costs_no_more_than_itself() {
     let many = (0..100_000)

@@ -1,4 +1,4 @@
-//! What reading and writing take from the heap, counted.
+//! The heap that reading and writing take, counted.
 
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Mode};
@@ -28,7 +28,7 @@ fn an_event_is_one_buffer_however_large_its_payload() {
     }
 }
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_flood_of_headers_costs_no_more_than_itself() {
     let many = (0..100_000).fold(NatsMessage::new("x").with_header("ce-specversion", "1.0"), |message, n| {

@@ -1,4 +1,4 @@
-//! What comes out of a message is what NATS can carry of what went in, for any event.
+//! A message returns all that NATS can carry of an event, for any event.
 
 use cloudevents_core::{DecodeOptions, Formats};
 use cloudevents_json::Json;

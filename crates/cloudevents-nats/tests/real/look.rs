@@ -1,4 +1,4 @@
-//! What is shown of streams.
+//! Looking at streams.
 
 use crate::tools::{create_stream, name, real};
 use async_nats::jetstream::consumer::{AckPolicy, pull};

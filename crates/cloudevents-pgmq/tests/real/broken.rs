@@ -50,7 +50,7 @@ async fn a_server_that_says_nothing_is_a_timeout() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
 
-/// Answers the request for TLS, and leaves the rest to what terminates it.
+/// Answers the request for TLS, and leaves the rest to the port that terminates it.
 pub(crate) async fn secured(inner: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

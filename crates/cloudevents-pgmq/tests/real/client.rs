@@ -1,4 +1,4 @@
-//! What is in a queue, and what happens to it.
+//! The contents of a queue, and their ends.
 
 use crate::tools::{Place, event, id, name, next, strict, take, until, within};
 use cloudevents_core::{Document, ErrorKind, Event, FormatId, Message, Payload};
@@ -88,7 +88,7 @@ async fn what_postgres_refuses_is_refused_alone() {
     };
     let mut outcomes = Vec::new();
     for number in 0..50 {
-        // A number with too many digits, and what is no JSON: only Postgres knows.
+        // A number with too many digits, and a text that is no JSON: only Postgres knows.
         let data = match number {
             20 => "1e200000",
             30 => "oops",

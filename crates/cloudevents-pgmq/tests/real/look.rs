@@ -1,4 +1,4 @@
-//! What is shown of queues.
+//! Looking at queues.
 
 use crate::tools::Place as Queue;
 use cloudevents_core::{Error, ErrorKind};

@@ -21,7 +21,7 @@ impl Subscription {
     /// Without a policy for dead letters, Pub/Sub counts no deliveries.
     async fn new(mode: &'static str, is_ordered: bool, counts: bool) -> Result<Self, Error> {
         let place = Place { server: real().unwrap(), name: name("contract") };
-        // What is released comes at once, and not after the deadline.
+        // Released messages come at once, and not after the deadline.
         let mut subscription = json!({"enableMessageOrdering": is_ordered, "ackDeadlineSeconds": 600});
         if counts {
             let dead = format!("{}-dead", place.name);

@@ -9,7 +9,7 @@ use cloudevents_testkit::{
 };
 use serde_json::json;
 
-/// What Pub/Sub answers to a sender.
+/// The answers of Pub/Sub to a sender.
 fn pubsub(request: &Request) -> Answer {
     let stored = request.line.ends_with(":publish");
     Some((200, if stored { r#"{"messageIds":["1"]}"# } else { "{}" }.to_owned()))

@@ -1,4 +1,4 @@
-//! What is shown of queues.
+//! Looking at queues.
 
 use crate::tools::{events, name, next, queues, real, receiver_from, sender_to, strict, within};
 use cloudevents_core::{Error, ErrorKind};

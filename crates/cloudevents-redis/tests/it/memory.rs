@@ -1,4 +1,4 @@
-//! What reading takes from the heap, counted.
+//! The heap that reading takes, counted.
 
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Mode};
@@ -24,7 +24,7 @@ fn an_event_is_one_buffer_however_large_its_payload() {
     );
 }
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_flood_of_fields_costs_no_more_than_itself() {
     let mut many = RedisMessage::default().with_field("ce-specversion", "1.0");

@@ -1,4 +1,4 @@
-//! What is shown of streams.
+//! Looking at streams.
 
 use crate::tools::{Place as Stream, name};
 use cloudevents_core::{Error, ErrorKind};

@@ -19,7 +19,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the program that `CE_TEST_REDIS_BIN` names, on a free port. What it has confirmed is in a file.
+    /// Starts the program that `CE_TEST_REDIS_BIN` names, on a free port. The entries that it has confirmed are in a file.
     pub(crate) fn start() -> Option<Self> {
         let mut process = Self::prepare(|_, _| Vec::new())?;
         process.restart();

@@ -1,4 +1,4 @@
-//! What one consumer does not keep, another one takes over.
+//! A consumer takes over the entries that another one does not keep.
 
 use crate::{
     process::Process,
@@ -55,7 +55,7 @@ async fn left(place: &Place, events: u32, consumer: &str) {
     place.ask::<redis::Value>(&read).await;
 }
 
-/// What a consumer that is gone has left is taken over after the time of the lock, and that counts as an attempt.
+/// The entries of a consumer that is gone are taken over after the time of the lock, and that counts as an attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_consumer_left_is_taken_over() {
     let Some(place) = Place::new("dead") else { return };
@@ -113,7 +113,7 @@ async fn what_a_dead_consumer_left_is_taken_over_though_the_last_search_took_lon
     assert!(begun.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begun.elapsed());
 }
 
-/// The server has not heard of the renewals of what is here. To connect, it need not go through all of that.
+/// The server has not heard of the renewals of the entries that are here. To connect, it need not go through all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
     const COUNT: usize = 500;
@@ -148,7 +148,7 @@ async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
     assert_eq!(place.pending("cloudevents").await, 0);
 }
 
-/// A consumer with a name of its own has at once what it had before it died, and had not handled.
+/// A consumer with a name of its own has at once the entries that it had not handled before it died.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_that_comes_back_has_its_entries_at_once_and_before_newer_ones() {
     let Some(place) = Place::new("back") else { return };
@@ -175,7 +175,7 @@ async fn entries_that_were_trimmed_are_said() {
     assert!(logged.text().contains("it is lost"), "{}", logged.text());
 }
 
-/// What was accepted elsewhere is not lost, and neither is what was deleted after that.
+/// An entry that was accepted elsewhere is not lost, also if it was deleted after that.
 #[tokio::test]
 async fn what_is_released_and_gone_is_said_only_if_it_is_lost() {
     let Some(place) = Place::new("gone") else { return };
@@ -216,7 +216,7 @@ async fn an_entry_that_was_taken_over_can_still_be_accepted() {
     assert_eq!((accepted, receiver.connectivity().losses()), (0, 0), "the other one changes nothing");
 }
 
-/// Handlers that release, retry and reject lose nothing, and what is rejected is in the other stream, each once.
+/// Handlers that release, retry and reject lose nothing, and each rejected entry is in the other stream once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_retries_and_rejections_under_load() {
     const COUNT: usize = 2000;

@@ -1,4 +1,4 @@
-//! What SQS reads of a message is what SNS can carry of the event, for any event.
+//! SQS reads all that SNS can carry of an event, for any event.
 
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Mode};
 use cloudevents_json::Json;

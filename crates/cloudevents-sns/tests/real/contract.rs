@@ -52,7 +52,8 @@ const OF_SENDERS: [&str; 9] = [
     "requests_without_replies_are_refused",
 ];
 
-/// What depends on how a message is written. Others also send events without a payload, for which binary mode has no body that SNS takes.
+/// The checks that depend on how a message is written. Others also send events without a payload, for which binary mode has no body that
+/// SNS takes.
 const WRITTEN: [&str; 5] = [
     "everything_arrives",
     "documents_arrive_untouched",

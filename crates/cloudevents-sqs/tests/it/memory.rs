@@ -1,4 +1,4 @@
-//! What reading takes from the heap, counted.
+//! The heap that reading takes, counted.
 
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Mode, Payload};
@@ -25,7 +25,7 @@ fn an_event_is_one_buffer_however_large_its_payload() {
     heap::check_payloads(1, received, |message| decode(message, &DecodeOptions::strict()));
 }
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_flood_of_attributes_costs_no_more_than_itself() {
     let mut many = SqsMessage::new("x").with_attribute("ce-specversion", "1.0");

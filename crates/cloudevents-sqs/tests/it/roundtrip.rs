@@ -1,4 +1,4 @@
-//! What comes out of a message is what SQS can carry of what went in, for any event.
+//! A message returns all that SQS can carry of an event, for any event.
 
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Mode};
 use cloudevents_json::Json;
@@ -7,7 +7,7 @@ use cloudevents_testkit::{any, carrier::message_form};
 use proptest::prelude::*;
 
 proptest! {
-    /// What does not fit is refused, with a reason and a help text.
+    /// An event that does not fit is refused, with a reason and a help text.
     #[test]
     fn any_event_in_any_mode(event in any::event()) {
         let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));

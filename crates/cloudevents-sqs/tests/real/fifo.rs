@@ -28,7 +28,7 @@ async fn messages_of_a_group_keep_their_order() {
     assert_eq!(place.counts().await, (0, 0));
 }
 
-/// SQS drops what it deduplicates also after the first one was deleted: a letter that is soon taken back would be lost. The emulator does
+/// SQS drops duplicates also after the first one was deleted: a letter that is soon taken back would be lost. The emulator does
 /// it only while the first one is there.
 #[tokio::test]
 async fn what_is_sent_once_more_comes_once_more() {

@@ -1,4 +1,4 @@
-//! What is not accepted comes again: here, or to others.
+//! Messages that are not accepted come again: here, or to others.
 
 use crate::tools::{Place, event, id, next, until, within};
 use cloudevents_core::ErrorKind;
@@ -32,7 +32,7 @@ async fn a_stale_receipt_is_the_failure_of_one_message() {
     assert_eq!(receiver.connectivity().losses(), 0);
 }
 
-/// What a receiver that is gone has held comes to others after the time of the lock, and that counts as an attempt.
+/// The messages of a receiver that is gone come to others after the time of the lock, and that counts as an attempt.
 #[tokio::test]
 async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let Some(place) = Place::new("dead").await else { return };
