@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "documented: they are for tests")]
 
 use crate::deliveries::{event, id, next, take, within};
-use cloudevents_transport::{Delivery, Receiver, Sender};
+use cloudevents_transport::{Delivery, Outgoing, Receiver, Sender};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
@@ -70,4 +70,28 @@ pub async fn each_message_is_settled_once(one: Receiver, other: Receiver, count:
     within(running).await.unwrap();
     let settled = settled.into_inner().unwrap();
     assert!(settled.len() == count && settled.values().all(|times| *times == 1), "{settled:?}");
+}
+
+/// Checks that a receiver gets the messages of each key in their order. There is one receiver: emulators give the rest of a key to another
+/// one as soon as one message of the key is settled.
+///
+/// The queue of the sender is empty at first. `open` opens a receiver.
+///
+/// # Panics
+///
+/// If it does not hold.
+pub async fn messages_of_a_key_keep_their_order(sender: &Sender, open: impl AsyncFn() -> Receiver) {
+    const COUNT: usize = 300;
+    const KEYS: usize = 7;
+    let keyed = |number: usize| Outgoing::from(event(number)).key(format!("key {}", number % KEYS));
+    within(sender.send_all((0..COUNT).map(keyed))).await.unwrap();
+    let mut receiver = open().await;
+    let mut last = BTreeMap::new();
+    for turn in 0..COUNT {
+        let number: usize = take(&mut receiver).await.parse().unwrap();
+        if let Some(before) = last.insert(number % KEYS, number) {
+            assert!(before < number, "{number} came after {before}, at {turn}");
+        }
+    }
+    assert_eq!(last.len(), KEYS);
 }
