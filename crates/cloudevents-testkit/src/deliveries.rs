@@ -1,4 +1,4 @@
-//! Steps of tests over a server: events, names, deliveries, and waiting.
+//! Steps of tests over a server: events, names, deliveries, looking, and waiting.
 //!
 //! ```
 //! use cloudevents_testkit::deliveries::{event, take, within};
@@ -10,13 +10,13 @@
 //! assert_eq!(take(&mut queue.receiver(ReceiverOptions::default())).await, "7");
 //! # });
 //! ```
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "documented: they are for tests")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "documented: they are for tests")]
 
 pub use crate::behaviours::name;
 
 use crate::patience;
-use cloudevents_core::{Event, Payload};
-use cloudevents_transport::{Delivery, Receiver};
+use cloudevents_core::{Error, Event, Payload};
+use cloudevents_transport::{Binding, Delivery, Endpoint, Fact, Look, Place, Places, Receiver};
 use std::{env, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -77,6 +77,28 @@ pub async fn take(receiver: &mut Receiver) -> String {
     let taken = id(&delivery);
     within(delivery.accept()).await.unwrap();
     taken
+}
+
+/// Lists the places that a URL names.
+///
+/// # Panics
+///
+/// If the binding lists nothing, or takes [too long](within).
+pub async fn look(binding: &Binding, url: &str) -> Result<Places, Error> {
+    let Look::Lists(look) = binding.look else { panic!("it lists nothing") };
+    within(look(Endpoint::parse(url)?)).await
+}
+
+/// The number of this name among the facts of a place.
+///
+/// # Panics
+///
+/// If the fact is no number.
+pub fn number(place: &Place, name: &str) -> Option<u64> {
+    place.fact(name).map(|fact| match fact {
+        Fact::Number(number) => *number,
+        other => panic!("{name}: {other:?}"),
+    })
 }
 
 /// Waits for something that must happen.

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)] // A global allocator cannot be written without it. Every call is handed on as it came.
 
+use bytes::Bytes;
 use cloudevents_core::{Event, Payload};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -43,6 +44,36 @@ pub fn of<T>(run: impl FnOnce() -> T) -> Heap {
     let heap = COUNT.take().unwrap_or_default();
     drop(kept);
     heap
+}
+
+/// A payload of this many bytes, as clients have it: its buffer is counted already.
+pub fn payload(bytes: usize) -> Bytes {
+    let payload = Bytes::from(vec![b'x'; bytes]);
+    std::mem::forget(payload.clone());
+    payload
+}
+
+/// Checks that reading a message takes this number of allocations and less than a KiB, whatever the size of its [payload]; and that less
+/// than a KiB is taken for a message that is too large. `received` makes a message.
+///
+/// # Panics
+///
+/// If it does not hold.
+pub fn check_payloads<M, T, E>(
+    calls: usize,
+    received: impl Fn(Bytes) -> M,
+    read: impl Fn(&M) -> Result<T, E>,
+) {
+    for bytes in [1, 10, 1 << 20] {
+        let message = received(payload(bytes));
+        let heap = of(|| read(&message));
+        assert_eq!(heap.calls, calls, "{bytes} bytes");
+        assert!(heap.peak < 1024, "{bytes} bytes: {}", heap.peak);
+    }
+    let large = received(payload(17 << 20));
+    assert!(read(&large).is_err());
+    let heap = of(|| read(&large));
+    assert!(heap.peak < 1024, "{}", heap.peak);
 }
 
 thread_local! {

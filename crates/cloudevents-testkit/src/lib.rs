@@ -31,9 +31,13 @@ mod patience;
 pub mod ports;
 #[cfg(unix)]
 pub mod process;
+#[cfg(feature = "deliveries")]
+pub mod queues;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod rng;
+#[cfg(feature = "service")]
+pub mod service;
 #[cfg(any(
     feature = "amqp",
     feature = "fault-proxy",

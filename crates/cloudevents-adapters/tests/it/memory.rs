@@ -7,7 +7,7 @@ use cloudevents_testkit::heap;
 #[global_allocator]
 static COUNTING: heap::Counting = heap::Counting;
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_flood_of_elements_or_members_costs_no_more_than_itself() {
     let many = "1,".repeat(2 << 20);

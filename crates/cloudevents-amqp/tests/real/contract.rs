@@ -105,7 +105,7 @@ async fn on_a_real_broker() {
     assert!(report.holds(), "\n{report}");
 }
 
-/// The broker is stopped and started again, with SIGKILL. What it has accepted is on its disk.
+/// The broker is stopped and started again, with SIGKILL. The messages that it has accepted are on its disk.
 ///
 /// It is Artemis. The other brokers of `.ci/brokers/amqp` store no messages, or only in queues that are declared elsewhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

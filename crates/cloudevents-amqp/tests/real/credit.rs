@@ -188,7 +188,7 @@ async fn a_broker_whose_credit_is_used_up_without_answers_gets_another_connectio
     }
 }
 
-/// Over another connection, what follows could arrive before it.
+/// Over another connection, later messages could arrive before it.
 #[tokio::test]
 async fn used_up_credit_leaves_the_connection_to_what_is_under_way_to_other_addresses() {
     const LIMIT: Duration = Duration::from_secs(4);

@@ -1,4 +1,4 @@
-//! What production does to connections, over AMQP 1.0: the broker in memory, and the one that `CE_TEST_AMQP_URL` names.
+//! Incidents of connections, over AMQP 1.0: the broker in memory, and the one that `CE_TEST_AMQP_URL` names.
 
 use crate::tools::{event, id, large, next, within};
 use cloudevents_amqp::fe2o3_amqp018::{

@@ -1,4 +1,4 @@
-//! A killed consumer loses nothing: what it has not accepted is delivered again.
+//! A killed consumer loses nothing: messages that it has not accepted are delivered again.
 
 use crate::tools::{events, id, next, patience, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};

@@ -1,4 +1,4 @@
-//! Messages that are wrong, and those that only look so.
+//! Wrong messages, and messages that only look wrong.
 
 use bytes::Bytes;
 use cloudevents_carriers::{CARRIERS, Carrier, CarrierMessage, ContentType, Text, rows::*};

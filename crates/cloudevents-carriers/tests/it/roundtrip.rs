@@ -10,7 +10,7 @@ use cloudevents_testkit::{
 use proptest::prelude::*;
 
 proptest! {
-    /// What does not fit is refused, with a reason and a help text.
+    /// An event that does not fit is refused, with a reason and a help text.
     #[test]
     fn any_event_in_any_mode_of_each_row(event in any::event()) {
         let (with, json) = (DecodeOptions::strict(), Json::new());

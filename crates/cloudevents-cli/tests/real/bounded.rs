@@ -20,7 +20,7 @@ pub(crate) fn peak(process: u32) -> usize {
 }
 
 /// Runs the program on `head`, then `unit` as often as `bytes` takes, then `tail`. Returns its status, the beginning of what it reports,
-/// and its peak of memory in MiB. What is over `most` is killed.
+/// and its peak of memory in MiB. A process over `most` is killed.
 fn run(
     arguments: &[&str],
     head: &str,

@@ -35,7 +35,7 @@ const KEYS: usize = 8;
 /// The number of events that have to arrive between two kills, so that each kill meets a bridge at work.
 const BETWEEN: usize = 40;
 
-/// How far the producers get ahead of what has arrived: the last events must not wait behind those of many minutes.
+/// How far the producers get ahead of the arrived events: the last events must not wait behind those of many minutes.
 const AHEAD: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,7 +178,7 @@ fn event(key: &str, number: usize) -> Event {
     builder.extension("partitionkey", key).text("x".repeat(500)).build().unwrap()
 }
 
-/// What the producers share.
+/// The state that the producers share.
 struct Load {
     sender: Sender,
     /// Whether events are sent with their keys.

@@ -266,7 +266,7 @@ fn line(errors: &mut impl BufRead, words: &str) -> String {
     line.trim_end().to_owned()
 }
 
-/// Sends this over a connection of its own, and returns what comes until the peer closes it.
+/// Sends this over a connection of its own, and returns the bytes that come until the peer closes it.
 pub(crate) fn exchange(address: &str, said: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(said.as_ref()).unwrap();
@@ -439,7 +439,7 @@ impl Bridge {
         &self.metrics
     }
 
-    /// A connection to what serves its state.
+    /// A connection to the server of its state.
     pub(crate) fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.metrics).unwrap()
     }

@@ -8,7 +8,7 @@ use cloudevents_eventbridge::awssdk1::sender;
 use cloudevents_sqs::awssdk1::SqsReceiverOptions;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Report, Venue, Verdict, check_some},
+    contract::{Claims, Report, Venue, check_some},
 };
 
 struct Bus(Place);
@@ -54,11 +54,8 @@ const OF_SENDERS: [&str; 6] = [
 ];
 
 fn check(report: &Report, count: usize) {
-    println!("{report}");
+    report.assert_holds_but(&[]);
     assert_eq!(report.iter().count(), count, "{report}");
-    for (check, verdict) in report.iter() {
-        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == Verdict::Holds), "{check}\n{report}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! What production does to connections, over HTTP: the proxy is before the receiver, which is a server.
+//! Incidents of connections, over HTTP: the proxy is before the receiver, which is a server.
 
 use crate::tools::client;
 use cloudevents_core::Error;

@@ -1,4 +1,4 @@
-//! What comes a second time to the same connection, or to the same server, is as what came first.
+//! A second request on the same connection, or to the same server, is handled as the first one.
 
 use crate::tools::{Wire, soon};
 use bytes::Bytes;

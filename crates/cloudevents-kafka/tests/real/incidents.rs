@@ -1,4 +1,4 @@
-//! What production does to connections, over Kafka: the embedded broker, and the one that `CE_TEST_KAFKA_URL` names.
+//! Incidents of connections, over Kafka: the embedded broker, and the one that `CE_TEST_KAFKA_URL` names.
 
 use crate::broker::{Topic, event, event_with, next, number, patience, soon};
 use cloudevents_core::{Error, ErrorKind, Event};

@@ -1,10 +1,13 @@
-//! What is shown of topics.
+//! Looking at topics.
 
 use crate::broker::{Topic, config, patience, soon};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_kafka::rdkafka039::BINDING;
-use cloudevents_testkit::kafka::Broker;
-use cloudevents_transport::{Endpoint, Fact, Look, Place, Places};
+use cloudevents_testkit::{
+    deliveries::{self, number},
+    kafka::Broker,
+};
+use cloudevents_transport::{Place, Places};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
@@ -13,15 +16,7 @@ use rdkafka::{
 use tokio::task::spawn_blocking;
 
 pub(crate) async fn look(url: &str) -> Result<Places, Error> {
-    let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
-    soon(look(Endpoint::parse(url)?)).await
-}
-
-fn number(place: &Place, name: &str) -> Option<u64> {
-    place.fact(name).map(|fact| match fact {
-        Fact::Number(number) => *number,
-        other => panic!("{other:?}"),
-    })
+    deliveries::look(&BINDING, url).await
 }
 
 async fn put(topic: &Topic, partition: i32, count: usize) {

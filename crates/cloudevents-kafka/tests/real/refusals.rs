@@ -13,7 +13,7 @@ const TOGETHER: &str = "linger.ms=300";
 /// Whether a record arrived, or else whether it was refused.
 type Sent = Result<(), (ErrorKind, bool)>;
 
-/// Sends all in one batch: what is handed over while there is no connection is sent together by the next one.
+/// Sends all in one batch: records that are handed over while there is no connection are sent together by the next one.
 async fn send_as_batch(broker: &Broker, sender: &Sender, events: &[Event]) -> Vec<Sent> {
     broker.go_away().unwrap();
     soon(async {

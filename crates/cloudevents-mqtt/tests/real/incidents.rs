@@ -1,4 +1,4 @@
-//! What production does to connections, over MQTT 5 and 3.1.1: the broker in memory, and the one that `CE_TEST_MQTT_URL` names.
+//! Incidents of connections, over MQTT 5 and 3.1.1: the broker in memory, and the one that `CE_TEST_MQTT_URL` names.
 
 use crate::tools::{id, large, within};
 use cloudevents_core::Error;
@@ -103,7 +103,8 @@ async fn many_messages_over_a_slow_line_are_no_silence() {
     assert_eq!(sender.connectivity().losses(), 0);
 }
 
-/// The confirmation of the subscription is behind what has waited, for which the line takes longer than a connection may take to open.
+/// The confirmation of the subscription comes after the messages that have waited. The line takes longer for these than a connection may
+/// take to open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_with_a_backlog_is_resumed_over_a_slow_line() {
     for (count, bytes) in [(20, 20_000), (1, 400_000)] {

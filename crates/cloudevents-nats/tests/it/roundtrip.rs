@@ -1,12 +1,9 @@
-//! What comes out of a message is what NATS can carry of what went in, for any event.
+//! A message returns all that NATS can carry of an event, for any event.
 
-use cloudevents_core::{DecodeOptions, Formats, Mode};
+use cloudevents_core::{DecodeOptions, Formats};
 use cloudevents_json::Json;
 use cloudevents_nats::Encoding;
-use cloudevents_testkit::{
-    any,
-    carrier::{Carrier, carrier_form},
-};
+use cloudevents_testkit::{any, carrier::message_form};
 use proptest::prelude::*;
 
 proptest! {
@@ -15,11 +12,7 @@ proptest! {
         let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
         let json = Json::new();
         for encoding in [Encoding::binary(), Encoding::structured(&json), Encoding::without_headers(&json)] {
-            // Binary mode: every extension is a String, and the payload is bytes, of which none are no payload, as with HTTP.
-            let expected = match encoding.mode {
-                Mode::Binary => carrier_form(&event, Carrier::HttpBinary),
-                _ => carrier_form(&event, Carrier::Json),
-            };
+            let expected = message_form(&event, encoding.mode);
             let bare = encoding.without_headers;
             let (message, _) = cloudevents_nats::encode(&event, encoding)?;
             prop_assert_eq!(message.headers.is_empty(), bare);

@@ -243,7 +243,7 @@ async fn a_member_that_drains_does_not_come_back_when_its_connection_is_lost() {
     within(drained).await.unwrap().unwrap();
 }
 
-/// Nothing is left of the lost connection, so that what is sent from now on is lost until there is another one.
+/// Nothing is left of the lost connection, so that messages are lost from now on, until there is another one.
 #[tokio::test]
 async fn a_receiver_whose_handlers_hold_all_connects_again() {
     let server = Server::start().unwrap();
@@ -575,7 +575,7 @@ async fn a_forbidden_subject_is_refused_at_once_by_jetstream() {
     }
 }
 
-/// A stream without acknowledgements: the client keeps what waits for them until its connection ends.
+/// A stream without acknowledgements: the client keeps the messages that wait for them until its connection ends.
 #[tokio::test]
 async fn a_stream_that_never_answers_gets_another_connection() {
     let logged = Logged::begin();

@@ -1,4 +1,4 @@
-//! What production does to connections, over core NATS and JetStream.
+//! Incidents of connections, over core NATS and JetStream.
 //!
 //! Core NATS is the server in memory. JetStream, and core NATS again, are on the server that `CE_TEST_NATS_URL` names.
 

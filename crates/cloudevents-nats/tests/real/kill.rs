@@ -1,4 +1,4 @@
-//! A killed consumer of JetStream loses nothing: what it has not accepted is delivered again.
+//! A killed consumer of JetStream loses nothing: messages that it has not accepted are delivered again.
 
 use crate::tools::{create_stream, events, id, name, next, patience, real, strict, within};
 use cloudevents_core::Event;

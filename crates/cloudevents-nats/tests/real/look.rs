@@ -1,23 +1,22 @@
-//! What is shown of streams.
+//! Looking at streams.
 
-use crate::tools::{create_stream, name, real, within};
+use crate::tools::{create_stream, name, real};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_nats::async_nats051::BINDING;
-use cloudevents_testkit::nats::Server;
-use cloudevents_transport::{Endpoint, Fact, Look, Place, Places};
+use cloudevents_testkit::{
+    deliveries::{self, number},
+    nats::Server,
+};
+use cloudevents_transport::{Fact, Place, Places};
 use futures_util::{StreamExt, TryStreamExt};
 
 async fn look(url: &str) -> Result<Places, Error> {
-    let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
-    within(look(Endpoint::parse(url)?)).await
+    deliveries::look(&BINDING, url).await
 }
 
 fn numbers<const N: usize>(place: &Place, names: [&str; N]) -> [u64; N] {
-    names.map(|name| match place.fact(name) {
-        Some(Fact::Number(number)) => *number,
-        other => panic!("{name}: {other:?}"),
-    })
+    names.map(|name| number(place, name).unwrap())
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// Dropping it kills the process and removes what it has stored.
+/// Dropping it kills the process and removes its files.
 pub(crate) struct Process {
     program: String,
     port: u16,

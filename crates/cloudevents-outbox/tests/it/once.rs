@@ -137,7 +137,7 @@ async fn a_consumer_that_is_killed_has_each_effect_once() {
     let begin = Instant::now();
     let (mut kills, mut duplicates) = (0_u32, 0);
     while kills < 50 || counted() < EVENTS {
-        // Another process has another store; what the killed one had begun ends with its lease.
+        // Another process has another store; an attempt of the killed one ends with its lease.
         let inbox =
             Inbox::new(SqliteStore::open(&file).unwrap(), "billing").with_lease(Duration::from_millis(30));
         let handle = async |event: Event| {
@@ -268,7 +268,7 @@ async fn a_store_that_is_away_when_the_handler_has_succeeded_is_waited_for() {
     assert_eq!(inbox.duplicates(), 1);
 }
 
-/// Such as by a connection that is lost with the store, or a time limit: what was handled is recorded all the same.
+/// Such as by a connection that is lost with the store, or a time limit: a handled event is recorded all the same.
 #[tokio::test(start_paused = true)]
 async fn what_was_handled_is_recorded_though_its_attempt_is_dropped() {
     let begun = tokio::time::Instant::now();

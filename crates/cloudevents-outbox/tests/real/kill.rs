@@ -1,6 +1,6 @@
-//! Programs that are killed while they enqueue and deliver lose nothing, and send nothing twice but what was in flight.
+//! Programs that are killed while they enqueue and deliver lose nothing, and send nothing twice but the events in flight.
 //!
-//! This process is the peer, and counts what arrives. The child enqueues and delivers at once until it is killed with SIGKILL.
+//! This process is the peer, and counts the arriving events. The child enqueues and delivers at once until it is killed with SIGKILL.
 //! `CE_KILL_ROUNDS` sets the number of rounds; the default is 3.
 
 use crate::tools::{event, id, sender};
@@ -32,7 +32,7 @@ const ROUND: usize = 1_000_000;
 /// The most messages that the child has in flight.
 const IN_FLIGHT: usize = 16;
 
-/// Not a test: the process that is killed. It prints what is enqueued for certain, and what it has sent.
+/// Not a test: the process that is killed. It prints the events that are enqueued for certain, and the sent events.
 #[tokio::test]
 async fn child() {
     let Ok(store) = env::var(STORE) else { return };
@@ -53,12 +53,12 @@ fn options() -> OutboxOptions {
     // Whatever failed in many rounds is due soon.
     let (shortest, longest) = (Duration::from_millis(5), Duration::from_millis(50));
     options.retry = RetrySchedule::exponential(shortest, longest);
-    // Also what waits for a target in an outage: a pause grows with the rounds, and would outlast the test.
+    // Also the events that wait for a target in an outage: a pause grows with the rounds, and would outlast the test.
     options.pauses = Backoff::default().with_delays(shortest, longest);
     options
 }
 
-/// A peer that prints what it gets. In every other round, it fails often enough for an outage of one of the targets.
+/// A peer that prints the events that it gets. In every other round, it fails often enough for an outage of one of the targets.
 fn printing(first: usize) -> Sender {
     let fails = (first / ROUND).is_multiple_of(2);
     sender(move |outgoing| async move {
@@ -131,7 +131,7 @@ pub(crate) async fn loses_nothing<S: Store>(child: &str, variable: &str, value: 
         }
     }
     assert!(!enqueued.is_empty() && !sent.is_empty());
-    // The rest is delivered here. What a child enqueued without having said so is there, too.
+    // The rest is delivered here. Events that a child enqueued without having printed them are there, too.
     let outbox = Outbox::new(open());
     let left = outbox.counts().await.unwrap().pending;
     let here = crate::tools::Arrived::default();

@@ -1,4 +1,4 @@
-//! Messages that are wrong, and those that only look so.
+//! Wrong messages, and messages that only look wrong.
 
 use cloudevents_core::{
     DecodeOptions, Document, ErrorKind, Event, FormatId, Message, Mode, Peer, RepairKind,
@@ -74,7 +74,7 @@ fn what_jsonb_does_not_store() {
         (r#""\ud83dx\ude00""#, false),
         (r#""\ude00\ud83d""#, false),
         (r#""\ud83d\ud83d\ude00""#, false),
-        // What is no JSON is left to Postgres.
+        // A text that is no JSON is left to Postgres.
         (r#""\u00"#, true),
         (r#""\"#, true),
         (r#""\u+000""#, true),

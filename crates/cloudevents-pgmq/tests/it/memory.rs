@@ -1,4 +1,4 @@
-//! What reading takes from the heap, counted.
+//! The heap that reading takes, counted.
 
 use cloudevents_core::{DecodeOptions, Mode};
 use cloudevents_json::Json;
@@ -27,7 +27,7 @@ fn a_message_that_is_forwarded_is_not_copied() {
     }
 }
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_message_that_is_too_large_costs_nothing() {
     let large = received(17 << 20);

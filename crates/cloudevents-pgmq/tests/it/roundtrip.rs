@@ -1,4 +1,4 @@
-//! What comes out of a message is what went in, for any event that Postgres can store.
+//! A message returns its event, for any event that Postgres can store.
 
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Mode};
 use cloudevents_json::Json;

@@ -3,25 +3,15 @@
 use crate::tools::{Place, event, strict, take, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_pgmq::tokio_postgres07::{PgmqSenderOptions, Tls, receiver, sender};
-use cloudevents_testkit::tls::Authority;
+use cloudevents_testkit::{service::no_service, tls::Authority};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
 
-/// Answers every connection with these bytes, and ends it.
+/// The URL of a server that answers every connection with these bytes, and ends it.
 async fn server(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("postgres://ci:s3cret@{}/shop?queue=q", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let _ = stream.read(&mut [0; 1 << 14]).await;
-                let _ = stream.write_all(answer).await;
-            });
-        }
-    });
-    url
+    format!("postgres://ci:s3cret@{}/shop?queue=q", no_service(answer, false).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +50,7 @@ async fn a_server_that_says_nothing_is_a_timeout() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
 
-/// Answers the request for TLS, and leaves the rest to what terminates it.
+/// Answers the request for TLS, and leaves the rest to the port that terminates it.
 pub(crate) async fn secured(inner: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,10 +1,10 @@
-//! What is in a queue, and what happens to it.
+//! The contents of a queue, and their ends.
 
 use crate::tools::{Place, event, id, name, next, strict, take, until, within};
 use cloudevents_core::{Document, ErrorKind, Event, FormatId, Message, Payload};
 use cloudevents_pgmq::tokio_postgres07::{PgmqReceiverOptions, PgmqSenderOptions, receiver, sender};
-use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Outgoing};
+use cloudevents_testkit::{patience, queues::each_message_is_settled_once};
+use cloudevents_transport::Outgoing;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ async fn what_postgres_refuses_is_refused_alone() {
     };
     let mut outcomes = Vec::new();
     for number in 0..50 {
-        // A number with too many digits, and what is no JSON: only Postgres knows.
+        // A number with too many digits, and a text that is no JSON: only Postgres knows.
         let data = match number {
             20 => "1e200000",
             30 => "oops",
@@ -242,35 +242,11 @@ async fn what_cannot_be_opened_says_why() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_retries_and_rejections_under_load() {
     const COUNT: usize = 1000;
-    use std::{collections::BTreeMap, sync::Mutex};
     let Some(place) = Place::new("load").await else { return };
     within(place.sender("").await.send_all((0..COUNT).map(event))).await.unwrap();
-    let (settled, all) = (Mutex::new(BTreeMap::new()), tokio::sync::Notify::new());
-    let handle = async |delivery: Delivery| {
-        let number: usize = id(&delivery).parse().unwrap();
-        let outcome = match number % 10 {
-            0 if delivery.attempt() < 3 => return within(delivery.retry(Duration::ZERO)).await.unwrap(),
-            1 => delivery.reject("no"),
-            2 if delivery.attempt() < 2 => return within(delivery.release()).await.unwrap(),
-            _ => delivery.accept(),
-        };
-        within(outcome).await.unwrap();
-        let mut settled = settled.lock().unwrap();
-        *settled.entry(number).or_insert(0) += 1;
-        if settled.len() == COUNT {
-            all.notify_waiters();
-        }
-    };
     let query = "lock=1m&reject=broker";
     let (one, other) = (place.receiver(query).await, place.receiver(query).await);
-    let running = async {
-        let one = one.run(&handle).concurrency(16).until(all.notified());
-        let other = other.run(&handle).concurrency(16).until(all.notified());
-        tokio::try_join!(one, other)
-    };
-    within(running).await.unwrap();
-    let settled = settled.into_inner().unwrap();
-    assert!(settled.len() == COUNT && settled.values().all(|times| *times == 1), "something came twice");
+    each_message_is_settled_once(one, other, COUNT).await;
     let archived = place.ask(&format!("SELECT msg_id FROM pgmq.a_{}", place.queue)).await;
     assert_eq!((archived.len(), place.counts().await), (COUNT / 10, (0, 0)));
 }

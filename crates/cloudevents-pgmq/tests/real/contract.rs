@@ -5,7 +5,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_pgmq::tokio_postgres07::{PgmqReceiverOptions, PgmqSenderOptions, receiver, sender};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Venue, check_all, check_some},
+    contract::{Claims, STOPS_THE_BROKER, Venue, check_all, check_some},
 };
 
 struct Queue {
@@ -34,7 +34,7 @@ impl Venue for Queue {
     }
 
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
-        // What the server has read for a connection that it ends comes again after the lock.
+        // Messages that the server has read for a connection that it ends come again after the lock.
         let lock = if self.is_alone { "2s" } else { "1m" };
         let query = format!("lock={lock}&poll=20ms&reject=drop&groups={}", self.groups);
         receiver(&self.place.url(&query), PgmqReceiverOptions::from(options)).await
@@ -64,10 +64,6 @@ impl Venue for Queue {
 /// There are no requests, and no text of a document stays.
 const UNCLAIMED: [&str; 2] = ["requests_get_their_own_replies", "documents_arrive_untouched"];
 
-/// These end the connections of a database.
-const INTERRUPTED: [&str; 2] =
-    ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
-
 /// These hold messages of one group: the next ones come when those are settled.
 const HOLD_A_GROUP: [&str; 10] = [
     "a_thousand_in_flight",
@@ -89,7 +85,7 @@ async fn on_a_real_server() {
     }
     let open =
         async || Ok(Queue { place: Place::new("contract").await.unwrap(), groups: false, is_alone: false });
-    check_all(open).await.assert_holds_but(&[&UNCLAIMED[..], &INTERRUPTED].concat());
+    check_all(open).await.assert_holds_but(&[&UNCLAIMED[..], &STOPS_THE_BROKER].concat());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +95,7 @@ async fn of_groups_on_a_real_server() {
     }
     let open =
         async || Ok(Queue { place: Place::new("contract").await.unwrap(), groups: true, is_alone: false });
-    let wanted = |name: &str| !HOLD_A_GROUP.contains(&name) && !INTERRUPTED.contains(&name);
+    let wanted = |name: &str| !HOLD_A_GROUP.contains(&name) && !STOPS_THE_BROKER.contains(&name);
     check_some(open, wanted).await.assert_holds_but(&UNCLAIMED);
 }
 
@@ -111,5 +107,5 @@ async fn on_a_real_server_that_is_interrupted() {
         let place = Place::in_database(alone.database.clone(), "contract").await;
         Ok(Queue { place, groups: false, is_alone: true })
     };
-    check_some(open, |name| INTERRUPTED.contains(&name)).await.assert_holds_but(&[]);
+    check_some(open, |name| STOPS_THE_BROKER.contains(&name)).await.assert_holds_but(&[]);
 }

@@ -22,7 +22,7 @@ fn of_group(number: usize) -> Outgoing {
 async fn groups_keep_their_order_among_receivers() {
     const COUNT: usize = 200;
     let Some(place) = Place::new("groups").await else { return };
-    // The messages 0 and 5 are of one group, 1 is of another. What one receiver holds of a group is waited for by the other one.
+    // The messages 0 and 5 are of one group, 1 is of another. The other receiver waits for the messages of a group that one receiver holds.
     for number in [0, 5, 1] {
         place.sender("").await.send(of_group(number)).await.unwrap();
     }

@@ -5,12 +5,13 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_outbox::{Entry, Outbox, Query, State, tokio_postgres07::PostgresStore};
 use cloudevents_pgmq::tokio_postgres07::{BINDING, PgmqReceiverOptions, Tls, create, receiver};
 use cloudevents_testkit::{
+    deliveries::look,
     fault_proxy::{End, FaultProxy, Flow},
     kill::{handled, handled_until_killed},
     tls::Authority,
 };
 use cloudevents_transport::{
-    Carries, Confirmed, Endpoint, Look, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender,
+    Carries, Confirmed, Endpoint, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender,
     SenderCapabilities,
     binding::{
         Transmit,
@@ -306,10 +307,7 @@ async fn over_tls() {
 async fn its_tables_are_created_and_its_messages_are_shown() {
     let Some(place) = Place::alone("shown").await else { return };
     let url = format!("{}?outbox=billing", place.database);
-    let look = async || {
-        let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
-        within(look(Endpoint::parse(&*url)?)).await
-    };
+    let look = async || look(&BINDING, &url).await;
     let options = PgmqReceiverOptions::from(DecodeOptions::strict());
     let error = within(receiver(&*format!("{url}&reject=broker"), options)).await.unwrap_err();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What is not accepted comes again: here, or to others.
+//! Messages that are not accepted come again: here, or to others.
 
 use crate::tools::{Place, event, id, next, until, within};
 use cloudevents_core::ErrorKind;
@@ -11,7 +11,7 @@ fn number(delivery: &Delivery) -> i64 {
     delivery.received().native::<ReceivedMessage>().unwrap().id
 }
 
-/// Of messages that are settled in one statement, those that are gone or another receiver's fail, and no other.
+/// Of messages that are settled in one statement, a message fails if it is gone or another receiver has it, and no other fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_lock_is_the_failure_of_one_message() {
     let Some(place) = Place::new("stale").await else { return };
@@ -55,7 +55,7 @@ async fn a_lock_that_was_lost_is_said_when_it_is_renewed() {
     until(async || logged.text().contains("the lock of messages was lost")).await;
 }
 
-/// What a receiver that is gone has held comes to others after the time of the lock, and that counts as an attempt.
+/// The messages of a receiver that is gone come to others after the time of the lock, and that counts as an attempt.
 #[tokio::test]
 async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let Some(place) = Place::new("dead").await else { return };

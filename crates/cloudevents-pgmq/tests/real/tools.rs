@@ -88,7 +88,7 @@ impl Place {
         self.client().await.batch_execute(sql).await.unwrap();
     }
 
-    /// The first column of what a query returns, as text.
+    /// The first column of the rows that a query returns, as text.
     pub(crate) async fn ask(&self, sql: &str) -> Vec<String> {
         let rows = self.client().await.simple_query(sql).await.unwrap();
         let rows = rows.into_iter().filter_map(|row| match row {

@@ -1,37 +1,14 @@
 //! A server that is no Pub/Sub, or that answers as the emulators do not.
 
-use crate::{
-    server::{Answer, Request, Server, refusal},
-    tools::{event, sending, strict, url, within},
-};
+use crate::tools::{JSON, event, refusal, sending, strict, url, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_pubsub::reqwest013::{receiver, sender};
+use cloudevents_testkit::service::{Answer, Request, Service, no_service};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 
-/// Answers every connection with these bytes, again and again if it has no end, and returns its URL.
-async fn raw(answer: &'static [u8], is_endless: bool) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let _ = stream.read(&mut [0; 1 << 14]).await;
-                let _ = stream.write_all(answer).await;
-                let endless = vec![b'{'; 1 << 16];
-                while is_endless && stream.write_all(&endless).await.is_ok() {}
-            });
-        }
-    });
-    url
-}
-
-/// What has no end is given up before it takes memory, and what is no answer of Pub/Sub is no connection.
+/// An answer without an end is given up before it takes memory. Without an answer of Pub/Sub, there is no connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_pubsub_is_not_connected_to() {
     for (answer, is_endless) in [
@@ -42,7 +19,7 @@ async fn what_is_no_pubsub_is_not_connected_to() {
         (b"220 mail.example.com ESMTP\r\n", false),
         (b"", false),
     ] {
-        let server = raw(answer, is_endless).await;
+        let server = format!("http://{}", no_service(answer, is_endless).await);
         let error = within(sender(&url(&server, "orders", ""), sending())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{}: {error}", answer.escape_ascii());
         let error = within(receiver(&url(&server, "orders", ""), strict())).await.unwrap_err();
@@ -72,7 +49,7 @@ fn ids(request: &Request) -> Vec<String> {
 /// kind the receiver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_settlement_without_an_answer_is_tried_again() {
-    let server = Server::start(|request, before| match request.line.ends_with(":acknowledge") {
+    let server = Service::start(JSON, |request, before| match request.line.ends_with(":acknowledge") {
         true if before == 0 => None,
         true if before == 1 => refusal(503, "UNAVAILABLE", "a moment"),
         _ => subscription(request, before),
@@ -89,7 +66,7 @@ async fn a_settlement_without_an_answer_is_tried_again() {
 /// again alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_exactly_once_delivery_each_message_has_its_outcome() {
-    let server = Server::start(|request, before| match request.line.ends_with(":acknowledge") {
+    let server = Service::start(JSON, |request, before| match request.line.ends_with(":acknowledge") {
         true if before == 0 => {
             let of_ids = json!({"h1": "PERMANENT_FAILURE_INVALID_ACK_ID", "h2": "TRANSIENT_FAILURE_SERVICE_UNAVAILABLE"});
             let info = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "EXACTLY_ONCE_ACKID_FAILURE", "metadata": of_ids});
@@ -115,7 +92,7 @@ async fn with_exactly_once_delivery_each_message_has_its_outcome() {
 /// A schema refuses a message of a request. Pub/Sub says it of the whole request, and has stored none of its messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_is_refused_fails_alone() {
-    let server = Server::start(|request, _| {
+    let server = Service::start(JSON, |request, _| {
         if !request.line.ends_with(":publish") {
             return Some((200, "{}".to_owned()));
         }
@@ -140,7 +117,7 @@ async fn a_message_that_is_refused_fails_alone() {
 /// Throttling slows down, and is no lost connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn throttling_slows_down() {
-    let server = Server::start(|request, before| match request.line.ends_with(":pull") {
+    let server = Service::start(JSON, |request, before| match request.line.ends_with(":pull") {
         true if (1..3).contains(&before) => {
             let retry = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.7s"});
             Some((
@@ -164,7 +141,7 @@ async fn throttling_slows_down() {
 /// The deadline of the subscription is the first one. Another `lock` is set when a message has come, and releasing sets it to zero.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deadlines_are_set() {
-    let server = Server::start(|request, before| match request.line.starts_with("GET") {
+    let server = Service::start(JSON, |request, before| match request.line.starts_with("GET") {
         true => Some((200, r#"{"ackDeadlineSeconds":20}"#.to_owned())),
         false => subscription(request, before),
     })
@@ -195,7 +172,7 @@ async fn deadlines_are_set() {
 /// A request that waits for long stays open, and others show that the peer is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_held_stays_open_and_others_do_not_wait() {
-    let server = Server::start(|request, _| match request.line.ends_with(":pull") {
+    let server = Service::start(JSON, |request, _| match request.line.ends_with(":pull") {
         true if request.body.contains("returnImmediately") => Some((200, "{}".to_owned())),
         true => None,
         false => Some((200, "{}".to_owned())),

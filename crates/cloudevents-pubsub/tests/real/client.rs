@@ -1,4 +1,4 @@
-//! What a server refuses, and what is in its subscriptions.
+//! Refusals of a server, and the contents of its subscriptions.
 
 use crate::tools::{Place, event, id, large, name, next, sending, strict, take, until, url, within};
 use cloudevents_core::ErrorKind;
@@ -147,7 +147,7 @@ async fn a_receiver_that_waits_ends_soon() {
     let begun = Instant::now();
     within(waiting.drain(Duration::from_secs(15))).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    // What the open request brings is given back, so that it is not hidden for the time of the lock.
+    // The messages of the open request are given back, so that they are not hidden for the time of the lock.
     within(place.sender("").await.send(&event(1))).await.unwrap();
     let begun = Instant::now();
     assert_eq!(take(&mut place.receiver("").await).await, "1");

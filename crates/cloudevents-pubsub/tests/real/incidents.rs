@@ -1,4 +1,4 @@
-//! What production does to connections, over the server that `CE_TEST_PUBSUB_URL` names.
+//! Incidents of connections, over the server that `CE_TEST_PUBSUB_URL` names.
 
 use crate::tools::{Place, name, real, url};
 use cloudevents_core::Error;

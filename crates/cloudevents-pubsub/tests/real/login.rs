@@ -1,24 +1,24 @@
 //! Access tokens: where they come from, and that they go over TLS alone.
 
-use crate::{
-    server::{Answer, Request, Server, refusal},
-    tools::{event, provider, sending, strict, url, within},
-};
+use crate::tools::{JSON, event, provider, refusal, sending, strict, url, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_pubsub::reqwest013::{Login, PubsubConnection, receiver, sender};
-use cloudevents_testkit::tls::Authority;
+use cloudevents_testkit::{
+    service::{Answer, Request, Service},
+    tls::Authority,
+};
 use serde_json::json;
 
-/// What Pub/Sub answers to a sender.
+/// The answers of Pub/Sub to a sender.
 fn pubsub(request: &Request) -> Answer {
     let stored = request.line.ends_with(":publish");
     Some((200, if stored { r#"{"messageIds":["1"]}"# } else { "{}" }.to_owned()))
 }
 
 /// A server behind TLS, and the options for it.
-async fn behind_tls(authority: &Authority, server: &Server, login: Login) -> (String, PubsubConnection) {
+async fn behind_tls(authority: &Authority, server: &Service, login: Login) -> (String, PubsubConnection) {
     provider();
-    let port = authority.terminate(server.port, false).await.unwrap();
+    let port = authority.terminate(server.port(), false).await.unwrap();
     let certificate = reqwest::Certificate::from_pem(authority.pem().as_bytes()).unwrap();
     let mut connection = PubsubConnection::default();
     connection.client =
@@ -29,7 +29,7 @@ async fn behind_tls(authority: &Authority, server: &Server, login: Login) -> (St
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_goes_with_each_request() {
-    let server = Server::start(|request, _| pubsub(request)).await;
+    let server = Service::start(JSON, |request, _| pubsub(request)).await;
     let authority = Authority::new().unwrap();
     let mut options = sending();
     let url;
@@ -47,7 +47,7 @@ async fn a_token_goes_with_each_request() {
 /// The answer of a token server is RFC 6749, section 5.1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_exchanges_a_refresh_token_and_a_refused_token_is_dropped() {
-    let server = Server::start(|request, before| match request.line.as_str() {
+    let server = Service::start(JSON, |request, before| match request.line.as_str() {
         "POST /token" => {
             Some((200, format!(r#"{{"access_token":"a{before}","expires_in":3600,"token_type":"Bearer"}}"#)))
         }
@@ -56,7 +56,7 @@ async fn a_user_exchanges_a_refresh_token_and_a_refused_token_is_dropped() {
     })
     .await;
     let authority = Authority::new().unwrap();
-    let port = authority.terminate(server.port, false).await.unwrap();
+    let port = authority.terminate(server.port(), false).await.unwrap();
     let user = json!({"type": "authorized_user", "client_id": "c", "client_secret": "s3cret", "refresh_token": "r",
         "quota_project_id": "payer", "token_uri": format!("https://127.0.0.1:{port}/token")});
     let mut options = sending();
@@ -80,13 +80,13 @@ async fn a_user_exchanges_a_refresh_token_and_a_refused_token_is_dropped() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_has_a_metadata_server() {
-    let server = Server::start(|request, _| match request.line.contains("computeMetadata") {
+    let server = Service::start(JSON, |request, _| match request.line.contains("computeMetadata") {
         true => Some((200, r#"{"access_token":"m1","expires_in":3599,"token_type":"Bearer"}"#.to_owned())),
         false => pubsub(request),
     })
     .await;
     let authority = Authority::new().unwrap();
-    let login = Login::of_metadata(&format!("127.0.0.1:{}", server.port));
+    let login = Login::of_metadata(&format!("127.0.0.1:{}", server.port()));
     let mut options = sending();
     let url;
     (url, options.connection) = behind_tls(&authority, &server, login).await;
@@ -101,7 +101,7 @@ async fn a_machine_has_a_metadata_server() {
 /// Errors name what to do, and no token.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_that_refuse() {
-    let server = Server::start(|request, _| match request.line.contains("computeMetadata") {
+    let server = Service::start(JSON, |request, _| match request.line.contains("computeMetadata") {
         true => Some((404, "no s3cret account".to_owned())),
         false => refusal(403, "PERMISSION_DENIED", "User not authorized"),
     })
@@ -109,7 +109,7 @@ async fn sources_that_refuse() {
     let authority = Authority::new().unwrap();
     let mut options = strict();
     let url;
-    let login = Login::of_metadata(&format!("127.0.0.1:{}", server.port));
+    let login = Login::of_metadata(&format!("127.0.0.1:{}", server.port()));
     (url, options.connection) = behind_tls(&authority, &server, login).await;
     let error = within(receiver(&url, options.clone())).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, false), "{error}");

@@ -17,6 +17,5 @@ mod contract;
 mod incidents;
 mod login;
 mod ordering;
-mod server;
 mod taking_over;
 mod tools;

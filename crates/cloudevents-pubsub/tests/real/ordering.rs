@@ -3,6 +3,7 @@
 use crate::tools::{Place, event, id, next, take, within};
 use cloudevents_core::Event;
 use cloudevents_pubsub::reqwest013::ReceivedMessage;
+use cloudevents_testkit::queues;
 use cloudevents_transport::{Carries, Outgoing};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -13,23 +14,10 @@ async fn ordered(what: &str) -> Option<Place> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_a_key_keep_their_order() {
-    const COUNT: usize = 300;
     let Some(place) = ordered("order").await else { return };
     let sender = place.sender("ordered=true").await;
     assert!(sender.capabilities().carries.contains(Carries::KEY));
-    let of = |number: usize| Outgoing::from(event(number)).key(format!("key {}", number % 7));
-    within(sender.send_all((0..COUNT).map(of))).await.unwrap();
-    let mut receiver = place.receiver("").await;
-    let mut last = BTreeMap::new();
-    for turn in 0..COUNT {
-        let delivery = next(&mut receiver).await;
-        let number: usize = id(&delivery).parse().unwrap();
-        if let Some(before) = last.insert(number % 7, number) {
-            assert!(before < number, "{number} came after {before}, at {turn}");
-        }
-        within(delivery.accept()).await.unwrap();
-    }
-    assert_eq!(last.len(), 7);
+    queues::messages_of_a_key_keep_their_order(&sender, async || place.receiver("").await).await;
 }
 
 /// The key is that of the message, or else `partitionkey`, or else the source. Without `ordered`, there is none.

@@ -1,4 +1,4 @@
-//! What is not accepted comes again: here, or to others.
+//! Messages that are not accepted come again: here, or to others.
 
 use crate::tools::{Place, event, id, next, take, within};
 use cloudevents_pubsub::reqwest013::ReceivedMessage;
@@ -27,7 +27,7 @@ async fn without_a_policy_every_attempt_is_the_first() {
     assert_eq!(take(&mut receiver).await, "0");
 }
 
-/// What a receiver that is gone has held comes to others after the deadline, and that counts as an attempt.
+/// The messages of a receiver that is gone come to others after the deadline, and that counts as an attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let Some(place) = counting("dead").await else { return };

@@ -2,7 +2,7 @@
 
 use cloudevents_core::DecodeOptions;
 use cloudevents_pubsub::reqwest013::{PubsubReceiverOptions, PubsubSenderOptions, receiver, sender};
-use cloudevents_testkit::deliveries::server;
+use cloudevents_testkit::{deliveries::server, service::Answer};
 pub(crate) use cloudevents_testkit::{
     deliveries::{event, id, large, name, next, take, until, within},
     patience,
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const PROJECT: &str = "tests";
+
+/// The type of answers.
+pub(crate) const JSON: &str = "application/json";
 
 /// The server that `CE_TEST_PUBSUB_URL` names: `http://127.0.0.1:8085`.
 pub(crate) fn real() -> Option<String> {
@@ -137,4 +140,9 @@ pub(crate) fn strict() -> PubsubReceiverOptions {
     let mut options = PubsubReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().dropping_rejected();
     options
+}
+
+/// An error as Google writes it.
+pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Answer {
+    Some((status, format!(r#"{{"error":{{"code":{status},"message":"{message}","status":"{code}"}}}}"#)))
 }

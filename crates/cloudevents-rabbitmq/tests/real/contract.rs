@@ -107,8 +107,8 @@ async fn on_a_real_broker() {
     assert!(report.holds(), "\n{report}");
 }
 
-/// The broker is stopped and started again, with SIGKILL. What it has confirmed is on its disk. For quorum queues, it is SIGTERM: one of
-/// RabbitMQ 3.10 that is killed within seconds of its declaration may have no leader ever after.
+/// The broker is stopped and started again, with SIGKILL. The messages that it has confirmed are on its disk. For quorum queues, it is
+/// SIGTERM: one of RabbitMQ 3.10 that is killed within seconds of its declaration may have no leader ever after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_broker_that_is_interrupted() {
     if real().is_none() {

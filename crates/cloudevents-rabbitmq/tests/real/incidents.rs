@@ -1,4 +1,4 @@
-//! What production does to connections, over RabbitMQ: the broker in memory, and the one that `CE_TEST_RABBITMQ_URL` names.
+//! Incidents of connections, over RabbitMQ: the broker in memory, and the one that `CE_TEST_RABBITMQ_URL` names.
 
 use crate::tools::{name, queues, real};
 use cloudevents_core::Error;

@@ -1,4 +1,4 @@
-//! A killed consumer loses nothing: what it has not accepted is delivered again.
+//! A killed consumer loses nothing: messages that it has not accepted are delivered again.
 
 use crate::tools::{
     events, id, name, next, patience, queues, real, receiver_from, sender_to, strict, until, within,

@@ -1,24 +1,23 @@
-//! What is shown of queues.
+//! Looking at queues.
 
 use crate::tools::{events, name, next, queues, real, receiver_from, sender_to, strict, within};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_rabbitmq::lapin4::{BINDING, RabbitSenderOptions, receiver, sender};
-use cloudevents_testkit::rabbitmq::Broker;
-use cloudevents_transport::{Endpoint, Fact, Look, Places};
+use cloudevents_testkit::{
+    deliveries::{self, number},
+    rabbitmq::Broker,
+};
+use cloudevents_transport::Places;
 
 async fn look(url: &str) -> Result<Places, Error> {
-    let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
-    within(look(Endpoint::parse(url)?)).await
+    deliveries::look(&BINDING, url).await
 }
 
 /// The messages that are ready, and the consumers.
 async fn numbers(url: &str) -> (u64, u64) {
     let found = look(url).await.unwrap();
     let [place] = &found.list[..] else { panic!("{found:?}") };
-    let number = |name| match place.fact(name) {
-        Some(Fact::Number(number)) => *number,
-        other => panic!("{name}: {other:?}"),
-    };
+    let number = |name| number(place, name).unwrap();
     assert_eq!(place.kind, "queue");
     (number("ready"), number("consumers"))
 }

@@ -1,4 +1,4 @@
-//! Entries that are wrong, and those that only look so.
+//! Wrong entries, and entries that only look wrong.
 
 use cloudevents_core::{DecodeOptions, Document, ErrorKind, Event, FormatId, Message, Peer, RepairKind};
 use cloudevents_redis::{RedisMessage, decode, decode_message, encode_message, is_cloudevent};

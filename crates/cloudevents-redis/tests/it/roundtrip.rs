@@ -1,11 +1,8 @@
-//! What comes out of a message is what Redis can carry of what went in, for any event.
+//! A message returns all that Redis can carry of an event, for any event.
 
 use cloudevents_core::{DecodeOptions, Formats, Mode};
 use cloudevents_json::Json;
-use cloudevents_testkit::{
-    any,
-    carrier::{Carrier, carrier_form},
-};
+use cloudevents_testkit::{any, carrier::message_form};
 use proptest::prelude::*;
 
 proptest! {
@@ -14,11 +11,7 @@ proptest! {
         let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
         let json = Json::new();
         for mode in [Mode::Binary, Mode::Structured(&json)] {
-            // Binary mode: every extension is a String, and the payload is bytes, of which none are no payload, as with HTTP.
-            let expected = match mode {
-                Mode::Binary => carrier_form(&event, Carrier::HttpBinary),
-                _ => carrier_form(&event, Carrier::Json),
-            };
+            let expected = message_form(&event, mode);
             let (message, _) = cloudevents_redis::encode(&event, mode)?;
             let decoded = cloudevents_redis::decode(&message, &with)?;
             prop_assert!(decoded.repairs().is_empty());

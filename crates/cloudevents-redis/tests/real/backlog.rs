@@ -1,7 +1,7 @@
 //! Many messages wait, or large ones: each comes once, in order, and within the bounds of the receiver.
 
 use crate::tools::{Place, event, id, large, next, take, within};
-use cloudevents_testkit::patience;
+use cloudevents_testkit::{patience, queues::a_held_message_is_renewed};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,19 +28,8 @@ async fn a_hundred_thousand_come_once_and_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_in_a_handler_is_renewed() {
     let Some(place) = Place::new("renewed") else { return };
-    place.sender("").await.send(&event(0)).await.unwrap();
-    let mut holder = place.receiver("lock=300ms").await;
-    let held = next(&mut holder).await;
-    let mut other = place.receiver("lock=300ms").await;
-    let nothing = tokio::time::timeout(Duration::from_secs(2), other.next()).await;
-    assert!(nothing.is_err(), "it was renewed: {nothing:?}");
-    within(held.accept()).await.unwrap();
-    place.sender("").await.send(&event(1)).await.unwrap();
-    let (one, another) = (take(&mut holder), take(&mut other));
-    tokio::select! {
-        id = one => assert_eq!(id, "1"),
-        id = another => assert_eq!(id, "1"),
-    }
+    let (sender, open) = (place.sender("").await, async || place.receiver("lock=300ms").await);
+    a_held_message_is_renewed(&sender, open, Duration::from_secs(2)).await;
 }
 
 /// Small messages, and then large ones: an answer brings more of them than there is room for.

@@ -1,4 +1,4 @@
-//! What a server refuses, and what is in its streams.
+//! Refusals of a server, and the contents of its streams.
 
 use crate::{
     process::Process,
@@ -76,7 +76,7 @@ async fn what_the_server_refuses_is_refused_and_blocks_nothing() {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
     }
-    // Full, until something is deleted. What comes between is refused, and nothing else.
+    // Full, until something is deleted. Events that come between are refused, and nothing else.
     let filling = place.sender("").await;
     let mut sent = 0;
     let error = loop {
@@ -161,7 +161,7 @@ async fn of_several_hosts_the_master_is_found_also_after_a_failover() {
     while take(&mut receiving).await != "2" {} // settlements are replicated later
 }
 
-/// The group is gone with its stream, and so is what was in it. The receiver makes both again, with a warning.
+/// The group is gone with its stream, and so are their entries. The receiver makes both again, with a warning.
 #[tokio::test]
 async fn a_stream_that_was_deleted_is_made_again() {
     let Some(place) = Place::new("deleted") else { return };

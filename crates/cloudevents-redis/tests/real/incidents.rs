@@ -1,4 +1,4 @@
-//! What production does to connections, over the server that `CE_TEST_REDIS_URL` names, and over those that tests start.
+//! Incidents of connections, over the server that `CE_TEST_REDIS_URL` names, and over those that tests start.
 
 use crate::{
     process::Process,

@@ -1,4 +1,4 @@
-//! A killed consumer loses nothing: what it has not accepted is taken over.
+//! A killed consumer loses nothing: entries that it has not accepted are taken over.
 
 use crate::tools::{Place, event, id, next, patience, strict, within};
 use cloudevents_redis::redis1::receiver;

@@ -1,21 +1,14 @@
-//! What is shown of streams.
+//! Looking at streams.
 
-use crate::tools::{Place as Stream, name, within};
+use crate::tools::{Place as Stream, name};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_redis::redis1::BINDING;
-use cloudevents_transport::{Endpoint, Fact, Look, Place, Places};
+use cloudevents_testkit::deliveries::{self, number};
+use cloudevents_transport::{Fact, Place, Places};
 use redis::Value;
 
 async fn look(url: &str) -> Result<Places, Error> {
-    let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
-    within(look(Endpoint::parse(url)?)).await
-}
-
-fn number(place: &Place, name: &str) -> Option<u64> {
-    place.fact(name).map(|fact| match fact {
-        Fact::Number(number) => *number,
-        other => panic!("{other:?}"),
-    })
+    deliveries::look(&BINDING, url).await
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// Dropping it kills the process and removes what it has stored.
+/// Dropping it kills the process and removes its files.
 pub(crate) struct Process {
     program: String,
     pub(crate) port: u16,
@@ -19,7 +19,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the program that `CE_TEST_REDIS_BIN` names, on a free port. What it has confirmed is in a file.
+    /// Starts the program that `CE_TEST_REDIS_BIN` names, on a free port. The entries that it has confirmed are in a file.
     pub(crate) fn start() -> Option<Self> {
         let mut process = Self::prepare(|_, _| Vec::new())?;
         process.restart();
@@ -75,7 +75,7 @@ impl Process {
             && &answer == b"+PONG\r\n"
     }
 
-    /// SIGKILL: what the server has confirmed is in the file system.
+    /// SIGKILL: entries that the server has confirmed are in the file system.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();

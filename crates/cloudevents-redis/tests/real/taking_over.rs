@@ -1,21 +1,16 @@
-//! What one consumer does not keep, another one takes over.
+//! A consumer takes over the entries that another one does not keep.
 
 use crate::{
     process::Process,
     tools::{Place, event, id, large, name, next, take, until, within},
 };
 use cloudevents_redis::redis1::ReceivedMessage;
-use cloudevents_testkit::{logged::Logged, patience, slowed};
+use cloudevents_testkit::{logged::Logged, patience, queues::each_message_is_settled_once, slowed};
 use cloudevents_transport::Delivery;
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::{Duration, Instant},
 };
-use tokio::sync::Notify;
 use tracing::Level;
 
 /// Long before the time of the lock is over.
@@ -60,7 +55,7 @@ async fn left(place: &Place, events: u32, consumer: &str) {
     place.ask::<redis::Value>(&read).await;
 }
 
-/// What a consumer that is gone has left is taken over after the time of the lock, and that counts as an attempt.
+/// The entries of a consumer that is gone are taken over after the time of the lock, and that counts as an attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_consumer_left_is_taken_over() {
     let Some(place) = Place::new("dead") else { return };
@@ -118,7 +113,7 @@ async fn what_a_dead_consumer_left_is_taken_over_though_the_last_search_took_lon
     assert!(begun.elapsed() < slowed(Duration::from_secs(15)), "{:?}", begun.elapsed());
 }
 
-/// The server has not heard of the renewals of what is here. To connect, it need not go through all of that.
+/// The server has not heard of the renewals of the entries that are here. To connect, it need not go through all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
     const COUNT: usize = 500;
@@ -153,7 +148,7 @@ async fn a_receiver_without_a_permit_connects_again_with_few_requests() {
     assert_eq!(place.pending("cloudevents").await, 0);
 }
 
-/// A consumer with a name of its own has at once what it had before it died, and had not handled.
+/// A consumer with a name of its own has at once the entries that it had not handled before it died.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_that_comes_back_has_its_entries_at_once_and_before_newer_ones() {
     let Some(place) = Place::new("back") else { return };
@@ -180,7 +175,7 @@ async fn entries_that_were_trimmed_are_said() {
     assert!(logged.text().contains("it is lost"), "{}", logged.text());
 }
 
-/// What was accepted elsewhere is not lost, and neither is what was deleted after that.
+/// An entry that was accepted elsewhere is not lost, also if it was deleted after that.
 #[tokio::test]
 async fn what_is_released_and_gone_is_said_only_if_it_is_lost() {
     let Some(place) = Place::new("gone") else { return };
@@ -221,42 +216,16 @@ async fn an_entry_that_was_taken_over_can_still_be_accepted() {
     assert_eq!((accepted, receiver.connectivity().losses()), (0, 0), "the other one changes nothing");
 }
 
-/// Handlers that release, retry and reject lose nothing, and what is rejected is in the other stream, each once.
+/// Handlers that release, retry and reject lose nothing, and each rejected entry is in the other stream once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_retries_and_rejections_under_load() {
     const COUNT: usize = 2000;
     let Some(place) = Place::new("load") else { return };
     let letters = name("letters");
     within(place.sender("").await.send_all((0..COUNT).map(event))).await.unwrap();
-    let (accepted, settled, all) = (Mutex::new(BTreeMap::new()), AtomicUsize::new(0), Notify::new());
-    let handle = async |delivery: Delivery| {
-        let number: usize = id(&delivery).parse().unwrap();
-        let outcome = match number % 10 {
-            0 if delivery.attempt() < 3 => {
-                return within(delivery.retry(Duration::from_millis(20))).await.unwrap();
-            }
-            1 => delivery.reject("no"),
-            _ => {
-                *accepted.lock().unwrap().entry(number).or_insert(0) += 1;
-                delivery.accept()
-            }
-        };
-        within(outcome).await.unwrap();
-        if settled.fetch_add(1, Ordering::Relaxed) + 1 >= COUNT {
-            all.notify_waiters();
-        }
-    };
     let query = format!("lock=1m&dead-letter={letters}");
     let (one, other) = (place.receiver(&query).await, place.receiver(&query).await);
-    let running = async {
-        let one = one.run(&handle).concurrency(16).until(all.notified());
-        let other = other.run(&handle).concurrency(16).until(all.notified());
-        tokio::try_join!(one, other)
-    };
-    within(running).await.unwrap();
-    let accepted = accepted.into_inner().unwrap();
-    assert_eq!(accepted.len(), COUNT - COUNT / 10);
-    assert!(accepted.values().all(|times| *times == 1), "something came twice");
+    each_message_is_settled_once(one, other, COUNT).await;
     assert_eq!(place.ask::<usize>(&["XLEN", &letters]).await, COUNT / 10);
     assert_eq!(place.pending("cloudevents").await, 0);
 }

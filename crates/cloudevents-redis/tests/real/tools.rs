@@ -46,7 +46,7 @@ impl Place {
         receiver(&self.url(query), strict()).await.unwrap()
     }
 
-    /// What the server answers to a command.
+    /// The answer of the server to a command.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let mut asked = redis::cmd(command[0]);
         asked.arg(&command[1..]);

@@ -1,12 +1,9 @@
-//! What SQS reads of a message is what SNS can carry of the event, for any event.
+//! SQS reads all that SNS can carry of an event, for any event.
 
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Mode};
 use cloudevents_json::Json;
 use cloudevents_sns::{decode_message, encode, encode_message};
-use cloudevents_testkit::{
-    any,
-    carrier::{Carrier, carrier_form},
-};
+use cloudevents_testkit::{any, carrier::message_form};
 use proptest::prelude::*;
 
 proptest! {
@@ -16,10 +13,7 @@ proptest! {
         let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
         let json = Json::new();
         for mode in [Mode::Binary, Mode::Structured(&json)] {
-            let expected = match mode {
-                Mode::Binary => carrier_form(&event, Carrier::HttpBinary),
-                _ => carrier_form(&event, Carrier::Json),
-            };
+            let expected = message_form(&event, mode);
             let message = match encode(&event, mode) {
                 Ok((message, _)) => message,
                 Err(error) => {

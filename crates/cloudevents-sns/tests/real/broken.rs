@@ -3,54 +3,23 @@
 use crate::tools::{event, sending, url, within};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_sns::awssdk1::sender;
+use cloudevents_testkit::service::Service;
 use cloudevents_transport::Sender;
 use futures_util::future::join_all;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
 
 /// The answer to the request of this number, from 0: a status and a document.
 type Answers = fn(usize) -> (u16, String);
 
 /// A topic whose requests to publish get these answers.
 async fn topic(answers: Answers) -> Sender {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let mut number = 0;
-        while let Ok((stream, _)) = listener.accept().await {
-            // Each connection ends with its answer, so that the number is that of the request.
-            let _ = answer(stream, answers, &mut number).await;
-        }
+    const ATTRIBUTES: &str = "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes/></GetTopicAttributesResult></GetTopicAttributesResponse>";
+    let service = Service::start("text/xml", move |request, before| {
+        Some(match request.line.ends_with("PublishBatch") {
+            true => answers(before),
+            false => (200, ATTRIBUTES.to_owned()),
+        })
     });
-    within(sender(&url(&server, "q", ""), sending())).await.unwrap()
-}
-
-async fn answer(stream: TcpStream, answers: Answers, number: &mut usize) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let (mut line, mut length) = (String::new(), 0);
-    while stream.read_line(&mut line).await? > 2 {
-        let (name, value) = line.split_once(':').unwrap_or_default();
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    let (status, body) = match String::from_utf8_lossy(&body).contains("Action=PublishBatch") {
-        true => {
-            *number += 1;
-            answers(*number - 1)
-        }
-        false => (200, "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes/></GetTopicAttributesResult></GetTopicAttributesResponse>".into()),
-    };
-    let head = format!(
-        "HTTP/1.1 {status} x\r\nContent-Type: text/xml\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all((head + &body).as_bytes()).await
+    within(sender(&url(&service.await.url(), "q", ""), sending())).await.unwrap()
 }
 
 fn refusal(code: &str) -> String {

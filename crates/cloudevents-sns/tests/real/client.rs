@@ -1,4 +1,4 @@
-//! What a topic takes, and what comes out of a queue.
+//! The messages that a topic takes, and that come out of a queue.
 
 use crate::tools::{Place, event, large, sending, take, url, within};
 use cloudevents_core::{ErrorKind, Event};

@@ -1,26 +1,19 @@
-//! What comes out of a message is what SQS can carry of what went in, for any event.
+//! A message returns all that SQS can carry of an event, for any event.
 
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Mode};
 use cloudevents_json::Json;
 use cloudevents_sqs::{decode, decode_message, encode, encode_message};
-use cloudevents_testkit::{
-    any,
-    carrier::{Carrier, carrier_form},
-};
+use cloudevents_testkit::{any, carrier::message_form};
 use proptest::prelude::*;
 
 proptest! {
-    /// What does not fit is refused, with a reason and a help text.
+    /// An event that does not fit is refused, with a reason and a help text.
     #[test]
     fn any_event_in_any_mode(event in any::event()) {
         let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
         let json = Json::new();
         for mode in [Mode::Binary, Mode::Structured(&json)] {
-            // Binary mode: every extension is a String, and the payload is bytes, of which none are no payload, as with HTTP.
-            let expected = match mode {
-                Mode::Binary => carrier_form(&event, Carrier::HttpBinary),
-                _ => carrier_form(&event, Carrier::Json),
-            };
+            let expected = message_form(&event, mode);
             let message = match encode(&event, mode) {
                 Ok((message, _)) => message,
                 Err(error) => {

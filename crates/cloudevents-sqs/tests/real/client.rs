@@ -1,4 +1,4 @@
-//! What a server refuses, and what is in its queues.
+//! Refusals of a server, and the contents of its queues.
 
 use crate::tools::{Place, event, large, name, next, sending, strict, take, url, within};
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
@@ -161,7 +161,7 @@ async fn a_receiver_that_waits_ends_soon() {
     let begun = std::time::Instant::now();
     within(waiting.drain(Duration::from_secs(15))).await.unwrap();
     assert!(begun.elapsed() < slowed(Duration::from_secs(10)), "{:?}", begun.elapsed());
-    // What the open request brings is given back, so that it is not hidden for the time of the lock.
+    // The messages of the open request are given back, so that they are not hidden for the time of the lock.
     place.sender("").await.send(&event(1)).await.unwrap();
     assert_eq!(take(&mut place.receiver("").await).await, "1");
 }

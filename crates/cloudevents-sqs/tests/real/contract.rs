@@ -7,7 +7,7 @@ use cloudevents_sqs::awssdk1::{SqsReceiverOptions, receiver, sender};
 use cloudevents_testkit::process::Process;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Restart, Venue, check_all, check_some, interrupt},
+    contract::{Claims, Restart, Venue, WRITTEN, check_all, check_some, interrupt},
 };
 use std::{
     env,
@@ -48,7 +48,7 @@ impl Venue for Queue {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = SqsReceiverOptions::from(options);
         options.connection = connection();
-        // What was on its way at a kill comes after the lock. Otherwise, what is released comes at once, and not after the lock.
+        // Messages that were on their way at a kill come after the lock. Otherwise, released messages come at once, and not after the lock.
         let lock = if self.restart.is_some() { "3s" } else { "10m" };
         let query = format!("lock={lock}&wait=1s&reject=drop");
         receiver(&url(&self.place.server, &self.place.queue, &query), options).await
@@ -114,17 +114,9 @@ async fn on_a_real_server() {
     check_all(open).await.assert_holds_but(&[&UNCLAIMED[..], &order].concat());
 }
 
-/// What depends on how a message is written. Others also send events without a payload, for which binary mode has no body that SQS takes.
+/// Other checks also send events without a payload, for which binary mode has no body that SQS takes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_binary_mode_on_a_real_server() {
-    const WRITTEN: [&str; 6] = [
-        "everything_arrives",
-        "documents_arrive_untouched",
-        "every_mode_arrives_or_is_refused",
-        "what_goes_along_arrives_or_is_refused",
-        "what_is_too_large_is_refused_and_blocks_nothing",
-        "what_came_along_is_shown_and_forwarded",
-    ];
     if real().is_none() {
         return;
     }

@@ -3,32 +3,19 @@
 use crate::tools::{Place, event, id, next, take, within};
 use cloudevents_core::Event;
 use cloudevents_sqs::awssdk1::ReceivedMessage;
+use cloudevents_testkit::queues;
 use cloudevents_transport::Outgoing;
 use std::{collections::BTreeMap, time::Duration};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_a_group_keep_their_order() {
-    const COUNT: usize = 300;
     let Some(place) = Place::fifo("order").await else { return };
     let sender = place.sender("").await;
-    let of = |number: usize| Outgoing::from(event(number)).key(format!("key {}", number % 7));
-    within(sender.send_all((0..COUNT).map(of))).await.unwrap();
-    // One receiver: the emulator gives the rest of a group to another one as soon as one message of it is settled.
-    let mut receiver = place.receiver("").await;
-    let mut last = BTreeMap::new();
-    for turn in 0..COUNT {
-        let delivery = next(&mut receiver).await;
-        let number: usize = id(&delivery).parse().unwrap();
-        if let Some(before) = last.insert(number % 7, number) {
-            assert!(before < number, "{number} came after {before}, at {turn}");
-        }
-        within(delivery.accept()).await.unwrap();
-    }
-    assert_eq!(last.len(), 7);
+    queues::messages_of_a_key_keep_their_order(&sender, async || place.receiver("").await).await;
     assert_eq!(place.counts().await, (0, 0));
 }
 
-/// SQS drops what it deduplicates also after the first one was deleted: a letter that is soon taken back would be lost. The emulator does
+/// SQS drops duplicates also after the first one was deleted: a letter that is soon taken back would be lost. The emulator does
 /// it only while the first one is there.
 #[tokio::test]
 async fn what_is_sent_once_more_comes_once_more() {

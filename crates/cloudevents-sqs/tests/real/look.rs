@@ -1,21 +1,14 @@
-//! What is shown of queues.
+//! Looking at queues.
 
-use crate::tools::{Place as Queue, name, within};
+use crate::tools::{Place as Queue, name};
 use aws_sdk_sqs::types::QueueAttributeName;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_sqs::awssdk1::BINDING;
-use cloudevents_transport::{Endpoint, Fact, Look, Place, Places};
+use cloudevents_testkit::deliveries::{self, number};
+use cloudevents_transport::{Fact, Place, Places};
 
 async fn look(url: &str) -> Result<Places, Error> {
-    let Look::Lists(look) = BINDING.look else { panic!("it lists nothing") };
-    within(look(Endpoint::parse(url)?)).await
-}
-
-fn number(place: &Place, name: &str) -> Option<u64> {
-    place.fact(name).map(|fact| match fact {
-        Fact::Number(number) => *number,
-        other => panic!("{other:?}"),
-    })
+    deliveries::look(&BINDING, url).await
 }
 
 fn names(places: &Places) -> Vec<&str> {

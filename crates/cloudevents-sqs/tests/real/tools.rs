@@ -25,7 +25,7 @@ pub(crate) fn real() -> Option<String> {
     server("CE_TEST_SQS_URL")
 }
 
-/// What tests have instead of credentials.
+/// The connection of tests, without credentials of AWS.
 pub(crate) fn connection() -> SqsConnection {
     let mut connection = SqsConnection::default();
     connection.login = Some(Login::new("test", "test"));

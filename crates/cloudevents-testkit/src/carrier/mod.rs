@@ -16,7 +16,7 @@ mod xml;
 pub use change::{changes, told};
 
 use became::Became;
-use cloudevents_core::{Data, Error, Event, Payload, Timestamp, Uri, Value};
+use cloudevents_core::{Data, Error, Event, Mode, Payload, Timestamp, Uri, Value};
 
 /// A way for an event to travel.
 ///
@@ -98,6 +98,19 @@ pub fn carrier_form(event: &Event, carrier: Carrier) -> Event {
     match form(event, carrier) {
         Ok(event) => event,
         Err(error) => panic!("{carrier:?}: {error}"),
+    }
+}
+
+/// Returns the event as decoded from a message of a binding, whose documents are JSON. Binary mode is that of HTTP: every extension is a
+/// String, and the payload is bytes, of which none are no payload.
+///
+/// # Panics
+///
+/// As [`carrier_form`].
+pub fn message_form(event: &Event, mode: Mode<'_>) -> Event {
+    match mode {
+        Mode::Binary => carrier_form(event, Carrier::HttpBinary),
+        _ => carrier_form(event, Carrier::Json),
     }
 }
 

@@ -260,6 +260,16 @@ pub async fn interrupt(restart: Option<Restart>) -> Result<(), Error> {
 pub const STOPS_THE_BROKER: [&str; 2] =
     ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
 
+/// The checks that depend on how a message is written: with another mode, the rest is the same.
+pub const WRITTEN: [&str; 6] = [
+    "everything_arrives",
+    "documents_arrive_untouched",
+    "every_mode_arrives_or_is_refused",
+    "what_goes_along_arrives_or_is_refused",
+    "what_is_too_large_is_refused_and_blocks_nothing",
+    "what_came_along_is_shown_and_forwarded",
+];
+
 /// How many checks run at a time.
 const AT_ONCE: usize = 4;
 

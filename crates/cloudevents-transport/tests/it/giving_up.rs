@@ -413,7 +413,7 @@ async fn what_comes_again_over_another_connection_keeps_its_time() {
     assert_eq!(queue.len(), 1);
 }
 
-/// What was counted over one connection counts over the next one.
+/// Attempts that were counted over one connection count over the next one.
 #[tokio::test(start_paused = true)]
 async fn what_comes_again_over_many_short_connections_is_given_up() {
     let queue = FakeQueue::new();
@@ -530,7 +530,7 @@ async fn what_is_no_event_is_not_taken_for_another_one_with_the_same_bytes() {
     receiver.run(handle).attempts(3).until(script).await.unwrap();
 }
 
-/// What a handler calls unavailable counts no attempt, over another connection either.
+/// A failure that a handler calls unavailable counts no attempt, over another connection either.
 #[tokio::test(start_paused = true)]
 async fn unavailable_counts_no_attempt_over_another_connection() {
     let queue = FakeQueue::new();

@@ -307,7 +307,7 @@ async fn a_session_acknowledges_in_order_while_the_program_asks_for_nothing() {
             wake.notify_one();
         }
     });
-    // The task that owns the connection acknowledges what is next in order.
+    // The task that owns the connection acknowledges the next message in order.
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     let connection = tokio::spawn({
         let (ledger, acknowledged) = (ledger.clone(), Arc::clone(&acknowledged));

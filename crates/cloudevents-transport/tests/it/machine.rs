@@ -403,7 +403,7 @@ async fn while_the_broker_is_away_settlements_are_answered_and_a_stop_is_heard()
     assert_eq!(two.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
-/// A queue with one connection whose tags outlive it, with what it has delivered.
+/// A queue with one connection whose tags outlive it, with the messages that it has delivered.
 async fn outliving() -> (Queue<true>, Receiver, Vec<Feed>, [Delivery; 2]) {
     let (queue, feeds) = queue(ReceiverCapabilities::queue(), 2, ErrorKind::Disconnected);
     let second = queue.0.connections.lock().unwrap().remove(0);

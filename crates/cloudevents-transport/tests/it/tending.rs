@@ -28,7 +28,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the test sees of the source, and how it loses its connection.
+/// The observations of the test at the source, and how it loses its connection.
 #[derive(Clone, Default)]
 struct Seen(Arc<(AtomicBool, AtomicUsize, Notify)>);
 
@@ -135,7 +135,7 @@ async fn a_source_is_tended_while_there_is_no_room() {
     drop(receiver);
 }
 
-/// What is left of a connection is delivered, and the loss is counted once.
+/// The messages left of a connection are delivered, and the loss is counted once.
 #[tokio::test(start_paused = true)]
 async fn a_loss_shows_while_there_is_no_room() {
     let (mut receiver, seen, feed) = receiver(Bounds { messages: 1, bytes: 1 << 20 }, 2).await;

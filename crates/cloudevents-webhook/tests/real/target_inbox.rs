@@ -131,7 +131,7 @@ async fn a_crash_leaves_a_lease<S: InboxStore + Clone>(store: impl AsyncFn() -> 
     let seconds = Arc::new(AtomicU64::new(1_800_000_000));
     let now = Arc::clone(&seconds);
     let clock = Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed)));
-    // What a process leaves behind that is killed while it handles the delivery.
+    // The state that a process leaves behind if it is killed while it handles the delivery.
     let dead = DurableStore::new(inbox(store().await).with_clock(clock.clone()));
     let key = DeliveryKey::of_event("/tests", "1");
     let Begun::Claimed(lost) = dead.begin(key).await.unwrap() else { panic!("it was begun before") };

@@ -1,5 +1,5 @@
-//! Processes that are killed. WebSockets confirm nothing, so what a killed process had not handled is lost; nothing hangs, nothing arrives
-//! in part or twice, and the other side goes on.
+//! Processes that are killed. WebSockets confirm nothing, so events that a killed process had not handled are lost; nothing hangs, nothing
+//! arrives in part or twice, and the other side goes on.
 
 use crate::{
     client::{bind_again, pairs, sender_url},
@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, time::timeout};
 /// The environment variable with the URL for the other process.
 const URL: &str = "CE_KILL_URL";
 
-/// Another process, and what it reports.
+/// Another process, and its reports.
 struct Other {
     process: Child,
     lines: mpsc::UnboundedReceiver<String>,
@@ -64,7 +64,7 @@ async fn next(deliveries: &mut Receiver) -> usize {
     id
 }
 
-/// The sender reports what it could not write, and goes on when there is a server again.
+/// The sender reports the events that it could not write, and goes on when there is a server again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_outlives_servers_that_are_killed() {
     // A port that the system does not hand out, also while no server has it.

@@ -1,4 +1,4 @@
-//! What reading and writing take from the heap, counted.
+//! The heap that reading and writing take, counted.
 
 use crate::{server::listen, tools::Peer};
 use bytes::Bytes;
@@ -34,7 +34,7 @@ fn an_event_is_one_buffer_however_large_its_payload() {
     }
 }
 
-/// What is refused was not kept first.
+/// A refused message was not kept first.
 #[test]
 fn a_refusal_costs_nothing() {
     let large = Frame::Binary(Bytes::from(vec![b'x'; 17 << 20]));

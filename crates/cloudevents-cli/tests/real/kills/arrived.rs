@@ -1,4 +1,4 @@
-//! What arrives at the target of a bridge whose processes are killed.
+//! The events that arrive at the target of a bridge whose processes are killed.
 
 use cloudevents_kit::Receiver;
 use serde_json::Value;
@@ -66,13 +66,13 @@ impl Arrived {
     }
 }
 
-/// Accepts what arrives in a broker. Outages end it only if the receiver cannot go on.
+/// Accepts the events that arrive in a broker. Outages end it only if the receiver cannot go on.
 pub(super) async fn read(mut receiver: Receiver, arrived: Arc<Arrived>) {
     loop {
         match receiver.next().await {
             Ok(Some(delivery)) => {
                 arrived.add(delivery.event().unwrap().id());
-                // What was not accepted in time comes again.
+                // An event that was not accepted in time comes again.
                 let _ = delivery.accept().await;
             }
             Ok(None) => panic!("the receiver has ended"),

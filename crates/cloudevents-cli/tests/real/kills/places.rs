@@ -26,13 +26,13 @@ pub(super) struct Place {
     pub(super) process: Process,
     /// For a producer, and for the bridge as target.
     pub(super) to: String,
-    /// For the bridge as source, with a place for what is refused.
+    /// For the bridge as source, with a place for refused events.
     pub(super) from: String,
-    /// For the consumer; a listener is its own, and writes what arrives to its output.
+    /// For the consumer; a listener is its own, and writes the arriving events to its output.
     pub(super) reading: Option<String>,
-    /// Whether it keeps what it has confirmed when it is killed. If not, it is not killed.
+    /// Whether it keeps confirmed messages when it is killed. If not, it is not killed.
     pub(super) is_killed: bool,
-    /// Whether the messages of a key come in their order to one consumer, also after kills of what is killed here.
+    /// Whether the messages of a key come in their order to one consumer, also after kills.
     pub(super) has_order: bool,
     /// Whether the order needs a key of the message.
     pub(super) wants_keys: bool,
@@ -161,7 +161,7 @@ impl Place {
         awssdk1::sender(&*self.to, options).await
     }
 
-    /// A receiver of what has arrived, unless it is a listener.
+    /// A receiver of the arrived events, unless it is a listener.
     pub(super) async fn receiver(url: &str) -> Result<Receiver, Error> {
         if !url.starts_with("sqs:") {
             return kit::connect_receiver(url).await;

@@ -1,10 +1,16 @@
 //! A queue of requests: each operation is a request of its own, and the queue sends nothing by itself.
 
+mod amount;
+mod requests;
+
+pub use requests::{Most, Requests};
+
 use super::{Arrived, QueueSource};
 use crate::{
     Bounds, Extends, Outcome, ReceiverCapabilities, Settlement,
     binding::{connect::Backoff, later},
 };
+use amount::Amount;
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{collections::VecDeque, fmt, future::pending, sync::Arc, time::Duration};
@@ -18,86 +24,15 @@ use tokio::{
 /// So many failures in a row are a lost connection.
 const FAILURES: u32 = 5;
 
-/// How long a request waits for more permits at most, if far fewer are free than for the requests before: many small requests cost more
-/// time. It waits no longer than a request takes.
-const GATHERING: Duration = Duration::from_millis(10);
-
 /// The longest pause after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
-
-/// The requests of a queue that sends nothing by itself. [`Polled`] makes it a [`QueueSource`].
-pub trait Requests: Send + Sync + 'static {
-    /// Identifies one message for settling: a receipt handle, a lock token, the id of an entry.
-    type Tag: Clone + Send + Sync + 'static;
-
-    /// Whether each message has its own outcome. If so, [`settle`](Self::settle) is called for one message at a time, and may put messages
-    /// of several calls into one request. Otherwise messages that are settled together have one outcome.
-    const SETTLES_EACH: bool = false;
-
-    /// See [`QueueSource::capabilities`].
-    fn capabilities(&self) -> ReceiverCapabilities;
-
-    /// The limits of one request.
-    fn most(&self) -> Most;
-
-    /// Requests this number of messages, and waits this long for the first one. It ends by itself, and is never dropped before.
-    ///
-    /// The first request of a connection does not wait. It only has to show that the peer answers, in a round trip or two: it may return no
-    /// message although there are some.
-    ///
-    /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] makes another request a little later. An
-    /// error of kind [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection. So are several in a
-    /// row.
-    fn receive(
-        &self,
-        most: usize,
-        wait: Duration,
-    ) -> impl Future<Output = Result<Vec<Arrived<Self::Tag>>, Error>> + Send;
-
-    /// Settles these messages. Requests are begun in the order in which this is called, if each has been written when its future is first
-    /// polled.
-    fn settle(&self, tags: &[Self::Tag], how: &Settlement) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// Renews the deadlines of these messages.
-    fn extend(&self, tags: &[Self::Tag]) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// Lets a [`receive`](Self::receive) that waits end soon, with the messages that it has. The default lets it wait.
-    fn hurry(&self) -> impl Future<Output = ()> + Send {
-        async {}
-    }
-
-    /// See [`QueueSource::lost`].
-    fn lost(&self) -> BoxFuture<'static, Error> {
-        pending().boxed()
-    }
-
-    /// The last step when everything is settled.
-    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
-        async { Ok(()) }
-    }
-}
-
-/// The limits of one request.
-#[derive(Clone, Copy, Debug)]
-pub struct Most {
-    /// Messages that are received.
-    pub receive: usize,
-    /// Messages that are settled or renewed.
-    pub settle: usize,
-    /// How long a request waits for messages.
-    pub wait: Duration,
-    /// How long a receiver that stops waits for an open [`receive`](Requests::receive). Messages that it brings later are released, if the
-    /// process still runs.
-    pub hurry: Duration,
-}
 
 /// A [`QueueSource`] of [`Requests`].
 ///
 /// One receive is open at a time, for no more messages than permits are free. It requests one message first, and twice as many after each
 /// full answer. It requests no more than fit into the bytes that are left, if they are as large as the largest of late. If permits become
-/// free one by one, it waits a moment for some more of them. An open receive is
-/// not dropped, because the queue would hide the messages that it brings. When the receiver stops, or the connection was lost, these
-/// messages are released.
+/// free one by one, it waits a moment for some more of them. An open receive is not dropped, because the queue would hide the messages that
+/// it brings. When the receiver stops, or the connection was lost, these messages are released.
 pub struct Polled<R: Requests> {
     requests: Arc<R>,
     room: Bounds,
@@ -105,14 +40,7 @@ pub struct Polled<R: Requests> {
     open: Option<Open<R::Tag>>,
     /// When the deadlines of arrived messages are renewed, if they wait that long.
     renewal: Option<Instant>,
-    /// How many messages to request, and the bytes of the largest of late.
-    ask: usize,
-    largest: usize,
-    /// How many messages a request usually asks for, and when it no longer waits for as many permits.
-    usual: usize,
-    gathered: Option<Instant>,
-    /// How long the latest request took.
-    took: Duration,
+    amount: Amount,
     /// Failures in a row, and when to make another request after them.
     failed: u32,
     again: Option<Instant>,
@@ -149,11 +77,7 @@ impl<R: Requests> Polled<R> {
             arrived: VecDeque::new(),
             open: None,
             renewal: None,
-            ask: 1,
-            largest: 0,
-            usual: 0,
-            gathered: None,
-            took: Duration::ZERO,
+            amount: Amount::new(),
             failed: 0,
             again: None,
             stopping: false,
@@ -162,26 +86,13 @@ impl<R: Requests> Polled<R> {
 
     /// Opens a receive, if there is none and a permit is free.
     fn ask(&mut self) {
-        let room = self.room.messages.saturating_sub(self.arrived.len());
-        if self.stopping || room == 0 || self.open.is_some() || self.again.is_some() {
-            return;
-        }
-        let waiting =
-            self.arrived.iter().map(|arrived| arrived.received.size()).fold(0, usize::saturating_add);
-        let fit = self.room.bytes.saturating_sub(waiting).checked_div(self.largest).unwrap_or(usize::MAX);
-        if fit == 0 && !self.arrived.is_empty() {
+        if self.stopping || self.open.is_some() || self.again.is_some() {
             return;
         }
         let Most { receive, wait, .. } = self.requests.most();
-        let most = self.ask.min(receive).min(room).min(fit).max(1);
-        let is_little = most.saturating_mul(2) < self.usual;
-        let until = *self.gathered.get_or_insert_with(|| later(Instant::now(), self.took.min(GATHERING)));
-        if is_little && Instant::now() < until {
-            return;
+        if let Some(asked) = self.amount.next(receive, self.room, &self.arrived) {
+            self.begin_receive(asked, wait);
         }
-        self.usual = if is_little { most.saturating_mul(2) } else { self.usual.max(most) };
-        self.gathered = None;
-        self.begin_receive(most, wait);
     }
 
     fn begin_receive(&mut self, asked: usize, wait: Duration) {
@@ -204,13 +115,7 @@ impl<R: Requests> Polled<R> {
             Err(error) => return self.has_failed(error),
         };
         self.failed = 0;
-        if arrived.len() >= asked {
-            self.ask = asked.saturating_mul(2).max(self.ask);
-        }
-        let largest = arrived.iter().map(|arrived| arrived.received.size()).max();
-        if let Some(largest) = largest {
-            self.largest = largest.max(self.largest.saturating_sub(self.largest / 8));
-        }
+        self.amount.answered(asked, &arrived);
         if self.arrived.is_empty() {
             self.renewal = self.renewed_at();
         }
@@ -227,9 +132,9 @@ impl<R: Requests> Polled<R> {
     /// Takes the answer of the open receive, when it is there.
     async fn answer(&mut self) -> Result<(), Error> {
         let Some(Open { asked, answer }) = &mut self.open else { return pending().await };
-        let (took, answer) = answer.await.unwrap_or_else(|_| (self.took, Err(ended())));
+        let (took, answer) = answer.await.unwrap_or_else(|_| (self.amount.took, Err(ended())));
         let asked = *asked;
-        self.took = took;
+        self.amount.took = took;
         self.open = None;
         self.answered(asked, answer)
     }
@@ -324,7 +229,7 @@ impl<R: Requests> QueueSource for Polled<R> {
             } else if let Some(again) = self.again.filter(|_| !self.stopping) {
                 sleep_until(again).await;
                 self.again = None;
-            } else if let Some(gathered) = self.gathered.filter(|_| !self.stopping) {
+            } else if let Some(gathered) = self.amount.gathered.filter(|_| !self.stopping) {
                 sleep_until(gathered).await;
             } else {
                 return pending().await;

@@ -332,7 +332,7 @@ fn shaky(sender: Sender, rng: Rng) -> Sender {
     }))
 }
 
-/// A limit, failures, an order and lost connections: what is left of a key is younger than all that were moved.
+/// A limit, failures, an order and lost connections: messages left of a key are younger than all that were moved.
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_messages_inverts_no_key_whatever_fails() {
     for seed in 0..100 {

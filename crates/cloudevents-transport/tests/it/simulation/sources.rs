@@ -339,7 +339,7 @@ impl<const OUTLIVES: bool> Connection<OUTLIVES> {
     }
 }
 
-/// The broker takes back what a connection has when it ends.
+/// The broker takes back the messages of a connection when it ends.
 impl<const OUTLIVES: bool> Drop for Connection<OUTLIVES> {
     fn drop(&mut self) {
         let mut state = self.broker.world.state();
