@@ -15,6 +15,7 @@
 
 mod fate;
 mod letter;
+mod metrics;
 mod moved;
 mod policy;
 mod rate;
@@ -25,7 +26,8 @@ mod stall;
 mod status;
 mod template;
 
-pub use fate::{BridgeMetrics, Fate};
+pub use fate::Fate;
+pub use metrics::BridgeMetrics;
 pub use policy::{
     ALWAYS_FORWARDED, Admit, BridgePolicy, Change, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap,
 };
@@ -42,9 +44,9 @@ use crate::{
     running::{Ended, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
-use fate::Tally;
 use futures_util::FutureExt;
 use letter::{reason, stored};
+use metrics::Tally;
 use rate::{Rate, Turns};
 use shape::{Passed, Shaped, Shaper};
 use std::{
