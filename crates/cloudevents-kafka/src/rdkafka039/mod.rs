@@ -98,6 +98,7 @@ mod refusal;
 mod sender;
 mod source;
 mod unknown;
+mod unknown_for;
 mod urls;
 
 pub use binding::BINDING;

@@ -9,7 +9,7 @@ use super::{
     first,
     handover::{Handover, HeldBack},
     login::{self, Keeper},
-    unknown::Unknown,
+    unknown_for::Unknown,
 };
 use cloudevents_transport::{
     Partition,

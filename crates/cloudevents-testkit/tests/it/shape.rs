@@ -62,7 +62,8 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
             ("position", "a log is read from a position"),
             ("producer", "what Kafka calls a publisher, with a thread of its own"),
             ("rebalance", "consumer groups"),
-            ("unknown", "for how long librdkafka does not know a topic"),
+            ("unknown", "librdkafka goes on when a topic is gone, and reports it once"),
+            ("unknown_for", "for how long librdkafka does not know a topic"),
         ],
     ),
     (
