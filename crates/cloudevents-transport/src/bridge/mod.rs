@@ -13,8 +13,8 @@
 //! flight. A message is in flight until the source has read that it is accepted. From a log, messages that were settled after the last
 //! commit are sent again, too.
 
+mod dead_letter;
 mod fate;
-mod letter;
 mod metrics;
 mod moved;
 mod policy;
@@ -44,8 +44,8 @@ use crate::{
     running::{Ended, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
+use dead_letter::{reason, stored};
 use futures_util::FutureExt;
-use letter::{reason, stored};
 use metrics::Tally;
 use rate::{Rate, Turns};
 use shape::{Passed, Shaped, Shaper};

@@ -2,13 +2,13 @@
 
 use super::{
     accounts::{Account, Accounts},
-    dead_letter::LogOptions,
     epoch::Epoch,
+    options::LogOptions,
     record::Entry,
 };
 use crate::{
     Bounds, Counters, InFlight, Partition, binding::Ownership, deadline::later,
-    receiving::dead_letter::Letters, running::retry::doubled,
+    receiving::dead_letter_sink::Letters, running::retry::doubled,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

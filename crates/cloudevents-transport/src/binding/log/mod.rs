@@ -22,19 +22,19 @@
 
 mod accounts;
 mod books;
-mod dead_letter;
 mod delivering;
 mod epoch;
 mod intake;
 mod ledger;
+mod options;
 mod record;
 mod watermark;
 
 pub use crate::{DeadLetter, DeadLetterSink};
-pub use dead_letter::LogOptions;
 pub use epoch::{Epoch, Mark};
 pub use intake::{LogReceiver, LogSource};
 pub use ledger::Ledger;
 pub(crate) use ledger::Ticket;
+pub use options::LogOptions;
 pub use record::Record;
 pub use watermark::Watermark;

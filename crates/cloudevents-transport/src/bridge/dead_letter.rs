@@ -3,7 +3,7 @@
 use super::policy::is_trace_context;
 use crate::{
     Carries, DeadLetter, Outgoing, Sender,
-    receiving::letter::{KEY, NOT_CARRIED},
+    receiving::left_out::{KEY, NOT_CARRIED},
 };
 use cloudevents_core::{Error, ErrorKind};
 
