@@ -220,6 +220,7 @@ const SIBLINGS: &[Sibling] = &[
         name: "cloudevents-carriers",
         shape: BINDING,
         own: &[
+            ("body", "a body may be Base64, and a byte may stand for no payload"),
             ("carrier", "a carrier is data, and one codec has all of them"),
             ("fits", "the limits of a carrier are data, too"),
             ("rows", "the data"),
