@@ -71,6 +71,7 @@
 //! librdkafka's own log has the target `cloudevents_kafka::librdkafka`. The setting `debug` of librdkafka adds detail to it. For counters,
 //! see [`Sender::metrics`](cloudevents_transport::Sender::metrics) and [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
 
+mod at_fault;
 mod binding;
 mod commit;
 mod config;
@@ -94,7 +95,6 @@ mod reachable;
 mod rebalance;
 mod received;
 mod receiver;
-mod refusal;
 mod sender;
 mod source;
 mod unknown;

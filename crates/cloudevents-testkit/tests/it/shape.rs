@@ -49,6 +49,7 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
     (
         "cloudevents-kafka/src/rdkafka039",
         &[
+            ("at_fault", "a broker refuses a batch, and does not say because of which record"),
             ("commit", "what Kafka has in place of acknowledgements"),
             ("config", "the settings of librdkafka"),
             ("consumer", "librdkafka's consumer has a thread of its own"),
