@@ -1,9 +1,9 @@
 //! Takes messages from librdkafka's queue, one at a time.
 
 use super::{
-    connection::is_login,
     failure::failed,
     handover::Fetched,
+    login_refusals::is_login,
     message::{place, read},
     rebalance::Group,
     unknown::is_unknown_topic,

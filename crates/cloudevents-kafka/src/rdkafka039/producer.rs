@@ -7,9 +7,9 @@ use super::{
     at_fault::{Batches, Handed, Pass},
     config,
     connection::{LOOK, State},
-    connection::{Refusals, is_login},
     failure::failed,
     login::{self, Keeper},
+    login_refusals::{Refusals, is_login},
     message::Prepared,
 };
 use cloudevents_core::{Error, ErrorKind};

@@ -60,6 +60,7 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
             ("first", "a group that starts at the end needs a first position"),
             ("handover", "between the thread of the consumer and the receiver"),
             ("headers", "headers are read without a copy"),
+            ("login_refusals", "librdkafka reports a refused login again and again, and never gives up"),
             ("position", "a log is read from a position"),
             ("producer", "what Kafka calls a publisher, with a thread of its own"),
             ("rebalance", "consumer groups"),
