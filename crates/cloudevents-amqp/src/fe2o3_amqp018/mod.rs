@@ -65,6 +65,7 @@ mod sender;
 mod source;
 mod stream;
 mod token;
+mod unanswered;
 mod urls;
 
 pub use binding::BINDING;

@@ -8,6 +8,7 @@ use super::{
     options::{Target, random},
     refusal::refused,
     replies::Replies,
+    unanswered::Unanswered,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -24,7 +25,7 @@ use fe2o3_amqp::{
 use fe2o3_amqp_types::messaging;
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::HashMap,
     pin::Pin,
     sync::{
         Arc, MutexGuard, PoisonError,
@@ -36,7 +37,7 @@ use std::{
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot, watch},
     task::{JoinHandle, coop::unconstrained},
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 /// How long to wait for credit before checking again.
@@ -368,50 +369,6 @@ pub(super) struct Lane {
     pub(super) sender: Mutex<Option<fe2o3_amqp::Sender>>,
     unanswered: std::sync::Mutex<Unanswered>,
     _claim: Option<Claim>,
-}
-
-/// The messages of a link that have no answer.
-#[derive(Default)]
-struct Unanswered {
-    /// How many messages there are of each size.
-    sizes: BTreeMap<usize, usize>,
-    /// The size of the largest one when the broker ended the link because one is too large.
-    too_large: Option<usize>,
-    /// Since when a message waits for credit, while none is sent or answered.
-    waits: Option<Instant>,
-}
-
-impl Unanswered {
-    fn add(&mut self, size: usize) {
-        self.waits = None;
-        let count = self.sizes.entry(size).or_default();
-        *count = count.saturating_add(1);
-    }
-
-    fn remove(&mut self, size: usize) {
-        self.waits = None;
-        if let Entry::Occupied(mut count) = self.sizes.entry(size) {
-            match count.get().checked_sub(1) {
-                None | Some(0) => _ = count.remove(),
-                Some(rest) => _ = count.insert(rest),
-            }
-        }
-    }
-
-    /// How much longer to wait for credit: then none of the messages was answered within the limit. Without messages, it is the broker's
-    /// choice to take none.
-    fn patience(&mut self, limit: Duration) -> Duration {
-        let since = *self.waits.get_or_insert_with(Instant::now);
-        if self.sizes.is_empty() { Duration::MAX } else { limit.saturating_sub(since.elapsed()) }
-    }
-
-    /// Whether the broker may have ended the link because of a message of this size. The condition names no message.
-    ///
-    /// One of the messages without an answer is too large, and so the largest is. The other messages may be.
-    fn explains(&mut self, size: usize) -> bool {
-        let largest = self.sizes.last_key_value().map_or(size, |(largest, _)| *largest);
-        size >= *self.too_large.get_or_insert(largest)
-    }
 }
 
 impl Lane {

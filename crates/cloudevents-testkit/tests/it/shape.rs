@@ -44,6 +44,7 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
             ("sasl", "SASL comes before AMQP, in frames of its own"),
             ("stream", "what the library counts wrongly is repaired on its way"),
             ("token", "the tokens of claims-based security"),
+            ("unanswered", "a broker ends a link for one message, and does not name it"),
         ],
     ),
     (
