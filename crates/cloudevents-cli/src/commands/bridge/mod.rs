@@ -7,9 +7,9 @@ mod open;
 mod opening;
 mod operate;
 mod options;
+mod reported_reasons;
 mod reread;
 mod summary;
-mod told;
 
 pub(crate) use options::Bridge;
 
@@ -28,6 +28,7 @@ use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, br
 use fates::{name, refused_before, repairs, tell};
 use open::Settings;
 use opening::patiently;
+use reported_reasons::{LastReason, LastRefusal, words};
 use reread::Reread;
 use serde_json::json;
 use std::{
@@ -41,7 +42,6 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{interval, timeout},
 };
-use told::{LastReason, LastRefusal, words};
 
 /// The names of the refused messages whose dead letters are not stored yet.
 #[derive(Clone, Default)]
