@@ -15,12 +15,12 @@
 
 mod dead_letter;
 mod fate;
+mod headers;
+mod log_lines;
 mod metrics;
-mod moved;
 mod policy;
 mod rate;
 mod redrive;
-mod renamed;
 mod shape;
 mod stall;
 mod status;
@@ -434,7 +434,7 @@ impl Passage {
 
     fn sent(&self, sent: Result<Receipt, Error>, delivery: &Delivery) -> Result<bool, Error> {
         let receipt = sent?;
-        moved::log(delivery.received(), self.shaper.decoding(), &receipt);
+        log_lines::log(delivery.received(), self.shaper.decoding(), &receipt);
         if receipt.is_duplicate() == Some(true) {
             self.tally.duplicate();
         }
@@ -526,7 +526,7 @@ impl Passage {
         }
         let received = delivery.received();
         self.tally.concluded(received, &fate);
-        moved::log_refused(received, self.shaper.decoding(), &fate);
+        log_lines::log_refused(received, self.shaper.decoding(), &fate);
         tell(self.policy(), received, &fate);
         ended
     }
@@ -562,7 +562,7 @@ impl Passage {
             if let Fate::DeadLetter(_) = fate {
                 received.has_dead_letter(letter.receipt());
                 tally.concluded(received, &fate);
-                moved::log_letter(received, &decoding);
+                log_lines::log_letter(received, &decoding);
             }
             tell(&policy, received, &fate);
         })

@@ -4,12 +4,12 @@ mod config;
 mod contract;
 mod fates;
 mod open;
-mod opening;
 mod operate;
 mod options;
 mod reported_reasons;
 mod reread;
 mod summary;
+mod unopened;
 
 pub(crate) use options::Bridge;
 
@@ -27,7 +27,6 @@ use crate::{
 use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate};
 use fates::{name, refused_before, repairs, tell};
 use open::Settings;
-use opening::patiently;
 use reported_reasons::{LastReason, LastRefusal, words};
 use reread::Reread;
 use serde_json::json;
@@ -42,6 +41,7 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{interval, timeout},
 };
+use unopened::patiently;
 
 /// The names of the refused messages whose dead letters are not stored yet.
 #[derive(Clone, Default)]
@@ -124,7 +124,7 @@ struct State {
     /// The last settings whose ends were opened.
     held: Option<Arc<Settings>>,
     /// Since when the ends cannot be opened.
-    stalled: Option<opening::Stalled>,
+    stalled: Option<unopened::Stalled>,
     /// How many messages may still be taken back.
     left: Option<u64>,
     /// Whether dead letters were refused again, or events of a file or a pipe, which have no dead letter.

@@ -3,8 +3,8 @@
 use super::{
     config::{Config, ModeName, NotEvents},
     contract::Contract,
-    opening::Unopened,
     options,
+    unopened::Unopened,
 };
 use crate::{
     commands::{

@@ -1,9 +1,9 @@
 //! The records of the ledger, and the rules by which they change. No function here waits.
 
 use super::{
-    accounts::{Account, Accounts},
     epoch::Epoch,
     options::LogOptions,
+    partitions::{Account, Accounts},
     record::Entry,
 };
 use crate::{

@@ -2,10 +2,10 @@
 //! committed.
 
 use super::{
-    accounts::Account,
     books::{Books, Held, Waiting},
     epoch::{Epoch, Mark},
     options::LogOptions,
+    partitions::Account,
     record::Entry,
 };
 use crate::{

@@ -1,4 +1,4 @@
-//! A message that is sent as it was received, but for its headers.
+//! The headers of a message that is sent as it was received.
 
 use super::{HOPS, HeaderRule};
 use crate::{Raw, Received, receiving::dead_letter::PREFIX};
