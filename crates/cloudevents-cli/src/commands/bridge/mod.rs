@@ -1,8 +1,10 @@
 //! `ce bridge`: moves events from one protocol to another.
 
+mod checks;
 mod config;
 mod contract;
 mod fates;
+mod keys;
 mod open;
 mod operate;
 mod options;
