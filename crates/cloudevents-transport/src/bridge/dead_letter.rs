@@ -1,6 +1,6 @@
 //! Dead letters that a bridge sends to its destination.
 
-use super::policy::is_trace_context;
+use super::header_rule::is_trace_context;
 use crate::{
     Carries, DeadLetter, Outgoing, Sender,
     receiving::left_out::{KEY, NOT_CARRIED},

@@ -15,6 +15,7 @@
 
 mod dead_letter;
 mod fate;
+mod header_rule;
 mod headers;
 mod log_lines;
 mod metrics;
@@ -27,10 +28,9 @@ mod status;
 mod template;
 
 pub use fate::Fate;
+pub use header_rule::HeaderRule;
 pub use metrics::BridgeMetrics;
-pub use policy::{
-    ALWAYS_FORWARDED, Admit, BridgePolicy, Change, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap,
-};
+pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Change, Foreign, Form, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
 pub use stall::{Stall, Unready};
 pub use status::BridgeStatus;
