@@ -4,7 +4,7 @@ use crate::{Body, Carrier, Empty};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, codec::decode_base64};
 
-/// Reads a body as it was before [`write`]. Empty is no payload, and no document.
+/// Reads a body as it was before [`write()`]. Empty is no payload, and no document.
 pub(crate) fn read(carrier: &Carrier, body: Bytes) -> Result<Bytes, Error> {
     if carrier.empty == Empty::Nul && *body == [0] {
         return Ok(Bytes::new());

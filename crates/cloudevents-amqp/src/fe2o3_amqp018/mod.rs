@@ -50,6 +50,7 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod forwarding;
+mod lane;
 mod locks;
 mod login;
 mod message;

@@ -38,6 +38,7 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
         "cloudevents-amqp/src/fe2o3_amqp018",
         &[
             ("cbs", "claims-based security"),
+            ("lane", "a sender has a link to each address"),
             ("locks", "Service Bus locks messages"),
             ("node", "nodes that answer requests: `$cbs` and `$management`"),
             ("replies", "the link for replies to requests"),
