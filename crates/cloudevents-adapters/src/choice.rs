@@ -3,15 +3,13 @@
 use crate::{
     Adapter, Headers,
     adapter::{Care, first},
-    beside, known, place,
+    known,
+    nested::DEPTH,
+    place,
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_json::Json;
-use std::collections::BTreeSet;
-
-/// Documents of other systems within each other that are read.
-const DEPTH: u8 = 3;
 
 /// The adapters that a program chooses from: adapters of its own, and behind them the [known adapters](crate::adapters).
 ///
@@ -30,7 +28,7 @@ const DEPTH: u8 = 3;
 pub struct Adapters {
     own: Vec<Adapter>,
     known: bool,
-    exact: bool,
+    pub(crate) exact: bool,
 }
 
 impl Adapters {
@@ -133,42 +131,6 @@ impl Adapters {
         Some(self.find(name)?.events_of(headers, document, with, self.care(false)))
     }
 
-    fn events_within(
-        &self,
-        headers: Headers<'_>,
-        document: &Bytes,
-        with: &DecodeOptions,
-        depth: u8,
-        is_signed: bool,
-    ) -> Option<Vec<Result<Decoded<Event>, Error>>> {
-        let adapter = self.recognize_message(headers, document)?;
-        let within = || {
-            let depth = depth.checked_sub(1)?;
-            let (offset, inner) = adapter.inner(document)?;
-            with.limits.check_bytes(document.len()).ok()?;
-            // A document of a system that has no event stays in its envelope.
-            let reader = self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
-            let events = self.events_within(&[], &inner, with, depth, is_signed)?;
-            let parts = match adapter.beside_inner(document, with, is_signed) {
-                Ok(parts) => parts.without_implied(|place, text| reader.implies(&inner, place, text)),
-                Err(error) => return Some(vec![Err(error)]),
-            };
-            let mut not_carried = BTreeSet::new();
-            let placed = |event: Result<Decoded<Event>, Error>| -> Result<Decoded<Event>, Error> {
-                let Decoded { value, repairs, .. } = event.map_err(|error| error.with_offset(offset))?;
-                let event = parts.carried(value, &with.limits, &mut not_carried)?;
-                Ok(Decoded::new(event, repairs))
-            };
-            let events: Vec<_> = events.into_iter().map(placed).collect();
-            let first = events.iter().flatten().next().map_or("", |decoded| decoded.value.id());
-            match beside::told(&not_carried, first, self.exact) {
-                Ok(()) => Some(events),
-                Err(error) => Some(vec![Err(error)]),
-            }
-        };
-        Some(within().unwrap_or_else(|| adapter.events_of(headers, document, with, self.care(is_signed))))
-    }
-
     /// Makes a message of the events of a document: one event in binary mode, or a batch of all.
     ///
     /// `headers` are the headers of the request that it came with, if there is one. `None` for an event, and for a document that no adapter
@@ -196,7 +158,7 @@ impl Adapters {
         Some(joined(self.events_within(&[], document, with, DEPTH, true)?))
     }
 
-    fn care(&self, is_signed: bool) -> Care {
+    pub(crate) fn care(&self, is_signed: bool) -> Care {
         Care { is_signed, is_exact: self.exact }
     }
 

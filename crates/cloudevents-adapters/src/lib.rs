@@ -16,6 +16,7 @@ pub mod lambda;
 mod mapping;
 #[cfg(feature = "transport")]
 mod messages;
+mod nested;
 mod payload;
 mod place;
 mod put;

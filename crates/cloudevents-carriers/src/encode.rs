@@ -1,6 +1,6 @@
 //! Events and messages to messages of a carrier.
 
-use crate::{Body, Carrier, CarrierMessage, ContentType, Encoding, mode::is_key, value};
+use crate::{Body, Carrier, CarrierMessage, ContentType, Encoding, body, mode::is_key, value};
 use bytes::Bytes;
 use cloudevents_core::{
     ContentMode, Error, ErrorKind, Event, Format, FormatId, Loss, LossClass, Losses, Message, Mode,
@@ -134,7 +134,7 @@ fn document(
     if carrier.content_type == ContentType::Unmarked && *format != FormatId::JSON {
         return Err(only_json(carrier, format));
     }
-    let mut message = CarrierMessage::new(value::write_body(carrier, body)?);
+    let mut message = CarrierMessage::new(body::write(carrier, body)?);
     put_content_type(carrier, media_type, &mut message);
     Ok(message)
 }
@@ -142,7 +142,7 @@ fn document(
 fn binary(carrier: &Carrier, event: &Event) -> Result<CarrierMessage, Error> {
     check_binary_mode(event)?;
     let attributes = event.attributes();
-    let mut message = CarrierMessage::new(value::write_body(carrier, payload(event))?);
+    let mut message = CarrierMessage::new(body::write(carrier, payload(event))?);
     message.headers.reserve(attributes.len().saturating_add(2));
     put(carrier, event, "specversion", event.specversion().as_str(), &mut message)?;
     for (name, value) in attributes {

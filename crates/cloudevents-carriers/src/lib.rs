@@ -3,6 +3,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+mod body;
 mod carrier;
 mod decode;
 mod encode;

@@ -1,6 +1,6 @@
 //! Which content mode a message is in.
 
-use crate::{Carrier, ContentType, MessageView, name, value};
+use crate::{Carrier, ContentType, MessageView, body, name, value};
 use bytes::Bytes;
 use cloudevents_core::{
     ContentMode, DecodeOptions, Error, ErrorKind, FormatId, Leniency, Repair, RepairKind,
@@ -52,7 +52,7 @@ pub(crate) fn open<'m>(
     }
     if look.is_document {
         let media_type = look.media_type()?;
-        let body = value::read_body(carrier, message.body_bytes())?;
+        let body = body::read(carrier, message.body_bytes())?;
         let opened = match detect(media_type)? {
             Detected::Structured(id) => Opened::Document(id, body),
             Detected::Batched(id) if carrier.has(ContentMode::Batched) => Opened::Batch(id, body),
@@ -62,12 +62,12 @@ pub(crate) fn open<'m>(
     }
     if look.is_prefixed {
         let repairs = look.repairs(carrier);
-        let body = value::read_body(carrier, message.body_bytes())?;
+        let body = body::read(carrier, message.body_bytes())?;
         return Ok((Opened::Binary(look, body), repairs));
     }
     // Any text may be in a queue of other programs, so that a body that is not Base64 is no mistake of an event.
     let unmarked = not_a_cloudevent(carrier);
-    let body = match value::read_body(carrier, message.body_bytes()) {
+    let body = match body::read(carrier, message.body_bytes()) {
         Ok(body) => body,
         Err(error) => return Err(unmarked.with_source(error)),
     };
@@ -221,7 +221,7 @@ pub(crate) fn is_key(carrier: &Carrier, header: &str) -> bool {
 
 fn is_unmarked_event(carrier: &Carrier, message: &impl MessageView) -> bool {
     carrier.content_type == ContentType::Unmarked
-        && value::read_body(carrier, message.body_bytes()).is_ok_and(|body| is_event(&body))
+        && body::read(carrier, message.body_bytes()).is_ok_and(|body| is_event(&body))
 }
 
 /// Whether a content type is under `application/cloudevents`, in any case.

@@ -1,10 +1,10 @@
-//! Attribute values as values of headers, and payloads as bodies.
+//! Attribute values as values of headers.
 
-use crate::{Body, Carrier, Empty, Text};
+use crate::{Carrier, Text};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event,
-    codec::{Assembler, Given, decode_base64, header, share},
+    codec::{Assembler, Given, header, share},
 };
 
 /// Reads a header as the attribute of this name and gives it to the assembler.
@@ -37,37 +37,4 @@ pub(crate) fn text<'v>(attribute: &str, value: &'v [u8]) -> Result<&'v str, Erro
             .with_detail("the header is not UTF-8 text")
             .with_clause("CE-Type-System-f")
     })
-}
-
-/// Reads a body as it was before [`write_body`]. Empty is no payload, and no document.
-pub(crate) fn read_body(carrier: &Carrier, body: Bytes) -> Result<Bytes, Error> {
-    if carrier.empty == Empty::Nul && *body == [0] {
-        return Ok(Bytes::new());
-    }
-    match carrier.body {
-        Body::Base64 if !body.trim_ascii_start().starts_with(b"{") => {
-            decode_base64(body.trim_ascii()).map(Bytes::from)
-        }
-        _ => Ok(body),
-    }
-}
-
-/// Writes a payload or a document as the body of a message.
-///
-/// A payload that would be read as none is an error of kind [`Unsupported`](ErrorKind::Unsupported).
-pub(crate) fn write_body(carrier: &Carrier, body: Bytes) -> Result<Bytes, Error> {
-    if carrier.empty == Empty::Nul {
-        if body.is_empty() {
-            return Ok(Bytes::from_static(&[0]));
-        }
-        if *body == [0] {
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail(format!("one byte of value zero is no payload over {}", carrier.name))
-                .with_help("send the event in structured mode"));
-        }
-    }
-    match carrier.body {
-        Body::Base64 => Ok(base64_simd::STANDARD.encode_to_string(&body).into()),
-        _ => Ok(body),
-    }
 }

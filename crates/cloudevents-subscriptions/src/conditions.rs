@@ -1,7 +1,7 @@
 //! The conditions of `exact`, `prefix` and `suffix`.
 
 use crate::Invalid;
-use crate::attributes::Attributes;
+use crate::input::Attributes;
 use crate::text::with_text;
 use cloudevents_core::Name;
 use cloudevents_json::codec::token;

@@ -1,6 +1,6 @@
 //! Filters.
 
-use crate::attributes::{self, Attributes, OfEvent};
+use crate::input::{self, Attributes, OfEvent};
 use crate::{Conditions, DataConditions, Evaluation, Invalid};
 use cloudevents_core::{DecodeOptions, Error, Event, Message};
 use cloudevents_sql::Expression;
@@ -120,7 +120,7 @@ impl Filter {
         match message {
             Message::Binary(event) => Ok(self.matches(event)),
             _ if self.reads_data() => Ok(self.matches(&message.event(with)?.value)),
-            _ => message.look_up(&attributes::names([self]), with, |found| self.passes(&found)),
+            _ => message.look_up(&input::names([self]), with, |found| self.passes(&found)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The filters of a subscription.
 
-use crate::attributes::{self, OfEvent};
+use crate::input::{self, OfEvent};
 use crate::{Evaluation, Filter, FilterOptions, Invalid, Parsed, read};
 use cloudevents_core::{DecodeOptions, Error, Event, Message, ResolvedName};
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl Filters {
     /// These filters.
     pub fn new(filters: impl IntoIterator<Item = Filter>) -> Self {
         let list: Vec<Filter> = filters.into_iter().collect();
-        Self { names: attributes::names(&list).into(), list }
+        Self { names: input::names(&list).into(), list }
     }
 
     /// Reads a JSON array of filters, strictly.

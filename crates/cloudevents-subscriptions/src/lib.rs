@@ -3,7 +3,6 @@
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic))]
 
-mod attributes;
 #[cfg(feature = "axum08")]
 pub mod axum08;
 mod conditions;
@@ -14,6 +13,7 @@ mod evaluation;
 mod filter;
 mod filters;
 mod index;
+mod input;
 mod options;
 mod protocol;
 pub mod push_down;

@@ -50,14 +50,14 @@ pub use observing::{
 };
 pub use outcome::Outcome;
 #[cfg(any(feature = "log", feature = "queue"))]
-pub use receiving::dead_letter::DeadLetterSink;
+pub use receiving::dead_letter_sink::DeadLetterSink;
 pub use receiving::{
     capabilities::{By, Extends, ReceiverCapabilities, Settles},
+    dead_letter::DeadLetter,
     delivery::Delivery,
     event_filter::EventFilter,
     extract::FromDelivery,
     failure::{Failure, Verdict},
-    letter::DeadLetter,
     letter_box::LetterBox,
     options::{ReceiverOptions, UnreadablePolicy},
     orders::Orders,

@@ -50,6 +50,7 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod forwarding;
+mod lane;
 mod locks;
 mod login;
 mod message;
@@ -65,6 +66,7 @@ mod sender;
 mod source;
 mod stream;
 mod token;
+mod unanswered;
 mod urls;
 
 pub use binding::BINDING;

@@ -3,9 +3,10 @@
 use super::{
     connection::runtime,
     extras, failure, forwarding,
+    lane::{Answer, Unsent},
     message::{WireBody, WireMessage, encode_with_room, to_wire},
     options::{AmqpConnection, Target},
-    publisher::{Answer, Linking, Publisher, Unsent},
+    publisher::{Linking, Publisher},
 };
 use crate::{Encoding, Separator, Strings};
 use cloudevents_core::{Error, ErrorKind, Message};

@@ -10,17 +10,17 @@ mod identity;
 mod lines;
 mod located;
 mod part;
-mod pieces;
 mod reader;
 mod requests;
 mod stream;
+mod threads;
 mod yaml_documents;
 
 pub(crate) use documents::no_events;
 pub(crate) use folder::folder;
 pub(crate) use form::{Form, LINES, names};
-pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
+pub(crate) use threads::Piece;
 
 pub use foreign::{AnyName, Systems, system_names};
 pub use form::format_names;

@@ -7,6 +7,7 @@ mod create;
 mod dropped;
 mod handshakes;
 mod hangup;
+mod http_server;
 mod idle;
 mod listen;
 mod look;

@@ -1,6 +1,6 @@
 //! The bodies of requests.
 
-use super::line::Line;
+use super::connection_state::Line;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};

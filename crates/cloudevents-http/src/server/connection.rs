@@ -3,10 +3,10 @@
 use super::{
     HttpReceiverOptions,
     body::RequestBody,
+    connection_state::{Awaited, Line},
     framing,
-    line::{Awaited, Line},
-    patience::Patience,
     unread::Unread,
+    writing::Patience,
 };
 use crate::MAX_HEADERS;
 use bytes::Bytes;

@@ -2,10 +2,11 @@
 
 use super::body::RequestBody;
 use super::{
-    HttpReceiverOptions, connection, descriptors,
-    line::{Awaited, Crowd, Line},
-    patience::Patience,
+    HttpReceiverOptions, connection,
+    connection_state::{Awaited, Crowd, Line},
+    descriptors,
     unread::Unread,
+    writing::Patience,
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};

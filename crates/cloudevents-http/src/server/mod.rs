@@ -7,6 +7,8 @@ mod client_side;
 #[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
+mod connection_state;
+#[cfg(feature = "server")]
 mod connections;
 mod delivering;
 #[cfg(feature = "server")]
@@ -15,12 +17,8 @@ mod exchange;
 #[cfg(feature = "server")]
 mod framing;
 #[cfg(feature = "server")]
-mod line;
-#[cfg(feature = "server")]
 mod listener;
 mod options;
-#[cfg(feature = "server")]
-mod patience;
 mod reading;
 mod received;
 mod receiver;
@@ -28,6 +26,8 @@ mod receiver;
 mod server_side;
 #[cfg(feature = "server")]
 mod unread;
+#[cfg(feature = "server")]
+mod writing;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]

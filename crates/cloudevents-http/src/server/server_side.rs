@@ -1,4 +1,4 @@
-//! A connection that two places see.
+//! The server's side of a connection, which two places see.
 
 use super::ClientSide;
 use socket2::SockRef;

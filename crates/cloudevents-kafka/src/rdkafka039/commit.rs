@@ -4,9 +4,9 @@ use super::{
     connection::LOOK,
     consumer::TURN,
     failure::failed,
-    fetch,
     position::Position,
     rebalance::{Group, add},
+    unknown::look_for_unknown,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{Partition, binding::log::Epoch};
@@ -149,7 +149,7 @@ fn commit_all(
             if client.context().has_joined() && !client.context().misses_topics() {
                 client.context().state.look(client.client(), topics.first().map(String::as_str));
             }
-            fetch::look_for_unknown(&client, topics, partitions);
+            look_for_unknown(&client, topics, partitions);
             looked = Instant::now();
         }
         let marks = match lists.recv_timeout(LOOK) {

@@ -3,11 +3,12 @@
 use super::{
     commit::Commits,
     failure::failed,
-    fetch::{Fetcher, Step, look_for_missing},
+    fetch::{Fetcher, Step},
     first::Start,
     handover::{Handover, HeldBack},
     position::Position,
     rebalance::Group,
+    unknown::look_for_missing,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Partition, binding::log::Epoch};

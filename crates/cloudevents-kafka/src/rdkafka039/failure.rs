@@ -1,6 +1,6 @@
 //! Converts errors of the client, with a detail and a help text.
 
-use super::refusal::{OfBatch, refuses_batch};
+use super::at_fault::{OfBatch, refuses_batch};
 use cloudevents_core::{Error, ErrorKind};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 

@@ -1,6 +1,6 @@
 //! Topics, as brokers show them, and the offsets that a group has committed.
 
-use super::{config, connection::Refusals, failure::failed, reachable::unless_refused, urls::URLS};
+use super::{config, failure::failed, login_refusals::Refusals, reachable::unless_refused, urls::URLS};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Place, Places, Side};
 use rdkafka::{

@@ -38,7 +38,7 @@
 //! | refused batches | A broker refuses a batch as a whole, because of its size or of one record. Unless a record was alone, it then fails with a temporary error. It goes alone when it is sent again: while no other record is on its way. It is not sent again here, which would change the order. If this happens often, set `batch.size` to the `max.message.bytes` of the topic. *`refusals`* |
 //! | dropping | A dropped sender still delivers the records that it has accepted; closing waits for that. *`client::a_sender_that_is_dropped_sends_what_it_has`, `contract::a_closed_sender_declines`* |
 //! | **Both** | |
-//! | refused logins | Opening fails at once. Later, logins are tried again; after five minutes of refusals, messages that are not delivered fail with kind `refused`, and so does `next`. *`real::security`; the five minutes: unit tests of `refusals`* |
+//! | refused logins | Opening fails at once. Later, logins are tried again; after five minutes of refusals, messages that are not delivered fail with kind `refused`, and so does `next`. *`real::security`; the five minutes: unit tests of `login_refusals`* |
 //! | tokens | With SASL OAUTHBEARER, a source of tokens is called before a client is opened, again before its token expires, and when a broker refuses it. *`real::security::tokens::tokens_are_renewed_before_they_expire`, `a_token_that_is_refused_later_is_replaced`, `a_token_that_the_broker_declines_is_refused`* |
 //! | **Receiving** | |
 //! | at least once | Only the watermark is committed: everything before it is settled. After a crash, uncommitted messages are delivered again: messages settled within `commit_interval`, messages in flight, and messages behind the first unsettled one, at most `LogOptions::max_lead` (10,000) of a partition. *`kill::a_consumer_that_is_killed_loses_nothing`* |
@@ -71,6 +71,7 @@
 //! librdkafka's own log has the target `cloudevents_kafka::librdkafka`. The setting `debug` of librdkafka adds detail to it. For counters,
 //! see [`Sender::metrics`](cloudevents_transport::Sender::metrics) and [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
 
+mod at_fault;
 mod binding;
 mod commit;
 mod config;
@@ -86,6 +87,7 @@ mod first;
 mod handover;
 mod headers;
 mod login;
+mod login_refusals;
 mod look;
 mod message;
 mod position;
@@ -94,10 +96,10 @@ mod reachable;
 mod rebalance;
 mod received;
 mod receiver;
-mod refusal;
 mod sender;
 mod source;
 mod unknown;
+mod unknown_for;
 mod urls;
 
 pub use binding::BINDING;

@@ -4,13 +4,13 @@
 //! client replaces it, once each record has its report.
 
 use super::{
+    at_fault::{Batches, Handed, Pass},
     config,
     connection::{LOOK, State},
-    connection::{Refusals, is_login},
     failure::failed,
     login::{self, Keeper},
+    login_refusals::{Refusals, is_login},
     message::Prepared,
-    refusal::{Batches, Handed, Pass},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{

@@ -3,13 +3,13 @@
 use super::{
     config,
     connection::State,
-    connection::{Refusals, is_login},
     control::Latest,
     failure::failed,
     first,
     handover::{Handover, HeldBack},
     login::{self, Keeper},
-    unknown::Unknown,
+    login_refusals::{Refusals, is_login},
+    unknown_for::Unknown,
 };
 use cloudevents_transport::{
     Partition,

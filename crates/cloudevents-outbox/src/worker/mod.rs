@@ -1,13 +1,13 @@
 //! Workers: they claim messages, send them and settle them.
 
-mod busy;
+mod attempt;
 mod calls;
 mod clock;
-mod flight;
 mod judge;
 mod options;
 mod run;
 mod suspects;
+mod target;
 
 pub use clock::Clock;
 pub use options::{OutboxMetrics, OutboxOptions};
@@ -20,11 +20,10 @@ use crate::{
     Claim, Claimed, Health, Route, Settlement, Step, Store, Ticket,
     store::{IN_ORDER, fits, most_refused},
 };
-use busy::Busy;
+use attempt::{Flight, Landed};
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Bounds, Fault, binding::later};
-use flight::{Flight, Landed};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use judge::Failed;
 use std::{
@@ -33,6 +32,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use suspects::Suspects;
+use target::Busy;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},

@@ -1,6 +1,6 @@
 //! Messages that were refused for a reason that may concern all messages: a wrong token, for example.
 
-use super::flight::Flight;
+use super::attempt::Flight;
 use cloudevents_transport::Fault;
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::time::Instant;

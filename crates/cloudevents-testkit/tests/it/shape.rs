@@ -38,17 +38,20 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
         "cloudevents-amqp/src/fe2o3_amqp018",
         &[
             ("cbs", "claims-based security"),
+            ("lane", "a sender has a link to each address"),
             ("locks", "Service Bus locks messages"),
             ("node", "nodes that answer requests: `$cbs` and `$management`"),
             ("replies", "the link for replies to requests"),
             ("sasl", "SASL comes before AMQP, in frames of its own"),
             ("stream", "what the library counts wrongly is repaired on its way"),
             ("token", "the tokens of claims-based security"),
+            ("unanswered", "a broker ends a link for one message, and does not name it"),
         ],
     ),
     (
         "cloudevents-kafka/src/rdkafka039",
         &[
+            ("at_fault", "a broker refuses a batch, and does not say because of which record"),
             ("commit", "what Kafka has in place of acknowledgements"),
             ("config", "the settings of librdkafka"),
             ("consumer", "librdkafka's consumer has a thread of its own"),
@@ -59,10 +62,12 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
             ("first", "a group that starts at the end needs a first position"),
             ("handover", "between the thread of the consumer and the receiver"),
             ("headers", "headers are read without a copy"),
+            ("login_refusals", "librdkafka reports a refused login again and again, and never gives up"),
             ("position", "a log is read from a position"),
             ("producer", "what Kafka calls a publisher, with a thread of its own"),
             ("rebalance", "consumer groups"),
-            ("unknown", "for how long librdkafka does not know a topic"),
+            ("unknown", "librdkafka goes on when a topic is gone, and reports it once"),
+            ("unknown_for", "for how long librdkafka does not know a topic"),
         ],
     ),
     (
@@ -219,6 +224,7 @@ const SIBLINGS: &[Sibling] = &[
         name: "cloudevents-carriers",
         shape: BINDING,
         own: &[
+            ("body", "a body may be Base64, and a byte may stand for no payload"),
             ("carrier", "a carrier is data, and one codec has all of them"),
             ("fits", "the limits of a carrier are data, too"),
             ("rows", "the data"),

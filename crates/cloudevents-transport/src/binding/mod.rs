@@ -34,7 +34,7 @@ pub use crate::{
     deadline::{later, whole_seconds},
     endpoint::{
         certificates::{CertificateFiles, check_authorities},
-        normal_path, percent_decoded,
+        percent::{normal_path, percent_decoded},
         rejecting::{Rejecting, place_checked, place_opened, rejecting},
         server::http_hosts,
     },

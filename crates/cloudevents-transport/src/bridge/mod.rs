@@ -13,22 +13,24 @@
 //! flight. A message is in flight until the source has read that it is accepted. From a log, messages that were settled after the last
 //! commit are sent again, too.
 
+mod dead_letter;
 mod fate;
-mod letter;
-mod moved;
+mod header_rule;
+mod headers;
+mod log_lines;
+mod metrics;
 mod policy;
 mod rate;
 mod redrive;
-mod renamed;
 mod shape;
 mod stall;
 mod status;
 mod template;
 
-pub use fate::{BridgeMetrics, Fate};
-pub use policy::{
-    ALWAYS_FORWARDED, Admit, BridgePolicy, Change, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap,
-};
+pub use fate::Fate;
+pub use header_rule::HeaderRule;
+pub use metrics::BridgeMetrics;
+pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Change, Foreign, Form, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
 pub use stall::{Stall, Unready};
 pub use status::BridgeStatus;
@@ -42,9 +44,9 @@ use crate::{
     running::{Ended, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
-use fate::Tally;
+use dead_letter::{reason, stored};
 use futures_util::FutureExt;
-use letter::{reason, stored};
+use metrics::Tally;
 use rate::{Rate, Turns};
 use shape::{Passed, Shaped, Shaper};
 use std::{
@@ -432,7 +434,7 @@ impl Passage {
 
     fn sent(&self, sent: Result<Receipt, Error>, delivery: &Delivery) -> Result<bool, Error> {
         let receipt = sent?;
-        moved::log(delivery.received(), self.shaper.decoding(), &receipt);
+        log_lines::log(delivery.received(), self.shaper.decoding(), &receipt);
         if receipt.is_duplicate() == Some(true) {
             self.tally.duplicate();
         }
@@ -524,7 +526,7 @@ impl Passage {
         }
         let received = delivery.received();
         self.tally.concluded(received, &fate);
-        moved::log_refused(received, self.shaper.decoding(), &fate);
+        log_lines::log_refused(received, self.shaper.decoding(), &fate);
         tell(self.policy(), received, &fate);
         ended
     }
@@ -560,7 +562,7 @@ impl Passage {
             if let Fate::DeadLetter(_) = fate {
                 received.has_dead_letter(letter.receipt());
                 tally.concluded(received, &fate);
-                moved::log_letter(received, &decoding);
+                log_lines::log_letter(received, &decoding);
             }
             tell(&policy, received, &fate);
         })

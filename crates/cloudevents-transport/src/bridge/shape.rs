@@ -2,8 +2,8 @@
 
 use super::{
     BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap,
-    policy::is_trace_context,
-    renamed::{is_own, renamed},
+    header_rule::is_trace_context,
+    headers::{is_own, renamed},
 };
 use crate::{Carries, Delivery, Outgoing, Raw, Received, SenderCapabilities, binding::Writing};
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! The state of a bridge, for probes and metrics.
 
-use super::{BridgeMetrics, Stall, Unready, fate::Tally};
+use super::{BridgeMetrics, Stall, Unready, metrics::Tally};
 use crate::{
     Activity, Connectivity, Counters, InFlight, LetterBox, Metrics, PrometheusPage, RunState, Sender,
 };

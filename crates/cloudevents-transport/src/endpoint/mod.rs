@@ -1,18 +1,20 @@
-//! Connection URLs that do not print their secrets.
+//! Connection URLs: their syntax and their parts.
 
 pub(crate) mod certificates;
 pub(crate) mod described;
+pub(crate) mod percent;
+mod redacted;
 pub(crate) mod rejecting;
 pub(crate) mod server;
 mod shared_options;
 pub(crate) mod transports;
 mod values;
 
+pub use redacted::Secret;
+
 use cloudevents_core::{Error, ErrorKind};
-use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
-};
+use percent::percent_decoded;
+use std::fmt::{self, Write as _};
 
 /// A connection URL: `kafka://user:password@one:9092,two:9092/orders?group=billing`.
 ///
@@ -73,7 +75,7 @@ impl Endpoint {
         };
         let secret = |text: &str| {
             percent_decoded(text)
-                .map(Secret)
+                .map(Secret::new)
                 .ok_or_else(|| of_scheme("the user info is not percent-encoded correctly"))
         };
         let (user, password) = match user_info.map(|info| split(info, ':')) {
@@ -105,7 +107,7 @@ impl Endpoint {
             options.push((name, value));
         }
         Ok(Self {
-            url: Secret(url.into()),
+            url: Secret::new(url),
             user,
             password,
             hosts,
@@ -236,118 +238,6 @@ impl Endpoint {
     }
 }
 
-/// The URL without user info, and without values of options. Values that are known to be no secrets are shown, but none of `http`.
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://", self.scheme)?;
-        if self.user.is_some() {
-            f.write_str("***@")?;
-        }
-        for (index, host) in self.hosts.iter().enumerate() {
-            write!(f, "{}{host}", if index > 0 { "," } else { "" })?;
-        }
-        if !self.path.is_empty() {
-            write!(f, "/{}", self.path)?;
-        }
-        for (index, (name, value)) in self.options.iter().enumerate() {
-            write!(f, "{}{name}=", if index > 0 { '&' } else { '?' })?;
-            if self.scheme.starts_with("http") || !SHOWN.contains(&&**name) {
-                f.write_str("***")?;
-                continue;
-            }
-            for byte in value.bytes() {
-                let is_plain = byte.is_ascii_graphic() && !b"%&#+".contains(&byte);
-                if is_plain { write!(f, "{}", char::from(byte))? } else { write!(f, "%{byte:02X}")? }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Options whose values are no secrets. Other values may be secrets: settings of client libraries or of a peer, and misspelt names.
-const SHOWN: &[&str] = &[
-    "ack-wait",
-    "archive",
-    "attempts",
-    "ca",
-    "cert",
-    "cert-key",
-    "client",
-    "close-timeout",
-    "commit-interval",
-    "connect-timeout",
-    "consumer",
-    "dead-letter",
-    "declare",
-    "deduplicate",
-    "deliver",
-    "domain",
-    "double-ack",
-    "drain",
-    "enqueue-timeout",
-    "exchange",
-    "expiry",
-    "format",
-    "give-up-after",
-    "group",
-    "groups",
-    "headers",
-    "hostname",
-    "in-flight",
-    "in-flight-bytes",
-    "keep-alive",
-    "key",
-    "last",
-    "lenient",
-    "lock",
-    "losses",
-    "mandatory",
-    "max-message-size",
-    "maxlen",
-    "message-deadline",
-    "mode",
-    "name",
-    "not-cloudevents",
-    "offset",
-    "ordered",
-    "outbox",
-    "partitions",
-    "peer",
-    "poll",
-    "prefetch",
-    "prefix",
-    "qos",
-    "queue",
-    "raw",
-    "rebalance-wait",
-    "reject",
-    "retain",
-    "role",
-    "routing-key",
-    "sasl",
-    "separator",
-    "session",
-    "since",
-    "ssl.ca.location",
-    "ssl.certificate.location",
-    "ssl.key.location",
-    "sslmode",
-    "statistics",
-    "stream",
-    "strings",
-    "time-limit",
-    "timeout",
-    "tls",
-    "version",
-    "wait",
-];
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({self})")
-    }
-}
-
 impl std::str::FromStr for Endpoint {
     type Err = Error;
 
@@ -438,40 +328,6 @@ impl fmt::Display for Host {
     }
 }
 
-/// Secret text: `Debug` and `Display` write `***`.
-///
-/// ```
-/// let secret = cloudevents_transport::Secret::new("hunter2");
-/// assert_eq!(format!("{secret} {secret:?}"), "*** ***");
-/// assert_eq!(secret.expose(), "hunter2");
-/// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// Wraps this text.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 #[cold]
 fn invalid(detail: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidUrl).with_detail(detail.into())
@@ -491,77 +347,6 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
         Some((before, behind)) => (before, Some(behind)),
         None => (text, None),
     }
-}
-
-/// Percent-decodes text. Returns `None` for an invalid escape, or if the result is not UTF-8.
-///
-/// ```
-/// use cloudevents_transport::binding::percent_decoded;
-///
-/// assert_eq!(percent_decoded("a%2Fb").as_deref(), Some("a/b"));
-/// assert_eq!(percent_decoded("100%"), None);
-/// ```
-pub fn percent_decoded(text: &str) -> Option<Box<str>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit =
-                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-                high << 4 | low
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok().map(String::into_boxed_str)
-}
-
-/// Returns a path in normal form (RFC 3986, section 6.2.2).
-///
-/// Unreserved characters are as they are, other escapes have upper-case digits, and characters that no URI may have, such as `é`, are
-/// escaped in UTF-8. Segments (`.`, `..`) and slashes stay. Paths of servers are compared in this form.
-///
-/// ```
-/// use cloudevents_transport::binding::normal_path;
-///
-/// assert_eq!(normal_path("/café"), "/caf%C3%A9");
-/// assert_eq!(normal_path("/caf%c3%a9/%7Ealice"), "/caf%C3%A9/~alice");
-/// assert_eq!(normal_path("/a%2fb"), "/a%2Fb");
-/// ```
-pub fn normal_path(path: &str) -> Cow<'_, str> {
-    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let stays = |byte: u8| is_unreserved(byte) || b"/:@!$&'()*+,;=".contains(&byte);
-    if path.bytes().all(stays) {
-        return Cow::Borrowed(path);
-    }
-    let mut normal = String::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let mut octet = byte;
-        if byte == b'%'
-            && let Some((digits, after)) = after.split_first_chunk::<2>()
-            && let Some(decoded) = hexadecimal(*digits)
-        {
-            (octet, rest) = (decoded, after);
-            if is_unreserved(octet) {
-                normal.push(char::from(octet));
-                continue;
-            }
-        } else if stays(byte) {
-            normal.push(char::from(byte));
-            continue;
-        }
-        normal.push_str(&format!("%{octet:02X}"));
-    }
-    Cow::Owned(normal)
-}
-
-fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
 }
 
 #[cfg(test)]
@@ -591,35 +376,6 @@ mod tests {
         let bare = Endpoint::parse("memory://").unwrap();
         assert_eq!((bare.hosts().len(), bare.path(), bare.segments().count()), (0, "", 0));
         assert_eq!(bare.host().unwrap_err().kind(), ErrorKind::InvalidUrl);
-    }
-
-    #[test]
-    fn secrets_are_seen_nowhere() {
-        let secret = "kafka://alice:s3cret@host/orders?password=s3cret";
-        let endpoint = Endpoint::parse(secret).unwrap();
-        for text in [format!("{endpoint}"), format!("{endpoint:?}"), format!("{endpoint:#?}")] {
-            assert!(!text.contains("s3cret") && !text.contains("alice"), "{text}");
-        }
-        for error in [
-            endpoint.check_options(&["group"]).unwrap_err(),
-            endpoint.number::<u16>("password").unwrap_err(),
-            endpoint.flag("password").unwrap_err(),
-            endpoint.duration("password").unwrap_err(),
-            Endpoint::parse("kafka:alice:s3cret@host").unwrap_err(),
-            Endpoint::parse("alice:s3cret@://host").unwrap_err(),
-            Endpoint::parse("kafka://alice:s3cret%@host").unwrap_err(),
-            Endpoint::parse("kafka://alice:s3cret@host:x").unwrap_err(),
-            Endpoint::parse("kafka://alice:s3cret/host").unwrap_err(),
-            Endpoint::parse("kafka://host/#s3cret").unwrap_err(),
-            Endpoint::parse("kafka://host/?a=s3cret&a=s3cret").unwrap_err(),
-        ] {
-            let text = format!("{error} {error:?} {:?}", error.help());
-            assert!(!text.contains("s3cret") && !text.contains("alice"), "{text}");
-            assert_eq!(error.kind(), ErrorKind::InvalidUrl);
-        }
-        assert_eq!(endpoint.expose_url(), secret);
-        let names = "kafka://host/orders?ssl.ca.location=/etc/ca.pem&tls=true";
-        assert_eq!(Endpoint::parse(names).unwrap().to_string(), names);
     }
 
     #[test]

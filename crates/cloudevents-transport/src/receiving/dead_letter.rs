@@ -1,261 +1,228 @@
-//! Sinks for rejected messages.
+//! A rejected message: its dead letter, and the headers of that.
 
-use crate::{
-    DeadLetter, InFlight,
-    binding::{Owner, Ownership, Resolver},
-    observing::LETTERS,
-    receiving::letter_box::LetterBox,
-    running::retry::{SHORTEST_PAUSE, doubled},
-};
-use cloudevents_core::{Error, ErrorKind};
-use futures_util::{
-    FutureExt,
-    future::BoxFuture,
-    future::{FusedFuture, OptionFuture},
-};
-use std::{fmt, pin::pin, sync::Arc, time::Duration};
-use tokio::{
-    runtime::Handle,
-    task::{JoinError, JoinHandle},
-    time::{Instant, sleep, timeout},
-};
+use super::left_out::{HEADERS, KEY, OTHERS};
+use crate::{Outgoing, Receipt, Received};
+use cloudevents_core::{Error, ErrorKind, Value};
+use std::sync::{Arc, OnceLock};
 
-/// How long a sink has after the end. Then the message is at the broker as before, even if the sink still stores it.
-const GRACE: Duration = Duration::from_secs(5);
+/// How the headers of dead letters begin. No protocol reads such a header as an attribute.
+pub(crate) const PREFIX: &str = "dead-letter-";
 
-/// The longest pause before a dead letter is tried again.
-const LONGEST: Duration = Duration::from_secs(60);
+/// How many bytes of a reason are kept.
+const REASON: usize = 1024;
 
-/// How long a sink may take until that is reported. After that, at twice the time.
-const SILENT: Duration = Duration::from_secs(10);
+/// A rejected message.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The message as it was received.
+    pub received: Received,
+    /// Why it was rejected.
+    pub reason: Arc<str>,
+    /// The last delivery attempt, starting at 1.
+    pub attempt: u32,
+    error: Option<ErrorKind>,
+    pub(super) left_out: Vec<&'static str>,
+    /// Clones share it: a sink gets a clone.
+    receipt: Arc<OnceLock<Receipt>>,
+}
 
-/// Stores rejected messages, for example in another topic, a table or a file. Implement it with `async fn`.
-///
-/// ```
-/// use cloudevents_core::Error;
-/// use cloudevents_transport::{DeadLetter, DeadLetterSink, binding::log::LogOptions};
-///
-/// struct Print;
-/// impl DeadLetterSink for Print {
-///     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-///         println!("{:?} after {} attempts: {}", letter.received.offset(), letter.attempt, letter.reason);
-///         Ok(())
-///     }
-/// }
-/// let options = LogOptions::default().with_sink(Print);
-/// ```
-pub trait DeadLetterSink: Send + Sync + 'static {
-    /// Returns when the message is stored. After an error, it is called again with growing pauses. Meanwhile the message is neither settled
-    /// nor handled again. [`DeadLetter::stored_at`] records the place, so that the log of a bridge names it.
+impl DeadLetter {
+    /// Creates a dead letter. Programs need it for tests of their sinks.
+    pub fn new(received: Received, reason: impl Into<Arc<str>>, attempt: u32) -> Self {
+        let error = received.error_kind();
+        let (reason, receipt) = (reason.into(), Arc::default());
+        Self { received, reason, attempt, error, left_out: Vec::new(), receipt }
+    }
+
+    /// The dead letter of a message that a target refuses with this error.
+    pub(crate) fn refused(received: Received, error: &Error, attempt: u32) -> Self {
+        Self { error: Some(error.kind()), ..Self::new(received, error.to_string(), attempt) }
+    }
+
+    /// The headers of a dead letter, the same over every protocol. Every value is text, and has one line.
     ///
-    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called again at once with a smaller dead
-    /// letter: first without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body
-    /// alone. After an error of kind [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), the destination cannot
-    /// express a part. Then it is called first without the key, then without the other headers of the message, then without the headers of
-    /// the dead letter, and at last with the body alone. A warning names the parts that were left out.
-    fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
-}
-
-/// [`DeadLetterSink`], dynamic.
-trait DynSink: Send + Sync {
-    fn put(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), Error>>;
-}
-
-impl<T: DeadLetterSink> DynSink for T {
-    fn put(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(DeadLetterSink::put(self, letter))
+    /// | header | value |
+    /// |---|---|
+    /// | `dead-letter-reason` | the reason, at most 1 KiB |
+    /// | `dead-letter-error` | the code of the error, for a message that is not a valid event, such as `missing-attribute`; or of the target's refusal |
+    /// | `dead-letter-topic` | the topic, queue, subject or address that the message came from |
+    /// | `dead-letter-partition` | the partition, of a log |
+    /// | `dead-letter-offset` | the offset in the partition, or the sequence number in the stream |
+    /// | `dead-letter-attempt` | the last delivery attempt, starting at 1 |
+    ///
+    /// A value that is not known has no header. Two protocols have further headers about the origin: RabbitMQ `dead-letter-exchange` and
+    /// `dead-letter-routing-key`, and JetStream `dead-letter-stream`. A [`Redrive`](crate::bridge::Redrive) removes all of these headers.
+    ///
+    /// There is none if the dead letter [would be too large](crate::DeadLetterSink::put) with them.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        if self.left_out.contains(&HEADERS) {
+            return Vec::new();
+        }
+        let received = &self.received;
+        let topic = received.topic().or_else(|| received.partition().map(|partition| partition.topic()));
+        let offset = received.offset();
+        let partition = received.partition().filter(|_| offset.is_some());
+        let known = [
+            ("dead-letter-reason", Some(one_line(beginning(&self.reason)))),
+            ("dead-letter-error", self.error.map(|kind| kind.code().to_owned())),
+            ("dead-letter-topic", topic.map(one_line)),
+            ("dead-letter-partition", partition.map(|partition| partition.number().to_string())),
+            ("dead-letter-offset", offset.map(|offset| offset.to_string())),
+            ("dead-letter-attempt", Some(self.attempt.to_string())),
+        ];
+        known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
-}
 
-/// A call of the sink, which ends when this is dropped.
-struct Putting(JoinHandle<Result<(), Error>>);
-
-impl Drop for Putting {
-    fn drop(&mut self) {
-        self.0.abort();
+    /// Returns the dead letter as a message to send over any protocol, for sinks.
+    ///
+    /// It has the event with its key, its headers, and the [headers of the dead letter](Self::headers). A message that is not an event is
+    /// [as it was received](Outgoing::as_received).
+    ///
+    /// ```
+    /// use cloudevents_core::Error;
+    /// use cloudevents_transport::{DeadLetter, DeadLetterSink, Sender};
+    ///
+    /// /// Sends rejected messages to another place, over any protocol.
+    /// struct Elsewhere(Sender);
+    ///
+    /// impl DeadLetterSink for Elsewhere {
+    ///     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+    ///         let receipt = self.0.send(letter.outgoing()).await?;
+    ///         letter.stored_at(receipt)
+    ///     }
+    /// }
+    /// ```
+    pub fn outgoing(&self) -> Outgoing {
+        self.complete(self.received.forward())
     }
-}
 
-/// How rejected messages are treated.
-#[derive(Clone)]
-pub(crate) enum Rejected {
-    Sink(Sink),
-    /// The broker handles them as configured there.
-    #[cfg(feature = "queue")]
-    Broker,
-    Drop,
-}
-
-/// The dead letters of one receiver.
-#[derive(Default)]
-pub(crate) struct Letters {
-    /// Ends attempts at dead letters that could not be stored.
-    owner: Owner,
-    missing: LetterBox,
-}
-
-impl Letters {
-    /// The dead letters of a receiver that treats rejected messages so.
-    pub(crate) fn of(rejected: &Rejected) -> Self {
-        match rejected {
-            Rejected::Sink(_) => Self { owner: Owner::default(), missing: LetterBox::of_a_place() },
-            _ => Self::default(),
+    /// As [`outgoing`](Self::outgoing), for a destination that takes messages that are no events.
+    ///
+    /// If the receiver has made an event of the message, the dead letter is the message as it was received. So the event can be made anew.
+    pub(crate) fn outgoing_as_it_came(&self) -> Outgoing {
+        match self.received.is_converted() {
+            true => self.complete(Outgoing::as_received(self.received.clone())),
+            false => self.outgoing(),
         }
     }
 
-    /// The receiver ends, and no dead letter is tried again.
-    pub(crate) fn leave(&self) {
-        self.owner.leave();
-    }
-
-    /// The dead letters that the sink has not stored yet.
-    pub(crate) fn missing(&self) -> LetterBox {
-        self.missing.clone()
-    }
-}
-
-/// A dead letter that the sink has not stored. It stays in the number, to be reported, if the receiver has ended before that.
-struct Missing {
-    all: InFlight,
-    size: usize,
-    letters: Ownership,
-    is_stored: bool,
-}
-
-impl Missing {
-    fn end(mut self, is_stored: bool) {
-        self.is_stored = is_stored;
-    }
-}
-
-impl Drop for Missing {
-    fn drop(&mut self) {
-        if self.is_stored || self.letters.is_held() {
-            self.all.give_back(self.size);
+    fn complete(&self, mut letter: Outgoing) -> Outgoing {
+        if self.left_out.contains(&KEY) {
+            letter.remove_key();
         }
-    }
-}
-
-/// A sink of any type.
-#[derive(Clone)]
-pub(crate) struct Sink(Arc<dyn DynSink>);
-
-impl Sink {
-    pub(crate) fn new(sink: impl DeadLetterSink) -> Self {
-        Self(Arc::new(sink))
+        for (name, value) in self.headers() {
+            letter.set_header(name, value); // in place of that of an earlier letter
+        }
+        letter
     }
 
-    /// Passes the message to the sink, in a separate task, until the sink has stored it.
+    /// Records where the destination has stored the dead letter, for sinks. The log of a bridge names the place, and so do its observers.
     ///
-    /// A panic of the sink is an error, and everything else continues. Dropping the future ends it. The message is not tried again when
-    /// another consumer has it, or when the receiver ends. If the sink has not stored the message when the receiver ends, the message stays
-    /// among the letters, to be reported.
+    /// It is an error of kind [`Refused`](ErrorKind::Refused) if the destination [keeps the message for none](Receipt::kept).
+    pub fn stored_at(&self, receipt: Receipt) -> Result<(), Error> {
+        let _ = self.receipt.set(receipt.kept()?);
+        Ok(())
+    }
+
+    /// Where the destination has stored the dead letter, if its sink has [recorded](Self::stored_at) that.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        self.receipt.get()
+    }
+
+    /// The message exactly as it was received, with the [headers of the dead letter](Self::headers) behind its own.
     ///
-    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays at the broker all the same,
-    /// and takes no more than its permit. If the failure ended the receiver, one message would stop all others, after each start again.
-    pub(crate) fn put(
-        &self,
-        runtime: &Handle,
-        letter: DeadLetter,
-        first: Duration,
-        message: Option<Ownership>,
-        letters: &Letters,
-        mut resolver: Resolver,
-    ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
-        let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
-        let (place, size) = (letters.missing(), letter.received.size());
-        let all = place.waiting();
-        all.count(size);
-        let missing = Missing { all, size, letters: letters.owner.ownership(), is_stored: false };
-        let over = over(message, &letters.owner);
-        let putting = async move {
-            let mut over = pin!(over.fuse());
-            let (mut failures, mut less, mut refused) = (0_u32, letter.clone(), None);
-            loop {
-                let (sink, again, attempt) = (Arc::clone(&sink), less.clone(), place.begin());
-                let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
-                let put = tokio::select! {
-                    biased;
-                    put = answered(&mut putting, &letter) => put,
-                    () = async { (&mut over).await; sleep(GRACE).await } => {
-                        let error = Error::new(ErrorKind::Timeout).with_detail("the dead-letter sink does not answer");
-                        return (Err(error), resolver);
-                    }
-                };
-                let error = match put {
-                    Ok(Ok(())) => {
-                        less.is_stored(refused);
-                        place.stored(&letter, attempt);
-                        return (Ok(()), resolver);
-                    }
-                    Ok(Err(error)) => error,
-                    Err(ended) => Error::new(ErrorKind::Transport)
-                        .with_detail(format!("the dead-letter sink ended early: {ended}")),
-                };
-                if over.is_terminated() || over.as_mut().now_or_never().is_some() {
-                    return (Err(error), resolver);
-                }
-                // The refusal of a batch is temporary: its dead letters are sent alone then.
-                let is_refusal =
-                    matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Inexact | ErrorKind::Unsupported)
-                        && !error.is_temporary();
-                if is_refusal && less.leave_out(error.kind()) {
-                    refused.get_or_insert(error);
-                    continue;
-                }
-                let error = refused.filter(|_| is_refusal).unwrap_or(error);
-                // Later, the destination may take it as it is.
-                (less, refused) = (letter.clone(), None);
-                std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
-                place.failed(&letter, attempt, &error);
-                failures = failures.saturating_add(1);
-                let pause = doubled(first.max(SHORTEST_PAUSE), LONGEST, failures);
-                tokio::select! {
-                    () = sleep(pause) => {}
-                    () = &mut over => return (Err(error), resolver),
-                }
-            }
+    /// For sinks of bindings, which send it over the protocol that it came over.
+    pub fn as_received(&self) -> Outgoing {
+        let message = match self.left_out.contains(&OTHERS) {
+            true => self.received.forward(), // with the attributes of an event
+            false => Outgoing::as_received(self.received.clone()),
         };
-        Box::pin(async move {
-            let ended = putting.await;
-            missing.end(ended.0.is_ok());
-            ended
-        })
+        self.headers().into_iter().fold(message, |message, (name, value)| message.header(name, value))
     }
 }
 
-/// Waits for the answer of the sink. A warning repeats while the sink does not answer.
-async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(), Error>, JoinError> {
-    let (since, mut patience) = (Instant::now(), SILENT);
-    loop {
-        if let Ok(put) = timeout(patience, &mut putting.0).await {
-            return put;
-        }
-        tracing::warn!(target: LETTERS, received = ?letter.received, reason = %letter.reason, waited = ?since.elapsed(),
-            "the dead-letter sink does not answer; the message is not settled");
-        patience = patience.saturating_mul(2);
-    }
+/// Headers of NATS and HTTP have one line. Brokers of MQTT may refuse control characters and noncharacters, which no String of CloudEvents
+/// has, either.
+fn one_line(text: &str) -> String {
+    let is_taken = |character: char| Value::try_from(&*character.encode_utf8(&mut [0; 4])).is_ok();
+    text.chars().map(|character| if is_taken(character) { character } else { ' ' }).collect()
 }
 
-/// Ready when another consumer has the message, or the receiver ends.
-fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
-    let letters = letters.ownership();
-    async move {
-        let message = OptionFuture::from(message.map(Ownership::leaving));
-        tokio::select! {
-            Some(()) = message => {}
-            () = letters.leaving() => {}
-        }
+fn beginning(reason: &str) -> &str {
+    let mut end = REASON.min(reason.len());
+    while !reason.is_char_boundary(end) {
+        end = end.saturating_sub(1);
     }
+    reason.get(..end).unwrap_or_default()
 }
 
-impl fmt::Debug for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sink(_) => "Sink",
-            #[cfg(feature = "queue")]
-            Self::Broker => "Broker",
-            Self::Drop => "Drop",
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Partition, Raw};
+    use cloudevents_core::{Decoded, Error, Event, Message};
+
+    fn letter(reason: &str) -> DeadLetter {
+        let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+        let raw = Raw {
+            topic: Some("orders\0".into()),
+            partition: Some(Partition::new("orders", 3)),
+            offset: Some(7),
+            headers: vec![
+                ("x-trace".into(), Some("t".into())),
+                ("dead-letter-reason".into(), Some("an earlier one".into())),
+            ],
+            ..Raw::default()
+        };
+        let received = Received::new(Ok(Decoded::clean(Message::from(event))), raw);
+        DeadLetter::new(received, reason, 2)
+    }
+
+    fn texts(outgoing: &Outgoing) -> Vec<(String, String)> {
+        let text = |value: &bytes::Bytes| String::from_utf8(value.to_vec()).unwrap();
+        outgoing.headers().map(|(name, value)| (name.to_owned(), text(value))).collect()
+    }
+
+    #[test]
+    fn one_vocabulary() {
+        let expected = [
+            ("x-trace", "t"),
+            ("dead-letter-reason", "no more"),
+            ("dead-letter-topic", "orders "),
+            ("dead-letter-partition", "3"),
+            ("dead-letter-offset", "7"),
+            ("dead-letter-attempt", "2"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(texts(&letter("no\nmore").outgoing()), expected);
+        assert_eq!(texts(&letter("no\nmore").as_received()), expected[1..]);
+        assert!(expected[1..].iter().all(|(name, _)| name.starts_with(PREFIX)));
+    }
+
+    #[test]
+    fn what_is_no_event_says_so() {
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default());
+        let letter = DeadLetter::new(received, "why", 1);
+        let expected = [
+            ("dead-letter-reason", "why"),
+            ("dead-letter-error", "not-a-cloudevent"),
+            ("dead-letter-attempt", "1"),
+        ];
+        assert_eq!(letter.headers(), expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    /// A tab, a control character of Latin-1, and noncharacters. Brokers of MQTT may end the connection because of them.
+    #[test]
+    fn a_reason_is_text_that_every_protocol_takes() {
+        let reason = "a\tb\u{85}c\u{ffff}d\u{fdd0}e\u{10fffe}é";
+        assert_eq!(letter(reason).headers()[0], ("dead-letter-reason", "a b c d e é".to_owned()));
+    }
+
+    #[test]
+    fn a_reason_is_cut_between_characters() {
+        assert_eq!(beginning("why"), "why");
+        let long = format!("{}é", "x".repeat(REASON - 1));
+        assert_eq!(beginning(&long).len(), REASON - 1);
     }
 }

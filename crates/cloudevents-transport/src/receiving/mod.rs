@@ -2,13 +2,14 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod context;
-#[cfg(any(feature = "log", feature = "queue"))]
 pub(crate) mod dead_letter;
+#[cfg(any(feature = "log", feature = "queue"))]
+pub(crate) mod dead_letter_sink;
 pub(crate) mod delivery;
 pub(crate) mod event_filter;
 pub(crate) mod extract;
 pub(crate) mod failure;
-pub(crate) mod letter;
+pub(crate) mod left_out;
 pub(crate) mod letter_box;
 pub(crate) mod options;
 pub(crate) mod orders;

@@ -25,6 +25,7 @@
 //! # }).unwrap();
 //! ```
 
+mod copies;
 mod counted;
 mod event_grid;
 mod github;
@@ -42,7 +43,6 @@ mod stripe;
 mod token;
 #[cfg(feature = "tower05")]
 mod tower05;
-mod turns;
 mod under_way;
 mod verification;
 mod webhook;

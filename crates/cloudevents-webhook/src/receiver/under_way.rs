@@ -2,10 +2,10 @@
 
 use super::{
     Begun, Claim, DeliveryClaim,
+    copies::{Came, Next, Processed, Turn, Turns},
     idempotency::Store,
     recording::{Recording, Recordings},
     respond::busy,
-    turns::{Came, Next, Processed, Turn, Turns},
 };
 use crate::{DeliveryKey, signature::Verified};
 use cloudevents_core::{Decoded, Error, Message};

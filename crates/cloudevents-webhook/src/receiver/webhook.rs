@@ -2,6 +2,7 @@
 
 use super::{
     WebhookOptions,
+    copies::Turns,
     counted::{Counted, Times},
     event_grid::Subscriptions,
     head,
@@ -10,7 +11,6 @@ use super::{
     pending::Pending,
     recording::Recordings,
     respond::{accepted, allow, busy, problem, refused, reply, status},
-    turns::Turns,
     under_way::{Copy, Once, TooMany, UnderWay},
     verification::{take_coding, verified},
 };

@@ -1,6 +1,6 @@
 //! Reports of the fates of messages.
 
-use super::told::words;
+use super::reported_reasons::words;
 use crate::{connect, console::Console, plain::plain, report::Report};
 use cloudevents_kit::{
     ContentMode, DecodeOptions, Leniency, Repair,

@@ -1,15 +1,17 @@
 //! `ce bridge`: moves events from one protocol to another.
 
+mod checks;
 mod config;
 mod contract;
 mod fates;
+mod keys;
 mod open;
-mod opening;
 mod operate;
 mod options;
+mod reported_reasons;
 mod reread;
 mod summary;
-mod told;
+mod unopened;
 
 pub(crate) use options::Bridge;
 
@@ -27,7 +29,7 @@ use crate::{
 use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate};
 use fates::{name, refused_before, repairs, tell};
 use open::Settings;
-use opening::patiently;
+use reported_reasons::{LastReason, LastRefusal, words};
 use reread::Reread;
 use serde_json::json;
 use std::{
@@ -41,7 +43,7 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{interval, timeout},
 };
-use told::{LastReason, LastRefusal, words};
+use unopened::patiently;
 
 /// The names of the refused messages whose dead letters are not stored yet.
 #[derive(Clone, Default)]
@@ -124,7 +126,7 @@ struct State {
     /// The last settings whose ends were opened.
     held: Option<Arc<Settings>>,
     /// Since when the ends cannot be opened.
-    stalled: Option<opening::Stalled>,
+    stalled: Option<unopened::Stalled>,
     /// How many messages may still be taken back.
     left: Option<u64>,
     /// Whether dead letters were refused again, or events of a file or a pipe, which have no dead letter.

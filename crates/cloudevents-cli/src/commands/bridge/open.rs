@@ -1,10 +1,15 @@
 //! Opens both ends of a bridge.
 
 use super::{
+    checks::{
+        check_filter, check_letters, check_place, check_source, check_target, never_reports,
+        removes_unmatched,
+    },
     config::{Config, ModeName, NotEvents},
     contract::Contract,
-    opening::Unopened,
+    keys::{leave_out_keys, missing_keys},
     options,
+    unopened::Unopened,
 };
 use crate::{
     commands::{
@@ -22,19 +27,16 @@ use crate::{
 };
 use cloudevents_catalog::Catalog;
 use cloudevents_kit::{
-    self as kit, DecodeOptions, ErrorKind, Event, FormatId, Leniency, Peer, Sender,
+    self as kit, DecodeOptions, Event, FormatId, Leniency, Peer,
     http::reqwest013::SignRequest,
     transport::{
-        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
-        Received, ReceiverOptions, Settles, Side, UnreadablePolicy,
+        Bounds, Bridge, Carries, Connectivity, EventFilter, LossPolicy, OnRefusal, Received, ReceiverOptions,
+        Settles, UnreadablePolicy,
         binding::place_checked,
-        bridge::{BridgePolicy, Fate, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
+        bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Stall, Wrap},
     },
 };
-use std::{
-    sync::{Arc, Once},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// An open bridge, and the URLs of both ends without secrets.
@@ -186,24 +188,6 @@ pub(super) async fn open(
     let keeps = receiver.capabilities().settles != Settles::Never;
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
     Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links, notes })
-}
-
-/// Refuses a filter of a queue before the queue is opened: a consumer may be made then, and messages may come.
-fn check_filter(config: &Config) -> Result<(), Failure> {
-    let removes = config.filter.is_some() && config.redrive.is_none() && !config.drop_unmatched;
-    if removes && connect::is_queue(&config.from)? {
-        return Err(removes_unmatched());
-    }
-    Ok(())
-}
-
-/// A filter of a queue removes what other receivers would get.
-fn removes_unmatched() -> Failure {
-    let words =
-        "the filter would remove events that do not match, also for other receivers of the queue or consumer";
-    Failure::usage(words).help(
-        "add --drop-unmatched (`drop-unmatched: true`) if this is intended. To leave them in a queue, use --redrive, which ends when it is idle",
-    )
 }
 
 /// How messages are decoded.
@@ -364,125 +348,4 @@ fn bounds(config: &Config, limit: usize) -> Bounds {
         messages: config.in_flight.messages.map_or(default.messages.max(limit.saturating_mul(4)), Into::into),
         bytes: config.in_flight.bytes.map_or(default.bytes, Into::into),
     }
-}
-
-/// Checks that refused messages have a destination, and that a group keeps the position.
-fn check_source(config: &Config) -> Result<(), Failure> {
-    // A file keeps its events.
-    let Some(from) = connect::endpoint(&config.from)? else { return Ok(()) };
-    connect::check_source(&from)?;
-    let is_http = matches!(from.scheme(), "http" | "https");
-    if from.scheme() == "kafka" && from.option("group").is_none() {
-        return Err(Failure::usage("a bridge from Kafka needs a group, which keeps its position")
-            .help("add `group=NAME` to the URL"));
-    }
-    if from.scheme().starts_with("nats+jetstream") && from.option("consumer").is_none() {
-        return Err(Failure::usage("a bridge from JetStream needs a consumer, which keeps its position")
-            .help("add `consumer=NAME` to the URL"));
-    }
-    let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
-    if !is_http && !decided && config.dead_letter.is_none() && config.redrive.is_none() {
-        // The option may be there with a mistake in its name.
-        connect::check_options(&config.from, Side::Receive)?;
-        return Err(Failure::usage("there is no place for refused messages")
-            .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
-    }
-    if config.redrive.is_some() && from.option("outbox").is_some() {
-        return Err(Failure::usage(
-            "the dead messages of an outbox stay in it, and are no messages of a place",
-        )
-        .help("`ce webhook replay` sends them once more"));
-    }
-    let own = from.path().trim_start_matches('/');
-    if config.redrive.is_some() && from.option("dead-letter").is_some_and(|place| place == own) {
-        return Err(Failure::usage(
-            "the dead-letter place is FROM itself, so refused messages would come back for ever",
-        )
-        .help("name another place"));
-    }
-    Ok(())
-}
-
-/// Checks that the dead-letter destination takes messages of every kind.
-fn check_letters(config: &Config) -> Result<(), Failure> {
-    let Some(url) = &config.dead_letter else { return Ok(()) };
-    if connect::endpoint(url)?.is_some() {
-        return Ok(());
-    }
-    let place = if url == "-" { "standard output takes" } else { "a file holds" };
-    Err(Failure::usage(format!("{place} events only, and a message that is refused may be none"))
-        .help("name a queue, a topic or an HTTP server for dead letters"))
-}
-
-/// Whether a destination accepts dead letters that nothing stores, and may never report that. With QoS 2, Mosquitto does not.
-fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
-    let endpoint = connect::endpoint(url)?;
-    let has = |name: &str, value: &str| endpoint.as_ref().and_then(|at| at.option(name)) == Some(value);
-    let is_written = letters.capabilities().confirms == Confirmed::Written;
-    Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
-}
-
-/// Leaves out the keys of messages if the target has none: that loses no event. The first message with a key has a warning.
-fn leave_out_keys(
-    config: &Config,
-    sender: &Sender,
-    policy: &mut BridgePolicy,
-    reports: mpsc::Sender<Report>,
-) -> Result<(), Failure> {
-    let carries = sender.capabilities().carries.contains(Carries::KEY);
-    if !have_keys(&config.from)? || carries || !matches!(policy.key, KeyRule::Kept) {
-        return Ok(());
-    }
-    policy.key = KeyRule::Dropped;
-    let (observer, warned) = (policy.observer.take(), Once::new());
-    policy.observer = Some(Arc::new(move |received: &Received, fate: &Fate| {
-        if received.key().is_some() {
-            warned.call_once(|| {
-                let warning = Report::warning("the keys of messages are left out: TO does not carry them");
-                let warning =
-                    warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it");
-                let _ = reports.try_send(warning);
-            });
-        }
-        if let Some(observer) = &observer {
-            observer(received, fate);
-        }
-    }));
-    Ok(())
-}
-
-/// Whether messages that are received there may have keys.
-fn have_keys(url: &str) -> Result<bool, Failure> {
-    let endpoint = connect::endpoint(url)?;
-    Ok(endpoint.and_then(|endpoint| connect::family(&endpoint)).is_some_and(|family| family.has_keys))
-}
-
-/// The note that records have no key at the target. Messages in order here have no order there beyond a partition.
-fn missing_keys(config: &Config) -> Result<Option<Report>, Failure> {
-    let Some(to) = connect::endpoint(&config.to)? else { return Ok(None) };
-    let has_keys = config.key.is_some() || to.option("key").is_some() || have_keys(&config.from)?;
-    if to.scheme() == "kafka" && !has_keys && config.order.0 != OrderBy::None {
-        let note =
-            Report::note("records are written without a key, so TO keeps no order across its partitions");
-        return Ok(Some(note.kind("keys").help("add `key=partitionkey`, or another attribute, to the URL")));
-    }
-    Ok(None)
-}
-
-/// Checks that the target takes messages. Errors that say nothing about that are left to the bridge.
-async fn check_place(sender: &Sender) -> Result<(), Failure> {
-    match sender.check().await {
-        Err(error) if error.kind() == ErrorKind::Refused => Err(connect::failed(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Checks the capabilities of the target.
-fn check_target(config: &Config, sender: &Sender) -> Result<(), Failure> {
-    let can = sender.capabilities();
-    if can.confirms == Confirmed::Written && config.losses.0 == LossPolicy::Refuse {
-        return Err(Failure::usage("TO does not confirm messages, so some may be lost")
-            .help("`--losses log` accepts this"));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `ce conformance`: the conformance suite.
 
 mod broker;
+mod command_line;
 mod consumer;
 mod coverage;
 mod list;
@@ -13,7 +14,6 @@ mod select;
 mod selftest;
 mod show;
 mod suite;
-mod words;
 
 use crate::{
     console::Console,

@@ -1,11 +1,11 @@
 //! `ce conformance run`: holds an implementation against the suite.
 
 use super::{
+    command_line::words,
     consumer::Consumer,
     reports::{Ended, Reports, Shown},
     select::Select,
     suite,
-    words::words,
 };
 use crate::{
     console::Console,

@@ -1,7 +1,7 @@
 //! Faults on purpose, for trying out senders.
 
 use crate::{
-    commands::webhook::target::{self, Listening, Server},
+    commands::http_server::{self, Listening, Server},
     connect::Opened,
     failure::{Failure, Status},
     input::{self, Reading},
@@ -65,17 +65,17 @@ impl Faults {
         let mut http = HttpReceiverOptions::from(decoding.clone());
         http.decompression = Decompression::all();
         http.on_refusal = Some(on_refusal);
-        let fault = self.respond.map(|status| target::respond_with(http.accepted, status));
+        let fault = self.respond.map(|status| http_server::respond_with(http.accepted, status));
         let faults = fault.into_iter().collect();
         let origins = match self.allow_origin.as_slice() {
-            [] => return Ok(Some(target::open_plain(Listening::at(url, None).await?, http, faults))),
+            [] => return Ok(Some(http_server::open_plain(Listening::at(url, None).await?, http, faults))),
             names if names.iter().any(|name| name == "*") => AllowedOrigins::any(),
             names => AllowedOrigins::new(names)
                 .map_err(|error| Failure::usage(format!("--allow-origin: {error}")))?,
         };
         let mut options = WebhookOptions::allowing(origins).unauthenticated();
         options.http = http;
-        target::open(Listening::at(url, None).await?, options, faults).map(Some)
+        http_server::open(Listening::at(url, None).await?, options, faults).map(Some)
     }
 
     /// Returns the event of the answers, if there is one.

@@ -1,8 +1,8 @@
 //! `ce send`: sends events.
 
 mod carrier;
+mod in_flight;
 mod kept;
-mod line;
 mod mode;
 mod pace;
 mod ready;
@@ -31,7 +31,7 @@ use cloudevents_kit::{
     adapters::AttributeRules,
     transport::{Bounds, LossPolicy, Side},
 };
-use line::{Attempts, Line, Retries, message};
+use in_flight::{Attempts, Line, Retries, message};
 use mode::ContentMode;
 use pace::{Pace, rate};
 use serde_json::json;

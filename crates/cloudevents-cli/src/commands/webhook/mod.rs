@@ -4,7 +4,6 @@ mod check;
 #[cfg(feature = "outbox")]
 mod deliveries;
 mod delivery;
-mod fault;
 mod gate;
 mod grid;
 mod inherited;
@@ -22,11 +21,9 @@ mod scheme;
 #[cfg(feature = "outbox")]
 mod selection;
 mod serve;
-mod service;
 mod service_url;
 mod sign;
 mod sns;
-pub(crate) mod target;
 mod verdict;
 mod verify;
 

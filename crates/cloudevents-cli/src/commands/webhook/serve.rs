@@ -1,19 +1,21 @@
 //! `ce webhook serve`.
 
 use super::{
-    fault::Fault,
-    gate::{self, GateOptions},
+    gate::{self, Checks, GateOptions},
     grid::subscribed,
     inherited,
     provided::provided,
     rotation::{Held, Places},
     scheme::{Provider, SchemeOptions},
-    service::Checks,
     sns,
-    target::{self, Listening},
 };
 use crate::{
-    commands::{handshakes, refusals, systems::SystemOptions},
+    commands::{
+        handshakes,
+        http_server::{self, Fault, Listening},
+        refusals,
+        systems::SystemOptions,
+    },
     connect::{self, Opened},
     console::Console,
     emit::Emit,
@@ -192,7 +194,7 @@ async fn receive(command: &Serve, socket: Option<TcpListener>, console: &Console
     options.http.on_refusal = Some(on_refusal);
     let listening = Listening::at(&command.url, socket).await?;
     let (Opened { mut receiver, url, .. }, server) =
-        target::open(listening, options, command.misbehave.clone())?;
+        http_server::open(listening, options, command.misbehave.clone())?;
     console.write_aside();
     let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));

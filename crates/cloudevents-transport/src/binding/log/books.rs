@@ -1,14 +1,14 @@
 //! The records of the ledger, and the rules by which they change. No function here waits.
 
 use super::{
-    accounts::{Account, Accounts},
-    dead_letter::LogOptions,
     epoch::Epoch,
+    options::LogOptions,
+    partitions::{Account, Accounts},
     record::Entry,
 };
 use crate::{
     Bounds, Counters, InFlight, Partition, binding::Ownership, deadline::later,
-    receiving::dead_letter::Letters, running::retry::doubled,
+    receiving::dead_letter_sink::Letters, running::retry::doubled,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -2,10 +2,10 @@
 //! committed.
 
 use super::{
-    accounts::Account,
     books::{Books, Held, Waiting},
-    dead_letter::LogOptions,
     epoch::{Epoch, Mark},
+    options::LogOptions,
+    partitions::Account,
     record::Entry,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     binding::{Ownership, Resolver},
     deadline::later,
     observing::LETTERS,
-    receiving::dead_letter::{Letters, Rejected},
+    receiving::dead_letter_sink::{Letters, Rejected},
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{

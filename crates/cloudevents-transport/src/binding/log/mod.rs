@@ -20,21 +20,21 @@
 //! [`Receiver::new`](crate::Receiver::new). Its rebalance callbacks call [`Ledger::assign`] and
 //! [`Ledger::revoke`]. All of it needs a tokio runtime with its timer. The sink runs there in tasks.
 
-mod accounts;
 mod books;
-mod dead_letter;
 mod delivering;
 mod epoch;
-mod intake;
 mod ledger;
+mod options;
+mod partitions;
+mod receiver;
 mod record;
 mod watermark;
 
 pub use crate::{DeadLetter, DeadLetterSink};
-pub use dead_letter::LogOptions;
 pub use epoch::{Epoch, Mark};
-pub use intake::{LogReceiver, LogSource};
 pub use ledger::Ledger;
 pub(crate) use ledger::Ticket;
+pub use options::LogOptions;
+pub use receiver::{LogReceiver, LogSource};
 pub use record::Record;
 pub use watermark::Watermark;

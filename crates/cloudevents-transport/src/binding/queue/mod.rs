@@ -48,7 +48,7 @@ use crate::{
         Incoming, Receive,
         connect::{Connect, Reconnect},
     },
-    receiving::dead_letter::Rejected,
+    receiving::dead_letter_sink::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{

@@ -2,7 +2,7 @@
 
 use crate::{
     Bounds, DeadLetterSink,
-    receiving::dead_letter::{Rejected, Sink},
+    receiving::dead_letter_sink::{Rejected, Sink},
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::{
     By, DeadLetter, Extends, Outcome, Settlement, Settles,
     binding::{Ownership, Resolver, connect::Connect},
     observing::LETTERS,
-    receiving::dead_letter::Rejected,
+    receiving::dead_letter_sink::Rejected,
     running::retry::SHORTEST_PAUSE,
     streak::Streak,
 };

@@ -14,7 +14,7 @@ use crate::{
     },
     deadline::later,
     observing::connectivity::Reporter,
-    receiving::dead_letter::{Letters, Rejected},
+    receiving::dead_letter_sink::{Letters, Rejected},
     streak::Streak,
 };
 use cloudevents_core::{Error, ErrorKind};

@@ -1,6 +1,6 @@
 //! The course of one delivery: who sent it, for the log, and the response of the service.
 
-use super::{super::service::Replied, counts::Reason};
+use super::{counts::Reason, service::Replied};
 use crate::{commands::refusals::From, plain::shortened};
 use bytes::Bytes;
 use cloudevents_kit::{

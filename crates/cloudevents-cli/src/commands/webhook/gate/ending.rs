@@ -1,9 +1,9 @@
 //! Deliveries that the service gets, and their ends.
 
 use super::{
-    super::service::{Service, Verdict},
     counts::{Counts, Outcome},
     course::Course,
+    service::{Service, Verdict},
 };
 use crate::{
     commands::refusals::{From, Lines},

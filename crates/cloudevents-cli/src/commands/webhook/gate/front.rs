@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     commands::{
+        http_server::{self, Listening, Server},
         refusals::Lines,
-        webhook::target::{self, Listening, Server},
     },
     connect::{self, Opened},
     console::Notes,
@@ -67,7 +67,7 @@ impl Front {
             .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
         let target = webhook.clone();
         let (opened, server) =
-            target::serving_paths(listening, http, receiver, move |request, peer, is_at| {
+            http_server::serving_paths(listening, http, receiver, move |request, peer, is_at| {
                 self.clone().respond(target.clone(), request, peer, is_at)
             });
         Ok((opened, server, webhook))

@@ -4,17 +4,17 @@ mod counts;
 mod course;
 mod ending;
 mod front;
+mod passed_headers;
+mod service;
 mod state;
 mod watch;
 
-use super::{
-    service::{Checks, Service},
-    service_url::{Place, ServiceUrl},
-    target::Listening,
-};
+use super::service_url::{Place, ServiceUrl};
 use crate::{
     commands::{
-        handshakes, probes,
+        handshakes,
+        http_server::Listening,
+        probes,
         refusals::{self, Lines},
     },
     connect::Opened,
@@ -29,6 +29,8 @@ use counts::Counts;
 use ending::{Ends, Handing};
 use front::Front;
 use serde_json::json;
+pub(super) use service::Checks;
+use service::Service;
 pub(super) use state::Probe;
 use state::State;
 use std::{

@@ -1,6 +1,6 @@
 //! The state of a gate, for probes and metrics.
 
-use super::{super::service::Service, counts::Counts};
+use super::{counts::Counts, service::Service};
 use crate::commands::probes::Shown;
 use cloudevents_kit::transport::PrometheusPage;
 use std::{

@@ -1,6 +1,7 @@
-//! A server with a webhook target or a plain receiver behind it, and with faults in its responses.
+//! The HTTP server of `ce listen` and `ce webhook serve`: a webhook target or a plain receiver behind it, and faults in its responses.
 
-use super::fault::Fault;
+mod fault;
+
 use crate::{
     commands::handshakes,
     connect::{self, Opened},
@@ -13,6 +14,7 @@ use cloudevents_kit::{
     transport::{Endpoint, binding::normal_path},
     webhook::receiver::{Webhook, WebhookOptions},
 };
+pub(crate) use fault::Fault;
 use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};
 use std::{
     net::{self, SocketAddr},
@@ -78,7 +80,7 @@ impl Server {
     }
 
     /// Waits until it has stopped, and the last responses are sent.
-    pub(super) async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         let _ = (&mut self.task).await;
     }
 
@@ -196,7 +198,7 @@ where
 }
 
 /// Serves all requests. The last argument of `respond` says whether a request has the path of the URL.
-pub(super) fn serving_paths<F>(
+pub(crate) fn serving_paths<F>(
     listening: Listening,
     http: HttpReceiverOptions,
     receiver: Receiver,

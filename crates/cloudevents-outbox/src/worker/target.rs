@@ -1,6 +1,6 @@
 //! A target of a worker.
 
-use super::{LONGEST_HOLD, flight::Flight};
+use super::{LONGEST_HOLD, attempt::Flight};
 use crate::{Health, Settlement, store::IN_ORDER};
 use cloudevents_core::Error;
 use cloudevents_transport::{Bounds, binding::later};

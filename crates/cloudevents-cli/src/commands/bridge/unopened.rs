@@ -1,4 +1,4 @@
-//! Opens the ends of a bridge, and says meanwhile why it does not run.
+//! Ends of a bridge that are not open yet: attempts with pauses, and the reason why the bridge does not run.
 
 use super::operate::State;
 use crate::{

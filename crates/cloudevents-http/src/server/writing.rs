@@ -1,6 +1,6 @@
 //! Writing with a deadline, and closing so that the last response is read.
 
-use super::{ClientSide, line::Line, server_side::ServerSide};
+use super::{ClientSide, connection_state::Line, server_side::ServerSide};
 use std::{
     io::{self, IoSlice},
     pin::Pin,

@@ -1,9 +1,9 @@
 //! Dead letters that a bridge sends to its destination.
 
-use super::policy::is_trace_context;
+use super::header_rule::is_trace_context;
 use crate::{
     Carries, DeadLetter, Outgoing, Sender,
-    receiving::letter::{KEY, NOT_CARRIED},
+    receiving::left_out::{KEY, NOT_CARRIED},
 };
 use cloudevents_core::{Error, ErrorKind};
 

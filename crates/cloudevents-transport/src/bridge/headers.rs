@@ -1,7 +1,7 @@
-//! A message that is sent as it was received, but for its headers.
+//! The headers of a message that is sent as it was received.
 
 use super::{HOPS, HeaderRule};
-use crate::{Raw, Received, receiving::letter};
+use crate::{Raw, Received, receiving::dead_letter::PREFIX};
 use bytes::Bytes;
 
 /// Applies a rule to the headers of a message that is no event, and in a redrive removes the headers of the dead letter.
@@ -31,5 +31,5 @@ pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) ->
 
 /// Whether bridges write this header themselves: the header of hops, and in a redrive the headers of dead letters.
 pub(super) fn is_own(name: &str, redrives: bool) -> bool {
-    name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(letter::PREFIX))
+    name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(PREFIX))
 }
