@@ -105,8 +105,10 @@ impl Consumer {
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
         look_for_missing(client, &self.topics, &self.partitions, timeout)?;
-        if client.context().start.is_some_and(|start| start != Start::Beginning) {
-            client.context().opening.look(client, &self.topics)?;
+        if let Some(start) = client.context().start.filter(|start| *start != Start::Beginning) {
+            // Partitions that were chosen are each for themselves.
+            let is_group = self.partitions.is_empty();
+            client.context().opening.look(client, &self.topics, start.is_among() && is_group, timeout)?;
         }
         if !self.partitions.is_empty() || client.context().has_joined() {
             client.context().joined();

@@ -114,7 +114,8 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_told_if_its_partition_stops_with_it() {
         let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
-        let group = Group::new(ledger, Arc::new(Handover::new(Bounds::default())), Duration::ZERO);
+        let handover = Arc::new(Handover::new(Bounds::default()));
+        let group = Group::new(ledger, handover, Duration::ZERO, Duration::ZERO);
         let judged = |code| judge(KafkaError::MessageConsumption(code), &group);
         // By librdkafka, and by the broker.
         for code in [RDKafkaErrorCode::BadMessage, RDKafkaErrorCode::InvalidMessage] {

@@ -20,9 +20,9 @@ use rdkafka::{
     error::RDKafkaErrorCode,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -39,8 +39,18 @@ pub(super) enum Start {
     Since(SystemTime),
 }
 
+impl Start {
+    /// Whether it is a position among the records that are there.
+    pub(super) fn is_among(self) -> bool {
+        matches!(self, Self::Since(_) | Self::Last(_))
+    }
+}
+
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(5);
+
+/// How soon a request is repeated, at first.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// How long to look for committed offsets of the group.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,30 +58,38 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The topics that there were when the receiver was opened.
 #[derive(Default)]
 pub(super) struct Opening {
-    /// The number of their partitions.
-    known: Mutex<HashMap<String, usize>>,
+    known: Mutex<HashMap<String, Known>>,
     /// Whether it was logged that the group exists, or partitions were assigned before. From then on, the group has the positions of this
     /// receiver.
     is_begun: AtomicBool,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Known {
+    partitions: usize,
+    /// Whether the group had committed an offset.
+    is_read: bool,
+}
+
 impl Opening {
-    /// Requests these topics, or all topics if there is a pattern among them.
+    /// Requests these topics, or all topics if there is a pattern among them, and if wanted the offsets of the group, for at most so long.
     pub(super) fn look<C: ConsumerContext>(
         &self,
         client: &BaseConsumer<C>,
         topics: &[String],
+        has_group: bool,
+        timeout: Duration,
     ) -> Result<(), Error> {
         let mut known = HashMap::new();
         let mut ask = |topic: Option<&str>| -> Result<(), Error> {
             let metadata = client.fetch_metadata(topic, REQUEST).map_err(failed)?;
             for topic in metadata.topics() {
                 // For a topic with a passing error, the number of its partitions is not known.
-                let count = match topic.error().map(RDKafkaErrorCode::from) {
+                let partitions = match topic.error().map(RDKafkaErrorCode::from) {
                     None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => topic.partitions().len(),
                     Some(_) => usize::MAX,
                 };
-                known.insert(topic.name().to_owned(), count);
+                known.insert(topic.name().to_owned(), Known { partitions, is_read: false });
             }
             Ok(())
         };
@@ -80,22 +98,33 @@ impl Opening {
         } else {
             topics.iter().try_for_each(|topic| ask(Some(topic)))?;
         }
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        if has_group {
+            find_read(client, &mut known, timeout);
+        }
+        *self.known() = known;
         Ok(())
     }
 
-    /// Logs once that the group exists, if it does: it has other members, which have all partitions.
-    fn look_beside<C: ConsumerContext>(&self, client: &BaseConsumer<C>) {
-        let mut list = TopicPartitionList::new();
-        for (topic, count) in &*self.known.lock().unwrap_or_else(PoisonError::into_inner) {
-            // If the number of partitions is not known, the first one has to do.
-            let last = i32::try_from(*count).map_or(0, |count| count.saturating_sub(1));
-            list.add_partition_range(topic, 0, last);
-        }
-        let exists = committed(client, &list).is_ok_and(|committed| {
-            committed.elements().iter().any(|element| element.offset() != Offset::Invalid)
-        });
-        if exists && !self.is_begun.swap(true, Ordering::Relaxed) {
+    /// Whether the group had committed an offset of this topic.
+    fn is_read(&self, topic: &str) -> bool {
+        self.known().get(topic).is_some_and(|known| known.is_read)
+    }
+
+    fn had(&self, topic: &str, number: i32) -> bool {
+        let known = self.known();
+        usize::try_from(number)
+            .is_ok_and(|number| known.get(topic).is_some_and(|known| number < known.partitions))
+    }
+
+    /// Logs once that the group exists, and how many of the assigned partitions it has read.
+    fn exists(&self, partitions: usize) {
+        if self.is_begun.swap(true, Ordering::Relaxed) {
+        } else if partitions > 0 {
+            tracing::warn!(
+                partitions,
+                "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
+            );
+        } else {
             tracing::warn!(
                 "the group exists, and its other members have all partitions: nothing comes before they give one up, and the begin \
                  that is set has no effect (`since` or `last` of a URL)"
@@ -103,17 +132,50 @@ impl Opening {
         }
     }
 
-    fn had(&self, topic: &str, number: i32) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        usize::try_from(number).is_ok_and(|number| known.get(topic).is_some_and(|count| number < *count))
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Finds the topics of which the group has committed an offset. If that cannot be known, none are.
+fn find_read<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    known: &mut HashMap<String, Known>,
+    timeout: Duration,
+) {
+    let mut list = TopicPartitionList::new();
+    for (topic, known) in &*known {
+        // If the number of partitions is not known, the first one has to do.
+        let last = i32::try_from(known.partitions).map_or(0, |count| count.saturating_sub(1));
+        list.add_partition_range(topic, 0, last);
+    }
+    let end = Instant::now().checked_add(timeout);
+    let committed = loop {
+        match committed(client, &list) {
+            Ok(committed) => break committed,
+            Err(error)
+                if end.is_none_or(|end| Instant::now() >= end) || error.kind() == ErrorKind::Refused =>
+            {
+                tracing::warn!(%error, "it is not known whether the group has committed anything");
+                return;
+            }
+            Err(_) => std::thread::sleep(AGAIN),
+        }
+    };
+    for element in committed.elements() {
+        if element.offset() != Offset::Invalid
+            && let Some(known) = known.get_mut(element.topic())
+        {
+            known.is_read = true;
+        }
     }
 }
 
 /// Sets the positions of the partitions that the group has never read, and returns them.
 ///
-/// The positions are the ends, the beginnings, or the positions at a time. If the group has read others of these
-/// partitions, a time or a number of records has no effect: the beginnings. Blocks the thread, for `patience` after the group's offsets are
-/// known. Ends early once `stopped` returns true.
+/// The positions are the ends, the beginnings, or the positions at a time. If the group has read others of the topic's partitions, a time
+/// or a number of records has no effect: the beginnings. Blocks the thread, for `patience` after the group's offsets are known. Ends early
+/// once `stopped` returns true.
 pub(super) fn positions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
@@ -122,14 +184,13 @@ pub(super) fn positions<C: ConsumerContext>(
     patience: Duration,
     stopped: impl Fn() -> bool,
 ) -> Vec<(Partition, u64)> {
-    let has_begin = matches!(start, Start::Since(_) | Start::Last(_));
     if list.count() == 0 {
-        if has_begin {
-            opening.look_beside(client);
+        if start.is_among() && opening.known().values().any(|known| known.is_read) {
+            opening.exists(0);
         }
         return Vec::new();
     }
-    let (since, mut pause) = (Instant::now(), Duration::from_millis(100));
+    let (since, mut pause) = (Instant::now(), AGAIN);
     let committed = loop {
         match committed(client, list) {
             Ok(committed) => break committed,
@@ -145,10 +206,7 @@ pub(super) fn positions<C: ConsumerContext>(
         }
     };
     // Of some partitions, a group that exists may have committed nothing yet. Nothing of theirs may be skipped.
-    let start = match has_begin && continues(list, &committed, opening) {
-        true => Start::Beginning,
-        false => start,
-    };
+    let read = if start.is_among() { read(list, &committed, opening) } else { HashSet::new() };
     let end = Instant::now().checked_add(patience);
     let mut starts = Vec::new();
     let (mut reachable, mut unread) = (true, 0_i64);
@@ -159,16 +217,15 @@ pub(super) fn positions<C: ConsumerContext>(
         if !is_open || element.offset() != Offset::Invalid {
             continue;
         }
-        // Records from before the time are skipped in each partition.
-        let is_new = start == Start::End && !opening.had(topic, number);
+        let is_new = start != Start::Beginning && !opening.had(topic, number);
+        let start = if is_new || read.contains(topic) { Start::Beginning } else { start };
         if reachable && end.is_none_or(|end| Instant::now() >= end) {
             tracing::warn!(?patience, "there was no time to look for the first positions of all partitions");
             reachable = false;
         }
         // A partition without a leader would take as long as the first.
         let start = match reachable.then(|| look_up(client, topic, number, start)) {
-            Some(Ok((low, found, end))) => {
-                let offset = if is_new { low } else { found };
+            Some(Ok((low, offset, end))) => {
                 tracing::debug!(
                     topic,
                     number,
@@ -187,8 +244,7 @@ pub(super) fn positions<C: ConsumerContext>(
                     reachable = false;
                 }
                 // Librdkafka looks for no time by itself. Nothing is skipped that was wanted.
-                let from_end = start == Start::End && !is_new;
-                let start = if from_end { Offset::End } else { Offset::Beginning };
+                let start = if start == Start::End { Offset::End } else { Offset::Beginning };
                 start.to_raw().unwrap_or(-1)
             }
         };
@@ -207,22 +263,24 @@ pub(super) fn positions<C: ConsumerContext>(
     starts
 }
 
-/// Whether the group has committed an offset of one of these partitions. The first time, that is logged.
-fn continues(list: &TopicPartitionList, committed: &TopicPartitionList, opening: &Opening) -> bool {
-    let elements = committed.elements();
-    let partitions = elements.iter().filter(|element| {
-        let known = list.find_partition(element.topic(), element.partition());
-        element.offset() != Offset::Invalid && known.is_some_and(|known| is_open(known.offset()))
-    });
-    let partitions = partitions.count();
-    let is_first = !opening.is_begun.swap(true, Ordering::Relaxed);
-    if is_first && partitions > 0 {
-        tracing::warn!(
-            partitions,
-            "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
-        );
+/// The topics of which the group has read some of these partitions, or had read others. The first time, that is logged.
+fn read(list: &TopicPartitionList, committed: &TopicPartitionList, opening: &Opening) -> HashSet<String> {
+    let (mut read, mut partitions) = (HashSet::new(), 0_usize);
+    for element in committed.elements() {
+        let topic = element.topic();
+        let is_open =
+            list.find_partition(topic, element.partition()).is_some_and(|known| is_open(known.offset()));
+        let is_committed = element.offset() != Offset::Invalid && is_open;
+        partitions = partitions.saturating_add(is_committed.into());
+        if is_committed || opening.is_read(topic) {
+            read.insert(topic.to_owned());
+        }
     }
-    partitions > 0
+    match read.is_empty() {
+        true => opening.is_begun.store(true, Ordering::Relaxed),
+        false => opening.exists(partitions),
+    }
+    read
 }
 
 /// The first offset of a partition, the offset at which to start, and its end.

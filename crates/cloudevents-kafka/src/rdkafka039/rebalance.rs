@@ -42,6 +42,8 @@ pub(super) struct Group {
     pub(super) handover: Arc<Handover>,
     /// How long a rebalance may wait for deliveries to be settled.
     patience: Duration,
+    /// How long it may look for the first positions of partitions.
+    first: Duration,
     /// The queue contained something other than a message, and there may be more.
     busy: AtomicBool,
     books: Mutex<Books>,
@@ -118,11 +120,12 @@ impl Assigned {
 }
 
 impl Group {
-    pub(super) fn new(ledger: Ledger, handover: Arc<Handover>, patience: Duration) -> Self {
+    pub(super) fn new(ledger: Ledger, handover: Arc<Handover>, patience: Duration, first: Duration) -> Self {
         Self {
             ledger,
             handover,
             patience,
+            first,
             busy: AtomicBool::new(false),
             books: Mutex::default(),
             refusals: Refusals::default(),
@@ -223,7 +226,7 @@ impl Group {
         let stopped = || self.handover.is_stopped();
         let starts = self
             .start
-            .map(|start| first::positions(client, list, start, &self.opening, self.patience, stopped))
+            .map(|start| first::positions(client, list, start, &self.opening, self.first, stopped))
             .unwrap_or_default();
         let mut books = self.books();
         for partition in partitions(list) {

@@ -234,7 +234,8 @@ async fn connect(
     config::understand_json(&mut options.receiver);
     let ledger = Ledger::new(log)?;
     let handover = Arc::new(Handover::new(options.prefetch));
-    let mut group = Group::new(ledger.clone(), Arc::clone(&handover), wait(options.rebalance_wait, &config));
+    let (waits, looks) = (wait(options.rebalance_wait, &config), longest_wait(&config));
+    let mut group = Group::new(ledger.clone(), Arc::clone(&handover), waits, looks);
     (group.tokens, group.start) = (tokens, start);
     let is_static = config.get("group.instance.id").is_some_and(|name| !name.is_empty());
     group.leaves = config.get("group.id").filter(|_| !is_static && partitions.is_empty()).map(str::to_owned);
@@ -275,13 +276,18 @@ async fn connect(
 
 /// How long a rebalance waits for deliveries, and then for a commit that is under way, before the broker takes the member for lost.
 fn wait(wanted: Duration, config: &ClientConfig) -> Duration {
-    let interval = config.get("max.poll.interval.ms").and_then(|text| text.parse().ok());
-    let interval = interval.map_or(POLL_INTERVAL, Duration::from_millis);
-    let wait = wanted.min(interval.checked_div(3).unwrap_or(interval));
+    let wait = wanted.min(longest_wait(config));
     if wait < wanted {
         tracing::info!(?wait, ?wanted, "a rebalance waits no longer than a third of `max.poll.interval.ms`");
     }
     wait
+}
+
+/// A third of the time after which librdkafka gives up its place in the group.
+fn longest_wait(config: &ClientConfig) -> Duration {
+    let interval = config.get("max.poll.interval.ms").and_then(|text| text.parse().ok());
+    let interval = interval.map_or(POLL_INTERVAL, Duration::from_millis);
+    interval.checked_div(3).unwrap_or(interval)
 }
 
 fn topics(endpoint: &Endpoint) -> Result<Vec<String>, Error> {

@@ -97,9 +97,10 @@ impl<S: Store> Claims<S> {
     }
 }
 
-/// Whether the store did not answer, so that it would not answer another call either.
+/// Whether the store is away, so that it would not answer another call either. After a limit of time, the messages may have been too large
+/// to be read within it, and a result is small.
 fn is_away(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Unreachable)
+    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable)
 }
 
 /// Records settlements, several in one transaction.
