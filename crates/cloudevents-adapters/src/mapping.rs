@@ -168,8 +168,9 @@ impl Mapping {
 
     /// Why there is no event of the element. `None` if there can be one.
     pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
-        let given = Given { element, document: &[], headers, is_signed: false };
-        Some(self.help.as_ref()?.words(given))
+        let help = self.help.as_ref()?;
+        let document = self.of_document(element);
+        Some(help.words(Given { element, document: &document, headers, is_signed: false }))
     }
 
     /// Whether the document implies a part of an envelope around it.
@@ -206,10 +207,7 @@ impl Mapping {
     /// are checked one by one.
     pub(crate) fn check_document(&self, document: &str) -> Result<(), Error> {
         self.check_member_header(document)?;
-        let of_document = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some(path.as_str()),
-            _ => None,
-        });
+        let of_document = self.of_events().flat_map(Template::all).filter_map(Of::in_document);
         let mut places: Vec<&str> =
             self.condition.places().chain(of_document).chain(self.each.as_deref()).collect();
         if self.each.is_none() {
@@ -267,7 +265,8 @@ impl Mapping {
         };
         self.check_document(document)?;
         self.alone(unwrap, document, with)?;
-        unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
+        let around = self.of_document(document);
+        unwrap.parts(Given { element: document, document: &around, headers: &[], is_signed }, with)
     }
 
     /// Refuses an element with an event at another place, which would be lost.
@@ -287,13 +286,10 @@ impl Mapping {
         array.ok_or_else(|| invalid(format!("there is no array at `{place}`")))
     }
 
-    /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
+    /// The texts of the places of the document that templates have. They are read once, and not for each element.
     pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, Result<String, String>)> {
-        let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some((path.as_str(), place::plain_of_adapter(document, path).transpose()?)),
-            _ => None,
-        });
-        places.collect()
+        let places = self.all_places().filter_map(Of::in_document);
+        places.filter_map(|path| Some((path, place::plain_of_adapter(document, path).transpose()?))).collect()
     }
 
     /// Makes an event of an element.
@@ -442,10 +438,15 @@ impl Mapping {
 
     /// The places of all templates, with those of parts beside an event and of errors.
     fn all_places(&self) -> impl Iterator<Item = &Of> {
-        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates());
-        self.templates().chain(beside).chain(&self.help).flat_map(Template::all)
+        self.of_events().chain(&self.help).flat_map(Template::all)
     }
 
+    /// The templates of events, with those of parts beside an event.
+    fn of_events(&self) -> impl Iterator<Item = &Template> {
+        self.templates().chain(self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates()))
+    }
+
+    /// The templates of an event that the mapping makes.
     fn templates(&self) -> impl Iterator<Item = &Template> {
         self.named().into_iter().filter_map(|(_, template)| template.as_ref()).chain(self.extensions.values())
     }
