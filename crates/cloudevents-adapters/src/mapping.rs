@@ -256,6 +256,7 @@ impl Mapping {
     /// The parts beside the [document](Self::inner) of another system.
     pub(crate) fn beside_inner(
         &self,
+        headers: Headers<'_>,
         document: &str,
         with: &DecodeOptions,
         is_signed: bool,
@@ -263,10 +264,11 @@ impl Mapping {
         let Some(unwrap) = self.unwrap.iter().find(|unwrap| unwrap.documents) else {
             return Ok(Parts::default());
         };
+        self.check_headers(headers)?;
         self.check_document(document)?;
         self.alone(unwrap, document, with)?;
         let around = self.of_document(document);
-        unwrap.parts(Given { element: document, document: &around, headers: &[], is_signed }, with)
+        unwrap.parts(Given { element: document, document: &around, headers, is_signed }, with)
     }
 
     /// Refuses an element with an event at another place, which would be lost.

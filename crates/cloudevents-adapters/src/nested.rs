@@ -21,12 +21,12 @@ impl Adapters {
         let adapter = self.recognize_message(headers, document)?;
         let within = || {
             let depth = depth.checked_sub(1)?;
-            let (offset, inner) = adapter.inner(document)?;
+            let (offset, inner) = adapter.inner(headers, document)?;
             with.limits.check_bytes(document.len()).ok()?;
             // A document of a system that has no event stays in its envelope.
             let reader = self.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
             let events = self.events_within(&[], &inner, with, depth, is_signed)?;
-            let parts = match adapter.beside_inner(document, with, is_signed) {
+            let parts = match adapter.beside_inner(headers, document, with, is_signed) {
                 Ok(parts) => parts.without_implied(|place, text| reader.implies(&inner, place, text)),
                 Err(error) => return Some(vec![Err(error)]),
             };
