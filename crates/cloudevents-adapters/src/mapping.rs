@@ -404,13 +404,14 @@ impl Mapping {
             let others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
-            let others = others.into_iter().filter(|(_, value)| *value != "null");
-            all.extend(others.map(|(name, value)| (name.to_ascii_lowercase(), value)));
+            all.extend(others.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
         if all.len() > most {
             let detail = format!("the limit is {most} attributes");
             return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
         }
+        // Members that are null count, because those behind the limit are not read.
+        all.retain(|(_, value)| *value != "null");
         Ok(all)
     }
 

@@ -327,6 +327,24 @@ fn a_value_in_place_of_an_object_is_an_error() {
     }
 }
 
+/// Members behind the limit are not read, so that they would be lost.
+#[test]
+fn members_that_are_null_count() {
+    let mapping = r#"{"where":{"k":"x"},"id":"1","source":"/s","type":"t","spread":"all","data":"k"}"#;
+    let document = |nulls: usize, texts: usize| {
+        let nulls = (0..nulls).map(|at| format!(r#""n{at}":null"#));
+        let members: Vec<_> = nulls.chain((0..texts).map(|at| format!(r#""t{at}":"x""#))).collect();
+        format!(r#"{{"k":"x","all":{{{}}}}}"#, members.join(","))
+    };
+    let limit = DecodeOptions::strict().limits.attributes;
+    let event = events(mapping, &document(100, 50)).remove(0).unwrap();
+    assert_eq!(event.extensions().count(), 50);
+    for (nulls, texts) in [(100, limit - 56), (limit, 1)] {
+        let error = events(mapping, &document(nulls, texts)).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooMany, "{nulls} {texts}: {error:#}");
+    }
+}
+
 /// As in a document that is read: the last one would count.
 #[test]
 fn a_name_of_a_mapping_is_there_once() {
