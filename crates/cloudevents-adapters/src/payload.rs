@@ -56,6 +56,9 @@ pub(crate) fn read(
     let is_json = media_type.is_none_or(MediaType::is_json);
     let is_text = media_type.is_some_and(is_text);
     let is_taken = others.take(raw, media_type);
+    if text.is_none() && raw.starts_with('"') && (form == Form::Base64 || !is_json) {
+        return Err(invalid("the payload is not a text of Unicode".to_owned()));
+    }
     Ok(match text {
         Some(text) if form == Form::Base64 => {
             (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?

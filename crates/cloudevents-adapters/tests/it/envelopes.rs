@@ -225,6 +225,47 @@ fn a_payload_of_older_versions_has_the_form_of_its_type() {
     }
 }
 
+/// RFC 8259, section 8.2: a text of JSON may have half of a pair of surrogates. JSON keeps it; neither text nor base64 has it.
+#[test]
+fn a_payload_that_is_not_unicode_is_one_of_json_alone() {
+    let half = r#""\ud800""#;
+    let lenient = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::DataAsText));
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","contentType":"TYPE","data":DATA}"#,
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"TYPE","data":DATA}"#,
+        ),
+        (
+            "pascal-case",
+            r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"1","DataContentType":"TYPE","Data":DATA}"#,
+        ),
+        (
+            "argo-events",
+            r#"{"context":{"specversion":"1.0","type":"t","source":"s","id":"1","datacontenttype":"TYPE","time":"2020-01-01T00:00:00Z"},
+            "data":DATA}"#,
+        ),
+    ] {
+        let document = |ty: &str| document.replace("TYPE", ty).replace("DATA", half);
+        let is_base64 = name == "argo-events";
+        if !is_base64 {
+            assert_eq!(data(&one(name, &[], &document("application/json"))), half, "{name}");
+        }
+        let others = ["text/plain", "image/png"].into_iter();
+        for ty in others.chain(is_base64.then_some("application/json")) {
+            for with in [&DecodeOptions::strict(), &lenient] {
+                let error =
+                    find(name).unwrap().events(&[], &document(ty).into(), with).remove(0).unwrap_err();
+                let wanted = (ErrorKind::InvalidData, "the payload is not a text of Unicode");
+                assert_eq!((error.kind(), error.detail()), wanted, "{name} {ty}");
+            }
+        }
+    }
+}
+
 /// A text has escapes, so that a place within it is none of the document.
 #[test]
 fn an_error_of_an_event_in_an_envelope_has_its_place_in_the_document() {
