@@ -13,7 +13,7 @@ pub(crate) enum Form {
     Plain,
     /// A text is base64.
     Base64,
-    /// A text is base64 if the content type is neither JSON nor text.
+    /// A text is base64 if the content type is neither JSON nor text. With [`Others::Objects`], a content type that has JSON in it is JSON.
     Either,
 }
 
@@ -33,13 +33,16 @@ impl Others {
     fn take(self, raw: &str, media_type: Option<MediaType<'_>>) -> bool {
         match self {
             Self::Json => true,
-            // Section 3.1 of version 0.2 names `application/json-seq` and `application/geo+json-seq`.
-            Self::Objects => {
-                let has_json = |ty: MediaType<'_>| ty.subtype().to_ascii_lowercase().ends_with("json-seq");
-                raw.starts_with('{') || media_type.is_some_and(has_json)
-            }
+            Self::Objects => raw.starts_with('{') || self.has_json(media_type),
             Self::None => false,
         }
+    }
+
+    /// Whether any value is JSON there, also a text, although the content type is not JSON in version 1.0. Section 3.1 of version 0.2 names
+    /// `application/json-seq` and `application/geo+json-seq`.
+    fn has_json(self, media_type: Option<MediaType<'_>>) -> bool {
+        let has_json = |ty: MediaType<'_>| ty.subtype().to_ascii_lowercase().ends_with("json-seq");
+        matches!(self, Self::Objects) && media_type.is_some_and(has_json)
     }
 }
 
@@ -56,17 +59,18 @@ pub(crate) fn read(
     let is_json = media_type.is_none_or(MediaType::is_json);
     let is_text = media_type.is_some_and(is_text);
     let is_taken = others.take(raw, media_type);
-    if text.is_none() && raw.starts_with('"') && (form == Form::Base64 || !is_json) {
+    let stays = is_json || (form == Form::Either && others.has_json(media_type));
+    if text.is_none() && raw.starts_with('"') && (form == Form::Base64 || !stays) {
         return Err(invalid("the payload is not a text of Unicode".to_owned()));
     }
     Ok(match text {
         Some(text) if form == Form::Base64 => {
             (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
         }
-        Some(text) if form == Form::Either && !is_json && !is_text => {
+        Some(text) if form == Form::Either && !stays && !is_text => {
             Some(Payload::binary(decode_base64(text)?))
         }
-        Some(text) if !is_json => Some(Payload::text(text)),
+        Some(text) if !stays => Some(Payload::text(text)),
         None if form == Form::Base64 && !is_taken => {
             return Err(invalid(format!("`{place}` is bytes in base64, and its value is no text")));
         }
