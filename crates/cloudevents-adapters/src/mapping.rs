@@ -34,7 +34,7 @@ pub(crate) struct Mapping {
     #[serde(default)]
     unwrap: Vec<Unwrap>,
     /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "condition::once")]
     implies: BTreeMap<String, String>,
     id: Option<Template>,
     source: Option<Template>,

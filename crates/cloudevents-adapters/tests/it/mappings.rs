@@ -353,10 +353,14 @@ fn a_name_of_a_mapping_is_there_once() {
             r#"{{"name":"n","what":"w","reference":"r","mappings":[{{"id":"1","source":"/s","type":"t",{members}}}]}}"#
         ))
     };
-    assert!(adapter(r#""where":{"k":"x"},"extensions":{"a":"{a}"}"#).is_ok());
-    for (members, name) in
-        [(r#""where":{"k":"x","k":"y"}"#, "k"), (r#""where":{},"extensions":{"a":"{a}","a":"{b}"}"#, "a")]
-    {
+    assert!(
+        adapter(r#""where":{"k":"x"},"extensions":{"a":"{a}"},"implies":{"Subject":"x","A":"y"}"#).is_ok()
+    );
+    for (members, name) in [
+        (r#""where":{"k":"x","k":"y"}"#, "k"),
+        (r#""where":{},"extensions":{"a":"{a}","a":"{b}"}"#, "a"),
+        (r#""where":{},"implies":{"Subject":"x","Subject":"y"}"#, "Subject"),
+    ] {
         let error = adapter(members).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidDocument);
         assert!(error.detail().contains(&format!("`{name}` is there twice")), "{error}");
