@@ -144,6 +144,14 @@ impl Mapping {
                 "`{place}` is a header, which cannot be there; `.{member}` is a place of the document"
             ));
         }
+        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.excepted());
+        let names = self.except.iter().chain(self.implies.keys()).map(String::as_str);
+        let mut within = self.places_of_values().chain(beside).chain(names);
+        if let Some((place, inner)) = within.find_map(|place| Some((place, place.strip_prefix("$.")?))) {
+            return Err(format!(
+                "`{place}` is for `where` and templates; `{inner}` is a place of the element or of the document without `each`, and `.{place}` is one of its member `$`"
+            ));
+        }
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }

@@ -272,6 +272,37 @@ fn a_member_header_is_taken_for_no_header() {
     }
 }
 
+/// It would be a member `$`, which no document has: nothing would be found, without a word.
+#[test]
+fn a_place_of_the_document_stands_in_where_and_templates_alone() {
+    let adapter = |members: &str| {
+        let mapping = format!(r#"{{"where":{{"k":"*"}},"id":"1","source":"/s","type":"t",{members}}}"#);
+        Adapter::parse(&format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#))
+    };
+    for members in [
+        r#""data":"$.h?""#,
+        r#""base64":"$.h""#,
+        r#""either":"$.h""#,
+        r#""each":"$.h""#,
+        r#""spread":["a","$.h"]"#,
+        r#""spread":"h","except":["$.h.secret"]"#,
+        r#""implies":{"$.h":"*"}"#,
+        r#""unwrap":[{"at":"$.h"}]"#,
+        r#""unwrap":[{"at":"e","attributes":"$.h"}]"#,
+        r#""unwrap":[{"at":"e","beside":{"spread":"$.h"}}]"#,
+        r#""unwrap":[{"at":"e","beside":{"report":["$.h"]}}]"#,
+        r#""unwrap":[{"at":"e","beside":{"spread":"h","except":["$.h.*"]}}]"#,
+    ] {
+        let error = adapter(members).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{members}");
+        assert!(error.detail().starts_with("`$.h") && error.detail().contains("for `where`"), "{error}");
+    }
+    // The member has a way of writing.
+    let mapping = r#"{"where":{"k":"*"},"id":"{.$.no}","source":"/s","type":"t","data":".$.d"}"#;
+    let event = events(mapping, r#"{"k":1,"$":{"no":7,"d":1.50}}"#).remove(0).unwrap();
+    assert_eq!((event.id(), data(&event)), ("7", "1.50"));
+}
+
 /// The member `header` itself is no header.
 #[test]
 fn a_member_header_is_spread() {
