@@ -68,7 +68,7 @@ pub(crate) fn read(
             (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
         }
         Some(text) if form == Form::Either && !stays && !is_text => {
-            Some(Payload::binary(decode_base64(text)?))
+            Some(Payload::binary(decode_base64(text).map_err(|error| error.with_help(BYTES))?))
         }
         Some(text) if !stays => Some(Payload::text(text)),
         None if form == Form::Base64 && !is_taken => {
@@ -79,6 +79,8 @@ pub(crate) fn read(
         _ => Some(Payload::text(raw.to_owned())),
     })
 }
+
+const BYTES: &str = "the content type is not known to be JSON or text, so that the text is bytes in base64; a content type with a `charset` is one of text";
 
 /// A payload that is no text, under a content type that is not JSON.
 fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
@@ -94,22 +96,33 @@ fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
 
 /// Whether the content type is known to contain text.
 fn is_text(media_type: MediaType<'_>) -> bool {
-    const TEXTS: [&str; 6] = [
-        "application/ecmascript",
-        "application/graphql",
-        "application/javascript",
-        "application/sql",
-        "application/x-www-form-urlencoded",
-        "application/yaml",
+    // Subtypes of `application`. Many have an older name that begins with `x-`.
+    const TEXTS: [&str; 14] = [
+        "ecmascript",
+        "graphql",
+        "javascript",
+        "jsonl",
+        "jsonlines",
+        "jwt",
+        "ndjson",
+        "pem-file",
+        "sh",
+        "sql",
+        "toml",
+        "typescript",
+        "www-form-urlencoded",
+        "yaml",
     ];
     // Programs write `charset=binary` for bytes.
     let has_charset =
         media_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("binary"));
-    media_type.type_().eq_ignore_ascii_case("text")
+    let (ty, subtype) = (media_type.type_(), media_type.subtype().to_ascii_lowercase());
+    let name = subtype.strip_prefix("x-").unwrap_or(&subtype);
+    ty.eq_ignore_ascii_case("text")
         || media_type.is_xml()
         || has_charset
-        || media_type.subtype().to_ascii_lowercase().ends_with("+yaml")
-        || TEXTS.iter().any(|text| media_type.is(text))
+        || subtype.ends_with("+yaml")
+        || (ty.eq_ignore_ascii_case("application") && TEXTS.contains(&name))
 }
 
 #[cold]

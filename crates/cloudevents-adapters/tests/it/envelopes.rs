@@ -49,7 +49,9 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
         for ty in ["application/vnd.apache.thrift.binary", "image/png"] {
             let event = of(ty, r#""AAECAw==""#).unwrap();
             assert!(matches!(event.data(), Some(Data::Binary(&[0, 1, 2, 3]))), "{event:?}");
-            assert_eq!(of(ty, r#""no base64""#).unwrap_err().kind(), ErrorKind::InvalidBinary);
+            let error = of(ty, r#""no base64""#).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidBinary);
+            assert!(error.help().unwrap().contains("`charset`"), "{error:#}");
         }
         for ty in [
             "text/plain",
@@ -57,6 +59,19 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
             "image/svg+xml",
             "application/x;charset=utf-8",
             "application/yaml",
+            "application/X-YAML",
+            "application/vnd.oai.openapi+yaml",
+            "application/x-ndjson",
+            "application/jsonl",
+            "application/toml",
+            "application/x-javascript",
+            "application/typescript",
+            "application/x-sql",
+            "application/graphql",
+            "application/x-sh",
+            "application/jwt",
+            "application/x-pem-file",
+            "application/x-www-form-urlencoded",
         ] {
             assert!(matches!(of(ty, r#""AAECAw==""#).unwrap().data(), Some(Data::Text("AAECAw=="))), "{ty}");
         }
