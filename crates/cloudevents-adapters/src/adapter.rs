@@ -258,6 +258,11 @@ impl Adapter {
         self.mappings.iter().flat_map(Mapping::members)
     }
 
+    /// Whether a document of another system may stand in one of its documents.
+    pub(crate) fn is_envelope(&self) -> bool {
+        self.mappings.iter().any(Mapping::is_envelope)
+    }
+
     /// A document of another system in this one, and the offset of the value that has it.
     pub(crate) fn inner(&self, headers: Headers<'_>, document: &[u8]) -> Option<(usize, Bytes)> {
         let text = std::str::from_utf8(document).ok().filter(|text| !is_array(text))?;
@@ -374,6 +379,6 @@ pub(crate) fn first(text: &str) -> Option<&str> {
     if is_array(text) { place::at(text, "0") } else { Some(text) }
 }
 
-fn is_array(text: &str) -> bool {
+pub(crate) fn is_array(text: &str) -> bool {
     text.trim_start().starts_with('[')
 }

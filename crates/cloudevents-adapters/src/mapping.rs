@@ -191,6 +191,10 @@ impl Mapping {
         self.help.is_none()
     }
 
+    pub(crate) fn is_envelope(&self) -> bool {
+        self.unwrap.iter().any(|unwrap| unwrap.documents)
+    }
+
     /// The members of a document that the condition asks for.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
         self.condition.places().filter_map(|place| place.split('.').next())
