@@ -30,6 +30,7 @@ pub(super) fn events(name: &str, text: Vec<u8>, decoding: &Decoding) -> Result<V
         let place = Place { source, base: base_of_body, begin: 0, length, index: None };
         let headers = message.get("headers").and_then(Value::as_array).into_iter().flatten();
         let headers: Vec<_> = headers.filter_map(header).collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let events = foreign_events(place, &headers, Bytes::from(body), decoding);
         all.extend(
             events.into_iter().map(|located| Located { event: located.event.map_err(helped), ..located }),
@@ -46,8 +47,10 @@ fn place_of(message: &[u8], body: &[u8]) -> (usize, usize) {
     begin.map_or((0, message.len()), |begin| (begin, message.len().saturating_sub(begin)))
 }
 
-fn header(pair: &Value) -> Option<(&str, &str)> {
-    Some((pair.get(0)?.as_str()?, pair.get(1)?.as_str()?))
+/// The name and the value of a header, in UTF-8 as adapters get it over HTTP. The message has each octet as one character.
+fn header(pair: &Value) -> Option<(&str, String)> {
+    let octets: Result<Vec<u8>, _> = pair.get(1)?.as_str()?.chars().map(u8::try_from).collect();
+    Some((pair.get(0)?.as_str()?, String::from_utf8(octets.ok()?).ok()?))
 }
 
 fn helped(error: cloudevents_kit::Error) -> cloudevents_kit::Error {
@@ -97,6 +100,21 @@ mod tests {
         }
         let all = events(&format!("{}\n{wrong}", request("a", "\r\n"))).unwrap();
         assert!(all[0].event.is_ok() && all[1].event.is_err());
+    }
+
+    /// As of a request over HTTP.
+    #[test]
+    fn adapters_get_headers_in_utf_8() {
+        let id = |value: &[u8]| {
+            let head = b"POST /hook HTTP/1.1\r\nX-Gitlab-Event-UUID: ";
+            let text = [&head[..], value, &b"\r\n\r\n"[..], PUSH.as_bytes()].concat();
+            let reading = Reading { from: Some("auto".to_owned()), ..Reading::default() };
+            let all = super::events("f", text, &reading.decoding().unwrap()).unwrap();
+            all[0].event.as_ref().unwrap().value.id().to_owned()
+        };
+        assert_eq!(id("Gr\u{f6} \u{65e5}".as_bytes()), "Gr\u{f6} \u{65e5}");
+        // Other bytes are no text: the id is the SHA-256, as without the header.
+        assert_eq!((id(b"Gr\xf6").len(), id(b"Gr\xf6")), (64, id(b"")));
     }
 
     #[test]
