@@ -27,4 +27,4 @@ pub use adapter::Adapter;
 pub use choice::Adapters;
 pub use known::{adapters, find, recognize};
 pub use rules::AttributeRules;
-pub use template::Headers;
+pub use template::{Headers, header_text};

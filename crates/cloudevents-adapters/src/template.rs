@@ -8,6 +8,18 @@ use std::{convert::Infallible, fmt};
 /// The headers of a request: names, in any letter case, and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
+/// The text of a header for [`Headers`], of any protocol: UTF-8. `None` for other bytes, whose encoding is not known: leave the header out.
+///
+/// ```
+/// use cloudevents_adapters::header_text;
+///
+/// assert_eq!(header_text("Grö".as_bytes()), Some("Grö"));
+/// assert_eq!(header_text(b"Gr\xF6"), None);
+/// ```
+pub fn header_text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///
 /// `{a, b}` is the first of both that is there, and `{a, 'x'}` is `x` without `a`. With `{a?}`, there is no text if `a` is not there.

@@ -7,6 +7,7 @@ use crate::{
     source::{Place, Source},
 };
 use bytes::Bytes;
+use cloudevents_kit::adapters::header_text;
 use cloudevents_testkit::tagged;
 use serde_json::Value;
 use std::sync::Arc;
@@ -29,7 +30,9 @@ pub(super) fn events(name: &str, text: Vec<u8>, decoding: &Decoding) -> Result<V
         let (source, base_of_body) = (Arc::clone(&source), base.saturating_add(begin));
         let place = Place { source, base: base_of_body, begin: 0, length, index: None };
         let headers = message.get("headers").and_then(Value::as_array).into_iter().flatten();
-        let headers: Vec<_> = headers.filter_map(header).collect();
+        let octets: Vec<_> = headers.filter_map(header).collect();
+        let texts = octets.iter().filter_map(|(name, value)| Some((*name, header_text(value)?)));
+        let headers: Vec<_> = texts.collect();
         let events = foreign_events(place, &headers, Bytes::from(body), decoding);
         all.extend(
             events.into_iter().map(|located| Located { event: located.event.map_err(helped), ..located }),
@@ -46,8 +49,10 @@ fn place_of(message: &[u8], body: &[u8]) -> (usize, usize) {
     begin.map_or((0, message.len()), |begin| (begin, message.len().saturating_sub(begin)))
 }
 
-fn header(pair: &Value) -> Option<(&str, &str)> {
-    Some((pair.get(0)?.as_str()?, pair.get(1)?.as_str()?))
+/// The name of a header, and the octets of its value, each of which is a character of the message.
+fn header(pair: &Value) -> Option<(&str, Vec<u8>)> {
+    let octets = pair.get(1)?.as_str()?.chars().map(u8::try_from);
+    Some((pair.get(0)?.as_str()?, octets.collect::<Result<_, _>>().ok()?))
 }
 
 fn helped(error: cloudevents_kit::Error) -> cloudevents_kit::Error {
@@ -97,6 +102,26 @@ mod tests {
         }
         let all = events(&format!("{}\n{wrong}", request("a", "\r\n"))).unwrap();
         assert!(all[0].event.is_ok() && all[1].event.is_err());
+    }
+
+    /// As a message of HTTP that a receiver gets.
+    #[test]
+    fn headers_are_texts_in_utf_8() {
+        let request = |id: &[u8]| {
+            let head = b"POST /hook HTTP/1.1\nX-Gitlab-Event-UUID: ";
+            [&head[..], id, b"\n\n", PUSH.as_bytes(), b"\n"].concat()
+        };
+        let reading = Reading { from: Some("auto".to_owned()), ..Reading::default() };
+        let id = |id: &[u8]| {
+            let all = super::events("f", request(id), &reading.decoding().unwrap()).unwrap();
+            all[0].event.as_ref().unwrap().value.id().to_owned()
+        };
+        assert_eq!(
+            (id("Gr\u{f6}".as_bytes()), id("\u{20ac}".as_bytes())),
+            ("Gr\u{f6}".into(), "\u{20ac}".into())
+        );
+        // Other bytes are no text, so the adapter takes its other place.
+        assert_eq!(id(b"Gr\xf6").len(), 64);
     }
 
     #[test]
