@@ -258,25 +258,33 @@ impl Adapter {
         self.mappings.iter().flat_map(Mapping::members)
     }
 
+    /// Whether a document of another system may stand in one of its documents.
+    pub(crate) fn is_envelope(&self) -> bool {
+        self.mappings.iter().any(Mapping::is_envelope)
+    }
+
     /// A document of another system in this one, and the offset of the value that has it.
-    pub(crate) fn inner(&self, document: &[u8]) -> Option<(usize, Bytes)> {
+    pub(crate) fn inner(&self, headers: Headers<'_>, document: &[u8]) -> Option<(usize, Bytes)> {
         let text = std::str::from_utf8(document).ok().filter(|text| !is_array(text))?;
-        let (value, inner) = self.mapping(text, &[])?.inner(text)?;
+        let (value, inner) = self.mapping(text, headers)?.inner(text)?;
         Some((place::begin(text, value), inner))
     }
 
     /// The parts of the document beside its [document of another system](Self::inner).
     pub(crate) fn beside_inner(
         &self,
+        headers: Headers<'_>,
         document: &[u8],
         with: &DecodeOptions,
         is_signed: bool,
     ) -> Result<Parts, Error> {
         let mapping =
-            std::str::from_utf8(document).ok().and_then(|text| Some((text, self.mapping(text, &[])?)));
+            std::str::from_utf8(document).ok().and_then(|text| Some((text, self.mapping(text, headers)?)));
         mapping.map_or_else(
             || Ok(Parts::default()),
-            |(text, mapping)| mapping.beside_inner(text, with, is_signed),
+            |(text, mapping)| {
+                mapping.beside_inner(headers, text, with, is_signed).map_err(|error| self.helped(error))
+            },
         )
     }
 
@@ -371,6 +379,6 @@ pub(crate) fn first(text: &str) -> Option<&str> {
     if is_array(text) { place::at(text, "0") } else { Some(text) }
 }
 
-fn is_array(text: &str) -> bool {
+pub(crate) fn is_array(text: &str) -> bool {
     text.trim_start().starts_with('[')
 }

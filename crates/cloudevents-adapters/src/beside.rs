@@ -73,6 +73,11 @@ impl Beside {
         extensions.chain(self.spread.iter().chain(&self.report).map(String::as_str))
     }
 
+    /// The places of members of `spread` that it leaves out.
+    pub(crate) fn excepted(&self) -> impl Iterator<Item = &str> {
+        self.except.iter().map(String::as_str)
+    }
+
     /// The parts of an envelope. If the event is in binary mode, members with the prefix `ce-` are read as its attributes.
     pub(crate) fn parts(&self, given: Given<'_>, is_binary: bool, limits: &Limits) -> Result<Parts, Error> {
         let mut parts = Parts::default();

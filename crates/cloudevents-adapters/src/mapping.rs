@@ -34,7 +34,7 @@ pub(crate) struct Mapping {
     #[serde(default)]
     unwrap: Vec<Unwrap>,
     /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "condition::once")]
     implies: BTreeMap<String, String>,
     id: Option<Template>,
     source: Option<Template>,
@@ -144,6 +144,14 @@ impl Mapping {
                 "`{place}` is a header, which cannot be there; `.{member}` is a place of the document"
             ));
         }
+        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.excepted());
+        let names = self.except.iter().chain(self.implies.keys()).map(String::as_str);
+        let mut within = self.places_of_values().chain(beside).chain(names);
+        if let Some((place, inner)) = within.find_map(|place| Some((place, place.strip_prefix("$.")?))) {
+            return Err(format!(
+                "`{place}` is for `where` and templates; `{inner}` is a place of the element or of the document without `each`, and `.{place}` is one of its member `$`"
+            ));
+        }
         for name in self.extensions.keys() {
             Name::parse(name).map_err(|error| error.message().to_string())?;
         }
@@ -168,8 +176,9 @@ impl Mapping {
 
     /// Why there is no event of the element. `None` if there can be one.
     pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
-        let given = Given { element, document: &[], headers, is_signed: false };
-        Some(self.help.as_ref()?.words(given))
+        let help = self.help.as_ref()?;
+        let document = self.of_document(element);
+        Some(help.words(Given { element, document: &document, headers, is_signed: false }))
     }
 
     /// Whether the document implies a part of an envelope around it.
@@ -180,6 +189,10 @@ impl Mapping {
     /// Whether it makes events.
     pub(crate) fn makes_events(&self) -> bool {
         self.help.is_none()
+    }
+
+    pub(crate) fn is_envelope(&self) -> bool {
+        self.unwrap.iter().any(|unwrap| unwrap.documents)
     }
 
     /// The members of a document that the condition asks for.
@@ -206,10 +219,7 @@ impl Mapping {
     /// are checked one by one.
     pub(crate) fn check_document(&self, document: &str) -> Result<(), Error> {
         self.check_member_header(document)?;
-        let of_document = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some(path.as_str()),
-            _ => None,
-        });
+        let of_document = self.of_events().flat_map(Template::all).filter_map(Of::in_document);
         let mut places: Vec<&str> =
             self.condition.places().chain(of_document).chain(self.each.as_deref()).collect();
         if self.each.is_none() {
@@ -258,6 +268,7 @@ impl Mapping {
     /// The parts beside the [document](Self::inner) of another system.
     pub(crate) fn beside_inner(
         &self,
+        headers: Headers<'_>,
         document: &str,
         with: &DecodeOptions,
         is_signed: bool,
@@ -265,9 +276,11 @@ impl Mapping {
         let Some(unwrap) = self.unwrap.iter().find(|unwrap| unwrap.documents) else {
             return Ok(Parts::default());
         };
+        self.check_headers(headers)?;
         self.check_document(document)?;
         self.alone(unwrap, document, with)?;
-        unwrap.parts(Given { element: document, document: &[], headers: &[], is_signed }, with)
+        let around = self.of_document(document);
+        unwrap.parts(Given { element: document, document: &around, headers, is_signed }, with)
     }
 
     /// Refuses an element with an event at another place, which would be lost.
@@ -287,13 +300,10 @@ impl Mapping {
         array.ok_or_else(|| invalid(format!("there is no array at `{place}`")))
     }
 
-    /// The texts of the places of the document that templates of elements have. They are read once, and not for each element.
+    /// The texts of the places of the document that templates have. They are read once, and not for each element.
     pub(crate) fn of_document(&self, document: &str) -> Vec<(&str, Result<String, String>)> {
-        let places = self.templates().flat_map(Template::all).filter_map(|of| match of {
-            Of::Document(path) => Some((path.as_str(), place::plain_of_adapter(document, path).transpose()?)),
-            _ => None,
-        });
-        places.collect()
+        let places = self.all_places().filter_map(Of::in_document);
+        places.filter_map(|path| Some((path, place::plain_of_adapter(document, path).transpose()?))).collect()
     }
 
     /// Makes an event of an element.
@@ -406,13 +416,14 @@ impl Mapping {
             let others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
-            let others = others.into_iter().filter(|(_, value)| *value != "null");
-            all.extend(others.map(|(name, value)| (name.to_ascii_lowercase(), value)));
+            all.extend(others.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
         if all.len() > most {
             let detail = format!("the limit is {most} attributes");
             return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
         }
+        // Members that are null count, because those behind the limit are not read.
+        all.retain(|(_, value)| *value != "null");
         Ok(all)
     }
 
@@ -442,10 +453,15 @@ impl Mapping {
 
     /// The places of all templates, with those of parts beside an event and of errors.
     fn all_places(&self) -> impl Iterator<Item = &Of> {
-        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates());
-        self.templates().chain(beside).chain(&self.help).flat_map(Template::all)
+        self.of_events().chain(&self.help).flat_map(Template::all)
     }
 
+    /// The templates of events, with those of parts beside an event.
+    fn of_events(&self) -> impl Iterator<Item = &Template> {
+        self.templates().chain(self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates()))
+    }
+
+    /// The templates of an event that the mapping makes.
     fn templates(&self) -> impl Iterator<Item = &Template> {
         self.named().into_iter().filter_map(|(_, template)| template.as_ref()).chain(self.extensions.values())
     }

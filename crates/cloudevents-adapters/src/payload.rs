@@ -13,7 +13,7 @@ pub(crate) enum Form {
     Plain,
     /// A text is base64.
     Base64,
-    /// A text is base64 if the content type is neither JSON nor text.
+    /// A text is base64 if the content type is neither JSON nor text. With [`Others::Objects`], a content type that has JSON in it is JSON.
     Either,
 }
 
@@ -33,13 +33,16 @@ impl Others {
     fn take(self, raw: &str, media_type: Option<MediaType<'_>>) -> bool {
         match self {
             Self::Json => true,
-            // Section 3.1 of version 0.2 names `application/json-seq` and `application/geo+json-seq`.
-            Self::Objects => {
-                let has_json = |ty: MediaType<'_>| ty.subtype().to_ascii_lowercase().ends_with("json-seq");
-                raw.starts_with('{') || media_type.is_some_and(has_json)
-            }
+            Self::Objects => raw.starts_with('{') || self.has_json(media_type),
             Self::None => false,
         }
+    }
+
+    /// Whether any value is JSON there, also a text, although the content type is not JSON in version 1.0. Section 3.1 of version 0.2 names
+    /// `application/json-seq` and `application/geo+json-seq`.
+    fn has_json(self, media_type: Option<MediaType<'_>>) -> bool {
+        let has_json = |ty: MediaType<'_>| ty.subtype().to_ascii_lowercase().ends_with("json-seq");
+        matches!(self, Self::Objects) && media_type.is_some_and(has_json)
     }
 }
 
@@ -56,14 +59,18 @@ pub(crate) fn read(
     let is_json = media_type.is_none_or(MediaType::is_json);
     let is_text = media_type.is_some_and(is_text);
     let is_taken = others.take(raw, media_type);
+    let stays = is_json || (form == Form::Either && others.has_json(media_type));
+    if text.is_none() && raw.starts_with('"') && (form == Form::Base64 || !stays) {
+        return Err(invalid("the payload is not a text of Unicode".to_owned()));
+    }
     Ok(match text {
         Some(text) if form == Form::Base64 => {
             (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
         }
-        Some(text) if form == Form::Either && !is_json && !is_text => {
-            Some(Payload::binary(decode_base64(text)?))
+        Some(text) if form == Form::Either && !stays && !is_text => {
+            Some(Payload::binary(decode_base64(text).map_err(|error| error.with_help(BYTES))?))
         }
-        Some(text) if !is_json => Some(Payload::text(text)),
+        Some(text) if !stays => Some(Payload::text(text)),
         None if form == Form::Base64 && !is_taken => {
             return Err(invalid(format!("`{place}` is bytes in base64, and its value is no text")));
         }
@@ -72,6 +79,8 @@ pub(crate) fn read(
         _ => Some(Payload::text(raw.to_owned())),
     })
 }
+
+const BYTES: &str = "the content type is not known to be JSON or text, so that the text is bytes in base64; a content type with a `charset` is one of text";
 
 /// A payload that is no text, under a content type that is not JSON.
 fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
@@ -87,22 +96,33 @@ fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
 
 /// Whether the content type is known to contain text.
 fn is_text(media_type: MediaType<'_>) -> bool {
-    const TEXTS: [&str; 6] = [
-        "application/ecmascript",
-        "application/graphql",
-        "application/javascript",
-        "application/sql",
-        "application/x-www-form-urlencoded",
-        "application/yaml",
+    // Subtypes of `application`. Many have an older name that begins with `x-`.
+    const TEXTS: [&str; 14] = [
+        "ecmascript",
+        "graphql",
+        "javascript",
+        "jsonl",
+        "jsonlines",
+        "jwt",
+        "ndjson",
+        "pem-file",
+        "sh",
+        "sql",
+        "toml",
+        "typescript",
+        "www-form-urlencoded",
+        "yaml",
     ];
     // Programs write `charset=binary` for bytes.
     let has_charset =
         media_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("binary"));
-    media_type.type_().eq_ignore_ascii_case("text")
+    let (ty, subtype) = (media_type.type_(), media_type.subtype().to_ascii_lowercase());
+    let name = subtype.strip_prefix("x-").unwrap_or(&subtype);
+    ty.eq_ignore_ascii_case("text")
         || media_type.is_xml()
         || has_charset
-        || media_type.subtype().to_ascii_lowercase().ends_with("+yaml")
-        || TEXTS.iter().any(|text| media_type.is(text))
+        || subtype.ends_with("+yaml")
+        || (ty.eq_ignore_ascii_case("application") && TEXTS.contains(&name))
 }
 
 #[cold]

@@ -261,6 +261,14 @@ impl Of {
         }
     }
 
+    /// A place of the document that the element stands in.
+    pub(crate) fn in_document(&self) -> Option<&str> {
+        match self {
+            Self::Document(path) => Some(path),
+            _ => None,
+        }
+    }
+
     fn find(&self, given: Given<'_>) -> Result<Option<String>, String> {
         match self {
             Self::Header { name, .. } => Ok(header(given.headers, name).map(str::to_owned)),

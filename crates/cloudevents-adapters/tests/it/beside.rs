@@ -305,6 +305,80 @@ fn a_map_has_parts_beside_events() {
     );
 }
 
+/// The mapping and its parts are those of the message, also for a document of another system within the envelope.
+#[test]
+fn a_part_beside_an_event_may_be_a_header() {
+    let map = r#"{"name":"sns-of-us","what":"w","reference":"r","mappings":[
+        {"where":{"Type":"Notification","header.x-lane":"slow"},"unwrap":[{"at":"Other"}]},
+        {"where":{"Type":"Notification","header.x-lane":"*"},
+        "unwrap":[{"at":"Message","documents":true,"beside":{"extensions":{"lane":"{header.x-lane}","trace":"{$header.x-trace?}"}}}]}]}"#;
+    let adapters = Adapters::known().with([Adapter::parse(map).unwrap()]);
+    let of = |headers: &[(&str, &str)], version: &str| {
+        let message =
+            serde_json::json!(format!(r#"{{"specversion":"{version}","id":"7","source":"/s","type":"t"}}"#));
+        let document = format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{message}}}"#
+        );
+        let events = adapters.events(headers, &document.into(), &DecodeOptions::strict()).unwrap();
+        events.into_iter().next().unwrap().map(|decoded| decoded.value)
+    };
+    for version in ["1.0", "0.2"] {
+        let event = of(&[("X-Lane", "fast"), ("X-Trace", "a1")], version).unwrap();
+        assert_eq!(extensions(&event), pairs([("lane", "fast"), ("trace", "a1")]), "{version}");
+        let event = of(&[("x-lane", "fast")], version).unwrap();
+        assert_eq!(extensions(&event), pairs([("lane", "fast")]), "{version}");
+        // The mapping for this header has another place.
+        assert_eq!(of(&[("x-lane", "slow")], version).unwrap_err().kind(), ErrorKind::InvalidData);
+        // Without the header, the document is one of the known adapter.
+        assert!(extensions(&of(&[("x-trace", "a1")], version).unwrap()).is_empty(), "{version}");
+        let error = of(&[("x-lane", "fast"), ("x-trace", "a1"), ("x-trace", "a2")], version).unwrap_err();
+        assert_eq!(error.detail(), "the header `x-trace` is there twice, with different values");
+    }
+}
+
+/// As in other templates: a place of the document, also around the elements of `each`.
+#[test]
+fn a_part_beside_an_event_may_be_of_the_document() {
+    let map = |each: &str, tenant: &str| {
+        let map = format!(
+            r#"{{"name":"bus","what":"w","reference":"r","mappings":[{{"where":{{"tenant":"*"}},{each}
+            "unwrap":[{{"at":"event","documents":true,"beside":{{"extensions":{{"tenant":"{{$.{tenant}}}"}}}}}}]}}]}}"#
+        );
+        Adapter::parse(&map).unwrap()
+    };
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    let alone = format!(r#"{{"tenant":"t7","event":{event}}}"#);
+    let lines =
+        format!(r#"{{"tenant":"t7","lines":[{{"event":{event}}},{{"tenant":"t8","event":{event}}}]}}"#);
+    // A document of another adapter gets the part, too.
+    let older = alone.replace("1.0", "0.2");
+    let each = r#""each":"lines","#;
+    for (each, document, count) in
+        [("", alone.as_str(), 1), (each, lines.as_str(), 2), ("", older.as_str(), 1)]
+    {
+        for tenant in ["tenant", "tenant?", "none, $.tenant"] {
+            let adapters = Adapters::known().with([map(each, tenant)]);
+            let events = adapters.events(&[], &document.to_owned().into(), &DecodeOptions::strict()).unwrap();
+            assert_eq!(events.len(), count, "{document}");
+            for event in events {
+                assert_eq!(
+                    extensions(&event.unwrap().value),
+                    pairs([("tenant", "t7")]),
+                    "{document} {tenant}"
+                );
+            }
+        }
+    }
+    let of = |document: String, tenant: &str| {
+        map(each, tenant).events(&[], &document.into(), &DecodeOptions::strict()).remove(0)
+    };
+    let error = of(lines.clone(), "none").unwrap_err();
+    assert_eq!((error.attribute(), error.detail()), (Some("tenant"), "`$.none` is not there"));
+    assert!(extensions(&of(lines.clone(), "none?").unwrap().value).is_empty());
+    let error = of(lines.replacen("{", r#"{"no":1,"no":2,"#, 1), "no?").unwrap_err();
+    assert_eq!(error.detail(), "`no` is there twice");
+}
+
 /// Its members would be nowhere, and no warning would name them.
 #[test]
 fn a_value_in_place_of_the_object_around_the_parts_is_an_error() {

@@ -49,7 +49,9 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
         for ty in ["application/vnd.apache.thrift.binary", "image/png"] {
             let event = of(ty, r#""AAECAw==""#).unwrap();
             assert!(matches!(event.data(), Some(Data::Binary(&[0, 1, 2, 3]))), "{event:?}");
-            assert_eq!(of(ty, r#""no base64""#).unwrap_err().kind(), ErrorKind::InvalidBinary);
+            let error = of(ty, r#""no base64""#).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidBinary);
+            assert!(error.help().unwrap().contains("`charset`"), "{error:#}");
         }
         for ty in [
             "text/plain",
@@ -57,6 +59,19 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
             "image/svg+xml",
             "application/x;charset=utf-8",
             "application/yaml",
+            "application/X-YAML",
+            "application/vnd.oai.openapi+yaml",
+            "application/x-ndjson",
+            "application/jsonl",
+            "application/toml",
+            "application/x-javascript",
+            "application/typescript",
+            "application/x-sql",
+            "application/graphql",
+            "application/x-sh",
+            "application/jwt",
+            "application/x-pem-file",
+            "application/x-www-form-urlencoded",
         ] {
             assert!(matches!(of(ty, r#""AAECAw==""#).unwrap().data(), Some(Data::Text("AAECAw=="))), "{ty}");
         }
@@ -215,13 +230,61 @@ fn a_payload_of_older_versions_has_the_form_of_its_type() {
         let png = document("image/png", "[137,80]").into();
         let decoded = find(name).unwrap().events(&[], &png, &with).remove(0).unwrap();
         assert_eq!((data(&decoded.value), decoded.repairs[0].kind()), ("[137,80]", RepairKind::DataAsText));
-        for (ty, value) in [("application/x-record", r#"{"a":1.50}"#), ("application/geo+json-seq", "[1.50]")]
-        {
-            assert_eq!(data(&one(name, &[], &document(ty, value))), value);
+        // Under a type that is known to have JSON in it, a text is JSON, too, and no base64.
+        for (ty, value) in [
+            ("application/x-record", r#"{"a":1.50}"#),
+            ("application/geo+json-seq", "[1.50]"),
+            ("application/json-seq", r#""AQI=""#),
+            ("application/JSON-seq; charset=utf-8", r#""no base64""#),
+            ("application/geo+json-seq", r#""\ud800""#),
+        ] {
+            let event = one(name, &[], &document(ty, value));
+            assert!(matches!(event.data(), Some(Data::Text(text)) if text == value), "{event:?}");
         }
         // A charset of text.
         let binary = one(name, &[], &document("application/octet-stream; charset=binary", r#""AQI=""#));
         assert!(matches!(binary.data(), Some(Data::Binary(&[1, 2]))), "{binary:?}");
+    }
+}
+
+/// RFC 8259, section 8.2: a text of JSON may have half of a pair of surrogates. JSON keeps it; neither text nor base64 has it.
+#[test]
+fn a_payload_that_is_not_unicode_is_one_of_json_alone() {
+    let half = r#""\ud800""#;
+    let lenient = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::DataAsText));
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","source":"/s","eventID":"1","contentType":"TYPE","data":DATA}"#,
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","contenttype":"TYPE","data":DATA}"#,
+        ),
+        (
+            "pascal-case",
+            r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"1","DataContentType":"TYPE","Data":DATA}"#,
+        ),
+        (
+            "argo-events",
+            r#"{"context":{"specversion":"1.0","type":"t","source":"s","id":"1","datacontenttype":"TYPE","time":"2020-01-01T00:00:00Z"},
+            "data":DATA}"#,
+        ),
+    ] {
+        let document = |ty: &str| document.replace("TYPE", ty).replace("DATA", half);
+        let is_base64 = name == "argo-events";
+        if !is_base64 {
+            assert_eq!(data(&one(name, &[], &document("application/json"))), half, "{name}");
+        }
+        let others = ["text/plain", "image/png"].into_iter();
+        for ty in others.chain(is_base64.then_some("application/json")) {
+            for with in [&DecodeOptions::strict(), &lenient] {
+                let error =
+                    find(name).unwrap().events(&[], &document(ty).into(), with).remove(0).unwrap_err();
+                let wanted = (ErrorKind::InvalidData, "the payload is not a text of Unicode");
+                assert_eq!((error.kind(), error.detail()), wanted, "{name} {ty}");
+            }
+        }
     }
 }
 

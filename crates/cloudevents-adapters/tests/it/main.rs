@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+mod arrays;
 mod bad_input;
 mod beside;
 mod connect;

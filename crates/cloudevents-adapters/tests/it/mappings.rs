@@ -272,6 +272,37 @@ fn a_member_header_is_taken_for_no_header() {
     }
 }
 
+/// It would be a member `$`, which no document has: nothing would be found, without a word.
+#[test]
+fn a_place_of_the_document_stands_in_where_and_templates_alone() {
+    let adapter = |members: &str| {
+        let mapping = format!(r#"{{"where":{{"k":"*"}},"id":"1","source":"/s","type":"t",{members}}}"#);
+        Adapter::parse(&format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#))
+    };
+    for members in [
+        r#""data":"$.h?""#,
+        r#""base64":"$.h""#,
+        r#""either":"$.h""#,
+        r#""each":"$.h""#,
+        r#""spread":["a","$.h"]"#,
+        r#""spread":"h","except":["$.h.secret"]"#,
+        r#""implies":{"$.h":"*"}"#,
+        r#""unwrap":[{"at":"$.h"}]"#,
+        r#""unwrap":[{"at":"e","attributes":"$.h"}]"#,
+        r#""unwrap":[{"at":"e","beside":{"spread":"$.h"}}]"#,
+        r#""unwrap":[{"at":"e","beside":{"report":["$.h"]}}]"#,
+        r#""unwrap":[{"at":"e","beside":{"spread":"h","except":["$.h.*"]}}]"#,
+    ] {
+        let error = adapter(members).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{members}");
+        assert!(error.detail().starts_with("`$.h") && error.detail().contains("for `where`"), "{error}");
+    }
+    // The member has a way of writing.
+    let mapping = r#"{"where":{"k":"*"},"id":"{.$.no}","source":"/s","type":"t","data":".$.d"}"#;
+    let event = events(mapping, r#"{"k":1,"$":{"no":7,"d":1.50}}"#).remove(0).unwrap();
+    assert_eq!((event.id(), data(&event)), ("7", "1.50"));
+}
+
 /// The member `header` itself is no header.
 #[test]
 fn a_member_header_is_spread() {
@@ -327,6 +358,24 @@ fn a_value_in_place_of_an_object_is_an_error() {
     }
 }
 
+/// Members behind the limit are not read, so that they would be lost.
+#[test]
+fn members_that_are_null_count() {
+    let mapping = r#"{"where":{"k":"x"},"id":"1","source":"/s","type":"t","spread":"all","data":"k"}"#;
+    let document = |nulls: usize, texts: usize| {
+        let nulls = (0..nulls).map(|at| format!(r#""n{at}":null"#));
+        let members: Vec<_> = nulls.chain((0..texts).map(|at| format!(r#""t{at}":"x""#))).collect();
+        format!(r#"{{"k":"x","all":{{{}}}}}"#, members.join(","))
+    };
+    let limit = DecodeOptions::strict().limits.attributes;
+    let event = events(mapping, &document(100, 50)).remove(0).unwrap();
+    assert_eq!(event.extensions().count(), 50);
+    for (nulls, texts) in [(100, limit - 56), (limit, 1)] {
+        let error = events(mapping, &document(nulls, texts)).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooMany, "{nulls} {texts}: {error:#}");
+    }
+}
+
 /// As in a document that is read: the last one would count.
 #[test]
 fn a_name_of_a_mapping_is_there_once() {
@@ -335,10 +384,14 @@ fn a_name_of_a_mapping_is_there_once() {
             r#"{{"name":"n","what":"w","reference":"r","mappings":[{{"id":"1","source":"/s","type":"t",{members}}}]}}"#
         ))
     };
-    assert!(adapter(r#""where":{"k":"x"},"extensions":{"a":"{a}"}"#).is_ok());
-    for (members, name) in
-        [(r#""where":{"k":"x","k":"y"}"#, "k"), (r#""where":{},"extensions":{"a":"{a}","a":"{b}"}"#, "a")]
-    {
+    assert!(
+        adapter(r#""where":{"k":"x"},"extensions":{"a":"{a}"},"implies":{"Subject":"x","A":"y"}"#).is_ok()
+    );
+    for (members, name) in [
+        (r#""where":{"k":"x","k":"y"}"#, "k"),
+        (r#""where":{},"extensions":{"a":"{a}","a":"{b}"}"#, "a"),
+        (r#""where":{},"implies":{"Subject":"x","Subject":"y"}"#, "Subject"),
+    ] {
         let error = adapter(members).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidDocument);
         assert!(error.detail().contains(&format!("`{name}` is there twice")), "{error}");
