@@ -22,6 +22,7 @@ mod place;
 mod put;
 mod rules;
 mod template;
+mod texts;
 
 pub use adapter::Adapter;
 pub use choice::Adapters;

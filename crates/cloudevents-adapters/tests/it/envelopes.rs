@@ -50,11 +50,22 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
             let event = of(ty, r#""AAECAw==""#).unwrap();
             assert!(matches!(event.data(), Some(Data::Binary(&[0, 1, 2, 3]))), "{event:?}");
             let error = of(ty, r#""no base64""#).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidBinary);
+            assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidBinary, Some("data")));
             assert!(error.help().unwrap().contains("`charset`"), "{error:#}");
+            assert!(error.help().unwrap().contains("`--map`"), "{error:#}");
+        }
+        // RFC 2046, section 5.1.1: a boundary begins with two hyphens, which base64 does not have.
+        for ty in ["multipart/mixed; boundary=x", "message/http"] {
+            let event = of(ty, r#""--x\r\n\r\na\r\n--x--""#).unwrap();
+            assert_eq!(data(&event), "--x\r\n\r\na\r\n--x--");
+            let event = of(ty, r#""LS14DQoNCg==""#).unwrap();
+            assert!(matches!(event.data(), Some(Data::Binary(b"--x\r\n\r\n"))), "{event:?}");
         }
         for ty in [
             "text/plain",
+            "application/x-python",
+            "application/vnd.yaml",
+            "application/sparql-query",
             "application/xml",
             "image/svg+xml",
             "application/x;charset=utf-8",
