@@ -288,17 +288,15 @@ impl Adapter {
         )
     }
 
-    /// Whether this document implies a part of an envelope around it.
-    pub(crate) fn implies(&self, document: &[u8], place: &str, text: &str) -> bool {
-        let first = std::str::from_utf8(document).ok().and_then(first);
-        let mapping = first.and_then(|first| self.mapping(first, &[]));
-        mapping.is_some_and(|mapping| mapping.implies(place, text))
+    /// The mapping that fits the document alone, without headers. Of an array, the first element decides.
+    pub(crate) fn mapping_of(&self, document: &[u8]) -> Option<&Mapping> {
+        let first = std::str::from_utf8(document).ok().and_then(first)?;
+        self.mapping(first, &[])
     }
 
     /// Whether events can be made of the document alone, without headers.
     pub fn reads(&self, document: &[u8]) -> bool {
-        let first = std::str::from_utf8(document).ok().and_then(first);
-        first.and_then(|first| self.mapping(first, &[])).is_some_and(Mapping::makes_events)
+        self.mapping_of(document).is_some_and(Mapping::makes_events)
     }
 
     /// The headers by which a document is recognised.

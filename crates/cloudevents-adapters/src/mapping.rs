@@ -2,7 +2,7 @@
 
 use crate::{
     Headers,
-    beside::{self, Beside, Parts},
+    beside::{self, Beside, NotCarried, Parts},
     condition::{self, Condition, matches},
     connect,
     payload::{self, Form, Others},
@@ -17,10 +17,7 @@ use cloudevents_core::{
 };
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 /// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,7 +30,7 @@ pub(crate) struct Mapping {
     /// Places where an event may stand that is returned as it is.
     #[serde(default)]
     unwrap: Vec<Unwrap>,
-    /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
+    /// Places of the envelopes around the document, and patterns of texts there that the document implies: they are no loss.
     #[serde(default, deserialize_with = "condition::once")]
     implies: BTreeMap<String, String>,
     id: Option<Template>,
@@ -182,8 +179,10 @@ impl Mapping {
     }
 
     /// Whether the document implies a part of an envelope around it.
-    pub(crate) fn implies(&self, place: &str, text: &str) -> bool {
-        self.implies.get(place).is_some_and(|pattern| matches(pattern, text))
+    pub(crate) fn implies(&self, place: &str, text: Option<&str>) -> bool {
+        let fits = |pattern: &str| pattern == "*" || text.is_some_and(|text| matches(pattern, text));
+        let mut implied = self.implies.iter();
+        implied.any(|(known, pattern)| known.trim_start_matches('.') == place && fits(pattern))
     }
 
     /// Whether it makes events.
@@ -321,7 +320,7 @@ impl Mapping {
         {
             let Decoded { value, repairs, .. } = event?;
             self.alone(unwrap, given.element, with)?;
-            let mut not_carried = BTreeSet::new();
+            let mut not_carried = NotCarried::new();
             let event = unwrap.parts(given, with)?.carried(value, &with.limits, &mut not_carried)?;
             beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));

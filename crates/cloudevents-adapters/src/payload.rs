@@ -65,12 +65,12 @@ pub(crate) fn read(
     }
     Ok(match text {
         Some(text) if form == Form::Base64 => {
-            let bytes = || decode_base64(&text).map_err(|error| error.with_attribute(place.to_owned()));
+            let bytes = || decode_base64(&text).map_err(|error| not_base64(error, place, ALWAYS));
             (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(bytes()?))).transpose()?
         }
         Some(text) if form == Form::Either && !stays => match (decode_base64(text.as_str()), media_type) {
             (bytes, Some(ty)) if !is_base64(ty, bytes.is_ok()) => Some(Payload::text(text)),
-            (bytes, _) => Some(Payload::binary(bytes.map_err(|error| not_base64(error, place))?)),
+            (bytes, _) => Some(Payload::binary(bytes.map_err(|error| not_base64(error, place, UNKNOWN))?)),
         },
         Some(text) if !stays => Some(Payload::text(text)),
         None if form == Form::Base64 && !is_taken => {
@@ -82,11 +82,13 @@ pub(crate) fn read(
     })
 }
 
+const ALWAYS: &str = "a text is bytes in base64 there; `data` in a mapping of your own, with `--map` of `ce`, reads the text as it is";
+
+const UNKNOWN: &str = "its content type is not known to be JSON or text, so a text is bytes in base64; a content type with a `charset` is one of text, and `data` in a mapping of your own, with `--map` of `ce`, reads the text as it is";
+
 #[cold]
-fn not_base64(error: Error, place: &str) -> Error {
-    error.with_attribute(place.to_owned()).with_help(
-        "its content type is not known to be JSON or text, so a text is bytes in base64; a content type with a `charset` is one of text, and `data` in a mapping of your own, with `--map` of `ce`, reads the text as it is",
-    )
+fn not_base64(error: Error, place: &str, help: &'static str) -> Error {
+    error.with_attribute(place.to_owned()).with_help(help)
 }
 
 /// A payload that is no text, under a content type that is not JSON.
