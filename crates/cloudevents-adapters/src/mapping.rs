@@ -525,7 +525,24 @@ impl Unwrap {
         }
         // A document that cannot be read is no event.
         let document = document().ok()?;
-        is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+        is_event(&document).then(|| {
+            let decoded = Json::new().decode(document.clone(), with);
+            decoded.map_err(|error| match place::older_version(&document) {
+                Some(version) => within(error).with_help(self.help_of_older(version)),
+                None => within(error),
+            })
+        })
+    }
+
+    /// How an event of an older version is read that stands there.
+    fn help_of_older(&self, version: &str) -> String {
+        match self.documents {
+            true => format!("`--from auto` reads an event of CloudEvents {version} at `{}`", self.at),
+            false => format!(
+                "`--from cloudevents-{version}` makes an event of the value at `{}`, if it is sent alone",
+                self.at
+            ),
+        }
     }
 
     /// Whether the envelope has attributes of an event in binary mode.

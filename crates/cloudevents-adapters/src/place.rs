@@ -25,6 +25,16 @@ pub(crate) fn is_event(value: &str) -> bool {
     matches!(text(value, "specversion").as_deref(), Some("1.0" | "0.3"))
 }
 
+/// The version of an event before 0.3, which an adapter of its own reads.
+pub(crate) fn older_version(document: &[u8]) -> Option<&'static str> {
+    let value = std::str::from_utf8(document).ok()?;
+    match text(value, "specversion").as_deref() {
+        Some("0.2") => Some("0.2"),
+        None if text(value, "cloudEventsVersion").as_deref() == Some("0.1") => Some("0.1"),
+        _ => None,
+    }
+}
+
 /// The first elements of an array, in order, up to this number. `None` if the value is no array.
 pub(crate) fn elements(value: &str, most: usize) -> Option<Vec<&str>> {
     serde_json::Deserializer::from_str(value).deserialize_seq(Elements(most)).ok()
