@@ -58,6 +58,8 @@ pub(crate) enum Of {
     Header {
         /// In lower case.
         name: String,
+        /// The name as it stands in braces: a member of a document has its letter case.
+        written: String,
         /// Whether it may be taken for a place of a document.
         is_short: bool,
     },
@@ -247,16 +249,18 @@ impl Of {
             return Ok(Self::Document(place.to_owned()));
         }
         Ok(match header_place(text) {
-            Some((name, is_short)) => Self::Header { name: name.to_ascii_lowercase(), is_short },
+            Some((name, is_short)) => {
+                Self::Header { name: name.to_ascii_lowercase(), written: name.to_owned(), is_short }
+            }
             None if text == "$digest" => Self::Digest,
             None => Self::Place(text.to_owned()),
         })
     }
 
-    /// The name of a header that may be taken for a place of a document.
+    /// The name of a header, as it stands in braces, that may be taken for a place of a document.
     pub(crate) fn short_header(&self) -> Option<&str> {
         match self {
-            Self::Header { name, is_short: true } => Some(name),
+            Self::Header { written, is_short: true, .. } => Some(written),
             _ => None,
         }
     }
@@ -285,8 +289,8 @@ impl Of {
     /// As it stands in braces.
     fn written(&self) -> String {
         match self {
-            Self::Header { name, is_short } => {
-                format!("{}{name}", if *is_short { HEADER } else { SURE_HEADER })
+            Self::Header { written, is_short, .. } => {
+                format!("{}{written}", if *is_short { HEADER } else { SURE_HEADER })
             }
             Self::Digest => "$digest".to_owned(),
             Self::Place(path) => path.clone(),

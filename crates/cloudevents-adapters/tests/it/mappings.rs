@@ -229,6 +229,21 @@ fn a_member_header_is_taken_for_no_header() {
             assert!(error.help().unwrap().contains(&format!("{written}{name}`")), "{error:#}");
         }
     }
+    // A member has the letter case of the place.
+    let order = r#"{"header":{"orderNo":7},"lines":[1]}"#;
+    for refused in
+        [mapping(all, "", "{header.orderNo?}", "lines"), mapping(r#""header.orderNo":"*""#, "", "1", "lines")]
+    {
+        let error = events(&refused, order).remove(0).unwrap_err();
+        assert!(error.help().unwrap().contains("write `.header.orderNo`"), "{error:#}");
+    }
+    assert_eq!(events(&mapping(all, "", "{.header.orderNo}", "lines"), order)[0].as_ref().unwrap().id(), "7");
+    // A member that is null is absent.
+    let null = r#"{"header":null,"lines":[1]}"#;
+    assert_eq!(
+        events(&mapping(all, "", "{header.no, lines.0}", "lines"), null)[0].as_ref().unwrap().id(),
+        "1"
+    );
     // An element of its own.
     let of_element = mapping(r#""k":"x""#, r#""each":"lines","#, "{header.no, n}", "n");
     let inner = r#"{"k":"x","lines":[{"n":1,"header":{"no":8}},{"n":2}]}"#;
