@@ -195,6 +195,12 @@ impl Adapter {
         for (index, part) in each(text, most).into_iter().enumerate() {
             let mapping = self.mapping(part, headers).ok_or_else(|| {
                 let error = invalid(format!("it is not {}", self.what));
+                let error = match self.missing_header(headers) {
+                    Some(name) => error.with_help(format!(
+                        "it comes with the header `{name}`: over HTTP, or in a file with the text of the request"
+                    )),
+                    None => error,
+                };
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
             let checked = mapping.check_headers(headers).and_then(|()| mapping.check_document(part));
@@ -302,6 +308,16 @@ impl Adapter {
     /// The headers by which a document is recognised.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
         self.mappings.iter().flat_map(Mapping::headers)
+    }
+
+    /// A header that is absent, if no event is made without headers.
+    fn missing_header(&self, headers: Headers<'_>) -> Option<&str> {
+        let mut absent = None;
+        for mapping in self.mappings.iter().filter(|mapping| mapping.makes_events()) {
+            let is_absent = |name: &&str| header(headers, name).is_none();
+            absent = Some(mapping.headers().find(is_absent)?);
+        }
+        absent
     }
 
     /// The mapping that fits a document, which is no array.

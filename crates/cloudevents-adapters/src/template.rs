@@ -156,6 +156,20 @@ impl Template {
         Ok(Some(filled))
     }
 
+    /// Why a change leaves a value as it is, for an error. `None` if there is no such value.
+    pub(crate) fn unchanged(&self, given: Given<'_>) -> Option<String> {
+        self.0.iter().find_map(|part| {
+            let Part::First(first) = part else { return None };
+            let change = first.change?;
+            let found = first.find(|of| of.find(given)).ok().flatten()?;
+            let beginning: String = found.chars().take(LONGEST).collect();
+            change
+                .apply(&found)
+                .is_none()
+                .then(|| format!("`{beginning}` stays as it is: it is {}", change.lacking()))
+        })
+    }
+
     /// The places in braces, in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Of> {
         self.0.iter().flat_map(|part| match part {

@@ -11,6 +11,24 @@ fn events(mapping: &str, document: &str) -> Vec<Result<Event, Error>> {
     events.into_iter().map(|event| event.map(|decoded| decoded.value)).collect()
 }
 
+/// The time would be in the year 55840 and so on.
+#[test]
+fn a_value_that_is_no_time_is_named() {
+    for (change, value) in [
+        ("epoch-seconds", "1700000000123"),
+        ("epoch-seconds", "1.7e9"),
+        ("epoch-seconds", "1.0000000001"),
+        ("spaced-time", r#""2015-05-17""#),
+    ] {
+        let mapping =
+            format!(r#"{{"where":{{}},"id":"1","source":"/m","type":"t","time":"{{t | {change}}}"}}"#);
+        let error = events(&mapping, &format!(r#"{{"t":{value}}}"#)).remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidTimestamp, Some("time")));
+        let value = value.trim_matches('"');
+        assert!(error.help().unwrap().starts_with(&format!("`{value}` stays as it is")), "{error:#}");
+    }
+}
+
 /// A change of Debezium: <https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-events>
 #[test]
 fn times_since_1970() {
