@@ -148,10 +148,15 @@ impl Adapter {
 
     /// Logs a warning of a document without an event, and of events that have one source and id.
     fn remark(&self, events: &[Result<Decoded<Event>, Error>]) {
-        let adapter = &self.name;
         if events.is_empty() {
-            tracing::warn!(adapter, "a document has no event, because its list is empty");
+            tracing::warn!(adapter = self.name, "a document has no event, because its list is empty");
         }
+        self.remark_copies(events);
+    }
+
+    /// Logs a warning of events of one document that have one source and id.
+    pub(crate) fn remark_copies(&self, events: &[Result<Decoded<Event>, Error>]) {
+        let adapter = &self.name;
         let mut seen = BTreeSet::new();
         let events = events.iter().flatten().map(|decoded| &decoded.value);
         let copies: Vec<_> =

@@ -74,6 +74,7 @@ impl Reading<'_> {
             all.extend(self.of_one(element).into_iter().map(|event| event.map_err(placed)));
             check_count(all.len().saturating_sub(1), 0, &self.with.limits)?;
         }
+        self.adapter.remark_copies(&all);
         Ok(all)
     }
 
