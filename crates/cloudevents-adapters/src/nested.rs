@@ -9,6 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, codec::check_count};
+use std::cell::LazyCell;
 /// Documents of other systems within each other that are read.
 pub(crate) const DEPTH: u8 = 3;
 
@@ -93,7 +94,8 @@ impl Reading<'_> {
         let events = adapters.events_within(&[], &inner, with, depth.checked_sub(1)?, is_signed)?;
         let parts = match adapter.beside_inner(headers, document, with, is_signed) {
             Ok(parts) => {
-                let mappings = self.mappings(inner);
+                // Most envelopes have no part to ask for.
+                let mappings = LazyCell::new(|| self.mappings(inner));
                 parts.without_implied(|place, text| {
                     mappings.iter().any(|mapping| mapping.implies(place, text))
                 })
