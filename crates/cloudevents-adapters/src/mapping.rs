@@ -411,7 +411,7 @@ impl Mapping {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             open(element, place)?;
-            let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
+            let is_other = |name: &str| !known.iter().any(|known| place::is_within(known, place, name));
             let others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
@@ -477,16 +477,6 @@ impl Mapping {
             ("datacontenttype", &self.datacontenttype),
         ]
     }
-}
-
-/// Whether a place is the member of this name of an object, or is within the member.
-fn is_within(known: &str, object: &str, name: &str) -> bool {
-    let (known, object) = (known.trim_start_matches('.'), object.trim_start_matches('.'));
-    let known = match object {
-        "" => Some(known),
-        _ => known.strip_prefix(object).and_then(|behind| behind.strip_prefix('.')),
-    };
-    known.is_some_and(|known| known.split('.').next() == Some(name))
 }
 
 impl Unwrap {

@@ -10,6 +10,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, codec::check_count};
 use std::cell::LazyCell;
+
 /// Documents of other systems within each other that are read.
 pub(crate) const DEPTH: u8 = 3;
 

@@ -108,6 +108,16 @@ pub(crate) fn each<'a>(value: &'a str, with: impl FnMut(&str, &'a str)) {
     serde_json::Deserializer::from_str(value).deserialize_any(Each(with)).unwrap_or_default();
 }
 
+/// Whether a place is the member of this name of an object, or is within the member.
+pub(crate) fn is_within(known: &str, object: &str, name: &str) -> bool {
+    let (known, object) = (known.trim_start_matches('.'), object.trim_start_matches('.'));
+    let known = match object {
+        "" => Some(known),
+        _ => known.strip_prefix(object).and_then(|behind| behind.strip_prefix('.')),
+    };
+    known.is_some_and(|known| known.split('.').next() == Some(name))
+}
+
 /// The first member on the way to one of these places that is there twice. Other members are not looked at.
 pub(crate) fn twice(value: &str, places: &[&str]) -> Option<String> {
     let mut heads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
