@@ -148,10 +148,15 @@ impl Adapter {
 
     /// Logs a warning of a document without an event, and of events that have one source and id.
     fn remark(&self, events: &[Result<Decoded<Event>, Error>]) {
-        let adapter = &self.name;
         if events.is_empty() {
-            tracing::warn!(adapter, "a document has no event, because its list is empty");
+            tracing::warn!(adapter = self.name, "a document has no event, because its list is empty");
         }
+        self.remark_copies(events);
+    }
+
+    /// Logs a warning of events of one document that have one source and id.
+    pub(crate) fn remark_copies(&self, events: &[Result<Decoded<Event>, Error>]) {
+        let adapter = &self.name;
         let mut seen = BTreeSet::new();
         let events = events.iter().flatten().map(|decoded| &decoded.value);
         let copies: Vec<_> =
@@ -195,6 +200,12 @@ impl Adapter {
         for (index, part) in each(text, most).into_iter().enumerate() {
             let mapping = self.mapping(part, headers).ok_or_else(|| {
                 let error = invalid(format!("it is not {}", self.what));
+                let error = match self.missing_header(headers) {
+                    Some(name) => error.with_help(format!(
+                        "it comes with the header `{name}`: over HTTP, or in a file with the text of the request"
+                    )),
+                    None => error,
+                };
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
             let checked = mapping.check_headers(headers).and_then(|()| mapping.check_document(part));
@@ -288,22 +299,30 @@ impl Adapter {
         )
     }
 
-    /// Whether this document implies a part of an envelope around it.
-    pub(crate) fn implies(&self, document: &[u8], place: &str, text: &str) -> bool {
-        let first = std::str::from_utf8(document).ok().and_then(first);
-        let mapping = first.and_then(|first| self.mapping(first, &[]));
-        mapping.is_some_and(|mapping| mapping.implies(place, text))
+    /// The mapping that fits the document alone, without headers. Of an array, the first element decides.
+    pub(crate) fn mapping_of(&self, document: &[u8]) -> Option<&Mapping> {
+        let first = std::str::from_utf8(document).ok().and_then(first)?;
+        self.mapping(first, &[])
     }
 
     /// Whether events can be made of the document alone, without headers.
     pub fn reads(&self, document: &[u8]) -> bool {
-        let first = std::str::from_utf8(document).ok().and_then(first);
-        first.and_then(|first| self.mapping(first, &[])).is_some_and(Mapping::makes_events)
+        self.mapping_of(document).is_some_and(Mapping::makes_events)
     }
 
     /// The headers by which a document is recognised.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
         self.mappings.iter().flat_map(Mapping::headers)
+    }
+
+    /// A header that is absent, if no event is made without headers.
+    fn missing_header(&self, headers: Headers<'_>) -> Option<&str> {
+        let mut absent = None;
+        for mapping in self.mappings.iter().filter(|mapping| mapping.makes_events()) {
+            let is_absent = |name: &&str| header(headers, name).is_none();
+            absent = Some(mapping.headers().find(is_absent)?);
+        }
+        absent
     }
 
     /// The mapping that fits a document, which is no array.

@@ -26,6 +26,9 @@ pub(crate) struct Beside {
     /// Whether the system does not sign the members of `spread`.
     #[serde(default)]
     unsigned: bool,
+    /// Whether the members of `spread` are attributes of SNS: each has a type and a value, and nothing else.
+    #[serde(default)]
+    typed: bool,
     /// Places of values that no extension carries.
     #[serde(default)]
     report: Vec<String>,
@@ -40,8 +43,7 @@ pub(crate) struct Parts {
     extensions: Vec<Part>,
     /// Parts that say nothing new if an attribute of the event has the same value.
     copies: Vec<Part>,
-    /// The places of the other parts.
-    others: Vec<String>,
+    others: Vec<Other>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,41 @@ struct Part {
     place: String,
     name: String,
     value: ValueBuf,
+    /// Whether the document in the envelope implies the value, so that it is no loss.
+    is_implied: bool,
+}
+
+/// A part that no event carries.
+#[derive(Debug)]
+struct Other {
+    place: String,
+    text: Option<String>,
+    why: Why,
+}
+
+/// The places of parts that are not carried, and the reasons.
+pub(crate) type NotCarried = BTreeMap<String, Why>;
+
+/// Why a part is not carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Differs,
+    Absent,
+    Unfit,
+    TooMany,
+    Unsigned,
+}
+
+impl Why {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Differs => "the event has another value in the attribute",
+            Self::Absent => "the event has no such attribute",
+            Self::Unfit => "no extension of the event can have them",
+            Self::TooMany => "the event has as many attributes as it may have",
+            Self::Unsigned => "they are not signed",
+        }
+    }
 }
 
 /// The names of parts in one warning.
@@ -85,7 +122,7 @@ impl Beside {
             match template.fill(given) {
                 Ok(Some(text)) => {
                     let (name, value) = (name.clone(), Value::String(&text).into());
-                    parts.extensions.push(Part { place: template.places(), name, value });
+                    parts.extensions.push(Part::new(template.places(), name, value));
                 }
                 Err(lacking) => return Err(unfilled(name, &lacking)),
                 Ok(None) => {}
@@ -96,11 +133,11 @@ impl Beside {
             match place::plain_of_adapter(given.element, path) {
                 Ok(Some(text)) => {
                     let name = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-                    parts.copies.push(Part { place, name, value: Value::String(&text).into() });
+                    parts.copies.push(Part::new(place, name, Value::String(&text).into()));
                 }
                 // An empty text says nothing.
                 Ok(None) => {}
-                Err(_) => parts.others.push(place),
+                Err(_) => parts.others.push(Other { place, text: None, why: Why::Unfit }),
             }
         }
         let Some(object) = &self.spread else { return Ok(parts) };
@@ -128,17 +165,29 @@ impl Beside {
         members.sort_by_key(|(name, _)| name.bytes().any(|byte| byte.is_ascii_uppercase()));
         for (name, raw) in members.into_iter().filter(|(_, raw)| *raw != "null") {
             let place = format!("`{object}.{}`", name.chars().take(MOST_CHARACTERS).collect::<String>());
-            match (name.strip_prefix("ce-"), value(raw)) {
+            match (name.strip_prefix("ce-"), self.value(raw)) {
                 (Some(_), _) if is_binary => {}
-                (None, _) if self.unsigned && given.is_signed => parts.others.push(place),
-                (Some(name), Some(value)) => parts.copies.push(Part { place, name: name.to_owned(), value }),
-                (None, Some(value)) => {
-                    parts.extensions.push(Part { place, name: name.to_ascii_lowercase(), value });
+                (None, value) if self.unsigned && given.is_signed => {
+                    let text = value.map(|value| value.to_string());
+                    parts.others.push(Other { place, text, why: Why::Unsigned });
                 }
-                (_, None) => parts.others.push(place),
+                (Some(name), Some(value)) => parts.copies.push(Part::new(place, name.to_owned(), value)),
+                (None, Some(value)) => {
+                    parts.extensions.push(Part::new(place, name.to_ascii_lowercase(), value));
+                }
+                (_, None) => parts.others.push(Other { place, text: None, why: Why::Unfit }),
             }
         }
         Ok(parts)
+    }
+
+    /// The value of a member, and of an attribute as SNS writes it. `None` if no attribute can have the value.
+    fn value(&self, raw: &str) -> Option<ValueBuf> {
+        match is_typed(raw) {
+            true => typed(raw),
+            false if self.typed => None,
+            false => attribute::value(raw),
+        }
     }
 
     /// Whether a member of `spread` is of the delivery.
@@ -149,42 +198,60 @@ impl Beside {
 }
 
 impl Parts {
-    /// Leaves out texts that the document in the envelope implies, by their places.
-    pub(crate) fn without_implied(mut self, implies: impl Fn(&str, &str) -> bool) -> Self {
-        self.copies.retain(|copy| !implies(copy.place.trim_matches('`'), &copy.value.to_string()));
+    /// Parts that the document in the envelope implies are no loss. The function gets a place, and the text there if there is one.
+    pub(crate) fn without_implied(mut self, implies: impl Fn(&str, Option<&str>) -> bool) -> Self {
+        let implied =
+            |place: &str, text: Option<&str>| implies(place.trim_matches('`').trim_start_matches('.'), text);
+        let is_implied = |part: &Part| implied(&part.place, Some(&part.value.to_string()));
+        self.copies.retain(|copy| !is_implied(copy));
+        self.others.retain(|other| !implied(&other.place, other.text.as_deref()));
+        for part in &mut self.extensions {
+            part.is_implied = is_implied(&*part);
+        }
         self
     }
 
-    /// Returns the event with the extensions. The places of the parts that it does not carry are added to the set.
+    /// Returns the event with the extensions. The parts that it does not carry are added to the map.
     ///
     /// An attribute that the event has stays as it is.
     pub(crate) fn carried(
         &self,
         event: Event,
         limits: &Limits,
-        not_carried: &mut BTreeSet<String>,
+        not_carried: &mut NotCarried,
     ) -> Result<Event, Error> {
-        not_carried.extend(self.others.iter().cloned());
-        let differs = |copy: &&Part| {
-            let own = event.attribute(&copy.name);
-            own.is_none_or(|own| own.to_canonical() != copy.value.view().to_canonical())
+        let mut lose = |place: &String, why: Why| {
+            not_carried.entry(place.clone()).or_insert(why);
         };
-        not_carried.extend(self.copies.iter().filter(differs).map(|copy| copy.place.clone()));
+        for other in &self.others {
+            lose(&other.place, other.why);
+        }
+        for copy in &self.copies {
+            match event.attribute(&copy.name) {
+                None => lose(&copy.place, Why::Absent),
+                Some(own) if !copy.is_copy_of(own) => lose(&copy.place, Why::Differs),
+                Some(_) => {}
+            }
+        }
         if self.extensions.is_empty() {
             return Ok(event);
         }
         let mut count = event.attributes().count();
         let mut builder = event.into_builder();
         for part in &self.extensions {
-            if let Some(own) = builder.attribute(&part.name) {
-                if own.to_canonical() != part.value.view().to_canonical() {
-                    not_carried.insert(part.place.clone());
+            let why = match builder.attribute(&part.name) {
+                Some(own) if part.is_copy_of(own) => continue,
+                Some(_) => Why::Differs,
+                None if !part.fits(limits) => Why::Unfit,
+                None if count >= limits.attributes => Why::TooMany,
+                None => {
+                    builder = builder.extension(&part.name, &part.value);
+                    count = count.saturating_add(1);
+                    continue;
                 }
-            } else if count < limits.attributes && part.fits(limits) {
-                builder = builder.extension(&part.name, &part.value);
-                count = count.saturating_add(1);
-            } else {
-                not_carried.insert(part.place.clone());
+            };
+            if !part.is_implied {
+                lose(&part.place, why);
             }
         }
         Ok(builder.build()?)
@@ -192,6 +259,14 @@ impl Parts {
 }
 
 impl Part {
+    fn new(place: String, name: String, value: ValueBuf) -> Self {
+        Self { place, name, value, is_implied: false }
+    }
+
+    fn is_copy_of(&self, own: Value<'_>) -> bool {
+        own.to_canonical() == self.value.view().to_canonical()
+    }
+
     /// Whether an event can have the extension.
     fn fits(&self, limits: &Limits) -> bool {
         let value = self.value.view();
@@ -204,24 +279,28 @@ impl Part {
 
 /// Logs a warning of parts that no event carries, or refuses them if the events have to be exact. It is for one document, whose first event
 /// has this id.
-pub(crate) fn told(not_carried: &BTreeSet<String>, id: &str, is_exact: bool) -> Result<(), Error> {
+pub(crate) fn told(not_carried: &NotCarried, id: &str, is_exact: bool) -> Result<(), Error> {
     if not_carried.is_empty() {
         return Ok(());
     }
-    let first: Vec<_> = not_carried.iter().map(String::as_str).take(MOST_NAMES).collect();
+    let first: Vec<_> = not_carried.keys().map(String::as_str).take(MOST_NAMES).collect();
+    let reasons: BTreeSet<_> = not_carried.values().map(|why| why.words()).collect();
+    let reasons = reasons.into_iter().collect::<Vec<_>>().join(", or ");
     if is_exact {
         let detail = format!(
             "parts of an envelope beside its event are not carried: {}; with `--losses log`, a bridge leaves all such parts out, and a map leaves out these alone",
             first.join(", ")
         );
-        let help = "no extension of the event can have them; without `--exact`, they are left out; docs/adapters.md has a map for one part";
+        let help = format!(
+            "{reasons}; without `--exact`, they are left out; docs/adapters.md has a map for one part"
+        );
         return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(help));
     }
     tracing::warn!(
         id,
         count = not_carried.len(),
         not_carried = ?first,
-        "parts of an envelope beside its event are not carried: no extension of the event can have them, or they are not signed"
+        "parts of an envelope beside its event are not carried: {reasons}"
     );
     Ok(())
 }
@@ -231,12 +310,10 @@ fn invalid(detail: String) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
 }
 
-/// The value of a member, and of an attribute as SNS writes it. `None` if no attribute can have the value.
-fn value(raw: &str) -> Option<ValueBuf> {
-    if !is_typed(raw) {
-        return attribute::value(raw);
-    }
-    let (ty, text) = (place::text(raw, "Type")?, place::text(raw, "Value")?);
+/// The value of an attribute of SNS.
+fn typed(raw: &str) -> Option<ValueBuf> {
+    let ty = place::text(raw, "Type")?;
+    let text: String = serde_json::from_str(place::at(raw, "Value")?).ok()?;
     Some(match ty.starts_with("Binary") {
         true => Value::Binary(&decode_base64(text).ok()?).into(),
         false => Value::String(&text).into(),
@@ -261,13 +338,13 @@ mod tests {
         let beside: Beside = serde_json::from_str(beside).unwrap();
         let given = Given { element: envelope, document: &[], headers: &[], is_signed: false };
         let event = Event::builder().id("1").source("/s").ty("t").extension("tenant", "t7").build().unwrap();
-        let mut not_carried = BTreeSet::new();
+        let mut not_carried = NotCarried::new();
         let parts = beside.parts(given, is_binary, &limits).unwrap();
         let event = parts.carried(event, &limits, &mut not_carried).unwrap();
         let extensions = event.extensions();
         let extensions =
             extensions.map(|(name, value)| (name.as_str().to_owned(), value.to_canonical().into_owned()));
-        (extensions.collect(), not_carried.into_iter().collect())
+        (extensions.collect(), not_carried.into_keys().collect())
     }
 
     fn pairs<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
@@ -335,6 +412,30 @@ mod tests {
     }
 
     #[test]
+    fn an_error_has_the_reasons_that_hold() {
+        let event =
+            || Event::builder().id("1").source("/s").ty("t").extension("tenant", "t7").build().unwrap();
+        let reason = |beside: &str, envelope: &str, is_signed: bool| {
+            let beside: Beside = serde_json::from_str(beside).unwrap();
+            let given = Given { element: envelope, document: &[], headers: &[], is_signed };
+            let (limits, mut not_carried) = (Limits::default(), NotCarried::new());
+            let parts = beside.parts(given, false, &limits).unwrap();
+            parts.carried(event(), &limits, &mut not_carried).unwrap();
+            let error = told(&not_carried, "1", true).unwrap_err();
+            error.help().unwrap().split(';').next().unwrap().to_owned()
+        };
+        let spread = r#"{"spread": "a", "unsigned": true}"#;
+        let (other, unfit) = ("the event has another value", "no extension of the event can have them");
+        assert!(reason(spread, r#"{"a": {"tenant": "t8"}}"#, false).starts_with(other));
+        assert_eq!(reason(spread, r#"{"a": {"my_key": "x"}}"#, false), unfit);
+        assert_eq!(reason(spread, r#"{"a": {"key": "x"}}"#, true), "they are not signed");
+        let report = r#"{"report": ["Subject"], "spread": "a"}"#;
+        assert_eq!(reason(report, r#"{"Subject": "S"}"#, false), "the event has no such attribute");
+        let both = reason(report, r#"{"Subject": "S", "a": {"my_key": "x"}}"#, false);
+        assert_eq!(both, format!("{unfit}, or the event has no such attribute"));
+    }
+
+    #[test]
     fn a_member_of_the_delivery_is_neither_carried_nor_named() {
         let beside = r#"{"spread": "a", "except": ["a.goog*", "a.shard"]}"#;
         let envelope = r#"{"a": {"googclient_schemaencoding": "JSON", "googx": "1", "shard": "2", "my_goog": "3", "tenant": "t7"}}"#;
@@ -346,14 +447,27 @@ mod tests {
     #[test]
     fn attributes_of_sns_have_types() {
         let (all, lost) = carried(
-            r#"{"spread": "M", "report": ["Subject", "Absent"]}"#,
+            r#"{"spread": "M", "typed": true, "report": ["Subject", "Absent"]}"#,
             false,
-            r#"{"Subject": "s", "M": {"n": {"Type": "Number", "Value": "1.50"}, "raw": {"Type": "Binary", "Value": "AAEC"},
+            r#"{"Subject": "s", "M": {"number": {"Type": "String", "Value": 5}, "sqs": {"DataType": "String", "StringValue": "v"},
+                "none": {"Type": "String"}, "more": {"Type": "String", "Value": "v", "unit": "z"}, "text": "v", "n": {"Type": "Number", "Value": "1.50"}, "raw": {"Type": "Binary", "Value": "AAEC"},
                 "bad": {"Type": "Binary", "Value": "no base64"}, "ce-id": {"Type": "String", "Value": "1"},
                 "ce-type": {"Type": "String", "Value": "other"}}}"#,
         );
         assert_eq!(all, pairs([("n", "1.50"), ("raw", "AAEC"), ("tenant", "t7")]));
-        assert_eq!(lost, ["`M.bad`", "`M.ce-type`", "`Subject`"]);
+        assert_eq!(
+            lost,
+            [
+                "`M.bad`",
+                "`M.ce-type`",
+                "`M.more`",
+                "`M.none`",
+                "`M.number`",
+                "`M.sqs`",
+                "`M.text`",
+                "`Subject`"
+            ]
+        );
     }
 
     #[test]

@@ -43,6 +43,18 @@ impl Change {
         })
     }
 
+    /// Why a value stays as it is, behind "it is".
+    pub(crate) fn lacking(self) -> &'static str {
+        match self {
+            Self::WithoutFragment => "no text",
+            Self::WithoutLastSegment => "a value without `/`",
+            Self::SpacedTime => "no time such as `2015-05-17 18:21:36 UTC`",
+            Self::Epoch { .. } => {
+                "no number of these units since 1970: a number has no exponent, at most nine fractional digits and no part of a nanosecond, and the time is before the year 10000"
+            }
+        }
+    }
+
     /// `None` for a value that stays as it is, because it cannot be changed.
     pub(crate) fn apply(self, value: &str) -> Option<String> {
         match self {

@@ -21,6 +21,17 @@ pub(crate) fn event(value: &str, schema: &str, with: &DecodeOptions) -> Result<D
         Type::Object => object(value, schema, with)?,
         _ => (Bytes::new(), false),
     };
+    if let Some(version) = place::older_version(&document) {
+        let detail = format!("the payload of the schema is an event of CloudEvents {version}");
+        let converter = match ty {
+            Type::Text => "org.apache.kafka.connect.storage.StringConverter",
+            _ => "org.apache.kafka.connect.converters.ByteArrayConverter",
+        };
+        let help = format!(
+            "set `value.converter` to `{converter}`, and `--from cloudevents-{version}` makes events of the values"
+        );
+        return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
+    }
     if !is_event(&document) {
         return Err(Error::new(ErrorKind::NotACloudEvent)
             .with_detail("the payload of the schema is no event in the JSON format")

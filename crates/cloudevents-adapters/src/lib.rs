@@ -22,9 +22,10 @@ mod place;
 mod put;
 mod rules;
 mod template;
+mod texts;
 
 pub use adapter::Adapter;
 pub use choice::Adapters;
 pub use known::{adapters, find, recognize};
 pub use rules::AttributeRules;
-pub use template::Headers;
+pub use template::{Headers, header_text};

@@ -2,7 +2,7 @@
 
 use crate::{
     Headers,
-    beside::{self, Beside, Parts},
+    beside::{self, Beside, NotCarried, Parts},
     condition::{self, Condition, matches},
     connect,
     payload::{self, Form, Others},
@@ -17,10 +17,7 @@ use cloudevents_core::{
 };
 use cloudevents_json::{Json, is_event};
 use serde::{Deserialize, Deserializer, de};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 /// The documents that it is for, and the attributes and payloads of their events.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,7 +30,7 @@ pub(crate) struct Mapping {
     /// Places where an event may stand that is returned as it is.
     #[serde(default)]
     unwrap: Vec<Unwrap>,
-    /// Places of an envelope around the document, and patterns of texts there that the document implies: they are no loss.
+    /// Places of the envelopes around the document, and patterns of texts there that the document implies: they are no loss.
     #[serde(default, deserialize_with = "condition::once")]
     implies: BTreeMap<String, String>,
     id: Option<Template>,
@@ -182,8 +179,10 @@ impl Mapping {
     }
 
     /// Whether the document implies a part of an envelope around it.
-    pub(crate) fn implies(&self, place: &str, text: &str) -> bool {
-        self.implies.get(place).is_some_and(|pattern| matches(pattern, text))
+    pub(crate) fn implies(&self, place: &str, text: Option<&str>) -> bool {
+        let fits = |pattern: &str| pattern == "*" || text.is_some_and(|text| matches(pattern, text));
+        let mut implied = self.implies.iter();
+        implied.any(|(known, pattern)| known.trim_start_matches('.') == place && fits(pattern))
     }
 
     /// Whether it makes events.
@@ -321,7 +320,7 @@ impl Mapping {
         {
             let Decoded { value, repairs, .. } = event?;
             self.alone(unwrap, given.element, with)?;
-            let mut not_carried = BTreeSet::new();
+            let mut not_carried = NotCarried::new();
             let event = unwrap.parts(given, with)?.carried(value, &with.limits, &mut not_carried)?;
             beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));
@@ -412,7 +411,7 @@ impl Mapping {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             open(element, place)?;
-            let is_other = |name: &str| !known.iter().any(|known| is_within(known, place, name));
+            let is_other = |name: &str| !known.iter().any(|known| place::is_within(known, place, name));
             let others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
@@ -480,16 +479,6 @@ impl Mapping {
     }
 }
 
-/// Whether a place is the member of this name of an object, or is within the member.
-fn is_within(known: &str, object: &str, name: &str) -> bool {
-    let (known, object) = (known.trim_start_matches('.'), object.trim_start_matches('.'));
-    let known = match object {
-        "" => Some(known),
-        _ => known.strip_prefix(object).and_then(|behind| behind.strip_prefix('.')),
-    };
-    known.is_some_and(|known| known.split('.').next() == Some(name))
-}
-
 impl Unwrap {
     /// The places of the envelope that are read.
     fn places(&self) -> impl Iterator<Item = &str> {
@@ -526,7 +515,24 @@ impl Unwrap {
         }
         // A document that cannot be read is no event.
         let document = document().ok()?;
-        is_event(&document).then(|| Json::new().decode(document, with).map_err(within))
+        is_event(&document).then(|| {
+            let decoded = Json::new().decode(document.clone(), with);
+            decoded.map_err(|error| match place::older_version(&document) {
+                Some(version) => within(error).with_help(self.help_of_older(version)),
+                None => within(error),
+            })
+        })
+    }
+
+    /// How an event of an older version is read that stands there.
+    fn help_of_older(&self, version: &str) -> String {
+        match self.documents {
+            true => format!("`--from auto` reads an event of CloudEvents {version} at `{}`", self.at),
+            false => format!(
+                "`--from cloudevents-{version}` makes an event of the value at `{}`, if it is sent alone",
+                self.at
+            ),
+        }
     }
 
     /// Whether the envelope has attributes of an event in binary mode.

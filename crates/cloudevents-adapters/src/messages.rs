@@ -1,6 +1,6 @@
 //! Messages of any protocol whose bodies are documents of other systems.
 
-use crate::{Adapters, choice::joined};
+use crate::{Adapters, choice::joined, header_text};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Message};
 use cloudevents_transport::Received;
@@ -72,6 +72,6 @@ fn body(received: &Received) -> Option<Bytes> {
 
 /// The headers whose values are texts.
 fn texts<'a>(headers: &'a [(&'a str, Option<Cow<'a, [u8]>>)]) -> Vec<(&'a str, &'a str)> {
-    let text = |value: &'a Option<Cow<'a, [u8]>>| std::str::from_utf8(value.as_deref()?).ok();
+    let text = |value: &'a Option<Cow<'a, [u8]>>| header_text(value.as_deref()?);
     headers.iter().filter_map(|(name, value)| Some((*name, text(value)?))).collect()
 }

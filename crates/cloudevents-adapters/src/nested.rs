@@ -1,9 +1,15 @@
 //! Documents of other systems within each other.
 
-use crate::{Adapter, Adapters, Headers, adapter::is_array, beside, place};
+use crate::{
+    Adapter, Adapters, Headers,
+    adapter::is_array,
+    beside::{self, NotCarried},
+    mapping::Mapping,
+    place,
+};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, codec::check_count};
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
 
 /// Documents of other systems within each other that are read.
 pub(crate) const DEPTH: u8 = 3;
@@ -70,6 +76,7 @@ impl Reading<'_> {
             all.extend(self.of_one(element).into_iter().map(|event| event.map_err(placed)));
             check_count(all.len().saturating_sub(1), 0, &self.with.limits)?;
         }
+        self.adapter.remark_copies(&all);
         Ok(all)
     }
 
@@ -84,13 +91,19 @@ impl Reading<'_> {
     /// The events of the document within this one. `None` if there is none that is read.
     fn within(&self, document: &Bytes) -> Option<Events> {
         let Self { adapters, adapter, headers, with, depth, is_signed } = *self;
-        let (offset, inner, reader) = self.inner(document)?;
+        let (offset, inner) = self.inner(document)?;
         let events = adapters.events_within(&[], &inner, with, depth.checked_sub(1)?, is_signed)?;
         let parts = match adapter.beside_inner(headers, document, with, is_signed) {
-            Ok(parts) => parts.without_implied(|place, text| reader.implies(&inner, place, text)),
+            Ok(parts) => {
+                // Most envelopes have no part to ask for.
+                let mappings = LazyCell::new(|| self.mappings(inner));
+                parts.without_implied(|place, text| {
+                    mappings.iter().any(|mapping| mapping.implies(place, text))
+                })
+            }
             Err(error) => return Some(vec![Err(error)]),
         };
-        let mut not_carried = BTreeSet::new();
+        let mut not_carried = NotCarried::new();
         let placed = |event: Result<Decoded<Event>, Error>| -> Result<Decoded<Event>, Error> {
             let Decoded { value, repairs, .. } = event.map_err(|error| error.with_offset(offset))?;
             let event = parts.carried(value, &with.limits, &mut not_carried)?;
@@ -104,13 +117,28 @@ impl Reading<'_> {
         }
     }
 
-    /// The document of another system in this one, with the offset of its value, and its adapter. A document of a system that has no event
-    /// stays in its envelope.
-    fn inner(&self, document: &[u8]) -> Option<(usize, Bytes, &Adapter)> {
+    /// The document of another system in this one, with the offset of its value. A document of a system that has no event stays in its
+    /// envelope.
+    fn inner(&self, document: &[u8]) -> Option<(usize, Bytes)> {
         self.depth.checked_sub(1)?;
         self.with.limits.check_bytes(document.len()).ok()?;
         let (offset, inner) = self.adapter.inner(self.headers, document)?;
-        let reader = self.adapters.recognize(&inner).filter(|adapter| adapter.reads(&inner))?;
-        Some((offset, inner, reader))
+        self.reader(&inner).is_some().then_some((offset, inner))
+    }
+
+    fn reader(&self, inner: &[u8]) -> Option<&Adapter> {
+        self.adapters.recognize(inner).filter(|adapter| adapter.reads(inner))
+    }
+
+    /// The mappings that read this document within the envelope, and the documents within it.
+    fn mappings(&self, mut inner: Bytes) -> Vec<&Mapping> {
+        let mut all = Vec::new();
+        for _ in 0..self.depth {
+            let Some(adapter) = self.reader(&inner) else { break };
+            all.extend(adapter.mapping_of(&inner));
+            let Some((_, next)) = adapter.inner(&[], &inner) else { break };
+            inner = next;
+        }
+        all
     }
 }

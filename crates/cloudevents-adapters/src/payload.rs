@@ -1,5 +1,6 @@
 //! The payload of an event, from the value at its place.
 
+use crate::texts::is_base64;
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, MediaType, Payload, Repair, RepairKind,
@@ -57,7 +58,6 @@ pub(crate) fn read(
     let text: Option<String> = serde_json::from_str(raw).ok();
     let media_type = event.content_type();
     let is_json = media_type.is_none_or(MediaType::is_json);
-    let is_text = media_type.is_some_and(is_text);
     let is_taken = others.take(raw, media_type);
     let stays = is_json || (form == Form::Either && others.has_json(media_type));
     if text.is_none() && raw.starts_with('"') && (form == Form::Base64 || !stays) {
@@ -65,11 +65,13 @@ pub(crate) fn read(
     }
     Ok(match text {
         Some(text) if form == Form::Base64 => {
-            (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(decode_base64(text)?))).transpose()?
+            let bytes = || decode_base64(&text).map_err(|error| not_base64(error, place, ALWAYS));
+            (!text.is_empty()).then(|| Ok::<_, Error>(Payload::body(bytes()?))).transpose()?
         }
-        Some(text) if form == Form::Either && !stays && !is_text => {
-            Some(Payload::binary(decode_base64(text).map_err(|error| error.with_help(BYTES))?))
-        }
+        Some(text) if form == Form::Either && !stays => match (decode_base64(text.as_str()), media_type) {
+            (bytes, Some(ty)) if !is_base64(ty, bytes.is_ok()) => Some(Payload::text(text)),
+            (bytes, _) => Some(Payload::binary(bytes.map_err(|error| not_base64(error, place, UNKNOWN))?)),
+        },
         Some(text) if !stays => Some(Payload::text(text)),
         None if form == Form::Base64 && !is_taken => {
             return Err(invalid(format!("`{place}` is bytes in base64, and its value is no text")));
@@ -80,7 +82,14 @@ pub(crate) fn read(
     })
 }
 
-const BYTES: &str = "the content type is not known to be JSON or text, so that the text is bytes in base64; a content type with a `charset` is one of text";
+const ALWAYS: &str = "a text is bytes in base64 there; `data` in a mapping of your own, with `--map` of `ce`, reads the text as it is";
+
+const UNKNOWN: &str = "its content type is not known to be JSON or text, so a text is bytes in base64; a content type with a `charset` is one of text, and `data` in a mapping of your own, with `--map` of `ce`, reads the text as it is";
+
+#[cold]
+fn not_base64(error: Error, place: &str, help: &'static str) -> Error {
+    error.with_attribute(place.to_owned()).with_help(help)
+}
 
 /// A payload that is no text, under a content type that is not JSON.
 fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
@@ -92,37 +101,6 @@ fn as_text(raw: &str, event: &mut Assembler<'_>) -> Result<Payload, Error> {
     }
     event.repaired(Repair::new(RepairKind::DataAsText).with_cause(error));
     Ok(Payload::text(raw.to_owned()))
-}
-
-/// Whether the content type is known to contain text.
-fn is_text(media_type: MediaType<'_>) -> bool {
-    // Subtypes of `application`. Many have an older name that begins with `x-`.
-    const TEXTS: [&str; 14] = [
-        "ecmascript",
-        "graphql",
-        "javascript",
-        "jsonl",
-        "jsonlines",
-        "jwt",
-        "ndjson",
-        "pem-file",
-        "sh",
-        "sql",
-        "toml",
-        "typescript",
-        "www-form-urlencoded",
-        "yaml",
-    ];
-    // Programs write `charset=binary` for bytes.
-    let has_charset =
-        media_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("binary"));
-    let (ty, subtype) = (media_type.type_(), media_type.subtype().to_ascii_lowercase());
-    let name = subtype.strip_prefix("x-").unwrap_or(&subtype);
-    ty.eq_ignore_ascii_case("text")
-        || media_type.is_xml()
-        || has_charset
-        || subtype.ends_with("+yaml")
-        || (ty.eq_ignore_ascii_case("application") && TEXTS.contains(&name))
 }
 
 #[cold]

@@ -25,6 +25,16 @@ pub(crate) fn is_event(value: &str) -> bool {
     matches!(text(value, "specversion").as_deref(), Some("1.0" | "0.3"))
 }
 
+/// The version of an event before 0.3, which an adapter of its own reads.
+pub(crate) fn older_version(document: &[u8]) -> Option<&'static str> {
+    let value = std::str::from_utf8(document).ok()?;
+    match text(value, "specversion").as_deref() {
+        Some("0.2") => Some("0.2"),
+        None if text(value, "cloudEventsVersion").as_deref() == Some("0.1") => Some("0.1"),
+        _ => None,
+    }
+}
+
 /// The first elements of an array, in order, up to this number. `None` if the value is no array.
 pub(crate) fn elements(value: &str, most: usize) -> Option<Vec<&str>> {
     serde_json::Deserializer::from_str(value).deserialize_seq(Elements(most)).ok()
@@ -96,6 +106,16 @@ pub(crate) fn may_have_members(value: &str) -> bool {
 /// Calls a function with the name and the value of each member of an object, or with the index and the value of each element of an array.
 pub(crate) fn each<'a>(value: &'a str, with: impl FnMut(&str, &'a str)) {
     serde_json::Deserializer::from_str(value).deserialize_any(Each(with)).unwrap_or_default();
+}
+
+/// Whether a place is the member of this name of an object, or is within the member.
+pub(crate) fn is_within(known: &str, object: &str, name: &str) -> bool {
+    let (known, object) = (known.trim_start_matches('.'), object.trim_start_matches('.'));
+    let known = match object {
+        "" => Some(known),
+        _ => known.strip_prefix(object).and_then(|behind| behind.strip_prefix('.')),
+    };
+    known.is_some_and(|known| known.split('.').next() == Some(name))
 }
 
 /// The first member on the way to one of these places that is there twice. Other members are not looked at.

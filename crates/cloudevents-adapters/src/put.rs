@@ -34,7 +34,10 @@ pub(crate) fn put_optional(
     given: Given<'_>,
 ) -> Result<(), Error> {
     match template.fill(given) {
-        Ok(Some(value)) => put(event, name, &value),
+        Ok(Some(value)) => put(event, name, &value).map_err(|error| match template.unchanged(given) {
+            Some(why) => error.with_help(why),
+            None => error,
+        }),
         Ok(None) => Ok(()),
         Err(lacking) => Err(unfilled(name, &lacking)),
     }

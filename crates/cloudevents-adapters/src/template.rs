@@ -8,6 +8,18 @@ use std::{convert::Infallible, fmt};
 /// The headers of a request: names, in any letter case, and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
+/// The text of a header for [`Headers`], of any protocol: UTF-8. `None` for other bytes, whose encoding is not known: leave the header out.
+///
+/// ```
+/// use cloudevents_adapters::header_text;
+///
+/// assert_eq!(header_text("Grö".as_bytes()), Some("Grö"));
+/// assert_eq!(header_text(b"Gr\xF6"), None);
+/// ```
+pub fn header_text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`.
 ///
 /// `{a, b}` is the first of both that is there, and `{a, 'x'}` is `x` without `a`. With `{a?}`, there is no text if `a` is not there.
@@ -46,6 +58,8 @@ pub(crate) enum Of {
     Header {
         /// In lower case.
         name: String,
+        /// The name as it stands in braces: a member of a document has its letter case.
+        written: String,
         /// Whether it may be taken for a place of a document.
         is_short: bool,
     },
@@ -142,6 +156,20 @@ impl Template {
         Ok(Some(filled))
     }
 
+    /// Why a change leaves a value as it is, for an error. `None` if there is no such value.
+    pub(crate) fn unchanged(&self, given: Given<'_>) -> Option<String> {
+        self.0.iter().find_map(|part| {
+            let Part::First(first) = part else { return None };
+            let change = first.change?;
+            let found = first.find(|of| of.find(given)).ok().flatten()?;
+            let beginning: String = found.chars().take(LONGEST).collect();
+            change
+                .apply(&found)
+                .is_none()
+                .then(|| format!("`{beginning}` stays as it is: it is {}", change.lacking()))
+        })
+    }
+
     /// The places in braces, in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Of> {
         self.0.iter().flat_map(|part| match part {
@@ -235,16 +263,18 @@ impl Of {
             return Ok(Self::Document(place.to_owned()));
         }
         Ok(match header_place(text) {
-            Some((name, is_short)) => Self::Header { name: name.to_ascii_lowercase(), is_short },
+            Some((name, is_short)) => {
+                Self::Header { name: name.to_ascii_lowercase(), written: name.to_owned(), is_short }
+            }
             None if text == "$digest" => Self::Digest,
             None => Self::Place(text.to_owned()),
         })
     }
 
-    /// The name of a header that may be taken for a place of a document.
+    /// The name of a header, as it stands in braces, that may be taken for a place of a document.
     pub(crate) fn short_header(&self) -> Option<&str> {
         match self {
-            Self::Header { name, is_short: true } => Some(name),
+            Self::Header { written, is_short: true, .. } => Some(written),
             _ => None,
         }
     }
@@ -273,8 +303,8 @@ impl Of {
     /// As it stands in braces.
     fn written(&self) -> String {
         match self {
-            Self::Header { name, is_short } => {
-                format!("{}{name}", if *is_short { HEADER } else { SURE_HEADER })
+            Self::Header { written, is_short, .. } => {
+                format!("{}{written}", if *is_short { HEADER } else { SURE_HEADER })
             }
             Self::Digest => "$digest".to_owned(),
             Self::Place(path) => path.clone(),

@@ -1,6 +1,6 @@
 //! Documents that are none, and those that are too much.
 
-use cloudevents_adapters::{Adapter, adapters, find, recognize};
+use cloudevents_adapters::{Adapter, Headers, adapters, find, recognize};
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use proptest::prelude::*;
 
@@ -35,6 +35,19 @@ fn what_is_none_of_the_system() {
 }
 
 /// <https://docs.github.com/webhooks/using-webhooks/creating-webhooks>: the content type of a webhook may be that of a form.
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers>
+#[test]
+fn a_webhook_without_its_header_names_the_header() {
+    let of = |name: &str, headers: Headers<'_>| {
+        let events = find(name).unwrap().events(headers, &"{\"ref\":\"r\"}".into(), &DecodeOptions::strict());
+        let error = events.into_iter().next().unwrap().unwrap_err();
+        error.help().unwrap_or_default().contains("the header `x-github-event`")
+    };
+    assert!(of("github", &[]) && of("github", &[("x-gitea-event", "push")]));
+    // It is recognised by its members, too.
+    assert!(!of("gitlab", &[]));
+}
+
 #[test]
 fn a_form_is_named() {
     let github = find("github").unwrap();

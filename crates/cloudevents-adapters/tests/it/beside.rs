@@ -154,11 +154,53 @@ fn a_subject_that_says_nothing_new_is_no_loss() {
     }
 }
 
+/// The document in an envelope may imply each part that is named otherwise, also of envelopes around its own.
+#[test]
+fn a_part_that_the_document_implies_is_no_loss() {
+    let map = |implies: &str| {
+        format!(
+            r#"{{"name":"order","what":"w","reference":"r","mappings":[{{"where":{{"order":"*"}},"implies":{{{implies}}},
+            "id":"{{order}}","source":"/o","type":"o"}}]}}"#
+        )
+    };
+    let push = |attribute: &str| {
+        format!(
+            r#"{{"message":{{"data":"eyJvcmRlciI6N30=","attributes":{{{attribute},"tenant":"t7"}},"messageId":"1"}},
+            "subscription":"projects/p/subscriptions/s"}}"#
+        )
+    };
+    let of = |implies: &str, document: &str| {
+        let adapters = Adapters::known().with(Adapter::parse_all(&map(implies)).unwrap()).exact();
+        let document = document.to_owned().into();
+        let events = adapters.events(&[], &document, &DecodeOptions::strict()).unwrap();
+        events.into_iter().next().unwrap().map(|decoded| extensions(&decoded.value))
+    };
+    let named = push(r#""my_key":"x""#);
+    for implies in [r#""message.attributes.my_key":"*""#, r#""message.attributes.my_key":"x""#] {
+        assert_eq!(of(implies, &named).unwrap(), pairs([("tenant", "t7")]), "{implies}");
+    }
+    for implies in ["", r#""message.attributes.my_key":"y""#, r#""my_key":"*""#] {
+        assert_eq!(of(implies, &named).unwrap_err().kind(), ErrorKind::Inexact, "{implies}");
+    }
+    // A part that an extension has is carried.
+    let both = pairs([("region", "eu"), ("tenant", "t7")]);
+    assert_eq!(of(r#""message.attributes.region":"*""#, &push(r#""region":"eu""#)).unwrap(), both);
+    let sns = |message: &str| {
+        let message = serde_json::json!(message);
+        format!(
+            r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Subject":"S","Message":{message}}}"#
+        )
+    };
+    let inner = sns(r#"{"order":7}"#);
+    assert!(of(r#""Subject":"S""#, &sns(&inner)).is_ok());
+    assert_eq!(of(r#""Subject":"T""#, &sns(&inner)).unwrap_err().kind(), ErrorKind::Inexact);
+}
+
 /// A map like that of `docs/adapters.md` leaves the `Subject` out, and nothing else.
 #[test]
 fn a_map_agrees_to_one_part() {
     let map = r#"{"name":"sns-without-subject","what":"w","reference":"r","mappings":[{"where":{"Type":"Notification","TopicArn":"*"},
-        "unwrap":[{"at":"Message","documents":true,"beside":{"spread":"MessageAttributes","unsigned":true}}],
+        "unwrap":[{"at":"Message","documents":true,"beside":{"spread":"MessageAttributes","unsigned":true,"typed":true}}],
         "id":"{MessageId}","source":"{TopicArn}","type":"com.amazonaws.sns.Notification","subject":"{Subject?}"}]}"#;
     let adapters = Adapters::known().with(Adapter::parse_all(map).unwrap()).exact();
     let of = |members: &str, message: &str| {

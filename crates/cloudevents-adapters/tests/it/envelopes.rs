@@ -50,11 +50,22 @@ fn a_text_of_older_versions_is_base64_if_its_content_type_is_neither_json_nor_te
             let event = of(ty, r#""AAECAw==""#).unwrap();
             assert!(matches!(event.data(), Some(Data::Binary(&[0, 1, 2, 3]))), "{event:?}");
             let error = of(ty, r#""no base64""#).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidBinary);
+            assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidBinary, Some("data")));
             assert!(error.help().unwrap().contains("`charset`"), "{error:#}");
+            assert!(error.help().unwrap().contains("`--map`"), "{error:#}");
+        }
+        // RFC 2046, section 5.1.1: a boundary begins with two hyphens, which base64 does not have.
+        for ty in ["multipart/mixed; boundary=x", "message/http"] {
+            let event = of(ty, r#""--x\r\n\r\na\r\n--x--""#).unwrap();
+            assert_eq!(data(&event), "--x\r\n\r\na\r\n--x--");
+            let event = of(ty, r#""LS14DQoNCg==""#).unwrap();
+            assert!(matches!(event.data(), Some(Data::Binary(b"--x\r\n\r\n"))), "{event:?}");
         }
         for ty in [
             "text/plain",
+            "application/x-python",
+            "application/vnd.yaml",
+            "application/sparql-query",
             "application/xml",
             "image/svg+xml",
             "application/x;charset=utf-8",
@@ -392,10 +403,35 @@ fn an_event_of_an_older_version_in_another_envelope() {
         let made = read(push(event, binary)).unwrap().value;
         assert_eq!((named(&made), data(&made)), (["b1", "/b", "t", ""], event));
         let version = if id == "1" { "0.2" } else { "0.1" };
-        let connect = format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#);
-        let error = read(connect).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
-        assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
+        let text = serde_json::json!(event);
+        let base64 = base64_simd::STANDARD.encode_to_string(event);
+        for connect in [
+            format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#),
+            format!(r#"{{"schema":{{"type":"string"}},"payload":{text}}}"#),
+            format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{base64}"}}"#),
+        ] {
+            let error = read(connect).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+            assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
+        }
+    }
+}
+
+/// The envelope has an event of a version that its adapter does not read: an error, which names the adapter that does.
+#[test]
+fn an_event_of_version_0_2_in_an_envelope_names_its_adapter() {
+    let event = r#"{"specversion":"0.2","id":"1","source":"/s","type":"t"}"#;
+    let bridge = format!(r#"{{"id":"e","detail-type":"d","source":"s","account":"1","detail":{event}}}"#);
+    let text = serde_json::json!(event);
+    let sns = format!(
+        r#"{{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:1:T","Message":{text}}}"#
+    );
+    for (name, document, help) in
+        [("aws-eventbridge", bridge, "`--from cloudevents-0.2`"), ("aws-sns", sns, "`--from auto`")]
+    {
+        let error = all(name, &[], &document).remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedSpecversion, "{error:#}");
+        assert!(error.help().unwrap().contains(help), "{error:#}");
     }
 }
 

@@ -11,6 +11,24 @@ fn events(mapping: &str, document: &str) -> Vec<Result<Event, Error>> {
     events.into_iter().map(|event| event.map(|decoded| decoded.value)).collect()
 }
 
+/// The time would be in the year 55840 and so on.
+#[test]
+fn a_value_that_is_no_time_is_named() {
+    for (change, value) in [
+        ("epoch-seconds", "1700000000123"),
+        ("epoch-seconds", "1.7e9"),
+        ("epoch-seconds", "1.0000000001"),
+        ("spaced-time", r#""2015-05-17""#),
+    ] {
+        let mapping =
+            format!(r#"{{"where":{{}},"id":"1","source":"/m","type":"t","time":"{{t | {change}}}"}}"#);
+        let error = events(&mapping, &format!(r#"{{"t":{value}}}"#)).remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidTimestamp, Some("time")));
+        let value = value.trim_matches('"');
+        assert!(error.help().unwrap().starts_with(&format!("`{value}` stays as it is")), "{error:#}");
+    }
+}
+
 /// A change of Debezium: <https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-events>
 #[test]
 fn times_since_1970() {
@@ -229,6 +247,21 @@ fn a_member_header_is_taken_for_no_header() {
             assert!(error.help().unwrap().contains(&format!("{written}{name}`")), "{error:#}");
         }
     }
+    // A member has the letter case of the place.
+    let order = r#"{"header":{"orderNo":7},"lines":[1]}"#;
+    for refused in
+        [mapping(all, "", "{header.orderNo?}", "lines"), mapping(r#""header.orderNo":"*""#, "", "1", "lines")]
+    {
+        let error = events(&refused, order).remove(0).unwrap_err();
+        assert!(error.help().unwrap().contains("write `.header.orderNo`"), "{error:#}");
+    }
+    assert_eq!(events(&mapping(all, "", "{.header.orderNo}", "lines"), order)[0].as_ref().unwrap().id(), "7");
+    // A member that is null is absent.
+    let null = r#"{"header":null,"lines":[1]}"#;
+    assert_eq!(
+        events(&mapping(all, "", "{header.no, lines.0}", "lines"), null)[0].as_ref().unwrap().id(),
+        "1"
+    );
     // An element of its own.
     let of_element = mapping(r#""k":"x""#, r#""each":"lines","#, "{header.no, n}", "n");
     let inner = r#"{"k":"x","lines":[{"n":1,"header":{"no":8}},{"n":2}]}"#;

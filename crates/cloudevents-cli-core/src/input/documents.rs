@@ -12,7 +12,8 @@ use cloudevents_kit::{
     json,
     model::{TextBuffer, codec::scan::Scanner},
 };
-use std::sync::Arc;
+use serde::de::IgnoredAny;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// JSON documents one after another, usually one, decoded some at a time.
 pub(super) struct JsonDocuments {
@@ -25,6 +26,10 @@ pub(super) struct JsonDocuments {
 
 /// Each event in JSON has this.
 const SPECVERSION: &[u8] = b"\"specversion\"";
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+const WITHOUT_MARK: &str = "it begins with a byte order mark, which JSON does not have: write it without one";
 
 /// The documents that are decoded at once.
 const SOME: usize = 1024;
@@ -118,12 +123,15 @@ pub(super) fn foreign_events(
         return match document.first() {
             Some(b'[') => batch(json, &place.source, document, place.base, decoding),
             _ => {
-                let claims = document.windows(SPECVERSION.len()).any(|window| window == SPECVERSION);
-                let event = decoding.single(json, document).map_err(|error| match claims {
-                    true => error.with_help("no adapter fits the document, either"),
-                    false => Error::new(ErrorKind::NotACloudEvent).with_detail(
-                        "no adapter fits the document, and it is no event: it has no `specversion`",
-                    ),
+                let event = decoding.single(json, document.clone()).map_err(|error| {
+                    let is_marked = document.starts_with(BYTE_ORDER_MARK);
+                    let error = match claims(&document) {
+                        true => error.with_help("no adapter fits the document, either"),
+                        false => Error::new(ErrorKind::NotACloudEvent).with_detail(
+                            "no adapter fits the document, and it is no event: it has no `specversion`",
+                        ),
+                    };
+                    if is_marked { error.with_help(WITHOUT_MARK) } else { error }
                 });
                 vec![Located { event, place }]
             }
@@ -137,6 +145,14 @@ pub(super) fn foreign_events(
     let failed = events.iter().position(Result::is_err).filter(|_| decoding.whole);
     let numbered = events.into_iter().enumerate();
     numbered.filter(|(index, _)| failed.is_none_or(|failed| failed == *index)).map(located).collect()
+}
+
+/// Whether a document is an event, or would be one without its mistakes.
+fn claims(document: &[u8]) -> bool {
+    match serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(document) {
+        Ok(members) => members.contains_key("specversion"),
+        Err(_) => document.windows(SPECVERSION.len()).any(|window| window == SPECVERSION),
+    }
 }
 
 /// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start.
@@ -177,6 +193,28 @@ mod tests {
     };
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+
+    #[test]
+    fn a_document_that_no_adapter_fits_has_a_reason() {
+        let error = |document: &str| {
+            let reading = Reading { from: Some("auto".to_owned()), ..Reading::default() };
+            let source = Arc::new(Source::new("f", document.to_owned(), 1));
+            let place = Place { source, base: 0, begin: 0, length: document.len(), index: None };
+            let mut located =
+                foreign_events(place, &[], document.to_owned().into(), &reading.decoding().unwrap());
+            located.remove(0).event.unwrap_err()
+        };
+        for document in ["{}", r#"{"schema":null,"payload":EVENT}"#] {
+            let error = error(&document.replace("EVENT", EVENT));
+            assert!(error.detail().contains("it has no `specversion`"), "{error:#}");
+        }
+        let other = error(&EVENT.replace("1.0", "7"));
+        assert_eq!(other.kind(), ErrorKind::UnsupportedSpecversion, "{other:#}");
+        for document in [EVENT, r#"{"Records":[]}"#] {
+            let error = error(&format!("\u{feff}{document}"));
+            assert!(error.help().unwrap().contains("byte order mark"), "{error:#}");
+        }
+    }
 
     /// A part of the events would come again when the document is sent again.
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     source::{Place, Source},
 };
 use bytes::Bytes;
+use cloudevents_kit::adapters::header_text;
 use cloudevents_testkit::tagged;
 use serde_json::Value;
 use std::sync::Arc;
@@ -29,8 +30,9 @@ pub(super) fn events(name: &str, text: Vec<u8>, decoding: &Decoding) -> Result<V
         let (source, base_of_body) = (Arc::clone(&source), base.saturating_add(begin));
         let place = Place { source, base: base_of_body, begin: 0, length, index: None };
         let headers = message.get("headers").and_then(Value::as_array).into_iter().flatten();
-        let headers: Vec<_> = headers.filter_map(header).collect();
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let octets: Vec<_> = headers.filter_map(header).collect();
+        let texts = octets.iter().filter_map(|(name, value)| Some((*name, header_text(value)?)));
+        let headers: Vec<_> = texts.collect();
         let events = foreign_events(place, &headers, Bytes::from(body), decoding);
         all.extend(
             events.into_iter().map(|located| Located { event: located.event.map_err(helped), ..located }),
@@ -47,10 +49,10 @@ fn place_of(message: &[u8], body: &[u8]) -> (usize, usize) {
     begin.map_or((0, message.len()), |begin| (begin, message.len().saturating_sub(begin)))
 }
 
-/// The name and the value of a header, in UTF-8 as adapters get it over HTTP. The message has each octet as one character.
-fn header(pair: &Value) -> Option<(&str, String)> {
-    let octets: Result<Vec<u8>, _> = pair.get(1)?.as_str()?.chars().map(u8::try_from).collect();
-    Some((pair.get(0)?.as_str()?, String::from_utf8(octets.ok()?).ok()?))
+/// The name of a header, and the octets of its value, each of which is a character of the message.
+fn header(pair: &Value) -> Option<(&str, Vec<u8>)> {
+    let octets = pair.get(1)?.as_str()?.chars().map(u8::try_from);
+    Some((pair.get(0)?.as_str()?, octets.collect::<Result<_, _>>().ok()?))
 }
 
 fn helped(error: cloudevents_kit::Error) -> cloudevents_kit::Error {

@@ -216,7 +216,10 @@ pub(crate) fn of(systems: Option<&Systems>, how: fn(&str) -> String, receiver: R
 /// The error of a message that is no event, and that no adapter fits.
 fn fits_none(received: &Received) -> Option<Error> {
     let error = received.decoded_message().err().filter(|error| error.kind() == ErrorKind::NotACloudEvent)?;
-    let detail = format!("{}, and no adapter fits its body", error.detail());
+    let body = received.whole_body().ok().flatten();
+    let is_marked = body.is_some_and(|body| body.starts_with("\u{feff}".as_bytes()));
+    let mark = if is_marked { ", which begins with a byte order mark: JSON has none" } else { "" };
+    let detail = format!("{}, and no adapter fits its body{mark}", error.detail());
     Some(error.clone().with_detail(detail))
 }
 

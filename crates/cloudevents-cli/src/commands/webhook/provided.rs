@@ -5,7 +5,7 @@ use crate::{commands::systems::SystemOptions, failure::Failure};
 use bytes::Bytes;
 use cloudevents_kit::{
     BuilderConveniences as _, Error, ErrorKind, Event, EventBuilder, Payload, Peer,
-    adapters::Adapters,
+    adapters::{Adapters, header_text},
     webhook::{
         DeliveryKey,
         deliver::Practice,
@@ -55,7 +55,7 @@ pub(super) fn provided(
 fn named(request: &Parts, body: &Bytes) -> Result<Event, Error> {
     let headers = request.headers.iter();
     let headers: Vec<_> =
-        headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        headers.filter_map(|(name, value)| Some((name.as_str(), header_text(value.as_bytes())?))).collect();
     let adapters = Adapters::known();
     let known = adapters.recognize_message(&headers, body).map(|adapter| {
         let how = match adapter.name() {
