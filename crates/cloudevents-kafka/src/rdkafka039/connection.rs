@@ -77,8 +77,11 @@ impl State {
         }
         let this = || failed(error.clone()).with_detail(reason.to_owned());
         let is_login = is_login(error);
-        if is_login || error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+        if is_login {
             self.lost(&this());
+        } else if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            // The reason of librdkafka counts brokers that it does not know yet, and may be "0/1 brokers are down".
+            self.lost(&failed(error.clone()).with_detail("no broker can be reached"));
         }
         match refusals.are_final() {
             Some(error) if is_login => self.reporter().failed(&error),

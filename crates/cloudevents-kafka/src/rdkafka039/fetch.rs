@@ -85,7 +85,7 @@ fn judge(error: KafkaError, group: &Group) -> Step {
                 | RDKafkaErrorCode::InvalidMessage
         )
     );
-    tracing::warn!(%error, fatal, "consuming from Kafka");
+    tracing::warn!(%error, fatal, "librdkafka reports an error of a partition or of the group");
     if fatal {
         let detail = error.to_string();
         return Step::Over(Error::new(ErrorKind::Closed).with_detail(detail).with_source(error));

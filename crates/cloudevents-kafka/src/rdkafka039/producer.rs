@@ -418,7 +418,9 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if self.refusals.is_news(&error, reason) {
+        // Once no broker can be reached, the state says so.
+        let is_known = !self.state.is_connected() && !is_login(&error);
+        if self.refusals.is_news(&error, reason) && !is_known {
             tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         } else {
             tracing::debug!(%error, reason, "the Kafka producer is in trouble");

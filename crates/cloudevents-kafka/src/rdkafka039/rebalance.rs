@@ -11,6 +11,7 @@ use super::{
     login_refusals::{Refusals, is_login},
     unknown_for::Unknown,
 };
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Partition,
     binding::log::{Epoch, Ledger},
@@ -62,8 +63,10 @@ pub(super) struct Group {
     pub(super) unknown: Unknown,
     /// Whether topics may come and go: there is a pattern.
     pub(super) may_go: bool,
-    /// Whether the group has let it in. Before that, nothing can come.
+    /// Whether the group has let it in. Before that, nothing can come, and after the group has taken its partitions away.
     pub(super) has_joined: AtomicBool,
+    /// Whether it is not reported that the group has let it in.
+    pub(super) joins_unsaid: bool,
 }
 
 /// The state that the consumer's thread keeps of its partitions.
@@ -139,6 +142,7 @@ impl Group {
             unknown: Unknown::default(),
             may_go: false,
             has_joined: AtomicBool::new(false),
+            joins_unsaid: false,
         }
     }
 
@@ -168,9 +172,18 @@ impl Group {
         self.connected();
     }
 
+    /// The group has taken its partitions away: its session has ended. librdkafka joins again.
+    fn expelled(&self) {
+        if !self.joins_unsaid {
+            self.has_joined.store(false, Ordering::Release);
+            let error = Error::new(ErrorKind::Disconnected);
+            self.state.lost(&error.with_detail("the group has taken its partitions away, and it has not joined again yet"));
+        }
+    }
+
     /// A broker has answered.
     pub(super) fn connected(&self) {
-        if !self.state.is_connected() && !self.misses_topics() {
+        if !self.state.is_connected() && self.has_joined() && !self.misses_topics() {
             self.state.connected();
         }
     }
@@ -329,6 +342,7 @@ impl Group {
             }
         }
         if lost {
+            self.expelled();
             tracing::warn!(
                 partitions = revoked.len(),
                 "partitions were lost; messages settled last are delivered again to another consumer"
@@ -362,7 +376,9 @@ impl ClientContext for Group {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.busy.store(true, Ordering::Release);
-        if self.refusals.is_news(&error, reason) {
+        // Once no broker can be reached, the state says so.
+        let is_known = !self.state.is_connected() && !is_login(&error);
+        if self.refusals.is_news(&error, reason) && !is_known {
             tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
         } else {
             tracing::debug!(%error, reason, "the Kafka consumer is in trouble");

@@ -244,7 +244,7 @@ async fn connect(
     // librdkafka does not say so of a pattern that no topic matches yet, nor with the protocol of Kafka 4 before there is a partition.
     group.may_go = topics.iter().any(|topic| topic.starts_with('^'));
     let is_unsaid = config.get("group.protocol") == Some("consumer") || group.may_go;
-    group.has_joined = is_unsaid.into();
+    (group.joins_unsaid, group.has_joined) = (is_unsaid, is_unsaid.into());
     let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
     let waker = Arc::clone(&handover);
     client.set_nonempty_callback(move || waker.wake());

@@ -264,6 +264,24 @@ async fn idle_clients_know_whether_there_is_a_broker() {
     }
 }
 
+/// Its session has ended, while brokers answer. Nothing comes before the group lets it in again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_has_lost_its_partitions_is_not_connected_until_it_has_joined_again() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let mut receiver = topic.receiver_with(SHORT, KafkaReceiverOptions::default()).await;
+    let mut end = receiver.connectivity();
+    knows(&mut end, true).await;
+    broker.refuse_next(Refusal::Member, 1).unwrap();
+    knows(&mut end, false).await;
+    let state = end.state();
+    let why = state.error().map(ToString::to_string).unwrap_or_default();
+    assert!(why.contains("has taken its partitions away"), "{why}");
+    knows(&mut end, true).await;
+    soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
+}
+
 async fn knows(end: &mut Connectivity, is_connected: bool) {
     let known = async {
         while end.state().is_connected() != is_connected {

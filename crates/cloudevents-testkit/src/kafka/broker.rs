@@ -151,6 +151,7 @@ impl Broker {
             Refusal::Commit => {
                 (RDKafkaApiKey::OffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE)
             }
+            Refusal::Member => (RDKafkaApiKey::Heartbeat, RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID),
         };
         cluster(&self.host)?.request_errors(request, &vec![error; count]);
         Ok(())
@@ -246,6 +247,8 @@ pub enum Refusal {
     ProducerId,
     /// A commit, for good: INVALID_COMMIT_OFFSET_SIZE.
     Commit,
+    /// A heartbeat of a member whose session has ended: UNKNOWN_MEMBER_ID. The member has lost its partitions, and joins again.
+    Member,
 }
 
 /// A message stored by a [`Broker`].
