@@ -1,5 +1,4 @@
-//! The parts that a gate needs, as its looks and its deliveries found them: a delivery that uses a part with success is a look that found
-//! it.
+//! The parts that a gate needs, as looks and deliveries find them. A delivery that uses a part with success is a look that found it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::{sync::Notify, time::Instant};
