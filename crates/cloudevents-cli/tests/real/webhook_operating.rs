@@ -3,7 +3,7 @@
 use crate::{
     program::{Served, command, file},
     webhook_gate::{STANDARD, Service, TOKEN, WITH_SECRET, headers, in_front_of, post, signed, standard},
-    webhook_schemes::{reporting, until},
+    webhook_schemes::{reporting, serving, until},
 };
 use cloudevents_kit::webhook::signature::{GitHub, Sign, StandardSigner};
 use cloudevents_testkit::patience;
@@ -382,6 +382,46 @@ fn a_gate_is_not_ready_while_its_service_is_away() {
     let _listens = socket.listen(1).unwrap();
     assert!(is(&state, "/ready", "200"));
     drop(gate);
+}
+
+/// The service listens for one delivery only, so that each look finds it away.
+#[test]
+fn a_delivery_that_the_service_accepts_is_a_look_that_found_it_ready() {
+    // It has its port, and does not listen.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let _entered = runtime.enter();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = format!("http://{}/hook", socket.local_addr().unwrap());
+    let arguments = [WITH_SECRET, &["--to", &to, "--metrics", "127.0.0.1:0"]].concat();
+    let (gate, reports) = serving(STANDARD, &arguments);
+    let state = state_of(&reports);
+    until(&reports, "the gate is not ready: the service takes no connection, for at least");
+    let listener = socket.listen(8).unwrap().into_std().unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let service = thread::spawn(move || {
+        loop {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut some) = (Vec::new(), [0; 1024]);
+            while !request.ends_with(b"\r\n\r\n{}") {
+                match stream.read(&mut some).unwrap() {
+                    0 => break,
+                    read => request.extend_from_slice(&some[..read]),
+                }
+            }
+            // A look sends nothing.
+            if !request.is_empty() {
+                drop(listener);
+                stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+                return;
+            }
+        }
+    });
+    assert_eq!(post(&gate.url, &standard("msg_1", b"{}"), b"{}").status, 204);
+    service.join().unwrap();
+    until(&reports, "the gate is ready again, after at least");
+    assert!(get(&state, "/metrics").contains("\ncloudevents_webhook_ready 1\n"));
+    assert!(is(&state, "/ready", "503"));
 }
 
 #[cfg(feature = "outbox")]

@@ -1,7 +1,7 @@
 //! `ce webhook serve --remember`: where accepted deliveries are remembered across restarts.
 
 use super::{
-    gate::Probe,
+    gate::{Part, Probe, Readiness},
     selection::{Place, place},
 };
 use crate::{
@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::Instant};
 use tokio_postgres::NoTls;
 
 /// The event that a probe has seen: it writes, because a disk that is full still reads.
@@ -43,6 +43,7 @@ pub(super) async fn remembering(
     to: &str,
     target: &str,
     lease: Duration,
+    readiness: &Arc<Readiness>,
 ) -> Result<(WebhookOptions, Probe), Failure> {
     let name = format!("ce webhook serve {target}");
     let failed = |status, error: &Error| Failure::Told(status, Box::new(connect::report(error)));
@@ -64,7 +65,7 @@ pub(super) async fn remembering(
                 Ok(writes(store.store.inbox()).await)
             })
         });
-        return Ok((options.idempotency(store), probe));
+        return Ok((options.idempotency(Seen::new(store, readiness)), probe));
     }
     match place(Path::new(to))? {
         Place::Postgres(mut config) => {
@@ -82,7 +83,7 @@ pub(super) async fn remembering(
                 let store = probed.clone();
                 Box::pin(async move { Ok(writes(store.inbox()).await) })
             });
-            Ok((options.idempotency(store), probe))
+            Ok((options.idempotency(Seen::new(store, readiness)), probe))
         }
         Place::Sqlite(_) => Err(Failure::usage(
             "--remember is neither `sqlite:` and the name of a file nor a URL of Postgres",
@@ -137,6 +138,45 @@ impl IdempotencyStore for FileStore {
     }
 }
 
+/// A store whose successes are known: a delivery that it records is a look that found it.
+struct Seen<S> {
+    store: S,
+    readiness: Arc<Readiness>,
+}
+
+impl<S> Seen<S> {
+    fn new(store: S, readiness: &Arc<Readiness>) -> Self {
+        Self { store, readiness: Arc::clone(readiness) }
+    }
+}
+
+impl<S: IdempotencyStore> IdempotencyStore for Seen<S> {
+    async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
+        let began = Instant::now();
+        let begun = self.store.begin(key).await?;
+        // Of a delivery that it knows, the store has read alone: a disk that is full still reads.
+        if matches!(begun, Begun::Claimed(_)) {
+            self.readiness.used(Part::Store, began);
+        }
+        Ok(begun)
+    }
+
+    async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        let began = Instant::now();
+        self.store.complete(key, claim).await?;
+        self.readiness.used(Part::Store, began);
+        Ok(())
+    }
+
+    async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        self.store.abandon(key, claim).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+}
+
 /// Which file is at a path.
 #[cfg(unix)]
 type Identity = (u64, u64);
@@ -154,4 +194,34 @@ type Identity = ();
 #[cfg(not(unix))]
 fn identity(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_kit::webhook::receiver::MemoryStore;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_is_found_by_what_it_writes() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let readiness = Arc::<Readiness>::default();
+        let store = Seen::new(MemoryStore::new(10), &readiness);
+        let key = DeliveryKey::of_body(b"1");
+        let is_found = |since| readiness.is_used_since(Part::Store, since);
+        let first = Instant::now();
+        let Begun::Claimed(claim) = store.begin(key).await.unwrap() else { panic!("it is known") };
+        assert!(is_found(first));
+        advance(SECOND).await;
+        let second = Instant::now();
+        assert_eq!(store.begin(key).await.unwrap(), Begun::Unfinished);
+        assert!(!is_found(second));
+        store.complete(key, claim).await.unwrap();
+        assert!(is_found(second));
+        advance(SECOND).await;
+        let third = Instant::now();
+        assert_eq!(store.begin(key).await.unwrap(), Begun::Finished);
+        assert!(!is_found(third));
+        assert!(!store.is_shared());
+    }
 }

@@ -84,9 +84,12 @@ In front of a service (--to):
   for a day, up to 100,000; with --remember for a week, in a file or a database. While such a file
   is deleted or replaced, or the database is away, senders get 503.
 
-  GitHub and an HMAC sign the body, and no event name: let the service compare both, and respond 422
-  if they do not fit. Otherwise a stranger may have a captured body accepted under another name, and
-  the genuine delivery is lost. docs/webhooks-with-ce.md has the case.
+  Signatures cover the body (GitHub, an HMAC), the time and the body (Stripe, Slack, an HMAC of a
+  time), or the id, the time and the body (Svix, Standard Webhooks). None of these covers the query,
+  the path, the content type or an event name in a header. If the service decides by such a part, a
+  stranger may have a captured delivery accepted with another one, and the genuine delivery is lost.
+  So let the service decide by the body, and respond 422 to an event name that does not fit the body.
+  A query belongs into the URL of --to. docs/webhooks-with-ce.md has the case.
 
   service.url has the URL of the service with a password that only the gate and the service know:
   http://gate:PASSWORD@127.0.0.1:3000/hook. The service gets it as Basic authorization.

@@ -3,6 +3,7 @@
 use super::{
     counts::{Counts, Outcome},
     course::Course,
+    readiness::{Part, Readiness},
     service::{Service, Verdict},
 };
 use crate::{
@@ -21,6 +22,7 @@ use tokio::time::{Instant, timeout};
 pub(super) struct Handing {
     pub(super) service: Arc<Service>,
     pub(super) counts: Arc<Counts>,
+    pub(super) readiness: Arc<Readiness>,
     /// The status of a sender that shall give up.
     pub(super) gives_up: StatusCode,
 }
@@ -68,8 +70,10 @@ impl Handing {
         };
         self.counts.handed_on(body.len());
         let request = self.service.request(parts, body);
+        let began = Instant::now();
         let (outcome, settling, done) = match self.service.send(request).await {
             Verdict::Accepted(replied) => {
+                self.readiness.used(Part::Service, began);
                 course.replied(replied);
                 let from = from.counted(Outcome::Accepted.label());
                 (Outcome::Accepted, delivery.accept(), Done::Accepted(from))

@@ -5,6 +5,7 @@ mod course;
 mod ending;
 mod front;
 mod passed_headers;
+mod readiness;
 mod service;
 mod state;
 mod watch;
@@ -28,6 +29,9 @@ use cloudevents_kit::webhook::receiver::{MemoryStore, WebhookOptions};
 use counts::Counts;
 use ending::{Ends, Handing};
 use front::Front;
+#[cfg(feature = "outbox")]
+pub(super) use readiness::Part;
+pub(super) use readiness::Readiness;
 use serde_json::json;
 pub(super) use service::Checks;
 use service::Service;
@@ -127,6 +131,7 @@ impl GateOptions {
         options: WebhookOptions,
         recognizes: bool,
         _target: &str,
+        _readiness: &Arc<Readiness>,
     ) -> Result<(WebhookOptions, Option<Probe>), Failure> {
         #[cfg(feature = "outbox")]
         if !recognizes && self.remember.is_some() {
@@ -139,7 +144,8 @@ impl GateOptions {
         if let Some(to) = &self.remember {
             // Twice as long as handling takes at most.
             let lease = self.timeout().saturating_add(BESIDE).saturating_mul(2);
-            let (options, probe) = super::remember::remembering(options, to, _target, lease).await?;
+            let (options, probe) =
+                super::remember::remembering(options, to, _target, lease, _readiness).await?;
             return Ok((options, Some(probe)));
         }
         Ok((options.idempotency(MemoryStore::new(REMEMBERED)), None))
@@ -176,7 +182,8 @@ pub(super) async fn run(
     let service = Service::new(to, gate.timeout(), checks, gate.behind_proxy)?;
     let target = format!("{path} {}", service.name());
     let service = Arc::new(service);
-    let remembering = gate.remembering(options, recognizes, &target);
+    let readiness = Arc::<Readiness>::default();
+    let remembering = gate.remembering(options, recognizes, &target, &readiness);
     let (options, store) = said(remembering, console).await?;
     let mut options = options.respond_within(gate.timeout().saturating_add(BESIDE));
     options.http.header_deadline = IDLE;
@@ -189,6 +196,7 @@ pub(super) async fn run(
         counts: Arc::clone(&counts),
         service: Arc::clone(&service),
         store,
+        readiness: Arc::clone(&readiness),
         is_stopping: Arc::clone(&is_stopping),
         reason: Arc::default(),
     };
@@ -213,12 +221,13 @@ pub(super) async fn run(
     if let Some(serving) = &serving {
         console.announce(&format!("state and metrics at {}", serving.url), json!({"metrics": serving.url}));
     }
-    let handing = Arc::new(Handing { service, counts, gives_up });
+    let handing = Arc::new(Handing { service, counts, readiness, gives_up });
     let mut under_way = JoinSet::new();
     let mut ends = Ends::default();
     // When the connections that are left have had their time, after a signal.
     let mut end = None;
-    let mut watching = pin!(watch::watch(async || state.look().await, |line| console.report(line)));
+    let (look, found) = (async || state.look().await, async || state.found_ready().await);
+    let mut watching = pin!(watch::watch(look, found, |line| console.report(line)));
     while count.is_none_or(|count| ends.accepted < count) {
         // The service is to accept no more than it was asked to.
         let rest = count.map_or(u64::MAX, |count| count.saturating_sub(ends.accepted));

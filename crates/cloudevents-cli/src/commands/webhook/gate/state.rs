@@ -1,6 +1,10 @@
 //! The state of a gate, for probes and metrics.
 
-use super::{counts::Counts, service::Service};
+use super::{
+    counts::Counts,
+    readiness::{Part, Readiness},
+    service::Service,
+};
 use crate::commands::probes::Shown;
 use cloudevents_kit::transport::PrometheusPage;
 use std::{
@@ -11,7 +15,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Asks whether a store answers. An error is another reason why it takes no delivery.
 pub(crate) type Probe =
@@ -27,6 +31,7 @@ pub(super) struct State {
     pub(super) service: Arc<Service>,
     /// `None`: accepted deliveries are remembered in memory.
     pub(super) store: Option<Probe>,
+    pub(super) readiness: Arc<Readiness>,
     /// Whether the gate takes no more deliveries.
     pub(super) is_stopping: Arc<AtomicBool>,
     /// The reason of the last look, if the gate was not ready.
@@ -36,7 +41,7 @@ pub(super) struct State {
 impl Shown for State {
     /// Whether a delivery that comes now has a good chance: the store answers, and the service takes connections.
     async fn is_ready(&self) -> bool {
-        let reason = self.unready().await;
+        let reason = self.unready().await.reason();
         let is_ready = reason.is_none();
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
         is_ready
@@ -54,16 +59,25 @@ impl Shown for State {
 impl State {
     /// The reason why the gate is not ready, which the metrics have from now on.
     pub(super) async fn look(&self) -> Option<String> {
-        let reason = self.unready().await;
+        let unready = self.unready().await;
+        self.readiness.looked(unready.store.is_some(), unready.service.is_some());
+        let reason = unready.reason();
         self.counts.ready(reason.is_none());
         reason
     }
 
-    /// The reason why the gate is not ready.
-    async fn unready(&self) -> Option<String> {
+    /// Waits until deliveries have found the gate ready after a look that did not. The metrics have it from then on.
+    pub(super) async fn found_ready(&self) {
+        self.readiness.back().await;
+        self.counts.ready(true);
+    }
+
+    /// The reasons why the gate is not ready. A part that a delivery uses with success meanwhile is not away.
+    async fn unready(&self) -> Unready {
         if self.is_stopping.load(Ordering::Relaxed) {
-            return Some("the gate stops".to_owned());
+            return Unready { gate: Some("the gate stops"), ..Unready::default() };
         }
+        let begin = Instant::now();
         let store = async {
             let Some(probe) = &self.store else { return None };
             match timeout(PATIENCE, probe()).await {
@@ -75,9 +89,25 @@ impl State {
         let service = async { timeout(PATIENCE, self.service.is_reachable()).await.unwrap_or_default() };
         let (store, is_reachable) = tokio::join!(store, service);
         let service = (!is_reachable).then_some("the service takes no connection");
-        match (store, service) {
-            (Some(store), Some(service)) => Some(format!("{store}, and {service}")),
-            (store, service) => store.or(service).map(str::to_owned),
+        Unready {
+            gate: None,
+            store: store.filter(|_| !self.readiness.is_used_since(Part::Store, begin)),
+            service: service.filter(|_| !self.readiness.is_used_since(Part::Service, begin)),
         }
+    }
+}
+
+/// The reasons of each part.
+#[derive(Default)]
+struct Unready {
+    gate: Option<&'static str>,
+    store: Option<&'static str>,
+    service: Option<&'static str>,
+}
+
+impl Unready {
+    fn reason(&self) -> Option<String> {
+        let reasons: Vec<_> = [self.gate, self.store, self.service].into_iter().flatten().collect();
+        (!reasons.is_empty()).then(|| reasons.join(", and "))
     }
 }

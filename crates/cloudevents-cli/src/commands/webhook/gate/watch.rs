@@ -13,14 +13,22 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How often a reason that stays has a line.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Looks at the state without end. `look` returns the reason why the gate is not ready, and `tell` takes the lines of the log.
-pub(super) async fn watch(look: impl AsyncFn() -> Option<String>, tell: impl Fn(&Report)) -> Infallible {
+/// Looks at the state without end. `look` returns the reason why the gate is not ready, and `tell` takes the lines of the log. `found` ends
+/// when a delivery has found the gate ready after a look that did not: the outage has ended, also if the next look finds another one.
+pub(super) async fn watch(
+    look: impl AsyncFn() -> Option<String>,
+    found: impl AsyncFn(),
+    tell: impl Fn(&Report),
+) -> Infallible {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut away: Option<Away> = None;
     loop {
-        looks.tick().await;
-        let reason = look().await;
+        let reason = tokio::select! {
+            biased;
+            () = found() => None,
+            _ = looks.tick() => look().await,
+        };
         let line = match (reason, away.take()) {
             (None, None) => None,
             (None, Some(past)) => past.told.is_some().then(|| past.end()),
@@ -101,7 +109,11 @@ fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::{Cell, RefCell};
+    use crate::commands::webhook::gate::readiness::{Part, Readiness};
+    use std::{
+        cell::{Cell, RefCell},
+        future::pending,
+    };
     use tokio::time::timeout;
 
     #[tokio::test(start_paused = true)]
@@ -115,7 +127,8 @@ mod tests {
             lines.borrow_mut().push(line.one_line());
         };
         let look = async || state.get().map(str::to_owned);
-        let mut watching = Box::pin(watch(look, tell));
+        let found = async || pending::<()>().await;
+        let mut watching = Box::pin(watch(look, found, tell));
         let mut said = async |reason: Option<&'static str>, lasts| {
             state.set(reason);
             let _ = timeout(Duration::from_secs(lasts), watching.as_mut()).await;
@@ -136,5 +149,40 @@ mod tests {
         // The last look that saw it was ten seconds before.
         assert_eq!(said(None, 100).await, ["the gate is ready again, after at least 80 s"]);
         assert_eq!(members.get(), 2);
+    }
+
+    /// The service is away at each look, and takes a delivery between two looks.
+    #[tokio::test(start_paused = true)]
+    async fn a_delivery_that_is_accepted_between_two_looks_ends_an_outage() {
+        let (is_away, readiness, lines) = (Cell::new(true), Readiness::default(), RefCell::new(Vec::new()));
+        let looks = Cell::new(0);
+        let look = async || {
+            looks.set(looks.get() + 1);
+            readiness.looked(false, is_away.get());
+            is_away.get().then(|| "the service".to_owned())
+        };
+        let found = async || readiness.back().await;
+        let mut watching = Box::pin(watch(look, found, |line| lines.borrow_mut().push(line.one_line())));
+        let mut said = async |lasts| {
+            let _ = timeout(Duration::from_secs(lasts), watching.as_mut()).await;
+            lines.take()
+        };
+        // The looks are at 0 s, 10 s and so on. Deliveries are accepted at 5 s, 15 s and so on.
+        assert!(said(1).await.is_empty());
+        for _ in 0..9 {
+            assert!(said(4).await.is_empty());
+            readiness.used(Part::Service, Instant::now());
+            assert!(said(6).await.is_empty());
+        }
+        assert_eq!(looks.get(), 10);
+        // No delivery comes, and the looks at 90 s, 100 s and 110 s find it away.
+        let begin = said(25).await;
+        assert_eq!(begin, ["the gate is not ready: the service, for at least 10 s"]);
+        // The line comes with the delivery, and not with a look.
+        readiness.used(Part::Service, Instant::now());
+        let end = said(1).await;
+        assert_eq!(end, ["the gate is ready again, after at least 20 s"]);
+        is_away.set(false);
+        assert!(said(100).await.is_empty());
     }
 }
