@@ -244,6 +244,8 @@ fn a_gate_that_stops_is_not_ready() {
         thread::sleep(Duration::from_millis(5)); // between two looks
     }
     assert!(get(&state, "/live").contains("live"));
+    let page = get(&state, "/metrics");
+    assert!(page.contains("\ncloudevents_webhook_ready 0\n"), "{page}");
     assert_eq!((waiting.join().unwrap(), gate.child.wait().unwrap().code()), (503, Some(0)));
 }
 
