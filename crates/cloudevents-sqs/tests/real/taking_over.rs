@@ -42,6 +42,8 @@ async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let mut receiver = place.receiver("").await;
     let delivery = next(&mut receiver).await;
     assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
+    assert_eq!(delivery.is_redelivered(), Some(true));
+    assert!(delivery.received().timestamp().unwrap().elapsed().unwrap() < Duration::from_secs(600));
     within(delivery.accept()).await.unwrap();
 }
 
@@ -51,6 +53,7 @@ async fn what_waits_in_a_handler_is_renewed() {
     place.sender("").await.send(&event(0)).await.unwrap();
     let mut holder = place.receiver("lock=2s").await;
     let held = next(&mut holder).await;
+    assert_eq!(held.is_redelivered(), Some(false));
     let mut other = place.receiver("lock=2s").await;
     let nothing = tokio::time::timeout(Duration::from_secs(6), other.next()).await;
     assert!(nothing.is_err(), "it was renewed: {nothing:?}");
