@@ -96,3 +96,28 @@ impl fmt::Debug for ReceivedMessage {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AttributeValue;
+
+    /// Upper bounds count what is kept: a message of small attributes takes more than their bytes.
+    #[test]
+    fn the_size_of_a_message_has_the_list_of_its_attributes() {
+        let message = (0..10).fold(SqsMessage::new("{}"), |all, _| all.with_attribute("a", "b"));
+        let kept = message.size() + 10 * size_of::<(String, AttributeValue)>();
+        let received = ReceivedMessage {
+            message,
+            id: "1".into(),
+            receipt_handle: "h".into(),
+            queue: "q".into(),
+            group: None,
+            deduplication_id: None,
+            sequence_number: None,
+            sent: None,
+            redelivered: false,
+        };
+        assert!((kept..kept * 2).contains(&received.size()), "{} of {kept}", received.size());
+    }
+}

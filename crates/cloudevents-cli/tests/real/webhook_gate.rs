@@ -1,6 +1,10 @@
 //! `ce webhook serve --to`: the requests of the service, and the responses of its senders.
 
-use crate::program::{GOOD, Served, ce_with, command};
+use crate::{
+    program::{GOOD, Served, ce_with, command},
+    webhook_operating::{get, state_of},
+    webhook_schemes::reporting,
+};
 use cloudevents_kit::webhook::signature::{GitHub, HmacSignature, Sign, StandardSigner, Stripe};
 use cloudevents_testkit::patience;
 use std::{
@@ -437,11 +441,8 @@ fn deliveries_with_a_token_alone_are_all_handed_on() {
 fn a_slow_service_is_bounded() {
     let service = Service::start();
     service.hangs();
-    let gate = in_front_of(
-        &service.url(),
-        STANDARD,
-        &[WITH_SECRET, &["--in-flight", "1", "--to-timeout", "3"]].concat(),
-    );
+    let arguments = ["--in-flight", "1", "--to-timeout", "3", "--metrics", "127.0.0.1:0"];
+    let (gate, reports) = reporting(&service, STANDARD, &[WITH_SECRET, &arguments].concat());
     let url = gate.url.clone();
     let first = std::thread::spawn(move || post(&url, &standard("msg_1", b"{}"), b"{}"));
     service.wait_for(1);
@@ -455,6 +456,11 @@ fn a_slow_service_is_bounded() {
         assert_eq!(post(&gate.url, &standard(id, b"{}"), b"{}").status, 204, "{id}");
     }
     assert_eq!(service.seen().len(), 3);
+    let page = get(&state_of(&reports), "/metrics");
+    for (outcome, number) in [("busy", 1), ("failed", 1), ("accepted", 2), ("rejected", 0), ("repeated", 0)] {
+        let line = format!("\ncloudevents_webhook_deliveries_total{{outcome=\"{outcome}\"}} {number}\n");
+        assert!(page.contains(&line), "{line}{page}");
+    }
 }
 
 #[test]

@@ -159,6 +159,14 @@ fn a_flood_of_strangers_makes_the_log_grow_slowly() {
         assert_eq!(post(&gate.url, &standard(&format!("msg_{number}x"), b"{}"), b"{}").status, 503);
     }
     until_times(&reports, "the service responded 500", 10);
+    // A later second has the number of the others.
+    for number in 20.. {
+        assert_eq!(post(&gate.url, &standard(&format!("msg_{number}x"), b"{}"), b"{}").status, 503);
+        if fs::read_to_string(&reports).unwrap().contains("attempts not shown, as too many came at once") {
+            break;
+        }
+        assert!(begin.elapsed() < slowed(Duration::from_secs(60)));
+    }
 }
 
 #[test]
@@ -244,6 +252,8 @@ fn a_gate_that_stops_is_not_ready() {
         thread::sleep(Duration::from_millis(5)); // between two looks
     }
     assert!(get(&state, "/live").contains("live"));
+    let page = get(&state, "/metrics");
+    assert!(page.contains("\ncloudevents_webhook_ready 0\n"), "{page}");
     assert_eq!((waiting.join().unwrap(), gate.child.wait().unwrap().code()), (503, Some(0)));
 }
 

@@ -216,7 +216,9 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
                         return Ok(record);
                     }
                 }
-                Ok(Err(error)) if passes(&error) => tracing::warn!(%error, "librdkafka reports an error of a partition or of the group"),
+                Ok(Err(error)) if passes(&error) => {
+                    tracing::warn!(%error, "librdkafka reports an error of a partition or of the group")
+                }
                 Ok(Err(error)) => return Err(failed(error)),
                 Err(_) => {} // a commit is due
             }

@@ -11,7 +11,7 @@ use cloudevents_kafka::{
         receiver, sender,
     },
 };
-use cloudevents_testkit::kafka::Broker;
+use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::{Bounds, Connectivity, Delivery, Outgoing, ReceiverOptions};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer},

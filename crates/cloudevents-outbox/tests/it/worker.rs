@@ -6,9 +6,9 @@ use cloudevents_outbox::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Outbox, OutboxOptions, Query, Record,
     Retention, RetrySchedule, Settled, Settlement, State, Store, Target, Ticket, rusqlite041::SqliteStore,
 };
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
-    cell::RefCell,
     collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
@@ -17,6 +17,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::time::{Instant, sleep};
+use tracing::Level;
 
 pub(crate) fn outbox() -> Outbox<SqliteStore> {
     Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(tokio_clock())
@@ -607,6 +608,39 @@ async fn a_worker_is_ready_while_it_reaches_its_store() {
     assert!(outbox.is_ready(), "no worker is left");
 }
 
+/// The log has the begin of an outage, and its end once.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_outage_of_the_store_is_said() {
+    let logged = Logged::begin();
+    let (inner, arrived) = (SqliteStore::in_memory().unwrap(), Arrived::default());
+    let broken = Arc::new(AtomicBool::new(true));
+    let error = Error::new(ErrorKind::Refused).with_temporary(true);
+    let flaky = Flaky { inner, broken: Arc::clone(&broken), error, takes: Duration::ZERO };
+    let outbox = Outbox::new(flaky).with_clock(tokio_clock());
+    let lines = |words: &str| {
+        let lines = logged.lines(Level::INFO).into_iter();
+        lines
+            .filter(|line| line.text.contains(words) && line.text.contains("messages are not claimed"))
+            .count()
+    };
+    let outages = async {
+        for times in 1..=2 {
+            sleep(10 * SECOND).await;
+            assert!(
+                lines("failures=1") >= times && lines("it works again") == times - 1,
+                "{}",
+                logged.text()
+            );
+            broken.store(false, Ordering::Relaxed);
+            enqueue(&outbox, "a", 0..1).await;
+            arrived.until(times).await;
+            assert_eq!(lines("it works again"), times);
+            broken.store(true, Ordering::Relaxed);
+        }
+    };
+    drop(outbox.run(to([("a", arrived.sender())]), options()).until(outages).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_for_good_ends_the_worker() {
     let inner = SqliteStore::in_memory().unwrap();
@@ -877,9 +911,7 @@ async fn a_pause_that_a_target_requests_lasts_a_day_at_most() {
 #[tokio::test(start_paused = true)]
 async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
-    tracing::subscriber::set_global_default(Warnings).unwrap();
-    // A place that another test reached first, while the subscriber was being set, would stay silent for good.
-    tracing::callsite::rebuild_interest_cache();
+    let logged = Logged::begin();
     let peer = {
         let arrived = arrived.clone();
         sender(move |outgoing| {
@@ -907,39 +939,7 @@ async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
     for (id, at) in &arrived.times()[1..] {
         assert!(*at - begin >= 60 * MINUTE, "{id} was sent {:?} after the start", *at - begin);
     }
-    let warnings = WARNINGS.take();
+    let warnings = logged.lines(Level::WARN);
     let says = "the target requested a pause to=a pause=3600s number=1 reason=the peer refused this";
-    assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
-}
-
-thread_local! {
-    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps the warnings of each thread. It is for all tests: a subscriber of a single one misses what another test reached first, without
-/// one.
-struct Warnings;
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut line = String::new();
-        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| match field.name() {
-            "message" => line += &format!("{value:?}"),
-            name => line += &format!(" {name}={value:?}"),
-        });
-        WARNINGS.with_borrow_mut(|warnings| warnings.push(line));
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
+    assert!(warnings.len() == 1 && warnings[0].text.contains(says), "{warnings:?}");
 }

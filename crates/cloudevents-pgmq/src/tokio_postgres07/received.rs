@@ -94,3 +94,18 @@ impl fmt::Debug for ReceivedMessage {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Upper bounds count what is kept: a message of many small headers takes more than their bytes.
+    #[test]
+    fn the_size_of_a_message_has_the_list_of_its_headers() {
+        const HEADERS: usize = 10_000;
+        let message = (0..HEADERS).fold(PgmqMessage::new("{}"), |all, _| all.with_header("a", "b"));
+        let received = ReceivedMessage { message, id: 1, queue: "q".into(), enqueued: None, reads: 1 };
+        let kept = HEADERS * (2 + size_of::<(String, String)>());
+        assert!((kept..kept * 2).contains(&received.size()), "{} of {kept}", received.size());
+    }
+}

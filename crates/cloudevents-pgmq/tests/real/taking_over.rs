@@ -6,6 +6,7 @@ use cloudevents_pgmq::tokio_postgres07::ReceivedMessage;
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::Delivery;
 use std::time::Duration;
+use tracing::Level;
 
 fn number(delivery: &Delivery) -> i64 {
     delivery.received().native::<ReceivedMessage>().unwrap().id
@@ -48,11 +49,16 @@ async fn a_lost_lock_is_the_failure_of_one_message() {
 async fn a_lock_that_was_lost_is_said_when_it_is_renewed() {
     let Some(place) = Place::new("lost").await else { return };
     let logged = Logged::begin();
-    place.sender("").await.send(&event(0)).await.unwrap();
+    within(place.sender("").await.send_all((0..2).map(event))).await.unwrap();
     let mut receiver = place.receiver("lock=1s").await;
-    let held = next(&mut receiver).await;
-    place.run(&format!("SELECT pgmq.delete('{}', {})", place.queue, number(&held))).await;
-    until(async || logged.text().contains("the lock of messages was lost")).await;
+    let (gone, _held) = (next(&mut receiver).await, next(&mut receiver).await);
+    place.run(&format!("SELECT pgmq.delete('{}', {})", place.queue, number(&gone))).await;
+    let lost = || {
+        let lines = logged.lines(Level::WARN).into_iter().map(|line| line.text);
+        lines.filter(|line| line.contains("the lock of messages was lost")).collect::<Vec<_>>()
+    };
+    until(async || !lost().is_empty()).await;
+    assert!(lost().iter().all(|line| line.contains("messages=1")), "{:?}", lost());
 }
 
 /// The messages of a receiver that is gone come to others after the time of the lock, and that counts as an attempt.

@@ -128,3 +128,21 @@ impl fmt::Debug for ReceivedMessage {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Upper bounds count what is kept: a message of many small attributes takes more than their bytes.
+    #[test]
+    fn the_size_of_a_message_has_the_list_of_its_attributes() {
+        const ATTRIBUTES: usize = 10_000;
+        let message = (0..ATTRIBUTES).fold(CarrierMessage::new("{}"), |all, _| all.with_header("a", "b"));
+        let answer =
+            br#"{"receivedMessages": [{"ackId": "a", "message": {"data": "e30=", "messageId": "1"}}]}"#;
+        let mut received = ReceivedMessage::of_answer(answer, "orders").unwrap().pop().unwrap();
+        let kept = ATTRIBUTES * (2 + size_of_val(&message.headers[0]));
+        received.message = message;
+        assert!((kept..kept * 2).contains(&received.size()), "{} of {kept}", received.size());
+    }
+}

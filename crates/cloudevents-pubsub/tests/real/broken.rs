@@ -141,8 +141,16 @@ async fn throttling_slows_down() {
 /// The deadline of the subscription is the first one. Another `lock` is set when a message has come, and releasing sets it to zero.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deadlines_are_set() {
-    let server = Service::start(JSON, |request, before| match request.line.starts_with("GET") {
-        true => Some((200, r#"{"ackDeadlineSeconds":20}"#.to_owned())),
+    // A renewal would come much later.
+    for (own, lock) in [(20, 90), (600, 300)] {
+        deadlines_are_set_with(own, lock).await;
+    }
+}
+
+/// With a deadline of the subscription, and a `lock`, in seconds.
+async fn deadlines_are_set_with(own: i64, lock: i64) {
+    let server = Service::start(JSON, move |request, before| match request.line.starts_with("GET") {
+        true => Some((200, json!({"ackDeadlineSeconds": own}).to_string())),
         false => subscription(request, before),
     })
     .await;
@@ -159,9 +167,10 @@ async fn deadlines_are_set() {
         };
         asked().iter().map(|request| (seconds(request).as_i64().unwrap(), ids(request))).collect::<Vec<_>>()
     };
-    let mut receiver = within(receiver(&url(&server.url(), "orders", "lock=90s"), strict())).await.unwrap();
+    let at = url(&server.url(), "orders", &format!("lock={lock}s"));
+    let mut receiver = within(receiver(&at, strict())).await.unwrap();
     let both = vec!["h1".to_owned(), "h2".to_owned()];
-    assert_eq!(deadlines(1).await, [(90, both)]);
+    assert_eq!(deadlines(1).await, [(lock, both)]);
     let first = within(receiver.next()).await.unwrap().unwrap();
     within(first.retry(Duration::from_millis(1500))).await.unwrap();
     assert_eq!(deadlines(2).await[1], (2, vec!["h1".to_owned()]));

@@ -39,7 +39,13 @@ async fn what_a_dead_receiver_left_comes_after_the_lock() {
     let mut receiver = place.receiver("").await;
     let delivery = next(&mut receiver).await;
     assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
+    assert_eq!(delivery.is_redelivered(), Some(true));
+    assert!(delivery.received().timestamp().unwrap().elapsed().unwrap() < Duration::from_secs(600));
     within(delivery.accept()).await.unwrap();
+    within(place.sender("").await.send(&event(1))).await.unwrap();
+    let first = next(&mut receiver).await;
+    assert_eq!((first.attempt(), first.is_redelivered()), (1, Some(false)));
+    within(first.accept()).await.unwrap();
 }
 
 /// Without exactly-once delivery, Pub/Sub does not say that a deadline has passed.

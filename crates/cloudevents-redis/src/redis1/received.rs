@@ -117,3 +117,19 @@ impl fmt::Debug for ReceivedMessage {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Upper bounds count what is kept: an entry of many small fields takes more than their bytes.
+    #[test]
+    fn the_size_of_an_entry_has_the_list_of_its_fields() {
+        const FIELDS: usize = 10_000;
+        let message = (0..FIELDS).fold(RedisMessage::default(), |all, _| all.with_field("a", "b"));
+        let id = EntryId::default();
+        let received = ReceivedMessage { message, id, stream: "s".into(), redelivered: false };
+        let kept = FIELDS * (2 + size_of::<(Bytes, Bytes)>());
+        assert!((kept..kept * 2).contains(&received.size()), "{} of {kept}", received.size());
+    }
+}

@@ -164,8 +164,18 @@ async fn of_several_hosts_the_master_is_found_also_after_a_failover() {
 /// The group is gone with its stream, and so are their entries. The receiver makes both again, with a warning.
 #[tokio::test]
 async fn a_stream_that_was_deleted_is_made_again() {
+    for is_known in [false, true] {
+        deleted_and_made_again(is_known).await;
+    }
+}
+
+/// The group may be there before the receiver.
+async fn deleted_and_made_again(is_known: bool) {
     let Some(place) = Place::new("deleted") else { return };
     let logged = Logged::begin();
+    if is_known {
+        place.ask::<String>(&["XGROUP", "CREATE", &place.stream, "cloudevents", "0", "MKSTREAM"]).await;
+    }
     let (sender, mut receiver) = (place.sender("").await, place.receiver("").await);
     sender.send(&event(1)).await.unwrap();
     assert_eq!(take(&mut receiver).await, "1");

@@ -42,6 +42,8 @@ async fn streams_groups_and_consumers_are_shown_and_nothing_changes() {
     let [group] = &found.list[0].parts.as_ref().unwrap().list[..] else { panic!("{found:?}") };
     // Redis has it since version 7.
     assert!(matches!(number(group, "lag"), None | Some(1)), "{group:?}");
+    assert_eq!(number(&found.list[0], "added"), number(group, "lag").map(|_| 4));
+    assert_eq!(group.fact("delivered"), Some(&Fact::from("3-0")));
     let [consumer] = &group.parts.as_ref().unwrap().list[..] else { panic!("{group:?}") };
     assert_eq!((&*consumer.name, number(consumer, "pending")), ("one", Some(2)));
     assert!(number(consumer, "idle_milliseconds").is_some());

@@ -64,6 +64,8 @@ async fn what_a_dead_consumer_left_is_taken_over() {
     let mut attempts = BTreeMap::new();
     while attempts.len() < 5 {
         let delivery = next(&mut receiver).await;
+        assert_eq!(delivery.is_redelivered(), Some(delivery.attempt() > 1));
+        assert!(delivery.received().timestamp().unwrap().elapsed().unwrap() < Duration::from_secs(600));
         attempts.insert(id(&delivery), delivery.attempt());
         within(delivery.accept()).await.unwrap();
     }

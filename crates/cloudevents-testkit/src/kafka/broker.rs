@@ -151,7 +151,9 @@ impl Broker {
             Refusal::Commit => {
                 (RDKafkaApiKey::OffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE)
             }
-            Refusal::Member => (RDKafkaApiKey::Heartbeat, RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID),
+            Refusal::Member => {
+                (RDKafkaApiKey::Heartbeat, RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)
+            }
         };
         cluster(&self.host)?.request_errors(request, &vec![error; count]);
         Ok(())

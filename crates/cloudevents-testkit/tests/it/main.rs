@@ -13,6 +13,7 @@ mod carriers;
 mod chain;
 mod choose;
 mod contract;
+mod defaults;
 mod lanes;
 mod leniency;
 mod listed;
