@@ -418,7 +418,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Once no broker can be reached, the state says so.
+        // Once no broker can be reached, the state has the reason.
         let is_known = !self.state.is_connected() && !is_login(&error);
         if self.refusals.is_news(&error, reason) && !is_known {
             tracing::warn!(%error, reason, "the Kafka producer is in trouble");
