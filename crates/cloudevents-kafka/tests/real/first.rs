@@ -9,15 +9,7 @@ use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
 };
-use std::{
-    collections::BTreeMap,
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{ops::Range, time::Duration};
 use tokio::{
     task::spawn_blocking,
     time::{sleep, timeout},
@@ -236,53 +228,4 @@ async fn real_a_group_that_has_settled_nothing_has_a_position() {
         let Some(topic) = Topic::real(1).await else { return };
         begin_of_another_member(topic, more).await;
     }
-}
-
-/// Partitions of which the group has committed nothing: their leader was away, say. Another member has the one of which it has.
-#[tokio::test]
-async fn a_member_with_another_begin_skips_nothing_that_the_group_could_not_read_yet() {
-    let broker = Broker::start().unwrap();
-    let topic = Topic::on(&broker, 4);
-    let sender = topic.sender().await;
-    for number in 0..40 {
-        soon(sender.send(&event(number, &format!("k{number}")))).await.unwrap();
-    }
-    let (ends, all) = (topic.committed_and_ends().await.1, Arc::new(AtomicBool::new(false)));
-    assert!(ends.iter().all(|end| *end > 1), "{ends:?}");
-    let (of, stop, has_all) = (topic.clone(), Arc::new(AtomicBool::new(false)), Arc::clone(&all));
-    let stopped = Arc::clone(&stop);
-    let other = spawn_blocking(move || {
-        let strategy = "partition.assignment.strategy";
-        let client: BaseConsumer = config(&of.servers)
-            .set("group.id", of.group())
-            .set("enable.auto.commit", "false")
-            .set(strategy, "cooperative-sticky")
-            .create()
-            .unwrap();
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&of.name, 0, Offset::Offset(1)).unwrap();
-        client.commit(&list, CommitMode::Sync).unwrap();
-        client.subscribe(&[&of.name]).unwrap();
-        while !stopped.load(Ordering::Relaxed) {
-            drop(client.poll(Duration::from_millis(20)));
-            has_all.fetch_or(client.assignment().unwrap().count() == 4, Ordering::Relaxed);
-        }
-    });
-    soon(async {
-        while !all.load(Ordering::Relaxed) {
-            sleep(Duration::from_millis(20)).await; // between two looks
-        }
-    })
-    .await;
-    let mut receiver = topic.receiver_with("&last=1", KafkaReceiverOptions::default()).await;
-    let mut first = BTreeMap::new();
-    while first.len() < 2 {
-        let delivery = next(&mut receiver).await;
-        let number = delivery.partition().unwrap().number();
-        first.entry(number).or_insert(delivery.offset().unwrap());
-        delivery.accept().await.unwrap();
-    }
-    stop.store(true, Ordering::Relaxed);
-    other.await.unwrap();
-    assert!(first.iter().all(|(number, offset)| *offset == u64::from(*number == 0)), "{first:?}");
 }
