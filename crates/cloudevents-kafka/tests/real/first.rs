@@ -9,7 +9,15 @@ use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
 };
-use std::{ops::Range, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     task::spawn_blocking,
     time::{sleep, timeout},
@@ -228,4 +236,57 @@ async fn real_a_group_that_has_settled_nothing_has_a_position() {
         let Some(topic) = Topic::real(1).await else { return };
         begin_of_another_member(topic, more).await;
     }
+}
+
+/// Partitions of which the group has committed nothing: their leader was away, say. Another member has the one of which it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_with_another_begin_skips_nothing_that_the_group_could_not_read_yet() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 4);
+    let sender = topic.sender().await;
+    for number in 0..40 {
+        soon(sender.send(&event(number, &format!("k{number}")))).await.unwrap();
+    }
+    let ends = topic.committed_and_ends().await.1;
+    assert!(ends.iter().all(|end| *end > 1), "{ends:?}");
+    let [has_all, is_over] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (of, all, over) = (topic.clone(), Arc::clone(&has_all), Arc::clone(&is_over));
+    let other = spawn_blocking(move || {
+        let client: BaseConsumer = config(&of.servers)
+            .set("group.id", of.group())
+            .set("enable.auto.commit", "false")
+            .set("session.timeout.ms", "4000")
+            .set("heartbeat.interval.ms", "300")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&of.name, 0, Offset::Offset(1)).unwrap();
+        client.commit(&list, CommitMode::Sync).unwrap();
+        client.subscribe(&[&of.name]).unwrap();
+        while !over.load(Ordering::Relaxed) {
+            drop(client.poll(Duration::from_millis(20)));
+            all.fetch_or(client.assignment().unwrap().count() == 4, Ordering::Relaxed);
+        }
+    });
+    let seen = timeout(patience(), async {
+        while !has_all.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(20)).await; // between two looks
+        }
+        let mut receiver = open_at(&topic, "last=1").await;
+        let mut first = BTreeMap::new();
+        while first.len() < 2 {
+            let delivery = receiver.next().await.unwrap().unwrap();
+            let number = delivery.partition().unwrap().number();
+            first.entry(number).or_insert(delivery.offset().unwrap());
+            delivery.accept().await.unwrap();
+        }
+        first
+    })
+    .await;
+    // Otherwise its thread would keep the test from its end.
+    is_over.store(true, Ordering::Relaxed);
+    other.await.unwrap();
+    let first = seen.unwrap();
+    assert!(first.iter().all(|(number, offset)| *offset == u64::from(*number == 0)), "{first:?}");
 }
