@@ -335,8 +335,12 @@ async fn partitions_that_go_away_are_committed() {
         for _ in 0..COUNT {
             next(&mut first).await.accept().await.unwrap();
         }
+        // No more than where the group has begun.
         let (committed, _) = topic.committed_and_ends().await;
-        assert_eq!(committed, [None; 4], "{strategy}");
+        assert!(
+            committed.iter().all(|offset| offset.is_none_or(|offset| offset == 0)),
+            "{strategy}: {committed:?}"
+        );
 
         let mut second = topic.receiver_with(strategy, never_by_time()).await;
         send(COUNT..2 * COUNT).await;
