@@ -156,6 +156,9 @@ impl Mapping {
         if self.unwrap.iter().filter(|unwrap| unwrap.documents).count() > 1 {
             return Err("two places in `unwrap` have `documents`".to_owned());
         }
+        if self.each.is_some() && self.is_envelope() {
+            return Err("documents of other adapters are read in a document, and not in elements of `each`: leave out `documents` or `each`".to_owned());
+        }
         self.unwrap
             .iter()
             .try_for_each(|unwrap| unwrap.beside.check())

@@ -384,7 +384,8 @@ fn a_part_beside_an_event_may_be_of_the_document() {
     let map = |each: &str, tenant: &str| {
         let map = format!(
             r#"{{"name":"bus","what":"w","reference":"r","mappings":[{{"where":{{"tenant":"*"}},{each}
-            "unwrap":[{{"at":"event","documents":true,"beside":{{"extensions":{{"tenant":"{{$.{tenant}}}"}}}}}}]}}]}}"#
+            "unwrap":[{{"at":"event","documents":{},"beside":{{"extensions":{{"tenant":"{{$.{tenant}}}"}}}}}}]}}]}}"#,
+            each.is_empty()
         );
         Adapter::parse(&map).unwrap()
     };

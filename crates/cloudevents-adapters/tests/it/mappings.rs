@@ -185,6 +185,9 @@ fn two_places_with_an_event_are_an_error() {
     let error =
         Adapter::parse(&map(r#"{"at":"a","documents":true},{"at":"b","documents":true}"#)).unwrap_err();
     assert!(error.detail().contains("two places in `unwrap` have `documents`"), "{error}");
+    let of_elements = map(r#"{"at":"a","documents":true}"#).replace(r#""unwrap""#, r#""each":"l","unwrap""#);
+    let error = Adapter::parse(&of_elements).unwrap_err();
+    assert!(error.detail().contains("not in elements of `each`"), "{error}");
 }
 
 #[test]
