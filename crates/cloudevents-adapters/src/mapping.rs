@@ -499,7 +499,7 @@ impl Unwrap {
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
         let raw = place::at(element, &self.at);
         let within = |error| match raw {
-            Some(raw) => of_element(error, raw, element),
+            Some(raw) => place::of_element(error, raw, element),
             None => error,
         };
         if let Some(place) = &self.schema {
@@ -556,19 +556,6 @@ impl Unwrap {
             Ok(text) => text.into(),
             Err(_) => Bytes::copy_from_slice(raw.as_bytes()),
         })
-    }
-}
-
-/// An error of an event in an envelope, with the offset within the element. The offset within a text would count without its escapes, so
-/// it is the beginning of the text.
-fn of_element(error: Error, raw: &str, element: &str) -> Error {
-    let inner = match raw.starts_with('"') {
-        true => 0,
-        false => error.offset().and_then(|inner| usize::try_from(inner).ok()).unwrap_or_default(),
-    };
-    match error.offset() {
-        Some(_) => error.with_offset(place::begin(element, raw).saturating_add(inner)),
-        None => error,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Places in a JSON document, found without reading the other parts.
 
+use cloudevents_core::Error;
 pub(crate) use cloudevents_json::codec::place::{at, is_json, or_null, payload, text};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -228,6 +229,19 @@ impl<'de, W: Fn(&str) -> bool> Visitor<'de> for Members<W> {
             }
         }
         Ok(all)
+    }
+}
+
+/// An error of an event in an envelope, with the offset within the element. The offset within a text would count without its escapes, so
+/// it is the beginning of the text.
+pub(crate) fn of_element(error: Error, raw: &str, element: &str) -> Error {
+    let inner = match raw.starts_with('"') {
+        true => 0,
+        false => error.offset().and_then(|inner| usize::try_from(inner).ok()).unwrap_or_default(),
+    };
+    match error.offset() {
+        Some(_) => error.with_offset(begin(element, raw).saturating_add(inner)),
+        None => error,
     }
 }
 
