@@ -61,6 +61,18 @@ impl State {
         }
     }
 
+    /// The group has taken the partitions away. If there was no connection before, that is why there is none once brokers answer.
+    pub(super) fn expelled(&self, error: &Error) {
+        let reporter = self.reporter();
+        if self.over.load(Ordering::Acquire) {
+            return;
+        }
+        match self.connected.swap(false, Ordering::AcqRel) {
+            true => reporter.lost(error),
+            false => reporter.trying_again(1, error),
+        }
+    }
+
     /// The client has ended, for good.
     pub(super) fn ended(&self, error: &Error) {
         let reporter = self.reporter();

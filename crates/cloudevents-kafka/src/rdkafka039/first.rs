@@ -119,7 +119,9 @@ impl Opening {
     /// Logs once that the group exists, and how many of the assigned partitions it has read.
     fn exists(&self, partitions: usize) {
         if self.is_begun.swap(true, Ordering::Relaxed) {
-        } else if partitions > 0 {
+            return;
+        }
+        if partitions > 0 {
             tracing::warn!(
                 partitions,
                 "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
