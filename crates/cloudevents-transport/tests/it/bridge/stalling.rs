@@ -105,6 +105,22 @@ async fn an_empty_source_is_no_stall() {
     twice("the source is empty", bridge(&from, &End::new()), async |_| {}).await;
 }
 
+/// For the new bridge, nothing is there. Then the messages come.
+#[tokio::test(start_paused = true)]
+async fn messages_that_a_killed_bridge_held_are_no_stall() {
+    let (feed, to) = (Feed::new(), End::new());
+    feed.reporter.connected(None);
+    let bridge = Bridge::new(feed.receiver(), to.sender(), BridgePolicy::default()).unwrap();
+    let set = async |held: bool| {
+        if !held {
+            feed.has(event(1), 30 * SECOND);
+        }
+    };
+    twice("a bridge that was killed held the next messages, which come again after `lock`", bridge, set)
+        .await;
+    assert_eq!(to.tried.lock().unwrap().len(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_target_that_is_away() {
     let (from, to) = (FakeQueue::new(), End::new());
