@@ -86,7 +86,7 @@ fn a_look_at_a_real_group_whose_members_have_all_partitions_says_so() {
     let service = Listener::at(&group, &["--count", "2"]);
     until("the group has committed", || ce(&["look", &group]).out.contains(r#""committed":1"#));
     let looked = ce(&["listen", &group, "--last", "3", "--idle", "5"]).ended(0).prints("");
-    looked.says("the group exists, and its other members have all partitions");
+    looked.says("the group exists, and its other members have all partitions: this member gets its share with the next rebalance");
     ce_with(&["send", &topic], GOOD).ended(0);
     service.end().ended(0).prints_lines(2);
 }

@@ -116,21 +116,23 @@ impl Opening {
             .is_ok_and(|number| known.get(topic).is_some_and(|known| number < known.partitions))
     }
 
-    /// Logs once that the group exists, and how many of the assigned partitions it has read.
-    fn exists(&self, partitions: usize) {
+    /// Logs once that the group exists, and how many of the assigned partitions it has read. `None`: no partition is assigned.
+    ///
+    /// A group that rebalances cooperatively assigns none to a new member at first: its other members give some up, and the next rebalance
+    /// assigns these. With more members than partitions, it assigns none for longer.
+    fn exists(&self, partitions: Option<usize>) {
         if self.is_begun.swap(true, Ordering::Relaxed) {
             return;
         }
-        if partitions > 0 {
-            tracing::warn!(
+        match partitions {
+            Some(partitions) => tracing::warn!(
                 partitions,
                 "the group exists, and continues at its position: the begin that is set has no effect (`since` or `last` of a URL)"
-            );
-        } else {
-            tracing::warn!(
-                "the group exists, and its other members have all partitions: nothing comes before they give one up, and the begin \
-                 that is set has no effect (`since` or `last` of a URL)"
-            );
+            ),
+            None => tracing::warn!(
+                "the group exists, and its other members have all partitions: this member gets its share with the next rebalance of the \
+                 group, unless there are more members than partitions. The begin that is set has no effect (`since` or `last` of a URL)"
+            ),
         }
     }
 
@@ -188,7 +190,7 @@ pub(super) fn positions<C: ConsumerContext>(
 ) -> Vec<(Partition, u64)> {
     if list.count() == 0 {
         if start.is_among() && opening.known().values().any(|known| known.is_read) {
-            opening.exists(0);
+            opening.exists(None);
         }
         return Vec::new();
     }
@@ -280,7 +282,7 @@ fn read(list: &TopicPartitionList, committed: &TopicPartitionList, opening: &Ope
     }
     match read.is_empty() {
         true => opening.is_begun.store(true, Ordering::Relaxed),
-        false => opening.exists(partitions),
+        false => opening.exists(Some(partitions)),
     }
     read
 }
