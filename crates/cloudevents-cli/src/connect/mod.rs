@@ -123,7 +123,7 @@ pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failu
         check_headers(sending)?;
         return file::sender(path, sending.losses).await;
     }
-    let endpoint = Endpoint::parse(url).map_err(failed)?;
+    let endpoint = parsed(url)?;
     let scheme = endpoint.scheme();
     if matches!(scheme, "http" | "https") {
         return http::sender(&endpoint, sending);
@@ -152,7 +152,7 @@ pub(crate) async fn receiver(
     if let Some(path) = file::path(url) {
         return file::receiver(path, options, None).await;
     }
-    let endpoint = Endpoint::parse(url).map_err(failed)?;
+    let endpoint = parsed(url)?;
     check_source(&endpoint)?;
     let endpoint = certificates.in_url(endpoint)?;
     if endpoint.scheme() == "http" {
@@ -345,8 +345,17 @@ fn check_headers(sending: &Sending) -> Result<(), Failure> {
 pub(crate) fn endpoint(url: &str) -> Result<Option<Endpoint>, Failure> {
     match file::path(url) {
         Some(_) => Ok(None),
-        None => Endpoint::parse(url).map(Some).map_err(failed),
+        None => parsed(url).map(Some),
     }
+}
+
+fn parsed(url: &str) -> Result<Endpoint, Failure> {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("sqlite")) {
+        return Err(Failure::usage("an outbox in SQLite has no URL: a program with the library moves its messages")
+            .help("docs/outbox.md has the program; `ce bridge` moves an outbox in Postgres: postgres://HOST/DB?outbox=TARGET"));
+    }
+    Endpoint::parse(url).map_err(failed)
 }
 
 pub(crate) fn failed(error: Error) -> Failure {

@@ -164,6 +164,28 @@ fn the_readme_has_every_feature_and_scheme() {
     }
 }
 
+/// It is a place of events that `ce webhook` knows, so people try it.
+#[test]
+fn an_outbox_in_sqlite_is_known_to_have_no_url() {
+    for url in ["sqlite:shop.db?outbox=billing", "sqlite:///shop.db?outbox=billing", "SQLite:shop.db"] {
+        let refused = [
+            ce(&["bridge", url, "http://127.0.0.1:9/events"]),
+            ce(&["bridge", "file:events.jsonl", url]),
+            ce(&["look", url]),
+            ce(&["create", url]),
+            ce(&["listen", url]),
+            ce_with(&["send", url], GOOD),
+        ];
+        for ran in refused {
+            ran.ended(2)
+                .says_first(
+                    "error: an outbox in SQLite has no URL: a program with the library moves its messages",
+                )
+                .says("docs/outbox.md");
+        }
+    }
+}
+
 /// The last line of a manual page names the program.
 #[test]
 fn manual_pages_name_the_program_and_its_version() {
