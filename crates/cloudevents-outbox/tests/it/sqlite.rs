@@ -245,9 +245,13 @@ async fn another_language_fills_an_outbox() {
     let database = rusqlite::Connection::open(&path).unwrap();
     database.execute(&foreign::statement("SQLite"), ["billing", foreign::EVENT, base64]).unwrap();
     database.execute("UPDATE ce_outbox SET enqueued = enqueued - 90000", ()).unwrap();
+    // A newer one does not hide since when the older one waits.
+    database.execute(&foreign::statement("SQLite"), ["billing", foreign::EVENT, base64]).unwrap();
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let waiting: (String, i64, i64) = database.query_row(&foreign::waiting("SQLite"), (), row).unwrap();
-    assert!(waiting.0 == "billing" && waiting.1 == 1 && (89..690).contains(&waiting.2), "{waiting:?}");
+    assert!(waiting.0 == "billing" && waiting.1 == 2 && (89..690).contains(&waiting.2), "{waiting:?}");
+    let newer = "DELETE FROM ce_outbox WHERE number = (SELECT max(number) FROM ce_outbox)";
+    assert_eq!(database.execute(newer, ()).unwrap(), 1);
     foreign::is_delivered(store).await;
 }
 

@@ -82,10 +82,14 @@ async fn another_language_fills_an_outbox() {
     let program = client(&schema).await;
     program.execute(&foreign::statement("PostgreSQL"), &[&"billing", &foreign::EVENT]).await.unwrap();
     program.execute("UPDATE ce_outbox SET enqueued = enqueued - 90000", &[]).await.unwrap();
+    // A newer one does not hide since when the older one waits.
+    program.execute(&foreign::statement("PostgreSQL"), &[&"billing", &foreign::EVENT]).await.unwrap();
     let waiting = program.query_one(&foreign::waiting("PostgreSQL"), &[]).await.unwrap();
     let seconds: i64 = waiting.get(2);
-    assert_eq!((waiting.get(0), waiting.get(1)), ("billing", 1_i64));
+    assert_eq!((waiting.get(0), waiting.get(1)), ("billing", 2_i64));
     assert!((89..690).contains(&seconds), "{seconds}");
+    let newer = "DELETE FROM ce_outbox WHERE number = (SELECT max(number) FROM ce_outbox)";
+    assert_eq!(program.execute(newer, &[]).await.unwrap(), 1);
     foreign::is_delivered(store).await;
 }
 
