@@ -41,7 +41,11 @@ pub(super) fn problem(problem: Problem, practice: Practice) -> Response<Bytes> {
     let (status, given) = (problem.status(), status(&problem, practice));
     let mut response = match given == status {
         true => problem.into_http(),
-        false => problem.with_status(given).into_http(),
+        false => {
+            let mut response = problem.with_status(given).into_http();
+            response.extensions_mut().insert(status);
+            response
+        }
     };
     let headers = response.headers_mut();
     match status {

@@ -71,6 +71,9 @@ const ACCOUNTS: usize = 3 * 1024;
 /// The extensions of a refusal have the [`Error`] with the reason, for logs. If a signature was refused, its source is the
 /// [`SignatureError`](crate::signature::SignatureError). The sender learns no more than that its signature was refused.
 ///
+/// Some senders send a delivery again after a status of the table that refuses it for good, such as Event Grid after 405 and 415. They get
+/// 400 instead, and the extensions also have the [`StatusCode`] of the table.
+///
 /// A handler sees neither the token nor the header `Authorization`. The native form of a delivery is the [`Parts`] of its request. Its
 /// extensions have a [`Verified`](crate::signature::Verified) if a signature was checked, a [`DeliveryClaim`](super::DeliveryClaim) if
 /// there is an idempotency store, and an [`Origin`] if the delivery names an allowed one.

@@ -537,6 +537,7 @@ async fn a_refusal_has_its_reason_for_the_log() {
     let binary = http::Request::post("/hook").header("content-type", "text/plain");
     let response = webhook.respond(binary.body(String::from("text")).unwrap(), None).await;
     assert_eq!(response.status(), 400);
+    assert_eq!(response.extensions().get(), Some(&http::StatusCode::UNSUPPORTED_MEDIA_TYPE));
     let refusals = refusals.lock().unwrap().clone();
     assert_eq!(refusals[0], "403 Forbidden: the signature was refused: the signature fits none of the keys");
     assert!(refusals[2].starts_with("400 Bad Request: "), "{refusals:?}");

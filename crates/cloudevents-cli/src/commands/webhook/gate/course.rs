@@ -135,7 +135,9 @@ impl Course {
             }
         };
         let status = response.status();
-        let reason = reason(status, signature);
+        // Some senders get another status, after which they give up.
+        let meant = response.extensions().get::<StatusCode>().copied().unwrap_or(status);
+        let reason = reason(meant, signature);
         let why = match (reason, &self.0.origin) {
             (Reason::Path | Reason::Method, _) => line.to_owned(),
             // In quotation marks: it is a claim.
@@ -195,7 +197,13 @@ fn reason(status: StatusCode, signature: Option<&SignatureError>) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::commands::webhook::gate::counts::Counts;
+    use cloudevents_kit::webhook::{
+        deliver::Practice,
+        receiver::{Webhook, WebhookOptions},
+    };
+    use http::{HeaderValue, Request};
+    use std::{collections::BTreeSet, fs};
 
     fn course(headers: &[(&'static str, &str)], behind_proxy: bool) -> Course {
         let headers = headers.iter().map(|(name, value)| {
@@ -224,6 +232,97 @@ mod tests {
             ("1.1.1.1) [refused]", "\"1.1.1.1) [refused]\""),
         ] {
             assert_eq!(text(&[("x-forwarded-for", forwarded)], true), format!("github, from {peer}"));
+        }
+    }
+
+    /// The reasons of the page, with the statuses that senders get.
+    fn documented() -> Vec<(String, Vec<u16>)> {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks-gate-operating.md");
+        let page = fs::read_to_string(page).unwrap();
+        let rows = page.lines().skip_while(|line| !line.starts_with("| `reason` |")).skip(2);
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let statuses: Vec<u16> = cells[1].split(", ").map(|status| status.parse().unwrap()).collect();
+            (cells[0].trim_matches('`').to_owned(), statuses)
+        };
+        rows.take_while(|line| line.starts_with('|')).map(row).collect()
+    }
+
+    #[test]
+    fn each_response_is_counted_under_the_reason_of_the_page() {
+        let unsigned = |error: SignatureError| {
+            let why = Error::new(ErrorKind::Refused).with_source(error);
+            Problem::new(StatusCode::FORBIDDEN, "the signature was refused").with_error(why).into_http()
+        };
+        let plain = |status: u16| Problem::new(StatusCode::from_u16(status).unwrap(), "why").into_http();
+        let responses = [
+            ("no_signature", unsigned(SignatureError::Missing("x-hub-signature-256"))),
+            ("wrong_key", unsigned(SignatureError::Mismatch)),
+            ("wrong_key", unsigned(SignatureError::UnknownKey("2".into()))),
+            ("time", unsigned(SignatureError::Time { signed: 1, now: 1_000 })),
+            ("signature", unsigned(SignatureError::Malformed("webhook-id"))),
+            ("signature", unsigned(SignatureError::Digest)),
+            ("signature", unsigned(SignatureError::NotCovered("@path".into()))),
+            ("signature", unsigned(SignatureError::Component("@path".into()))),
+            ("signature", unsigned(SignatureError::Topic)),
+            ("signature", unsigned(SignatureError::Id)),
+            ("token", plain(401)),
+            ("origin", plain(403)),
+            ("path", plain(404)),
+            ("method", plain(405)),
+            ("too_slow", plain(408)),
+            ("too_large", plain(413)),
+            ("content_type", plain(415)),
+            ("rate", plain(429)),
+            ("malformed", plain(400)),
+            ("unavailable", plain(503)),
+        ];
+        let documented = documented();
+        for (name, response) in &responses {
+            let (told, reason) = course(&[], false).refusal(response, " of POST /hook");
+            assert_eq!(reason.label(), ("reason", *name), "{response:?}");
+            // The line of the log has the same.
+            let from = told.source().unwrap().downcast_ref::<From>().unwrap();
+            assert_eq!(from.counted, Some(("reason", *name)));
+            let (_, statuses) = documented.iter().find(|(row, _)| row == name).unwrap();
+            assert!(statuses.contains(&response.status().as_u16()), "{name}: {statuses:?}");
+        }
+        let page = Counts::default().page().to_string();
+        let counted = page.lines().filter_map(|line| line.split_once("reason=\"")?.1.split('"').next());
+        let counted: BTreeSet<&str> = counted.collect();
+        assert_eq!(counted, documented.iter().map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>());
+        assert_eq!(counted, responses.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn a_request_that_could_not_be_read_is_too_slow_or_malformed() {
+        for (kind, name) in [
+            (ErrorKind::Timeout, "too_slow"),
+            (ErrorKind::Transport, "malformed"),
+            (ErrorKind::Disconnected, "malformed"),
+        ] {
+            assert_eq!(unread("github", &Error::new(kind)).1.label(), ("reason", name), "{kind:?}");
+        }
+    }
+
+    /// Event Grid sends a delivery again after 405 and 415, and so gets 400. The reason is that of every other sender.
+    #[tokio::test(start_paused = true)]
+    async fn a_status_for_one_sender_alone_changes_no_reason() {
+        const TOKEN: &str = "a long random token";
+        let options = || WebhookOptions::without_handshake().token(TOKEN);
+        for (options, is_event_grid) in [(options(), false), (options().senders(Practice::EventGrid), true)] {
+            let (webhook, _receiver) = Webhook::open(options).unwrap();
+            for (method, status, name) in
+                [("GET", 405_u16, "method"), ("OPTIONS", 405, "method"), ("POST", 415, "content_type")]
+            {
+                let request =
+                    Request::builder().method(method).uri("/hook").header(CONTENT_TYPE, "text/html");
+                let request = request.header("authorization", format!("Bearer {TOKEN}"));
+                let response = webhook.respond(request.body("text".to_owned()).unwrap(), None).await;
+                assert_eq!(response.status(), if is_event_grid { 400 } else { status }, "{method}");
+                let (_, reason) = course(&[], false).refusal(&response, "");
+                assert_eq!(reason.label(), ("reason", name), "{method}");
+            }
         }
     }
 }

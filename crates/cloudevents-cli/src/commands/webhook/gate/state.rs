@@ -78,14 +78,7 @@ impl State {
             return Unready { gate: Some("the gate stops"), ..Unready::default() };
         }
         let begin = Instant::now();
-        let store = async {
-            let Some(probe) = &self.store else { return None };
-            match timeout(PATIENCE, probe()).await {
-                Ok(Ok(true)) => None,
-                Ok(Err(reason)) => Some(reason),
-                Ok(Ok(false)) | Err(_) => Some("the store of accepted deliveries does not answer"),
-            }
-        };
+        let store = away(self.store.as_ref());
         let service = async { timeout(PATIENCE, self.service.is_reachable()).await.unwrap_or_default() };
         let (store, is_reachable) = tokio::join!(store, service);
         let service = (!is_reachable).then_some("the service takes no connection");
@@ -94,6 +87,15 @@ impl State {
             store: store.filter(|_| !self.readiness.is_used_since(Part::Store, begin)),
             service: service.filter(|_| !self.readiness.is_used_since(Part::Service, begin)),
         }
+    }
+}
+
+/// The reason why the store takes no delivery. A store that does not answer within [`PATIENCE`] takes none.
+async fn away(store: Option<&Probe>) -> Option<&'static str> {
+    match timeout(PATIENCE, store?()).await {
+        Ok(Ok(true)) => None,
+        Ok(Err(reason)) => Some(reason),
+        Ok(Ok(false)) | Err(_) => Some("the store of accepted deliveries does not answer"),
     }
 }
 
@@ -109,5 +111,41 @@ impl Unready {
     fn reason(&self) -> Option<String> {
         let reasons: Vec<_> = [self.gate, self.store, self.service].into_iter().flatten().collect();
         (!reasons.is_empty()).then(|| reasons.join(", and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::sleep;
+
+    /// A store that answers after this time.
+    fn store(after: Duration, answer: Result<bool, &'static str>) -> Probe {
+        Arc::new(move || {
+            Box::pin(async move {
+                sleep(after).await;
+                answer
+            })
+        })
+    }
+
+    /// The page has three seconds.
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_answer_in_time_makes_the_gate_not_ready() {
+        const SILENT: &str = "the store of accepted deliveries does not answer";
+        for (millis, answer, reason) in [
+            (0, Ok(true), None),
+            (2_990, Ok(true), None),
+            (3_010, Ok(true), Some(SILENT)),
+            (3_600_000, Ok(true), Some(SILENT)),
+            (0, Ok(false), Some(SILENT)),
+            (0, Err("it was replaced"), Some("it was replaced")),
+        ] {
+            let (begin, store) = (Instant::now(), store(Duration::from_millis(millis), answer));
+            let unready = Unready { store: away(Some(&store)).await, ..Unready::default() };
+            assert_eq!(unready.reason().as_deref(), reason, "{millis} ms");
+            assert!(begin.elapsed() <= Duration::from_millis(3_010), "{millis} ms");
+        }
+        assert_eq!(away(None).await, None);
     }
 }
