@@ -2,7 +2,7 @@
 //! A program that sends something else does not compile; what a Rust type does not express is judged before the event is sent.
 //!
 //! ```text
-//! cargo run -p example-contract-types
+//! cargo run -p example-contract-types --features generate
 //! ```
 
 use cloudevents_catalog::{Catalog, Judge};

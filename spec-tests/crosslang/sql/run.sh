@@ -12,4 +12,4 @@ command -v go >/dev/null || {
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 (cd "$here/go" && go build -o "$work/peer" .)
-cargo run --quiet --profile bench --locked --manifest-path "$here/../../../Cargo.toml" -p cloudevents-sql --example sql_side_by_side -- "$work/peer"
+cargo bench --quiet --locked --manifest-path "$here/../../../Cargo.toml" -p cloudevents-sql --bench sql_side_by_side -- "$work/peer"

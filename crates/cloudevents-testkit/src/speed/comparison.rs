@@ -49,7 +49,8 @@ impl Comparison {
         Self::read(std::env::args().skip(1))
     }
 
-    fn read(mut arguments: impl Iterator<Item = String>) -> Self {
+    fn read(arguments: impl Iterator<Item = String>) -> Self {
+        let mut arguments = arguments.filter(|argument| argument != "--bench"); // `cargo bench` adds this one.
         let mut number = |unless| arguments.next().and_then(|number| number.parse().ok()).unwrap_or(unless);
         let (count, rounds) = (number(20_000), number(7));
         Self { count, rounds, part: arguments.next().unwrap_or_default() }
@@ -97,6 +98,8 @@ mod tests {
         assert_eq!((all.count, all.rounds, &*all.part), (100, 3, "Receiver"));
         let none = read("");
         assert_eq!((none.count, none.rounds, &*none.part), (20_000, 7, ""));
+        let of_cargo = read("100 3 --bench");
+        assert_eq!((of_cargo.count, of_cargo.rounds, &*of_cargo.part), (100, 3, ""));
     }
 
     #[tokio::test]

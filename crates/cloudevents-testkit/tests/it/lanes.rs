@@ -96,6 +96,24 @@ fn the_real_lane_is_run_by_its_name_alone() {
     assert!(programs > 10, "{programs}");
 }
 
+/// Cargo compiles a library once more for the tests in `src`, also if there are none. With `test = false`, it runs no test there.
+#[test]
+fn a_library_without_tests_in_src_is_not_compiled_for_them() {
+    let is_test =
+        |line: &str| ["#[test]", "#[tokio::test", "proptest!"].iter().any(|start| line.starts_with(start));
+    let has_tests =
+        |file: &PathBuf| fs::read_to_string(file).unwrap().lines().any(|line| is_test(line.trim_start()));
+    let (mut with_tests, mut without) = (0, 0);
+    for library in libraries() {
+        let manifest = fs::read_to_string(library.join("Cargo.toml")).unwrap();
+        let is_compiled = !manifest.contains("[lib]\ntest = false\n");
+        assert_eq!(is_compiled, below(&library.join("src")).iter().any(has_tests), "{}", library.display());
+        let count = if is_compiled { &mut with_tests } else { &mut without };
+        *count += 1;
+    }
+    assert!(with_tests > 20 && without > 0, "{with_tests} and {without}");
+}
+
 /// Files of the real lane that compare a time with a constant, and why. All others wait for `patience()` or `slowed(..)`, which
 /// `CE_SLOWNESS` makes longer.
 const UNSCALED: &[(&str, &str)] = &[
@@ -129,6 +147,14 @@ fn limits_of_the_real_lane_are_longer_where_all_is_slow() {
 
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The folder of each library of the workspace.
+fn libraries() -> Vec<PathBuf> {
+    let root = crates().join("..");
+    let members = ["crates", "examples"].iter().flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let all = members.map(|entry| entry.unwrap().path()).chain([root.join("spec-tests")]);
+    all.filter(|folder| folder.join("src/lib.rs").is_file()).collect()
 }
 
 /// The folder `tests` of each crate that has one.

@@ -1,7 +1,7 @@
 //! Compares the speed of the sender and the receiver with tokio-tungstenite alone, with the same documents, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-websockets --example websockets_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! cargo bench -p cloudevents-websockets --bench websockets_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
 //! ```
 //!
 //! The server is tokio-tungstenite alone, in another process, so that processor time and allocations are those of the client alone. The

@@ -1,8 +1,8 @@
 //! Compares the speed of the sender and the receiver with lapin alone, with the same messages and bounds, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-rabbitmq --example rabbitmq_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
-//! CE_RABBITMQ_BROKERS=classic .ci/brokers/rabbitmq cargo run --profile bench -p cloudevents-rabbitmq --example rabbitmq_side_by_side -- [EVENTS] [ROUNDS]
+//! cargo bench -p cloudevents-rabbitmq --bench rabbitmq_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! CE_RABBITMQ_BROKERS=classic .ci/brokers/rabbitmq cargo bench -p cloudevents-rabbitmq --bench rabbitmq_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
 //! Without `CE_TEST_RABBITMQ_URL`, the broker is the testkit's, in its own process, so that processor time and allocations are those of the

@@ -2,7 +2,7 @@
 //! settings, one process, taking turns.
 //!
 //! ```text
-//! CFLAGS=-g0 .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
+//! CFLAGS=-g0 .ci/brokers/kafka cargo bench -p cloudevents-kafka --bench kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
 //! ```
 //!
 //! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would
@@ -89,7 +89,8 @@ async fn main() {
         return;
     };
     let servers = url.trim_start_matches("kafka://").to_owned();
-    let mut arguments = std::env::args().skip(1);
+    // `cargo bench` adds `--bench`.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let mut number = |default| arguments.next().map_or(default, |number| number.parse::<usize>().unwrap());
     let (count, rounds) = (number(100_000), number(5));
     let wanted = arguments.next().unwrap_or_default();

@@ -2,8 +2,8 @@
 //! pipelining, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-nats --example nats_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
-//! .ci/brokers/nats cargo run --profile bench -p cloudevents-nats --example nats_side_by_side -- [EVENTS] [ROUNDS]
+//! cargo bench -p cloudevents-nats --bench nats_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! .ci/brokers/nats cargo bench -p cloudevents-nats --bench nats_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
 //! Without `CE_TEST_NATS_URL`, the server is the testkit's, in its own process, and JetStream is left out. The

@@ -2,7 +2,7 @@
 //! to AMQP 1.0, in binary mode, with payloads of 1 KiB.
 //!
 //! ```text
-//! CFLAGS=-g0 .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example bridge_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! CFLAGS=-g0 .ci/brokers/kafka cargo bench -p cloudevents-kafka --bench bridge_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
 //! ```
 //!
 //! It needs a real Kafka, in `CE_TEST_KAFKA_URL`. The AMQP broker is the testkit's in its own process, and so is what sends the requests,

@@ -3,7 +3,7 @@
 //! The argument is the program of the other evaluator. `spec-tests/crosslang/sql/run.sh` builds that of the Go SDK and runs this:
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-sql --example sql_side_by_side -- PROGRAM
+//! cargo bench -p cloudevents-sql --bench sql_side_by_side -- PROGRAM
 //! ```
 
 #![allow(

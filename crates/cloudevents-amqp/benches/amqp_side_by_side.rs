@@ -2,8 +2,8 @@
 //! pipelining and credit, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
-//! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --profile bench -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS]
+//! cargo bench -p cloudevents-amqp --bench amqp_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo bench -p cloudevents-amqp --bench amqp_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
 //! Without `CE_TEST_AMQP_URL`, the broker is the testkit's, in its own process, so that processor time and

@@ -1,7 +1,7 @@
 //! Compares a target with a bare handler of axum that reads the same body, and the check of a signature with its hash alone, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-webhook --example webhook_side_by_side -- [DELIVERIES] [ROUNDS]
+//! cargo bench -p cloudevents-webhook --bench webhook_side_by_side -- [DELIVERIES] [ROUNDS]
 //! ```
 //!
 //! The event is a document of 1 KiB. Servers and senders share this process and a runtime of two threads; 32 connections send one delivery
@@ -34,7 +34,9 @@ const CONNECTIONS: usize = 32;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
-    let mut arguments = std::env::args().skip(1).map(|number| number.parse::<usize>().unwrap());
+    // `cargo bench` adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = arguments.map(|number| number.parse::<usize>().unwrap());
     let (deliveries, rounds) = (arguments.next().unwrap_or(20_000), arguments.next().unwrap_or(9));
     signatures(rounds);
     targets(deliveries, rounds).await;

@@ -1,8 +1,8 @@
 //! Compares the speed of the sender and the receiver with rumqttc-v5-next alone, with the same messages and bounds, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-mqtt --example mqtt_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
-//! .ci/brokers/mqtt cargo run --profile bench -p cloudevents-mqtt --example mqtt_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! cargo bench -p cloudevents-mqtt --bench mqtt_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! .ci/brokers/mqtt cargo bench -p cloudevents-mqtt --bench mqtt_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
 //! ```
 //!
 //! Without `CE_TEST_MQTT_URL`, the broker is the testkit's, in its own process, so that processor time and allocations are those of the

@@ -1,13 +1,13 @@
 //! Compares the speed of enqueuing with that of the database alone, with the same rows and the same durability, taking turns.
 //!
 //! ```text
-//! CFLAGS=-g0 cargo run --profile bench -p cloudevents-outbox --features rusqlite041,tokio-postgres07 --example outbox_side_by_side -- [EVENTS] [ROUNDS]
-//! CFLAGS=-g0 .ci/brokers/postgres cargo run --profile bench ... # with Postgres, too
+//! CFLAGS=-g0 cargo bench -p cloudevents-outbox --features rusqlite041,tokio-postgres07 --bench outbox_side_by_side -- [EVENTS] [ROUNDS]
+//! CFLAGS=-g0 .ci/brokers/postgres cargo bench ... # with Postgres, too
 //! ```
 //!
 //! "Alone" inserts the same target, key and text of 1 KiB into a table with a primary key and no index, by the same client, one transaction
 //! for each message or for a hundred. Enqueuing includes writing the event as text, and not building it. The last rows are the rate of a
-//! worker that delivers to a peer that takes everything at once. The folder of the file of SQLite is the current one.
+//! worker that delivers to a peer that takes everything at once. The file of SQLite is in a folder of its own below that of the crate.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -34,7 +34,9 @@ type Rates = BTreeMap<String, Vec<f64>>;
 
 #[tokio::main]
 async fn main() {
-    let mut arguments = std::env::args().skip(1).map(|number| number.parse::<usize>().unwrap());
+    // `cargo bench` adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = arguments.map(|number| number.parse::<usize>().unwrap());
     let (events, rounds) = (arguments.next().unwrap_or(2000), arguments.next().unwrap_or(5));
     let mut rates = Rates::new();
     let folder = tempfile::tempdir_in(".").unwrap();
