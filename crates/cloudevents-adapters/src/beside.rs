@@ -48,6 +48,7 @@ pub(crate) struct Parts {
 
 #[derive(Debug)]
 struct Part {
+    /// Empty for a text of the mapping, which is no part of the envelope.
     place: String,
     name: String,
     value: ValueBuf,
@@ -122,7 +123,7 @@ impl Beside {
             match template.fill(given) {
                 Ok(Some(text)) => {
                     let (name, value) = (name.clone(), Value::String(&text).into());
-                    parts.extensions.push(Part::new(template.places(), name, value));
+                    parts.extensions.push(Part::new(template.used(given), name, value));
                 }
                 Err(lacking) => return Err(unfilled(name, &lacking)),
                 Ok(None) => {}
@@ -250,7 +251,7 @@ impl Parts {
                     continue;
                 }
             };
-            if !part.is_implied {
+            if !part.is_implied && !part.place.is_empty() {
                 lose(&part.place, why);
             }
         }
@@ -409,6 +410,26 @@ mod tests {
         ] {
             assert_eq!(carried(beside, false, envelope).1, wanted, "{envelope}");
         }
+    }
+
+    /// The event has `tenant` already. A text of the mapping is nothing that the envelope has, so it cannot get lost.
+    #[test]
+    fn a_text_of_the_mapping_is_no_part() {
+        for (template, envelope, wanted) in [
+            ("{t, 'none'}", "{}", ""),
+            ("none", r#"{"t": "t8"}"#, ""),
+            ("{t, 'none'}", r#"{"t": "t8"}"#, "`t`"),
+            ("{t, u}", r#"{"u": "t8"}"#, "`u`"),
+            ("{t, 'x'}-{u, 'y'}", r#"{"u": "t8"}"#, "`u`"),
+            ("{t}-{u}", r#"{"t": "t8", "u": "t9"}"#, "`t` and `u`"),
+            ("{t, 'none'}", r#"{"t": "t7"}"#, ""),
+        ] {
+            let beside = format!(r#"{{"extensions": {{"tenant": "{template}"}}}}"#);
+            let (all, lost) = carried(&beside, false, envelope);
+            assert_eq!((all, lost.join(", ").as_str()), (pairs([("tenant", "t7")]), wanted), "{template}");
+        }
+        let literal = r#"{"extensions": {"region": "{r, 'none'}"}}"#;
+        assert_eq!(carried(literal, false, "{}").0, pairs([("region", "none"), ("tenant", "t7")]));
     }
 
     #[test]
