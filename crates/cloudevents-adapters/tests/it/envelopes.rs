@@ -621,3 +621,31 @@ fn an_extension_of_older_versions_may_have_the_name_of_an_attribute() {
         ["application/json", "text/plain"]
     );
 }
+
+/// <https://github.com/cloudevents/spec/blob/v0.1/spec.md>: "if present, MUST be a non-empty string". Systems write an empty text for an
+/// attribute that they do not have. An extension may be empty.
+#[test]
+fn an_empty_attribute_that_may_be_absent_is_left_out() {
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","eventTypeVersion":"","source":"/s","eventID":"7","eventTime":"","schemaURL":"",
+                "contentType":"","extensions":{"x":""}}"#,
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"7","time":"","schemaurl":"","contenttype":"","x":""}"#,
+        ),
+        (
+            "pascal-case",
+            r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"7","Subject":"","Time":"","DataSchema":"","DataContentType":"",
+                "ExtensionAttributes":{"X":""}}"#,
+        ),
+    ] {
+        let event = one(name, &[], document);
+        let attributes: Vec<_> = event.attributes().map(|(name, _)| name.as_str().to_owned()).collect();
+        assert_eq!(named(&event), ["7", "/s", "t", ""], "{name}");
+        assert_eq!((attributes.len(), attribute(&event, "x").as_str()), (5, ""), "{name}: {attributes:?}");
+        assert!(event.attribute("x").is_some() && event.data_bytes().is_none(), "{name}");
+    }
+}
