@@ -405,14 +405,18 @@ fn an_event_of_an_older_version_in_another_envelope() {
         let version = if id == "1" { "0.2" } else { "0.1" };
         let text = serde_json::json!(event);
         let base64 = base64_simd::STANDARD.encode_to_string(event);
+        let structure = format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#);
+        let error = read(structure).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
         for connect in [
-            format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#),
             format!(r#"{{"schema":{{"type":"string"}},"payload":{text}}}"#),
             format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{base64}"}}"#),
+            format!(r#"{{"schema":null,"payload":{event}}}"#),
         ] {
-            let error = read(connect).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
-            assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
+            assert_eq!(named(&read(connect.clone()).unwrap().value), [id, "/s", "t", ""], "{connect}");
+            let error = all("kafka-connect", &[], &connect).remove(0).unwrap_err();
+            assert!(error.help().unwrap().contains("`--from auto`"), "{error:#}");
         }
     }
 }
