@@ -7,10 +7,7 @@ use crate::{
     put::unfilled,
     template::{Given, Template},
 };
-use cloudevents_core::{
-    Error, ErrorKind, Event, Limits, Name, Value, ValueBuf,
-    codec::{CoreName, decode_base64},
-};
+use cloudevents_core::{Error, ErrorKind, Event, Limits, Name, Value, ValueBuf, codec::CoreName};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +23,7 @@ pub(crate) struct Beside {
     /// Whether the system does not sign the members of `spread`.
     #[serde(default)]
     unsigned: bool,
-    /// Whether the members of `spread` are attributes of SNS: each has a type and a value, and nothing else.
+    /// Whether the members of `spread` are attributes of SNS or SQS: each has a type and a value, and nothing else.
     #[serde(default)]
     typed: bool,
     /// Places of values that no extension carries.
@@ -48,6 +45,7 @@ pub(crate) struct Parts {
 
 #[derive(Debug)]
 struct Part {
+    /// Empty for a text of the mapping, which is no part of the envelope.
     place: String,
     name: String,
     value: ValueBuf,
@@ -110,6 +108,11 @@ impl Beside {
         extensions.chain(self.spread.iter().chain(&self.report).map(String::as_str))
     }
 
+    /// Whether each attribute of the message has a type and a value.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.typed
+    }
+
     /// The places of members of `spread` that it leaves out.
     pub(crate) fn excepted(&self) -> impl Iterator<Item = &str> {
         self.except.iter().map(String::as_str)
@@ -122,7 +125,7 @@ impl Beside {
             match template.fill(given) {
                 Ok(Some(text)) => {
                     let (name, value) = (name.clone(), Value::String(&text).into());
-                    parts.extensions.push(Part::new(template.places(), name, value));
+                    parts.extensions.push(Part::new(template.used(given), name, value));
                 }
                 Err(lacking) => return Err(unfilled(name, &lacking)),
                 Ok(None) => {}
@@ -157,7 +160,7 @@ impl Beside {
             return Err(invalid(format!("`{object}.{name:.80}` is there twice")));
         }
         for (name, raw) in &members {
-            if let Some(twice) = place::twice(raw, &["Type", "Value"]) {
+            if let Some(twice) = place::twice(raw, &attribute::NAMES) {
                 return Err(invalid(format!("`{object}.{name:.80}.{twice}` is there twice")));
             }
         }
@@ -181,10 +184,10 @@ impl Beside {
         Ok(parts)
     }
 
-    /// The value of a member, and of an attribute as SNS writes it. `None` if no attribute can have the value.
+    /// The value of a member, and of an attribute as SNS or SQS writes it. `None` if no attribute can have the value.
     fn value(&self, raw: &str) -> Option<ValueBuf> {
-        match is_typed(raw) {
-            true => typed(raw),
+        match attribute::is_typed(raw) {
+            true => attribute::typed(raw),
             false if self.typed => None,
             false => attribute::value(raw),
         }
@@ -250,7 +253,7 @@ impl Parts {
                     continue;
                 }
             };
-            if !part.is_implied {
+            if !part.is_implied && !part.place.is_empty() {
                 lose(&part.place, why);
             }
         }
@@ -308,24 +311,6 @@ pub(crate) fn told(not_carried: &NotCarried, id: &str, is_exact: bool) -> Result
 #[cold]
 fn invalid(detail: String) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
-}
-
-/// The value of an attribute of SNS.
-fn typed(raw: &str) -> Option<ValueBuf> {
-    let ty = place::text(raw, "Type")?;
-    let text: String = serde_json::from_str(place::at(raw, "Value")?).ok()?;
-    Some(match ty.starts_with("Binary") {
-        true => Value::Binary(&decode_base64(text).ok()?).into(),
-        false => Value::String(&text).into(),
-    })
-}
-
-/// Whether a value is an attribute of SNS, which has a type and a value, and nothing else.
-fn is_typed(raw: &str) -> bool {
-    const NAMES: [&str; 2] = ["Type", "Value"];
-    let members = place::members(raw, NAMES.len().saturating_mul(2), |_| true);
-    let is_there = |wanted: &str| members.iter().any(|(name, _)| name == wanted);
-    NAMES.into_iter().all(is_there) && members.iter().all(|(name, _)| NAMES.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -411,6 +396,26 @@ mod tests {
         }
     }
 
+    /// The event has `tenant` already. A text of the mapping is nothing that the envelope has, so it cannot get lost.
+    #[test]
+    fn a_text_of_the_mapping_is_no_part() {
+        for (template, envelope, wanted) in [
+            ("{t, 'none'}", "{}", ""),
+            ("none", r#"{"t": "t8"}"#, ""),
+            ("{t, 'none'}", r#"{"t": "t8"}"#, "`t`"),
+            ("{t, u}", r#"{"u": "t8"}"#, "`u`"),
+            ("{t, 'x'}-{u, 'y'}", r#"{"u": "t8"}"#, "`u`"),
+            ("{t}-{u}", r#"{"t": "t8", "u": "t9"}"#, "`t` and `u`"),
+            ("{t, 'none'}", r#"{"t": "t7"}"#, ""),
+        ] {
+            let beside = format!(r#"{{"extensions": {{"tenant": "{template}"}}}}"#);
+            let (all, lost) = carried(&beside, false, envelope);
+            assert_eq!((all, lost.join(", ").as_str()), (pairs([("tenant", "t7")]), wanted), "{template}");
+        }
+        let literal = r#"{"extensions": {"region": "{r, 'none'}"}}"#;
+        assert_eq!(carried(literal, false, "{}").0, pairs([("region", "none"), ("tenant", "t7")]));
+    }
+
     #[test]
     fn an_error_has_the_reasons_that_hold() {
         let event =
@@ -454,19 +459,10 @@ mod tests {
                 "bad": {"Type": "Binary", "Value": "no base64"}, "ce-id": {"Type": "String", "Value": "1"},
                 "ce-type": {"Type": "String", "Value": "other"}}}"#,
         );
-        assert_eq!(all, pairs([("n", "1.50"), ("raw", "AAEC"), ("tenant", "t7")]));
+        assert_eq!(all, pairs([("n", "1.50"), ("raw", "AAEC"), ("sqs", "v"), ("tenant", "t7")]));
         assert_eq!(
             lost,
-            [
-                "`M.bad`",
-                "`M.ce-type`",
-                "`M.more`",
-                "`M.none`",
-                "`M.number`",
-                "`M.sqs`",
-                "`M.text`",
-                "`Subject`"
-            ]
+            ["`M.bad`", "`M.ce-type`", "`M.more`", "`M.none`", "`M.number`", "`M.text`", "`Subject`"]
         );
     }
 

@@ -27,7 +27,7 @@ use cloudevents_json::Json;
 #[derive(Clone, Debug)]
 pub struct Adapters {
     own: Vec<Adapter>,
-    known: bool,
+    pub(crate) known: bool,
     pub(crate) exact: bool,
 }
 
@@ -105,8 +105,9 @@ impl Adapters {
     /// Makes events of a document, by the first adapter that fits it.
     ///
     /// If a notification of SNS has a document that another of these adapters reads, the events are those of that document, and so on for
-    /// four documents within each other. So it is for each element of an array of notifications. The other arguments, the results and the
-    /// errors are those of [`Adapter::events`]. Errors of a document within another one have the place of the text that it stands in.
+    /// four documents within each other. With the known adapters, an array of events is such a document, too. So it is for each element of
+    /// an array of notifications. The other arguments, the results and the errors are those of [`Adapter::events`]. Errors of a document
+    /// within another one have the place of the text that it stands in.
     ///
     /// `None` for an event, and for a document that no adapter fits.
     pub fn events(

@@ -11,11 +11,11 @@ use serde::{
 };
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
-/// Places and patterns of their values. All have to match. A pattern may begin or end with `*`; `*` alone is anything but null. A place
-/// that begins with `header.` is a header.
+/// Places and patterns of their values. All have to match. A pattern may begin or end with `*`; `*` alone is anything but null. The pattern
+/// null is a value that is there, and is null. A place that begins with `header.` is a header.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Condition(#[serde(deserialize_with = "once")] BTreeMap<String, String>);
+pub(crate) struct Condition(#[serde(deserialize_with = "once")] BTreeMap<String, Option<String>>);
 
 impl Condition {
     /// Whether a document is selected.
@@ -24,10 +24,12 @@ impl Condition {
     /// be refused.
     pub(crate) fn fits(&self, document: &str, headers: Headers<'_>, either: bool) -> bool {
         self.0.iter().all(|(place, pattern)| match header_place(place) {
-            None => stands(document, of_document(place), pattern),
+            None => stands(document, of_document(place), pattern.as_deref()),
             Some((name, is_short)) => {
-                header(headers, name).is_some_and(|text| matches(pattern, text))
-                    || (either && is_short && stands(document, place, pattern))
+                header(headers, name)
+                    .zip(pattern.as_deref())
+                    .is_some_and(|(text, pattern)| matches(pattern, text))
+                    || (either && is_short && stands(document, place, pattern.as_deref()))
             }
         })
     }
@@ -36,6 +38,11 @@ impl Condition {
     pub(crate) fn places(&self) -> impl Iterator<Item = &str> {
         let places = self.0.keys().filter(|place| header_place(place).is_none());
         places.map(|place| of_document(place))
+    }
+
+    /// The places and patterns in JSON, as a mapping has them.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_default()
     }
 
     /// The names of the headers.
@@ -123,10 +130,11 @@ fn of_document(place: &str) -> &str {
 }
 
 /// Whether a value that matches stands at a place.
-fn stands(document: &str, place: &str, pattern: &str) -> bool {
+fn stands(document: &str, place: &str, pattern: Option<&str>) -> bool {
     match pattern {
-        "*" => place::at(document, place).is_some(),
-        _ => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
+        None => place::or_null(document, place) == Some("null"),
+        Some("*") => place::at(document, place).is_some(),
+        Some(pattern) => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
     }
 }
 

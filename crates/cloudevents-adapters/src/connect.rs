@@ -23,13 +23,14 @@ pub(crate) fn event(value: &str, schema: &str, with: &DecodeOptions) -> Result<D
     };
     if let Some(version) = place::older_version(&document) {
         let detail = format!("the payload of the schema is an event of CloudEvents {version}");
-        let converter = match ty {
-            Type::Text => "org.apache.kafka.connect.storage.StringConverter",
-            _ => "org.apache.kafka.connect.converters.ByteArrayConverter",
+        let help = match ty {
+            Type::Text | Type::Bytes => {
+                format!("`--from auto` reads an event of CloudEvents {version} there")
+            }
+            _ => format!(
+                "set `value.converter.schemas.enable` to `false`, and `--from cloudevents-{version}` makes events of the values"
+            ),
         };
-        let help = format!(
-            "set `value.converter` to `{converter}`, and `--from cloudevents-{version}` makes events of the values"
-        );
         return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
     }
     if !is_event(&document) {

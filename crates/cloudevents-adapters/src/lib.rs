@@ -23,6 +23,7 @@ mod put;
 mod rules;
 mod template;
 mod texts;
+mod unwrap;
 
 pub use adapter::Adapter;
 pub use choice::Adapters;

@@ -2,13 +2,14 @@
 
 use crate::{
     Adapter, Adapters, Headers,
-    adapter::is_array,
+    adapter::{first, is_array},
     beside::{self, NotCarried},
     mapping::Mapping,
     place,
 };
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, Event, codec::check_count};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Format, codec::check_count};
+use cloudevents_json::Json;
 use std::cell::LazyCell;
 
 /// Documents of other systems within each other that are read.
@@ -92,7 +93,10 @@ impl Reading<'_> {
     fn within(&self, document: &Bytes) -> Option<Events> {
         let Self { adapters, adapter, headers, with, depth, is_signed } = *self;
         let (offset, inner) = self.inner(document)?;
-        let events = adapters.events_within(&[], &inner, with, depth.checked_sub(1)?, is_signed)?;
+        let events = match self.is_batch(&inner) {
+            true => batch(&inner, with),
+            false => adapters.events_within(&[], &inner, with, depth.checked_sub(1)?, is_signed)?,
+        };
         let parts = match adapter.beside_inner(headers, document, with, is_signed) {
             Ok(parts) => {
                 // Most envelopes have no part to ask for.
@@ -123,7 +127,13 @@ impl Reading<'_> {
         self.depth.checked_sub(1)?;
         self.with.limits.check_bytes(document.len()).ok()?;
         let (offset, inner) = self.adapter.inner(self.headers, document)?;
-        self.reader(&inner).is_some().then_some((offset, inner))
+        (self.is_batch(&inner) || self.reader(&inner).is_some()).then_some((offset, inner))
+    }
+
+    /// Whether a document is an array of events. An array of events of an older version has an adapter, so both are read, or neither.
+    fn is_batch(&self, document: &[u8]) -> bool {
+        let array = std::str::from_utf8(document).ok().filter(|text| self.adapters.known && is_array(text));
+        array.and_then(first).is_some_and(place::is_event)
     }
 
     fn reader(&self, inner: &[u8]) -> Option<&Adapter> {
@@ -140,5 +150,13 @@ impl Reading<'_> {
             inner = next;
         }
         all
+    }
+}
+
+/// The events of an array of events.
+fn batch(document: &Bytes, with: &DecodeOptions) -> Events {
+    match Json::new().decode_items(document.clone(), with) {
+        Ok(items) => items.into_iter().map(|item| item.event).collect(),
+        Err(error) => vec![Err(error)],
     }
 }

@@ -187,6 +187,16 @@ impl Template {
         names.collect::<Vec<_>>().join(" and ")
     }
 
+    /// The places that the text comes from, in words. Empty if it is a text of the template alone.
+    pub(crate) fn used(&self, given: Given<'_>) -> String {
+        let names = self.0.iter().filter_map(|part| {
+            let Part::First(first) = part else { return None };
+            let used = first.places.iter().find(|of| matches!(of.find(given), Ok(Some(_))))?;
+            (!matches!(used, Of::Text(_))).then(|| used.name())
+        });
+        names.collect::<Vec<_>>().join(" and ")
+    }
+
     /// The places within the element.
     pub(crate) fn in_element(&self) -> impl Iterator<Item = &str> {
         self.all().filter_map(|of| match of {

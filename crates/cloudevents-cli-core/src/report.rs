@@ -86,7 +86,7 @@ impl Report {
             attribute: error.attribute().map(str::to_owned),
             offset: error.offset().and_then(|offset| usize::try_from(offset).ok()),
             clauses: error.clause().map(str::to_owned).into_iter().collect(),
-            help: error.help().and_then(for_people),
+            help: help_of(error),
             ..Self::new(message)
         }
     }
@@ -475,6 +475,11 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
 /// Returns the help of the library in terms of the program, without the parts that name the library's API.
 ///
 /// `None` if the help is only for programmers.
+/// Returns the help of an error, as far as a user of the program can follow it.
+pub fn help_of(error: &Error) -> Option<String> {
+    error.help().and_then(for_people)
+}
+
 fn for_people(help: &str) -> Option<String> {
     if help.contains("`Decompression`") {
         return Some("decompress the body before: `ce decode` reads bodies as they are".to_owned());

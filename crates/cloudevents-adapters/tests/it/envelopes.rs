@@ -405,14 +405,18 @@ fn an_event_of_an_older_version_in_another_envelope() {
         let version = if id == "1" { "0.2" } else { "0.1" };
         let text = serde_json::json!(event);
         let base64 = base64_simd::STANDARD.encode_to_string(event);
+        let structure = format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#);
+        let error = read(structure).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
         for connect in [
-            format!(r#"{{"schema":{{"type":"struct","fields":[]}},"payload":{event}}}"#),
             format!(r#"{{"schema":{{"type":"string"}},"payload":{text}}}"#),
             format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{base64}"}}"#),
+            format!(r#"{{"schema":null,"payload":{event}}}"#),
         ] {
-            let error = read(connect).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
-            assert!(error.help().unwrap().contains(&format!("`--from cloudevents-{version}`")), "{error:#}");
+            assert_eq!(named(&read(connect.clone()).unwrap().value), [id, "/s", "t", ""], "{connect}");
+            let error = all("kafka-connect", &[], &connect).remove(0).unwrap_err();
+            assert!(error.help().unwrap().contains("`--from auto`"), "{error:#}");
         }
     }
 }
@@ -620,4 +624,32 @@ fn an_extension_of_older_versions_may_have_the_name_of_an_attribute() {
         ["datacontenttype", "mediatype"].map(|name| attribute(event, name)),
         ["application/json", "text/plain"]
     );
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.1/spec.md>: "if present, MUST be a non-empty string". Systems write an empty text for an
+/// attribute that they do not have. An extension may be empty.
+#[test]
+fn an_empty_attribute_that_may_be_absent_is_left_out() {
+    for (name, document) in [
+        (
+            "cloudevents-0.1",
+            r#"{"cloudEventsVersion":"0.1","eventType":"t","eventTypeVersion":"","source":"/s","eventID":"7","eventTime":"","schemaURL":"",
+                "contentType":"","extensions":{"x":""}}"#,
+        ),
+        (
+            "cloudevents-0.2",
+            r#"{"specversion":"0.2","type":"t","source":"/s","id":"7","time":"","schemaurl":"","contenttype":"","x":""}"#,
+        ),
+        (
+            "pascal-case",
+            r#"{"SpecVersion":"1.0","Type":"t","Source":"/s","Id":"7","Subject":"","Time":"","DataSchema":"","DataContentType":"",
+                "ExtensionAttributes":{"X":""}}"#,
+        ),
+    ] {
+        let event = one(name, &[], document);
+        let attributes: Vec<_> = event.attributes().map(|(name, _)| name.as_str().to_owned()).collect();
+        assert_eq!(named(&event), ["7", "/s", "t", ""], "{name}");
+        assert_eq!(attributes, ["id", "source", "type", "x"], "{name}");
+        assert!(event.data_bytes().is_none(), "{name}");
+    }
 }

@@ -10,6 +10,7 @@
 
 mod arrays;
 mod bad_input;
+mod batches;
 mod beside;
 mod connect;
 mod envelopes;

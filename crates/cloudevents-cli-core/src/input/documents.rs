@@ -95,7 +95,10 @@ pub(super) fn batch(
                 place: place(begin, item.raw.len(), Some(index)),
                 event: item.event.map_err(|error| {
                     let others = decoding.others(&error, format, item.raw.clone(), begin);
-                    foreign::named(&item.raw).unwrap_or_else(|| error.with_others(others))
+                    // An adapter reads an array of documents, and no array within it.
+                    let is_array = item.raw.trim_ascii_start().starts_with(b"[");
+                    let named = if is_array { None } else { foreign::named(&item.raw) };
+                    named.unwrap_or_else(|| error.with_others(others))
                 }),
             })
             .collect(),
@@ -126,7 +129,10 @@ pub(super) fn foreign_events(
                 let event = decoding.single(json, document.clone()).map_err(|error| {
                     let is_marked = document.starts_with(BYTE_ORDER_MARK);
                     let error = match claims(&document) {
-                        true => error.with_help("no adapter fits the document, either"),
+                        true => {
+                            let help = error.help().map(|help| format!("{help}; ")).unwrap_or_default();
+                            error.with_help(format!("{help}no adapter fits the document, either"))
+                        }
                         false => Error::new(ErrorKind::NotACloudEvent).with_detail(
                             "no adapter fits the document, and it is no event: it has no `specversion`",
                         ),

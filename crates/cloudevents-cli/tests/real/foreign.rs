@@ -54,6 +54,26 @@ fn are_named_in_one_line() {
     assert!(helps && !read.err.contains("--from"), "{}", read.err);
 }
 
+/// An adapter reads an array of documents, and no array within it.
+#[test]
+fn within_arrays_of_arrays_are_not_named() {
+    let read = ce_with(&["convert"], format!("[[{GRID}]]"));
+    assert!(read.status == 1 && !read.err.contains("makes events of it"), "{}", read.err);
+}
+
+/// As `ce decode` has it. The name is one that the converter of Debezium may write.
+#[test]
+fn an_event_with_a_mistake_has_the_help_of_decode() {
+    let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","my_name":"x"}"#;
+    let repairs = "--lenient=dropped-name reads it without the attribute; it may be from debezium-3";
+    for (arguments, is_either) in [(&["convert"][..], false), (&["convert", "--from", "auto"], true)] {
+        let read = ce_with(arguments, event);
+        let unwrapped = read.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(read.status == 1 && unwrapped.contains(repairs), "{}", read.err);
+        assert_eq!(unwrapped.contains("no adapter fits the document, either"), is_either, "{}", read.err);
+    }
+}
+
 #[test]
 fn in_bodies_of_messages_are_named() {
     let raw = format!(
@@ -300,7 +320,9 @@ fn a_notification_of_s3_in_sns_crosses_a_bridge() {
     let ran = bridge("Amazon S3 Notification");
     assert!(ran.status == 0 && ran.err.contains("1 message moved, 0 refused"), "{}", ran.err);
     let ran = bridge("a subject of a publisher");
-    let words = ["0 messages moved, 1 refused", "not carried: `Subject`", "`--losses log`", "a map"];
+    // The help of the error, too.
+    let has_map = "docs/adapters.md has a map for one part";
+    let words = ["0 messages moved, 1 refused", "not carried: `Subject`", "`--losses log`", has_map];
     assert!(ran.status == 1 && words.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
 }
 

@@ -23,7 +23,7 @@ use crate::{
     input::Systems,
     interrupt::{Interrupt, finishing},
     plain::count,
-    report::Report,
+    report::{Report, help_of},
     selection::Selection,
 };
 use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate};
@@ -171,7 +171,8 @@ async fn run_once(
         let help = match fate {
             Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => {
                 let system = || suggested::system(received).filter(|_| !converts);
-                suggested::of(received, &decoding).or_else(system)
+                let own = || help_of(received.decoded_message().err()?);
+                suggested::of(received, &decoding).or_else(system).or_else(own)
             }
             Fate::WouldSend => refused_before(received),
             _ => None,
