@@ -333,6 +333,30 @@ fn a_place_that_is_forbidden_is_no_line_an_attempt() {
     }
 }
 
+/// librdkafka reports each of its attempts, several in a second. Both ends are Kafka, and away.
+#[test]
+fn an_outage_of_kafka_is_no_line_an_attempt() {
+    let broker = kafka::Broker::start().unwrap();
+    for topic in ["orders", "copies"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    let (from, to) = (broker.url("orders?group=billing&reject=drop"), broker.url("copies"));
+    let mut bridge = Bridge::run(command(&["bridge", &from, &to, "--error-format", "json"]));
+    broker.go_away().unwrap();
+    let mut lines = Vec::new();
+    until(&mut bridge, &mut lines, "the bridge stalls");
+    let of_clients: Vec<_> = lines
+        .iter()
+        .filter(|line| {
+            line["target"].as_str().is_some_and(|target| target.starts_with("cloudevents_kafka::"))
+        })
+        .collect();
+    // Two kinds of errors of each of the two clients, and no broker has a number yet.
+    assert!(of_clients.len() <= 6, "{of_clients:?}");
+    bridge.signal("-KILL");
+    end(bridge, &mut lines, None);
+}
+
 /// Once, not for each message and attempt.
 #[test]
 fn an_authority_that_is_not_known_is_said_with_what_to_do() {

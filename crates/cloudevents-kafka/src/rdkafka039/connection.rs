@@ -53,6 +53,11 @@ impl State {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// Whether there is no connection, and the reason is known.
+    pub(super) fn knows_why_not(&self) -> bool {
+        !self.is_connected() && self.connectivity.state().error().is_some()
+    }
+
     /// There is no client that works, or no topic, for now.
     pub(super) fn lost(&self, error: &Error) {
         let reporter = self.reporter();

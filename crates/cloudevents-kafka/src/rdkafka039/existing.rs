@@ -7,6 +7,7 @@ use super::{
     message::{place, read},
     rebalance::add,
     receiver::KafkaReceiverOptions,
+    repeated_errors::RepeatedErrors,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -86,6 +87,7 @@ pub fn receiver_over<C: ConsumerContext + 'static>(
         marked: Marks::new(),
         committing: None,
         paused: Vec::new(),
+        errors: RepeatedErrors::default(),
     };
     Ok(Receiver::new(LogReceiver::new(ledger, source), options.receiver))
 }
@@ -110,6 +112,8 @@ struct Existing<C: ConsumerContext + 'static> {
     committing: Option<JoinHandle<(Marks, Result<(), KafkaError>)>>,
     /// The partitions that the consumer does not fetch.
     paused: HeldBack,
+    /// Errors that librdkafka recovers from.
+    errors: RepeatedErrors,
 }
 
 impl<C: ConsumerContext + 'static> Existing<C> {
@@ -217,7 +221,9 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
                     }
                 }
                 Ok(Err(error)) if passes(&error) => {
-                    tracing::warn!(%error, "librdkafka reports an error of a partition or of the group")
+                    if self.errors.is_news(&error, "", Instant::now().into_std()) {
+                        tracing::warn!(%error, "librdkafka reports an error of a partition or of the group");
+                    }
                 }
                 Ok(Err(error)) => return Err(failed(error)),
                 Err(_) => {} // a commit is due

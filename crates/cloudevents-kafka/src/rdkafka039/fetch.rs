@@ -59,7 +59,7 @@ impl Fetcher {
     }
 }
 
-/// Errors that the receiver returns. Errors that librdkafka recovers from are logged.
+/// Errors that the receiver returns. librdkafka recovers from the others by itself. The [context](Group) has heard and logged each of them.
 ///
 /// So are refused logins at first, because another password or token may be accepted. So is an unknown topic: it was there when the
 /// receiver was opened, and may come back, or it will match a pattern.
@@ -85,7 +85,7 @@ fn judge(error: KafkaError, group: &Group) -> Step {
                 | RDKafkaErrorCode::InvalidMessage
         )
     );
-    tracing::warn!(%error, fatal, "librdkafka reports an error of a partition or of the group");
+    tracing::debug!(%error, fatal, "librdkafka reports an error of a partition or of the group");
     if fatal {
         let detail = error.to_string();
         return Step::Over(Error::new(ErrorKind::Closed).with_detail(detail).with_source(error));

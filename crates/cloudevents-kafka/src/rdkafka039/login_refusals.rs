@@ -1,6 +1,6 @@
-//! Why there is no connection, for how long the login has been refused, and when such errors are logged.
+//! Why there is no connection, and for how long the login has been refused.
 
-use super::failure::failed;
+use super::{failure::failed, repeated_errors::RepeatedErrors};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::binding::connect::Backoff;
 use rdkafka::{
@@ -26,12 +26,6 @@ const SERVED: usize = 64;
 /// the same error of a broker every 30 seconds.
 const OVER: Duration = Duration::from_secs(120);
 
-/// An error that lasts is logged again after this long.
-const QUIET: Duration = Duration::from_secs(30);
-
-/// The errors of which is known when they were logged.
-const MOST: usize = 64;
-
 /// The errors that a client reports about its connections. A metadata request to librdkafka only fails with a
 /// timeout.
 #[derive(Default)]
@@ -43,8 +37,7 @@ pub(super) struct Refusals {
 
 #[derive(Default)]
 struct Heard {
-    /// When an error was logged last, by its code and by the broker that it names.
-    told: Vec<(Option<RDKafkaErrorCode>, String, Instant)>,
+    logged: RepeatedErrors,
     /// The last refusal of a user or a certificate.
     refused: Option<(KafkaError, String)>,
     /// Why the last connection failed. The reason contains host and port.
@@ -69,11 +62,9 @@ pub(super) fn is_login(error: &KafkaError) -> bool {
 }
 
 impl Refusals {
-    /// Whether an error of a client is logged as a warning: if [`QUIET`] has passed since an error of the same kind and broker.
-    ///
-    /// rdkafka reports each error of a producer twice, and librdkafka reports it again with each attempt.
+    /// Whether an error of a client is logged as a warning ([`RepeatedErrors::is_news`]).
     pub(super) fn is_news(&self, error: &KafkaError, reason: &str) -> bool {
-        self.heard().is_news(error, reason, Instant::now())
+        self.heard().logged.is_news(error, reason, Instant::now())
     }
 
     /// Records errors that concern connecting. The reason is librdkafka's and contains neither passwords nor tokens.
@@ -172,18 +163,6 @@ fn perhaps_tls(error: Error) -> Error {
 }
 
 impl Heard {
-    fn is_news(&mut self, error: &KafkaError, reason: &str, now: Instant) -> bool {
-        self.told.retain(|(.., told)| now.duration_since(*told) < QUIET);
-        let (code, place) =
-            (error.rdkafka_error_code(), reason.split_once(": ").map_or(reason, |(place, _)| place));
-        let is_new =
-            self.told.len() < MOST && !self.told.iter().any(|(known, at, _)| *known == code && at == place);
-        if is_new {
-            self.told.push((code, place.to_owned(), now));
-        }
-        is_new
-    }
-
     fn extend(&mut self, error: &KafkaError, reason: &str, now: Instant) {
         let run = self.run.take().filter(|run| now.saturating_duration_since(run.last) < OVER);
         let first = run.map_or(now, |run| run.first);
@@ -215,24 +194,6 @@ mod tests {
             heard.extend(&refused(), "token expired", begun + Duration::from_secs(*second));
         }
         heard
-    }
-
-    #[test]
-    fn an_error_that_comes_again_is_logged_once_in_a_while() {
-        let begun = Instant::now();
-        let at = |seconds| begun + Duration::from_secs(seconds);
-        let down = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
-        let mut heard = Heard::default();
-        assert!(heard.is_news(&down, "a:9092/1: Connect failed", at(0)));
-        assert!(!heard.is_news(&down, "a:9092/1: Connect failed (2 identical errors suppressed)", at(1)));
-        assert!(heard.is_news(&down, "b:9092/2: Connect failed", at(2)));
-        assert!(heard.is_news(&refused(), "a:9092/1: token expired", at(3)));
-        assert!(!heard.is_news(&down, "a:9092/1: Connect failed", at(29)));
-        assert!(heard.is_news(&down, "a:9092/1: Connect failed", at(31)));
-        for broker in 0..2 * MOST {
-            heard.is_news(&down, &format!("c:9092/{broker}: Connect failed"), at(32));
-        }
-        assert_eq!(heard.told.len(), MOST);
     }
 
     #[test]

@@ -96,6 +96,7 @@ mod reachable;
 mod rebalance;
 mod received;
 mod receiver;
+mod repeated_errors;
 mod sender;
 mod source;
 mod unknown;

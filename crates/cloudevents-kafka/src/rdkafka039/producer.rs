@@ -419,7 +419,7 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         // Once no broker can be reached, the state has the reason.
-        let is_known = !self.state.is_connected() && !is_login(&error);
+        let is_known = self.state.knows_why_not() && !is_login(&error);
         if self.refusals.is_news(&error, reason) && !is_known {
             tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         } else {

@@ -380,7 +380,7 @@ impl ClientContext for Group {
     fn error(&self, error: KafkaError, reason: &str) {
         self.busy.store(true, Ordering::Release);
         // Once no broker can be reached, the state has the reason.
-        let is_known = !self.state.is_connected() && !is_login(&error);
+        let is_known = self.state.knows_why_not() && !is_login(&error);
         if self.refusals.is_news(&error, reason) && !is_known {
             tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
         } else {
