@@ -8,6 +8,8 @@ pub mod awssdk1;
 mod decode;
 mod encode;
 #[cfg(feature = "messages")]
+pub mod fifo;
+#[cfg(feature = "messages")]
 pub mod messages;
 #[cfg(feature = "messages")]
 mod received;

@@ -22,6 +22,7 @@
 //! | read the canonical strings of attribute values | [`parse_integer`], [`decode_base64`] |
 
 mod assemble;
+mod binary_mode;
 pub mod cbor;
 mod charset;
 mod detect;
@@ -40,9 +41,10 @@ pub use crate::batch::{check_count, mixed_specversions};
 pub use crate::core_attribute::CoreName;
 pub use crate::value::{decode_base64, parse_integer};
 pub use assemble::{Assembler, AttributeName, Completed, Given, TextWriter};
+pub use binary_mode::check_binary_mode;
 pub use cbor::is_cbor_item;
 pub use charset::{is_encoded, is_utf8, takes_utf8};
-pub use detect::{Detected, check_binary_mode, detect};
+pub use detect::{Detected, detect};
 pub use document::{append_payload, cut, scan_json};
 pub use header_names::{extension_headers, is_content_type, repeated_content_type};
 pub use losses::{

@@ -6,7 +6,7 @@ use aws_sdk_sns::{
     types::{MessageAttributeValue, PublishBatchRequestEntry},
 };
 use cloudevents_core::Error;
-use cloudevents_sqs::messages::Fifo;
+use cloudevents_sqs::fifo::Fifo;
 use cloudevents_transport::binding::refused;
 
 /// The entry of a message. SNS has no labels of types: of `Number.float`, `Number` is left.

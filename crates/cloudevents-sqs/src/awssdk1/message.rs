@@ -1,6 +1,6 @@
 //! Messages as the client sends them.
 
-use crate::{SqsMessage, messages::Fifo};
+use crate::{SqsMessage, fifo::Fifo};
 use aws_sdk_sqs::{
     primitives::Blob,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     SqsMessage,
-    messages::{Fifo, Ids, add_header, as_received, lost_headers},
+    fifo::Fifo,
+    messages::{Ids, add_header, as_received, lost_headers},
 };
 use cloudevents_aws::{MOST, by_number};
 use cloudevents_core::{Error, ErrorKind};
