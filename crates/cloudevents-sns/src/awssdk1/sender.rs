@@ -15,8 +15,9 @@ use cloudevents_aws::{MOST, by_number};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_json::{by_default, with_json};
 use cloudevents_sqs::{
+    fifo::Fifo,
     fits,
-    messages::{Fifo, Ids, add_header, as_received, lost_headers},
+    messages::{Ids, add_header, as_received, lost_headers},
 };
 use cloudevents_transport::{
     Carries, Confirmed, Content, Endpoint, Orders, Outgoing, Receipt, Sender, SenderCapabilities,
