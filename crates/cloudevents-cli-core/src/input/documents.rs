@@ -210,7 +210,7 @@ mod tests {
                 foreign_events(place, &[], document.to_owned().into(), &reading.decoding().unwrap());
             located.remove(0).event.unwrap_err()
         };
-        for document in ["{}", r#"{"schema":null,"payload":EVENT}"#] {
+        for document in ["{}", r#"{"scheme":null,"payload":EVENT}"#] {
             let error = error(&document.replace("EVENT", EVENT));
             assert!(error.detail().contains("it has no `specversion`"), "{error:#}");
         }

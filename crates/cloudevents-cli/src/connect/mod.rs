@@ -207,33 +207,10 @@ pub(crate) fn of(systems: Option<&Systems>, how: fn(&str) -> String, receiver: R
             if let Some(Ok(made)) = &made {
                 systems.count(&made.value);
             }
-            made.or_else(|| older(received).or_else(|| fits_none(received)).map(Err))
+            made.or_else(|| fits_none(received).map(Err))
         }),
-        None => receiver
-            .convert(move |received, _| adapters.named(received, how).or_else(|| older(received)).map(Err)),
+        None => receiver.convert(move |received, _| adapters.named(received, how).map(Err)),
     }
-}
-
-/// The error of a message with an event of CloudEvents 0.1 or 0.2 in binary mode: adapters read its documents alone.
-fn older(received: &Received) -> Option<Error> {
-    let error = received.decoded_message().err()?;
-    let headers = received.headers();
-    let has = |end: &str, version: &str| {
-        headers.iter().any(|(name, value)| {
-            name.to_ascii_lowercase().ends_with(end)
-                && value.as_deref().is_some_and(|value| value.trim_ascii() == version.as_bytes())
-        })
-    };
-    let version = if has("specversion", "0.2") {
-        "0.2"
-    } else if has("cloudeventsversion", "0.1") {
-        "0.1"
-    } else {
-        return None;
-    };
-    Some(error.clone().with_help(format!(
-        "the message is an event of CloudEvents {version} in binary mode, and adapters read documents alone: let the sender write the event as a document in JSON, and `--from cloudevents-{version}` makes an event of it"
-    )))
 }
 
 /// The error of a message that is no event, and that no adapter fits.

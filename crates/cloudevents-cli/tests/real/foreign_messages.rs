@@ -233,22 +233,6 @@ fn of_github_become_events_over_http() {
     listener.end();
 }
 
-/// Version 0.2 and version 0.1 of the HTTP binding: <https://github.com/cloudevents/spec/blob/v0.1/http-transport-binding.md>
-#[test]
-fn of_older_versions_in_binary_mode_name_the_documents_that_are_read() {
-    for (headers, version) in [
-        ("ce-specversion: 0.2\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n", "0.2"),
-        ("CE-CloudEventsVersion: 0.1\r\nCE-EventID: 1\r\nCE-Source: /s\r\nCE-EventType: t\r\n", "0.1"),
-    ] {
-        for arguments in [&["--from", "auto"][..], &[]] {
-            let mut listener = Listener::start(arguments);
-            assert!(post_with(&listener.url, headers, "{}").starts_with("HTTP/1.1 4"));
-            listener.line(&format!("an event of CloudEvents {version} in binary mode"));
-            listener.stop();
-        }
-    }
-}
-
 /// S3 notifies SNS, and SNS a queue.
 #[test]
 fn of_s3_in_messages_of_sns_become_events() {

@@ -63,6 +63,7 @@ const OWN: &[(&str, &[(&str, &str)])] = &[
             ("handover", "between the thread of the consumer and the receiver"),
             ("headers", "headers are read without a copy"),
             ("login_refusals", "librdkafka reports a refused login again and again, and never gives up"),
+            ("repeated_errors", "librdkafka reports an error with each of its attempts"),
             ("position", "a log is read from a position"),
             ("producer", "what Kafka calls a publisher, with a thread of its own"),
             ("rebalance", "consumer groups"),
@@ -240,6 +241,7 @@ const SIBLINGS: &[Sibling] = &[
         shape: BINDING,
         own: &[
             ("awssdk1", "a client"),
+            ("fifo", "topics of SNS have the same groups, with another client"),
             ("messages", "topics of SNS have the same messages, with another client"),
             ("received", "a message that came from SQS is sent to SNS as it was received"),
         ],
