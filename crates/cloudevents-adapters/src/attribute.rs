@@ -66,7 +66,7 @@ impl Form {
 }
 
 fn form(raw: &str) -> Option<&'static Form> {
-    let members = place::members(raw, NAMES.len(), |_| true);
+    let members = place::members(raw, usize::MAX, |_| true);
     FORMS.iter().find(|form| form.fits(&members))
 }
 
@@ -138,6 +138,14 @@ mod tests {
             (r#"{"BinaryValue":"no base64","DataType":"Binary"}"#, None),
             (r#"{"StringValue":7,"DataType":"Number"}"#, None),
             (r#"{"DataType":"String"}"#, None),
+            (
+                r#"{"Type":"String","Value":"x","a":null,"b":null,"c":null,"d":null,"e":null,"f":null}"#,
+                Some(Value::String("x")),
+            ),
+            (
+                r#"{"Type":"String","Value":"x","a":null,"b":null,"c":null,"d":null,"e":null,"f":null,"unit":"z"}"#,
+                None,
+            ),
             (r#""x""#, None),
         ] {
             assert_eq!(typed(raw), wanted.map(Into::into), "{raw}");

@@ -34,9 +34,14 @@ pub(crate) fn event(value: &str, schema: &str, with: &DecodeOptions) -> Result<D
         return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
     }
     if !is_event(&document) {
+        // The type is one that is known.
+        let name = place::text(schema, "type").unwrap_or_default();
+        let payload = if matches!(ty, Type::Bytes) { "base64" } else { "data" };
         return Err(Error::new(ErrorKind::NotACloudEvent)
             .with_detail("the payload of the schema is no event in the JSON format")
-            .with_help("read the value by a mapping of your own, with `--map` of `ce`"));
+            .with_help(format!(
+                "read it by a mapping of your own, with `--map` of `ce`, such as {{\"where\": {{\"schema.type\": \"{name}\"}}, \"id\": \"{{$digest}}\", \"source\": \"https://example.com\", \"type\": \"com.example.t\", \"{payload}\": \"payload\"}}; it takes each value of this type for a payload, also one with an event, unless it has `unwrap`"
+            )));
     }
     Json::new().decode(document, with).map_err(|error| match error.offset() {
         Some(_) if !is_copy => error.with_offset(0),

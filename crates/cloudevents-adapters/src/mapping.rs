@@ -192,7 +192,7 @@ impl Mapping {
         if unwrap.is_binary(document) {
             return None;
         }
-        let value = place::at(document, &unwrap.at)?;
+        let value = place::at(document, &unwrap.at).filter(|value| unwrap.may_be_document(value))?;
         Some((value, unwrap.document(value).ok()?))
     }
 
@@ -362,7 +362,7 @@ impl Mapping {
             false => format!("a document of another system at `{at}` is read if it is sent alone"),
         };
         error.with_help(format!(
-            "read it by a mapping of your own, with `--map` of `ce`, such as {{\"where\": {}, {each}\"id\": \"{{$digest}}\", \"source\": \"https://example.com\", \"type\": \"com.example.t\", \"{payload}\": \"{at}\"}}; {others}",
+            "read it by a mapping of your own, with `--map` of `ce`, such as {{\"where\": {}, {each}\"id\": \"{{$digest}}\", \"source\": \"https://example.com\", \"type\": \"com.example.t\", \"{payload}\": \"{at}\"}}; it takes each value there for a payload, also one with an event, unless it has `unwrap`; {others}",
             self.condition.json()
         ))
     }

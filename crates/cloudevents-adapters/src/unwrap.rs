@@ -11,7 +11,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, Event, Format, Payload,
-    codec::{Assembler, Given as Piece, decode_base64},
+    codec::{Assembler, Detected, Given as Piece, decode_base64, detect},
 };
 use cloudevents_json::{Json, is_event};
 use serde::Deserialize;
@@ -63,15 +63,10 @@ impl Unwrap {
             return Some(connect::event(value, schema, with).map_err(within));
         }
         let document = || raw.map_or_else(|| Ok(Bytes::new()), |raw| self.document(raw));
-        if let Some(place) = &self.attributes {
-            let is_own = |name: &str| name.starts_with("ce-") || name.eq_ignore_ascii_case("content-type");
-            let object = place::at(element, place).unwrap_or_default();
-            // One more than the assembler takes.
-            let attributes = place::members(object, with.limits.attributes.saturating_add(1), is_own);
-            if attributes.iter().any(|(name, _)| name.starts_with("ce-")) {
-                let is_typed = self.beside.is_typed();
-                return Some(document().and_then(|body| binary(&attributes, is_typed, body, with)));
-            }
+        // One more than the assembler takes.
+        if let Some(attributes) = self.binary_mode(element, with.limits.attributes.saturating_add(1)) {
+            let is_typed = self.beside.is_typed();
+            return Some(document().and_then(|body| binary(&attributes, is_typed, body, with)));
         }
         // A document that cannot be read is no event.
         let document = document().ok()?;
@@ -97,8 +92,28 @@ impl Unwrap {
 
     /// Whether the envelope has attributes of an event in binary mode.
     pub(crate) fn is_binary(&self, element: &str) -> bool {
-        let object = self.attributes.as_ref().and_then(|place| place::at(element, place));
-        object.is_some_and(|object| !place::members(object, 1, |name| name.starts_with("ce-")).is_empty())
+        self.binary_mode(element, usize::MAX).is_some()
+    }
+
+    /// The attributes of an event in binary mode, up to this number. `None` if there are none. A content type of CloudEvents is the type of
+    /// a document, also beside such attributes: a sender of structured mode may add them.
+    fn binary_mode<'e>(&self, element: &'e str, most: usize) -> Option<Vec<(String, &'e str)>> {
+        let object = place::at(element, self.attributes.as_ref()?)?;
+        let is_own = |name: &str| name.starts_with("ce-") || name.eq_ignore_ascii_case("content-type");
+        let attributes = place::members(object, most, is_own);
+        let is_type_of_document = |(name, value): &(String, &str)| {
+            !name.starts_with("ce-")
+                && attribute::text(value, self.beside.is_typed())
+                    .is_some_and(|text| !matches!(detect(Some(text.trim())), Ok(Detected::NotADocument)))
+        };
+        let is_binary = attributes.iter().any(|(name, _)| name.starts_with("ce-"))
+            && !attributes.iter().any(is_type_of_document);
+        is_binary.then_some(attributes)
+    }
+
+    /// Whether a document of another system may be the value. With a schema, the document is in a text.
+    pub(crate) fn may_be_document(&self, value: &str) -> bool {
+        self.schema.is_none() || value.starts_with('"')
     }
 
     /// The parts of the envelope beside the event.

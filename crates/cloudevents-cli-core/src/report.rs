@@ -472,14 +472,14 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     lines
 }
 
-/// Returns the help of the library in terms of the program, without the parts that name the library's API.
-///
-/// `None` if the help is only for programmers.
 /// Returns the help of an error, as far as a user of the program can follow it.
 pub fn help_of(error: &Error) -> Option<String> {
     error.help().and_then(for_people)
 }
 
+/// Returns the help of the library in terms of the program, without the parts that name the library's API.
+///
+/// `None` if the help is only for programmers.
 fn for_people(help: &str) -> Option<String> {
     if help.contains("`Decompression`") {
         return Some("decompress the body before: `ce decode` reads bodies as they are".to_owned());

@@ -106,6 +106,30 @@ fn pulled_messages_of_pubsub() {
     assert_eq!(error.kind(), ErrorKind::NotACloudEvent, "{error:#}");
 }
 
+/// The content type of a document comes first: a sender of structured mode may write the attributes of binary mode, too.
+#[test]
+fn a_document_may_have_the_attributes_of_its_event_beside_it() {
+    let names = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "7"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+        ("content-type", "application/cloudevents+json; charset=utf-8"),
+    ];
+    let typed: Value = names
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), json!({"stringValue": value, "dataType": "String"})))
+        .collect();
+    let plain: Value = names.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    for (adapter, document) in
+        [("aws-sqs", lambda(EVENT, typed)), ("google-pubsub-pull", pulled(EVENT, plain))]
+    {
+        let event = one(adapter, &[], &document);
+        assert_eq!((named(&event), data(&event)), (["7", "/s", "t", ""], r#"{"n":1.50}"#), "{adapter}");
+        assert_eq!(attribute(&event, "datacontenttype"), "", "{adapter}");
+    }
+}
+
 /// `JsonConverter` writes it with `schemas.enable=true` for a value without a schema.
 #[test]
 fn values_of_kafka_connect_without_a_schema() {
@@ -136,6 +160,20 @@ fn documents_of_other_systems_in_values_of_kafka_connect() {
         let wanted = ["R1.I2", "aws:s3.eu.b", "com.amazonaws.s3.ObjectCreated:Put", "k"];
         assert_eq!((events.len(), named(events[0].as_ref().unwrap())), (1, wanted), "{value}");
     }
+    let array = format!("[{EVENT},{EVENT}]");
+    let (text, base64) = (json!(array).to_string(), base64_simd::STANDARD.encode_to_string(&array));
+    for value in [
+        format!(r#"{{"schema":{{"type":"string"}},"payload":{text}}}"#),
+        format!(r#"{{"schema":{{"type":"bytes"}},"payload":"{base64}"}}"#),
+        format!(r#"{{"schema":null,"payload":{text}}}"#),
+        format!(r#"{{"schema":null,"payload":{array}}}"#),
+    ] {
+        let events = of_auto(&value);
+        assert!(events.len() == 2 && events.iter().all(Result::is_ok), "{value}");
+    }
+    // It does not fit its schema.
+    let error = of_auto(&format!(r#"{{"schema":{{"type":"bytes"}},"payload":{s3}}}"#)).remove(0).unwrap_err();
+    assert!(error.detail().contains("does not fit its schema"), "{error:#}");
 }
 
 /// An array of events of any version within an envelope is read, or is not: by the same rule.
@@ -187,6 +225,21 @@ fn a_document_without_an_event_names_the_way_to_read_it() {
             "kafka-connect",
             r#"{"schema":{"type":"string"},"payload":"hello"}"#.to_owned(),
             Some(r#""hello""#.to_owned()),
+            "`--map`",
+        ),
+        (
+            "kafka-connect",
+            format!(r#"{{"schema":{{"type":"string"}},"payload":{}}}"#, json!(raw)),
+            Some(json!(raw).to_string()),
+            "`--map`",
+        ),
+        (
+            "kafka-connect",
+            format!(
+                r#"{{"schema":{{"type":"bytes"}},"payload":"{}"}}"#,
+                base64_simd::STANDARD.encode_to_string(raw)
+            ),
+            Some(raw.to_owned()),
             "`--map`",
         ),
         (

@@ -146,8 +146,10 @@ fn commit_all(
     loop {
         if looked.elapsed() >= LOOK {
             let Some(client) = client.upgrade() else { return };
-            if client.context().has_joined() && !client.context().misses_topics() {
-                client.context().state.look(client.client(), topics.first().map(String::as_str));
+            let (group, topic) = (client.context(), topics.first().map(String::as_str));
+            // The group may take the partitions away while the broker answers.
+            if group.has_joined() && !group.misses_topics() && group.state.look(client.client(), topic) {
+                group.connected();
             }
             look_for_unknown(&client, topics, partitions);
             looked = Instant::now();

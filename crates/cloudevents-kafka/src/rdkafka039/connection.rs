@@ -107,11 +107,9 @@ impl State {
         }
     }
 
-    /// While no broker is known to be reachable, asks for one. Blocks for a second at most.
-    pub(super) fn look<C: ClientContext>(&self, client: &Client<C>, topic: Option<&str>) {
-        if !self.connected.load(Ordering::Acquire) && client.fetch_metadata(topic, LOOK).is_ok() {
-            self.connected();
-        }
+    /// While no broker is known to be reachable, asks for one. Returns whether one has answered. Blocks for a second at most.
+    pub(super) fn look<C: ClientContext>(&self, client: &Client<C>, topic: Option<&str>) -> bool {
+        !self.connected.load(Ordering::Acquire) && client.fetch_metadata(topic, LOOK).is_ok()
     }
 
     fn reporter(&self) -> MutexGuard<'_, Reporter> {

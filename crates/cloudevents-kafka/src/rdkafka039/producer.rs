@@ -330,7 +330,10 @@ fn serve(client: &Client, signals: &Signals, topic: &str) {
         signals.room.notify_waiters();
         let is_over = client.client().fatal_error().is_some();
         if looked.elapsed() >= LOOK && !is_over {
-            client.context().state.look(client.client(), Some(topic));
+            let state = &client.context().state;
+            if state.look(client.client(), Some(topic)) {
+                state.connected();
+            }
             looked = Instant::now();
         }
         if (is_over || signals.stop.load(Ordering::Acquire)) && client.in_flight_count() == 0 {
@@ -420,7 +423,7 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         // Once no broker can be reached, the state has the reason.
         let is_known = self.state.knows_why_not() && !is_login(&error);
-        if self.refusals.is_news(&error, reason) && !is_known {
+        if !is_known && self.refusals.is_news(&error, reason) {
             tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         } else {
             tracing::debug!(%error, reason, "the Kafka producer is in trouble");

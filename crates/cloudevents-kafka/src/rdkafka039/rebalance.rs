@@ -381,7 +381,7 @@ impl ClientContext for Group {
         self.busy.store(true, Ordering::Release);
         // Once no broker can be reached, the state has the reason.
         let is_known = self.state.knows_why_not() && !is_login(&error);
-        if self.refusals.is_news(&error, reason) && !is_known {
+        if !is_known && self.refusals.is_news(&error, reason) {
             tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
         } else {
             tracing::debug!(%error, reason, "the Kafka consumer is in trouble");
