@@ -147,9 +147,11 @@ fn commit_all(
         if looked.elapsed() >= LOOK {
             let Some(client) = client.upgrade() else { return };
             let (group, topic) = (client.context(), topics.first().map(String::as_str));
-            // The group may take the partitions away while the broker answers.
-            if group.has_joined() && !group.misses_topics() && group.state.look(client.client(), topic) {
+            let waits = !group.has_joined() || group.misses_topics();
+            if (!waits || group.state.is_unreachable()) && group.state.look(client.client(), topic) {
+                // The group may take the partitions away while the broker answers.
                 group.connected();
+                group.state.answered();
             }
             look_for_unknown(&client, topics, partitions);
             looked = Instant::now();

@@ -4,7 +4,7 @@ use super::{
     failure::failed,
     login_refusals::{Refusals, is_login},
 };
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Connectivity, binding::Reporter};
 use rdkafka::{
     ClientContext,
@@ -31,6 +31,8 @@ pub(super) struct State {
     connectivity: Connectivity,
     /// Lets each message check the state cheaply.
     connected: AtomicBool,
+    /// librdkafka has reported that no broker can be reached, and none has answered since.
+    unreachable: AtomicBool,
     over: AtomicBool,
 }
 
@@ -43,6 +45,7 @@ impl State {
     pub(super) fn connected(&self) {
         if !self.is_connected() {
             let reporter = self.reporter();
+            self.unreachable.store(false, Ordering::Release);
             if !self.connected.swap(true, Ordering::AcqRel) {
                 reporter.connected(None);
             }
@@ -66,8 +69,8 @@ impl State {
         }
     }
 
-    /// The group has taken the partitions away. If there was no connection before, that is why there is none once brokers answer.
-    pub(super) fn expelled(&self, error: &Error) {
+    /// There is no connection, for this reason. If there was none before, this reason is the state's from now on.
+    pub(super) fn away(&self, error: &Error) {
         let reporter = self.reporter();
         if self.over.load(Ordering::Acquire) {
             return;
@@ -98,7 +101,16 @@ impl State {
             self.lost(&this());
         } else if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             // The reason of librdkafka counts brokers that it does not know yet, and may be "0/1 brokers are down".
-            self.lost(&failed(error.clone()).with_detail("no broker can be reached"));
+            let error = failed(error.clone()).with_detail("no broker can be reached");
+            match self.knows_why_not() {
+                // It is not back in its group or its topic. librdkafka reports this with each attempt.
+                true if !self.unreachable.swap(true, Ordering::AcqRel) => self.away(&error),
+                true => {}
+                false => {
+                    self.unreachable.store(true, Ordering::Release);
+                    self.lost(&error);
+                }
+            }
         }
         match refusals.are_final() {
             Some(error) if is_login => self.reporter().failed(&error),
@@ -112,6 +124,19 @@ impl State {
         !self.connected.load(Ordering::Acquire) && client.fetch_metadata(topic, LOOK).is_ok()
     }
 
+    /// Whether no broker has answered since librdkafka reported that none can be reached.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.unreachable.load(Ordering::Acquire)
+    }
+
+    /// A broker has answered a receiver. If the receiver is not connected all the same, it waits for its group or its topic.
+    pub(super) fn answered(&self) {
+        if self.unreachable.swap(false, Ordering::AcqRel) && !self.is_connected() {
+            let error = Error::new(ErrorKind::Disconnected);
+            self.away(&error.with_detail("a broker answers again, and the receiver has no partitions yet"));
+        }
+    }
+
     fn reporter(&self) -> MutexGuard<'_, Reporter> {
         self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,8 +145,8 @@ impl State {
 impl Default for State {
     fn default() -> Self {
         let (reporter, connectivity) = Connectivity::channel();
-        let (connected, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { reporter: Mutex::new(reporter), connectivity, connected, over }
+        let [connected, unreachable, over] = [const { AtomicBool::new(false) }; 3];
+        Self { reporter: Mutex::new(reporter), connectivity, connected, unreachable, over }
     }
 }
 
@@ -149,5 +174,36 @@ mod tests {
             assert_eq!((seen.connects(), seen.losses()), (round, round));
             assert!(!seen.state().is_connected());
         }
+    }
+
+    /// A member that its group has removed, and whose brokers go away and come back meanwhile.
+    #[test]
+    fn the_reason_is_the_last_one() {
+        let (state, refusals) = (State::default(), Refusals::default());
+        let why = || state.connectivity().state().error().map(|error| error.detail().to_owned());
+        let down = || {
+            state.hear(
+                &KafkaError::Global(RDKafkaErrorCode::AllBrokersDown),
+                "1/1 brokers are down",
+                &refusals,
+            )
+        };
+        let removed = Error::new(ErrorKind::Disconnected).with_detail("removed");
+        state.connected();
+        state.away(&removed);
+        assert_eq!(why().as_deref(), Some("removed"));
+        down();
+        assert_eq!(why().as_deref(), Some("no broker can be reached"));
+        state.away(&removed);
+        // It has been reported.
+        down();
+        assert_eq!(why().as_deref(), Some("removed"));
+        state.answered();
+        assert_eq!(why().as_deref(), Some("a broker answers again, and the receiver has no partitions yet"));
+        state.connected();
+        state.answered();
+        assert_eq!(why(), None);
+        down();
+        assert_eq!(why().as_deref(), Some("no broker can be reached"));
     }
 }

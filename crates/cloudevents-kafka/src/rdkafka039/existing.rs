@@ -223,6 +223,8 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
                 Ok(Err(error)) if passes(&error) => {
                     if self.errors.is_news(&error, "", Instant::now().into_std()) {
                         tracing::warn!(%error, "librdkafka reports an error of a partition or of the group");
+                    } else {
+                        tracing::debug!(%error, "librdkafka reports an error of a partition or of the group");
                     }
                 }
                 Ok(Err(error)) => return Err(failed(error)),

@@ -177,7 +177,7 @@ impl Group {
         if !self.joins_unsaid {
             self.has_joined.store(false, Ordering::Release);
             let error = Error::new(ErrorKind::Disconnected);
-            self.state.expelled(
+            self.state.away(
                 &error
                     .with_detail("the group has taken its partitions away, and it has not joined again yet"),
             );
