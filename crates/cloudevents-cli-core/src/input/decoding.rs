@@ -1,7 +1,7 @@
 //! How events are decoded.
 
 use super::foreign::{self, Systems};
-use crate::lenient::suggestion;
+use crate::{lenient::suggestion, report::help_of};
 use bytes::Bytes;
 use cloudevents_kit::{DecodeOptions, Decoded, Error, Event, Format, FormatId, Leniency, json, model::Item};
 
@@ -61,7 +61,7 @@ impl Decoding {
         }
         let reads =
             |with: &DecodeOptions| format.decode(document.clone(), with).ok().map(|decoded| decoded.value);
-        match (suggestion(&self.options, reads), error.help().map(str::to_owned)) {
+        match (suggestion(&self.options, reads), help_of(&error)) {
             (Some(repairs), Some(help)) => error.with_help(format!("{help}; {repairs}")),
             (Some(repairs), None) => error.with_help(repairs),
             (None, _) => error,

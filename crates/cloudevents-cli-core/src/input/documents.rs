@@ -2,7 +2,7 @@
 
 use super::{decoding::Decoding, foreign, located::Located};
 use crate::{
-    report::Report,
+    report::{Report, help_of},
     source::{Place, Source},
 };
 use bytes::Bytes;
@@ -130,7 +130,7 @@ pub(super) fn foreign_events(
                     let is_marked = document.starts_with(BYTE_ORDER_MARK);
                     let error = match claims(&document) {
                         true => {
-                            let help = error.help().map(|help| format!("{help}; ")).unwrap_or_default();
+                            let help = help_of(&error).map(|help| format!("{help}; ")).unwrap_or_default();
                             error.with_help(format!("{help}no adapter fits the document, either"))
                         }
                         false => Error::new(ErrorKind::NotACloudEvent).with_detail(
@@ -220,6 +220,19 @@ mod tests {
             let error = error(&format!("\u{feff}{document}"));
             assert!(error.help().unwrap().contains("byte order mark"), "{error:#}");
         }
+    }
+
+    /// Words behind a help of the library would be left out with those that name its API.
+    #[test]
+    fn a_help_of_the_library_hides_no_words() {
+        let reading = Reading { from: Some("auto".to_owned()), ..Reading::default() };
+        let mut decoding = reading.decoding().unwrap();
+        decoding.options.limits.bytes = 10;
+        let source = Arc::new(Source::new("f", EVENT, 1));
+        let place = Place { source, base: 0, begin: 0, length: EVENT.len(), index: None };
+        let error = foreign_events(place, &[], EVENT.into(), &decoding).remove(0).event.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:#}");
+        assert_eq!(help_of(&error).as_deref(), Some("no adapter fits the document, either"), "{error:#}");
     }
 
     /// A part of the events would come again when the document is sent again.
