@@ -253,8 +253,12 @@ impl Parts {
                     continue;
                 }
             };
-            if !part.is_implied && !part.place.is_empty() {
-                lose(&part.place, why);
+            match part.place.is_empty() {
+                // Another text of the event stands in place of one of the mapping.
+                true if why == Why::Differs => {}
+                true => lose(&format!("`{}` of the mapping", part.name), why),
+                false if part.is_implied => {}
+                false => lose(&part.place, why),
             }
         }
         Ok(builder.build()?)
@@ -412,6 +416,12 @@ mod tests {
             let (all, lost) = carried(&beside, false, envelope);
             assert_eq!((all, lost.join(", ").as_str()), (pairs([("tenant", "t7")]), wanted), "{template}");
         }
+        // A text that no event can have is a mistake of the mapping.
+        let unfit = r#"{"extensions": {"region": "{r, '\u0007'}"}}"#;
+        assert_eq!(
+            carried(unfit, false, "{}"),
+            (pairs([("tenant", "t7")]), vec!["`region` of the mapping".to_owned()])
+        );
         let literal = r#"{"extensions": {"region": "{r, 'none'}"}}"#;
         assert_eq!(carried(literal, false, "{}").0, pairs([("region", "none"), ("tenant", "t7")]));
     }
