@@ -209,15 +209,18 @@ impl Adapter {
                 if is_array(text) { error.with_index(index) } else { error }
             })?;
             let checked = mapping.check_headers(headers).and_then(|()| mapping.check_document(part));
-            checked.map_err(|error| {
-                let error = self.helped(error);
-                if is_array(text) { error.with_index(index) } else { error }
-            })?;
-            if let Some(help) = mapping.help(part, headers) {
-                let detail = format!("{} has no event", self.what);
-                return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
-            }
-            let elements = mapping.elements(part, most)?;
+            let checked = checked
+                .map_err(|error| self.helped(error))
+                .and_then(|()| self.check_help(mapping, part, headers));
+            let elements = match checked.and_then(|()| mapping.elements(part, most)) {
+                Ok(elements) => elements,
+                // The other documents of an array are read as without this one.
+                Err(error) => {
+                    check_count(events.len(), 0, &with.limits)?;
+                    events.push(Err(error));
+                    continue;
+                }
+            };
             let count = events.len().saturating_add(elements.len());
             check_count(count.saturating_sub(1), 0, &with.limits)?;
             let document = mapping.of_document(part);
@@ -235,6 +238,14 @@ impl Adapter {
             }));
         }
         Ok(events)
+    }
+
+    /// Refuses a document of the system that has no event.
+    fn check_help(&self, mapping: &Mapping, document: &str, headers: Headers<'_>) -> Result<(), Error> {
+        mapping.help(document, headers).map_or(Ok(()), |help| {
+            let detail = format!("{} has no event", self.what);
+            Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help))
+        })
     }
 
     /// The error for a document of the system where an event is expected. It is of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent).

@@ -40,9 +40,10 @@ impl Condition {
         places.map(|place| of_document(place))
     }
 
-    /// The places and patterns in JSON, as a mapping has them.
-    pub(crate) fn json(&self) -> String {
-        serde_json::to_string(&self.0).unwrap_or_default()
+    /// A header with the pattern null, which no header fits, and its name.
+    pub(crate) fn null_header(&self) -> Option<(&str, &str)> {
+        let mut nulls = self.0.iter().filter(|(_, pattern)| pattern.is_none());
+        nulls.find_map(|(place, _)| Some((place.as_str(), header_place(place)?.0)))
     }
 
     /// The names of the headers.

@@ -10,10 +10,15 @@ use cloudevents_core::{
 use cloudevents_json::{Json, is_event};
 use std::collections::BTreeMap;
 
-/// The event that a value with this schema is. Offsets of errors are offsets of the value.
+/// The event that a value with this schema is. `None` if the value fits its schema, and is no event. Offsets of errors are offsets of the
+/// value.
 ///
 /// `bytes` are Base64. A value of this type is a document. The member `data` of an object is a payload of bytes then.
-pub(crate) fn event(value: &str, schema: &str, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+pub(crate) fn event(
+    value: &str,
+    schema: &str,
+    with: &DecodeOptions,
+) -> Result<Option<Decoded<Event>>, Error> {
     let ty = check(value, schema, "payload")?;
     let (document, is_copy) = match ty {
         Type::Text => (Bytes::from(string(value)?), false),
@@ -34,16 +39,9 @@ pub(crate) fn event(value: &str, schema: &str, with: &DecodeOptions) -> Result<D
         return Err(Error::new(ErrorKind::NotACloudEvent).with_detail(detail).with_help(help));
     }
     if !is_event(&document) {
-        // The type is one that is known.
-        let name = place::text(schema, "type").unwrap_or_default();
-        let payload = if matches!(ty, Type::Bytes) { "base64" } else { "data" };
-        return Err(Error::new(ErrorKind::NotACloudEvent)
-            .with_detail("the payload of the schema is no event in the JSON format")
-            .with_help(format!(
-                "read it by a mapping of your own, with `--map` of `ce`, such as {{\"where\": {{\"schema.type\": \"{name}\"}}, \"id\": \"{{$digest}}\", \"source\": \"https://example.com\", \"type\": \"com.example.t\", \"{payload}\": \"payload\"}}; it takes each value of this type for a payload, also one with an event, unless it has `unwrap`"
-            )));
+        return Ok(None);
     }
-    Json::new().decode(document, with).map_err(|error| match error.offset() {
+    Json::new().decode(document, with).map(Some).map_err(|error| match error.offset() {
         Some(_) if !is_copy => error.with_offset(0),
         _ => error,
     })

@@ -57,7 +57,7 @@ pub(crate) struct Mapping {
     /// Which payloads that are no texts may stand there, if the content type is not JSON.
     #[serde(default)]
     others: Others,
-    /// Why there is no event, for documents that are recognised and not converted.
+    /// Why there is no event: of the documents, or with `unwrap`, of an element without an event at its places.
     help: Option<Template>,
     /// Whether a program defines it.
     #[serde(skip)]
@@ -120,6 +120,11 @@ impl Mapping {
                 "`{place}` is a header, which cannot be there; `.{member}` is a place of the document"
             ));
         }
+        if let Some((place, name)) = self.condition.null_header() {
+            return Err(format!(
+                "`{place}` is a header, which is never null; `.header.{name}` is a place of the document"
+            ));
+        }
         let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.excepted());
         let names = self.except.iter().chain(self.implies.keys()).map(String::as_str);
         let mut within = self.places_of_values().chain(beside).chain(names);
@@ -153,9 +158,9 @@ impl Mapping {
         self.condition.fits(document, headers, self.own)
     }
 
-    /// Why there is no event of the element. `None` if there can be one.
+    /// Why there is no event of the document. `None` if there can be one.
     pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
-        let help = self.help.as_ref()?;
+        let help = self.help.as_ref().filter(|_| !self.makes_events())?;
         let document = self.of_document(element);
         Some(help.words(Given { element, document: &document, headers, is_signed: false }))
     }
@@ -169,7 +174,7 @@ impl Mapping {
 
     /// Whether it makes events.
     pub(crate) fn makes_events(&self) -> bool {
-        self.help.is_none()
+        self.help.is_none() || !self.unwrap.is_empty()
     }
 
     pub(crate) fn is_envelope(&self) -> bool {
@@ -307,10 +312,17 @@ impl Mapping {
             beside::told(&not_carried, event.id(), is_exact)?;
             return Ok(Decoded::new(event, repairs));
         }
+        if let Some(help) = &self.help {
+            let error = Error::new(ErrorKind::NotACloudEvent).with_detail(WITHOUT_EVENT);
+            return Err(error.with_help(help.words(given)));
+        }
         let mut event = Assembler::new(with);
         put(&mut event, "specversion", "1.0")?;
         for (name, template) in [("id", &self.id), ("source", &self.source), ("type", &self.ty)] {
-            let template = template.as_ref().ok_or_else(|| self.without_event())?;
+            let template = template.as_ref().ok_or_else(|| {
+                let help = "a mapping with `id`, `source` and `type` makes an event of it";
+                invalid(WITHOUT_EVENT).with_help(help)
+            })?;
             put(&mut event, name, &required(template, given).map_err(|error| error.with_attribute(name))?)?;
         }
         for (name, template) in [
@@ -347,24 +359,6 @@ impl Mapping {
             put(&mut event, "datacontenttype", "application/json")?;
         }
         event.finish(payload)
-    }
-
-    /// The error of an element without an event, of which the mapping itself makes none. It has a mapping that does.
-    fn without_event(&self) -> Error {
-        let error = invalid("it has no event in it");
-        let Some(unwrap) = self.unwrap.first().filter(|_| !self.own) else {
-            return error.with_help("a mapping with `id`, `source` and `type` makes an event of it");
-        };
-        let each = self.each.as_ref().map_or(String::new(), |place| format!("\"each\": \"{place}\", "));
-        let (at, payload) = (&unwrap.at, if unwrap.base64 { "base64" } else { "data" });
-        let others = match unwrap.documents {
-            true => format!("`--from auto` reads a document of another system at `{at}`"),
-            false => format!("a document of another system at `{at}` is read if it is sent alone"),
-        };
-        error.with_help(format!(
-            "read it by a mapping of your own, with `--map` of `ce`, such as {{\"where\": {}, {each}\"id\": \"{{$digest}}\", \"source\": \"https://example.com\", \"type\": \"com.example.t\", \"{payload}\": \"{at}\"}}; it takes each value there for a payload, also one with an event, unless it has `unwrap`; {others}",
-            self.condition.json()
-        ))
     }
 
     /// The error of an extension that has the name of an attribute of the specification.
@@ -478,6 +472,9 @@ impl Mapping {
         ]
     }
 }
+
+/// Of an element without an event.
+const WITHOUT_EVENT: &str = "it has no event in it";
 
 /// Refuses a value on the way to a place that has no such members.
 fn open(value: &str, place: &str) -> Result<(), Error> {

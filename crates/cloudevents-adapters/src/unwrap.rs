@@ -60,7 +60,7 @@ impl Unwrap {
         };
         if let Some(place) = &self.schema {
             let (value, schema) = (raw.unwrap_or("null"), place::at(element, place).unwrap_or("null"));
-            return Some(connect::event(value, schema, with).map_err(within));
+            return connect::event(value, schema, with).map_err(within).transpose();
         }
         let document = || raw.map_or_else(|| Ok(Bytes::new()), |raw| self.document(raw));
         // One more than the assembler takes.

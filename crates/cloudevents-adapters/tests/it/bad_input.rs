@@ -137,6 +137,12 @@ fn a_mapping_that_is_wrong() {
         (r#"{"where":{"a":1}}"#, "1", "expected a string"),
         (r#"{"where":{},"id":"1","type":"t"}"#, "}", "a mapping has no `source`"),
         (r#"{"where":{},"help":"h","extensions":{"a_b":"x"}}"#, "}", "a_b"),
+        (
+            r#"{"where":{"header.x":null},"help":"h"}"#,
+            "}",
+            "`header.x` is a header, which is never null; `.header.x`",
+        ),
+        (r#"{"where":{"$header.x":null},"help":"h"}"#, "}", "`.header.x` is a place of the document"),
     ] {
         for text in [of(wrong), of(&format!("{wrong},{right}"))] {
             let error = Adapter::parse(&text).unwrap_err();

@@ -88,7 +88,7 @@ fn a_message_of_a_batch_without_an_event_is_an_error_of_its_own() {
     let events = all("aws-sqs", &[], &batch.to_string());
     assert_eq!(events.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     let help = events[1].as_ref().unwrap_err().help().unwrap();
-    assert!(help.contains("a document of another system at `body` is read if it is sent alone"), "{help}");
+    assert!(help.contains("at `body`, and an array of events, are read if the text is sent alone"), "{help}");
 }
 
 #[test]
@@ -216,8 +216,8 @@ fn a_document_without_an_event_names_the_way_to_read_it() {
     let dapr = json!({"id": "b", "entries": [{"entryId": "1", "event": raw, "contentType": "text/plain"}], "topic": "orders"});
     let changes = json!({"results": [{"seq": "1-g1", "id": "a", "changes": [{"rev": "1-x"}]}], "last_seq": "1-g1", "pending": 0});
     for (name, document, payload, words) in [
-        ("aws-sqs", lambda(raw, json!({})), Some(json!(raw).to_string()), "`--map`"),
-        ("aws-sqs", received(raw, json!({})), Some(json!(raw).to_string()), "`--map`"),
+        ("aws-sqs", lambda(raw, json!({})), Some(raw.to_owned()), "`--map`"),
+        ("aws-sqs", received(raw, json!({})), Some(raw.to_owned()), "`--map`"),
         ("google-pubsub-pull", pulled(raw, json!({})), Some(raw.to_owned()), "`--map`"),
         ("dapr-bulk", dapr.to_string(), Some(json!(raw).to_string()), "`--map`"),
         ("kafka-connect", format!(r#"{{"schema":null,"payload":{raw}}}"#), Some(raw.to_owned()), "`--map`"),
@@ -258,12 +258,161 @@ fn a_document_without_an_event_names_the_way_to_read_it() {
         assert!(help.contains(words) && !help.contains("schemas.enable"), "{name}: {error:#}");
         assert_eq!(help.contains("such as {"), payload.is_some(), "{name}: {error:#}");
         let Some(payload) = payload else { continue };
-        let (_, mapping) = help.split_once("such as ").unwrap();
-        let mapping = mapping.split("; ").next().unwrap();
-        let own =
-            Adapter::parse(&format!(r#"{{"name":"own","what":"w","reference":"r","mappings":[{mapping}]}}"#));
-        let events = own.unwrap().events(&[], &document.into(), &DecodeOptions::strict());
+        let events = offered(&error).events(&[], &document.into(), &DecodeOptions::strict());
         let event = &events[0].as_ref().unwrap().value;
         assert_eq!((events.len(), event.ty(), data(event)), (1, "com.example.t", payload.as_str()), "{name}");
     }
+}
+
+/// An adapter with the mapping of an error.
+fn offered(error: &Error) -> Adapter {
+    let (_, mapping) = error.help().unwrap().split_once("such as ").unwrap();
+    let mapping = mapping.split("; ").next().unwrap();
+    Adapter::parse(&format!(r#"{{"name":"own","what":"w","reference":"r","mappings":[{mapping}]}}"#)).unwrap()
+}
+
+/// A map comes before the known adapters, so it gets the messages with an event, too. A message that comes again is the same event.
+#[test]
+fn the_mapping_of_an_error_reads_events_as_the_adapter_does() {
+    const OTHER: &str = r#"{"n":1}"#;
+    let binary = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "b"),
+        ("ce-source", "/b"),
+        ("ce-type", "bt"),
+        ("content-type", "application/json"),
+        ("tenant", "t7"),
+    ];
+    let typed = |ty: &str, value: &str| -> Value {
+        let typed = |text: &str| json!({ty: "String", value: text});
+        binary.iter().map(|(name, text)| ((*name).to_owned(), typed(text))).collect()
+    };
+    let plain: Value = binary.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+    let records = |handle: &str| {
+        let record = |id: &str, body: &str, attributes: Value| json!({"messageId": id, "receiptHandle": handle, "body": body, "messageAttributes": attributes, "eventSource": "aws:sqs"});
+        let own = typed("dataType", "stringValue");
+        json!({"Records": [record("1", EVENT, json!({})), record("2", OTHER, own), record("3", "hello", json!({}))]})
+            .to_string()
+    };
+    let messages = |handle: &str| {
+        let message = |id: &str, body: &str, attributes: Value| json!({"MessageId": id, "ReceiptHandle": handle, "Body": body, "MessageAttributes": attributes});
+        let own = typed("DataType", "StringValue");
+        json!({"Messages": [message("1", EVENT, json!({})), message("2", OTHER, own), message("3", "hello", json!({}))]})
+            .to_string()
+    };
+    let all_pulled = |handle: &str| {
+        let message = |id: &str, data: &str, attributes: &Value| {
+            let data = base64_simd::STANDARD.encode_to_string(data);
+            let message =
+                json!({"data": data, "messageId": id, "attributes": attributes, "orderingKey": "k"});
+            json!({"ackId": handle, "message": message})
+        };
+        let own = json!({"tenant": "t7", "googclient_x": "1"});
+        json!([
+            message("1", EVENT, &own),
+            message("2", OTHER, &plain),
+            message("3", "hello", &json!({"a": "b"}))
+        ])
+    };
+    let pulled = |handle: &str| all_pulled(handle).to_string();
+    let rest = |handle: &str| json!({"receivedMessages": all_pulled(handle)}).to_string();
+    let entry = |id: &str, event: &str| json!({"entryId": id, "event": event});
+    let bulk =
+        json!({"id": "b", "entries": [entry("0", EVENT), entry("1", "hello")], "topic": "t"}).to_string();
+    let connect = |schema: &str, payloads: [&str; 2]| {
+        let values = payloads.map(|payload| format!(r#"{{"schema":{schema},"payload":{payload}}}"#));
+        [format!("[{}]", values.join(",")), format!("[{}]", values.join(", "))]
+    };
+    let (event, base64) = (json!(EVENT).to_string(), |text: &str| {
+        json!(base64_simd::STANDARD.encode_to_string(text)).to_string()
+    });
+    let structure = r#"{"type":"struct","fields":[{"type":"string","optional":true,"field":"specversion"},
+        {"type":"string","field":"id"},{"type":"string","field":"source"},{"type":"string","field":"type"},
+        {"type":"bytes","optional":true,"field":"data"}]}"#;
+    let struct_event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","data":"AAEC"}"#;
+    let struct_other = r#"{"specversion":null,"id":"7","source":"/s","type":"t"}"#;
+    for (name, [first, again], id, payload) in [
+        ("aws-sqs", ["A", "B"].map(records), "3", "hello"),
+        ("aws-sqs", ["A", "B"].map(messages), "3", "hello"),
+        ("google-pubsub-pull", ["A", "B"].map(pulled), "3", "hello"),
+        ("google-pubsub-pull", ["A", "B"].map(rest), "3", "hello"),
+        ("dapr-bulk", [bulk.clone(), bulk], "b.1", r#""hello""#),
+        ("kafka-connect", connect(r#"{"type":"string"}"#, [&event, r#""hello""#]), "", r#""hello""#),
+        ("kafka-connect", connect(r#"{"type":"bytes"}"#, [&base64(EVENT), &base64("hello")]), "", "hello"),
+        ("kafka-connect", connect("null", [&event, r#""hello""#]), "", r#""hello""#),
+        ("kafka-connect", connect(structure, [struct_event, struct_other]), "", struct_other),
+    ] {
+        let known = all(name, &[], &first);
+        let (other, events) = known.split_last().unwrap();
+        assert!(!events.is_empty() && events.iter().all(Result::is_ok), "{name}: {events:?}");
+        let own = offered(other.as_ref().unwrap_err());
+        let mut ids = Vec::new();
+        for document in [first, again] {
+            let read = own.events(&[], &document.into(), &DecodeOptions::strict());
+            let read: Vec<_> = read.into_iter().map(|event| event.unwrap().value).collect();
+            let (made, read) = read.split_last().unwrap();
+            assert!(read.iter().eq(events.iter().flatten()), "{name}: {read:?}");
+            assert_eq!((made.ty(), data(made)), ("com.example.t", payload), "{name}");
+            ids.push(made.id().to_owned());
+        }
+        assert!(ids[0] == ids[1] && (id.is_empty() || ids[0] == id), "{name}: {ids:?}");
+    }
+}
+
+/// A Decimal in Base64 has its scale in the schema.
+#[test]
+fn the_mapping_of_a_decimal_keeps_its_schema() {
+    let value = r#"{"schema":{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2"}},"payload":"AfQ="}"#;
+    let error = all("kafka-connect", &[], value).remove(0).unwrap_err();
+    let events = offered(&error).events(&[], &value.into(), &DecodeOptions::strict());
+    assert_eq!(data(&events[0].as_ref().unwrap().value), value);
+}
+
+/// The others are read as without it.
+#[test]
+fn a_pulled_message_without_an_event_is_an_error_of_its_own() {
+    let message = |attributes: &str| {
+        let data = base64_simd::STANDARD.encode_to_string(EVENT);
+        format!(r#"{{"ackId":"a","message":{{"data":"{data}","messageId":"1","attributes":{attributes}}}}}"#)
+    };
+    let whole = message("{}");
+    // A batch in XML, whose data is none; and a member that is there twice.
+    let marked = whole.replace(
+        r#""attributes":{}"#,
+        r#""attributes":{"content-type":"application/cloudevents-batch+xml"}"#,
+    );
+    let marked = marked.replace(&base64_simd::STANDARD.encode_to_string(EVENT), "PGEvPg==");
+    let twice = message(r#"{},"messageId":"2""#);
+    for (other, kind) in [(marked, ErrorKind::NotACloudEvent), (twice, ErrorKind::InvalidData)] {
+        for document in [format!("[{whole},{other},{whole}]"), format!("[{other},{whole}]")] {
+            for events in [all("google-pubsub-pull", &[], &document), of_auto(&document)] {
+                let errors: Vec<_> = events.iter().filter_map(|event| event.as_ref().err()).collect();
+                assert_eq!(
+                    (events.len() - errors.len(), errors.len()),
+                    (document.matches(whole.as_str()).count(), 1)
+                );
+                assert_eq!(errors[0].kind(), kind, "{:#}", errors[0]);
+            }
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>
+#[test]
+fn messages_of_sns_for_lambda() {
+    let invocation = |message: &str, attributes: Value| {
+        json!({"Records": [{"EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:123456789012:T:21be", "EventSource": "aws:sns",
+            "Sns": {"SignatureVersion": "1", "Timestamp": "2019-01-02T12:45:07.000Z", "MessageId": "95df01b4", "Message": message,
+            "MessageAttributes": attributes, "Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:123456789012:T", "Subject": null}}]})
+        .to_string()
+    };
+    let tenant = json!({"tenant": {"Type": "String", "Value": "t7"}});
+    let event = one("aws-sns", &[], &invocation(EVENT, tenant.clone()));
+    assert_eq!((named(&event), data(&event)), (["7", "/s", "t", ""], r#"{"n":1.50}"#));
+    assert_eq!(attribute(&event, "tenant"), "t7");
+    let event = one("aws-sns", &[], &invocation("hello", tenant));
+    let source = "arn:aws:sns:us-east-1:123456789012:T:21be";
+    assert_eq!(named(&event), ["95df01b4", source, "com.amazonaws.sns.Notification", ""]);
+    assert_eq!(attribute(&event, "time"), "2019-01-02T12:45:07.000Z");
+    assert!(data(&event).starts_with('{') && data(&event).contains(r#""Message":"hello""#), "{event:?}");
 }

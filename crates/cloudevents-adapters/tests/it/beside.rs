@@ -81,6 +81,29 @@ fn a_push_with_an_event_in_another_format_is_named() {
     }
 }
 
+/// The content type of an array of events does not decide whether it is read.
+#[test]
+fn a_marked_batch_is_read_as_the_same_array_without_a_mark() {
+    let event = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t"}"#;
+    let data = base64_simd::STANDARD.encode_to_string(format!("[{event},{event}]"));
+    let mut read = Vec::new();
+    for attributes in [
+        r#"{"tenant":"t7"}"#,
+        r#"{"tenant":"t7","content-type":"application/cloudevents-batch+json","ce-id":"1"}"#,
+    ] {
+        let message = format!(r#"{{"data":"{data}","messageId":"1","attributes":{attributes}}}"#);
+        for document in [
+            format!(r#"{{"message":{message},"subscription":"projects/p/subscriptions/s"}}"#),
+            format!(r#"[{{"ackId":"a","message":{message}}}]"#),
+        ] {
+            let events = Adapters::known().events(&[], &document.into(), &DecodeOptions::strict()).unwrap();
+            read.push(events.into_iter().map(|event| event.unwrap().value).collect::<Vec<_>>());
+        }
+    }
+    assert_eq!((read[0].len(), attribute(&read[0][0], "tenant")), (2, "t7".to_owned()));
+    assert!(read.iter().all(|events| *events == read[0]), "{read:?}");
+}
+
 #[test]
 fn adapters_that_are_exact_refuse_parts_that_are_not_carried() {
     let sns = |message: &str, attribute: &str| {
