@@ -69,8 +69,15 @@ impl State {
         }
     }
 
+    /// The group has removed the client, for this reason. As long as no broker can be reached, that is the reason.
+    pub(super) fn removed(&self, error: &Error) {
+        if !self.is_unreachable() {
+            self.away(error);
+        }
+    }
+
     /// There is no connection, for this reason. If there was none before, this reason is the state's from now on.
-    pub(super) fn away(&self, error: &Error) {
+    fn away(&self, error: &Error) {
         let reporter = self.reporter();
         if self.over.load(Ordering::Acquire) {
             return;
@@ -188,16 +195,15 @@ mod tests {
                 &refusals,
             )
         };
-        let removed = Error::new(ErrorKind::Disconnected).with_detail("removed");
+        let removed = || state.removed(&Error::new(ErrorKind::Disconnected).with_detail("removed"));
         state.connected();
-        state.away(&removed);
+        removed();
         assert_eq!(why().as_deref(), Some("removed"));
         down();
         assert_eq!(why().as_deref(), Some("no broker can be reached"));
-        state.away(&removed);
-        // It has been reported.
-        down();
-        assert_eq!(why().as_deref(), Some("removed"));
+        // Its session ends meanwhile.
+        removed();
+        assert_eq!(why().as_deref(), Some("no broker can be reached"));
         state.answered();
         assert_eq!(why().as_deref(), Some("a broker answers again, and the receiver has no partitions yet"));
         state.connected();

@@ -177,7 +177,7 @@ impl Group {
         if !self.joins_unsaid {
             self.has_joined.store(false, Ordering::Release);
             let error = Error::new(ErrorKind::Disconnected);
-            self.state.away(
+            self.state.removed(
                 &error
                     .with_detail("the group has taken its partitions away, and it has not joined again yet"),
             );
@@ -333,7 +333,7 @@ impl Group {
             self.committed();
         }
         let mut books = self.books();
-        let mut done = TopicPartitionList::new();
+        let (mut done, mut uncommitted) = (TopicPartitionList::new(), 0_u64);
         for partition in &revoked {
             books.assigned.remove(partition);
             let marked = books.marked.remove(partition);
@@ -342,13 +342,15 @@ impl Group {
             let settled = self.ledger.revoke(partition).filter(|offset| *offset > 0).or(marked);
             if let Some(offset) = settled.filter(|_| settled != committed) {
                 add(&mut done, partition, offset);
+                uncommitted = uncommitted.saturating_add(offset.saturating_sub(committed.unwrap_or(offset)));
             }
         }
         if lost {
             self.expelled();
             tracing::warn!(
                 partitions = revoked.len(),
-                "partitions were lost; messages settled last are delivered again to another consumer"
+                again = uncommitted,
+                "partitions were lost; messages settled since the last commit come again, here or at another consumer: at most this number"
             );
         } else if done.count() > 0 {
             // librdkafka gives up the partitions once this commit is answered.

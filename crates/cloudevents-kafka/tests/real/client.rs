@@ -282,32 +282,6 @@ async fn a_member_that_has_lost_its_partitions_is_not_connected_until_it_has_joi
     next(&mut receiver).await.accept().await.unwrap();
 }
 
-/// The session ends while no broker can be reached. Once brokers answer, that is why it is not connected.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_has_lost_its_partitions_in_an_outage_says_so() {
-    let broker = Broker::start().unwrap();
-    let topic = Topic::on(&broker, 1);
-    let mut receiver = topic.receiver_with(SHORT, KafkaReceiverOptions::default()).await;
-    let mut end = receiver.connectivity();
-    knows(&mut end, true).await;
-    broker.go_away().unwrap();
-    knows(&mut end, false).await;
-    let taken = async {
-        while !end
-            .state()
-            .error()
-            .is_some_and(|error| error.detail().contains("has taken its partitions away"))
-        {
-            end.changed().await;
-        }
-    };
-    soon(taken).await;
-    broker.come_back().unwrap();
-    knows(&mut end, true).await;
-    soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
-    next(&mut receiver).await.accept().await.unwrap();
-}
-
 async fn knows(end: &mut Connectivity, is_connected: bool) {
     let known = async {
         while end.state().is_connected() != is_connected {

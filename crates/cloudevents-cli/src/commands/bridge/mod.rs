@@ -4,6 +4,7 @@ mod checks;
 mod config;
 mod contract;
 mod fates;
+mod held_elsewhere;
 mod keys;
 mod open;
 mod operate;
@@ -28,6 +29,7 @@ use crate::{
 };
 use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate};
 use fates::{name, refused_before, repairs, tell};
+use held_elsewhere::held_elsewhere;
 use open::Settings;
 use reported_reasons::{LastReason, LastRefusal, words};
 use reread::Reread;
@@ -265,7 +267,7 @@ async fn run_once(
     let until = async {
         tokio::select! {
             () = interrupt.asked() => is_asked.notify_one(),
-            () = operate::idle(&status, &ends, idle, console) => {}
+            () = operate::idle(&status, &ends, idle, || held_elsewhere(&config.from, &config.certificates), console) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
             settings = reread.next(Some(config), console) => reloaded = Some(settings),
         }

@@ -3,6 +3,7 @@
 use crate::{
     commands::{idle::is_here, probes::Shown},
     console::Console,
+    failure::Failure,
     plain::{count, plain},
     report::Report,
 };
@@ -59,12 +60,16 @@ pub(super) async fn ending(is_asked: &Notify, status: &BridgeStatus) -> usize {
 
 /// Ready when no message has come for this time, and no message has to be waited for.
 ///
+/// Messages of a source that another receiver holds come again if that receiver has been killed. Before the end, the source is asked for
+/// them.
+///
 /// While an end is away, messages may wait unread. Messages that were lost with a connection come again. A message that could not be sent
 /// waits for another attempt, unless its sender has to make that attempt. Messages that are held until the end are not waited for.
 pub(super) async fn idle(
     status: &BridgeStatus,
     ends: &[Connectivity],
     time: Option<Duration>,
+    held_elsewhere: impl AsyncFn() -> Result<u64, Failure>,
     console: &Console,
 ) {
     let Some(time) = time else { return pending().await };
@@ -86,11 +91,22 @@ pub(super) async fn idle(
                 RunState::Blocked if held > 0 => return console.report(&at_the_bound(held)),
                 RunState::Blocked | RunState::Disconnected => {}
                 _ if held > 0 => return console.report(&held_until_the_end(held)),
-                _ => return,
+                _ => match held_elsewhere().await {
+                    Ok(0) if look() == before => return,
+                    Ok(0) => {}
+                    Ok(others) if !is_told => {
+                        console.report(&not_idle(&held_by_others(others)));
+                        is_told = true;
+                    }
+                    Ok(_) => {}
+                    Err(failure) => return console.report(&unknown_elsewhere(&failure)),
+                },
             }
+            quiet = Instant::now();
+            continue;
         }
-        if !is_told && let Some(report) = waiting(status, ends.iter().any(comes_again)) {
-            console.report(&report);
+        if !is_told && let Some(what) = waiting(status, ends.iter().any(comes_again)) {
+            console.report(&not_idle(&what));
             is_told = true;
         }
     }
@@ -118,10 +134,20 @@ fn comes_again(end: &Connectivity) -> bool {
     end.missing() == Some(Missing::ComesAgain)
 }
 
-/// Reports the reason for which a bridge waits and moves no message.
-fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<Report> {
+fn held_by_others(others: u64) -> String {
+    format!("for {} at FROM that another receiver holds, or that come later", count(others, "message"))
+}
+
+/// The source could not be asked.
+fn unknown_elsewhere(failure: &Failure) -> Report {
+    let words = "no message has come; FROM does not show whether another receiver holds some";
+    Report::warning(words).kind("idle").detail(failure.message())
+}
+
+/// The reason for which a bridge waits and moves no message.
+fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<String> {
     let activity = status.activity();
-    let what = match (activity.running(), activity.waiting(), status.waiting_letters()) {
+    Some(match (activity.running(), activity.waiting(), status.waiting_letters()) {
         (1.., ..) => return None,
         (0, 0, 0) if comes_again => {
             "for what was delivered before and not settled, and comes again".to_owned()
@@ -129,7 +155,10 @@ fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<Report> {
         (0, 0, 0) => return None,
         (0, 0, letters) => format!("for the dead-letter place of {}", count(letters, "refused message")),
         (0, failed, _) => format!("for another attempt at {}", count(failed, "message")),
-    };
+    })
+}
+
+fn not_idle(what: &str) -> Report {
     let words = format!("waiting {what}; the bridge is not idle before");
-    Some(Report::warning(words).kind("waiting").help("Ctrl-C ends it, and leaves at FROM what FROM keeps"))
+    Report::warning(words).kind("waiting").help("Ctrl-C ends it, and leaves at FROM what FROM keeps")
 }

@@ -150,8 +150,8 @@ pub(crate) struct Bridge {
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
     /// Exit after this number of idle seconds. A bridge is not idle while FROM or TO is away, while messages wait for another attempt, or
-    /// while refused messages wait for their dead-letter destination. It is not idle either while JetStream delivers messages again that
-    /// were lost with a connection or that another receiver holds.
+    /// while refused messages wait for their dead-letter destination. It is not idle either while messages that were lost with a
+    /// connection, or that another receiver holds, come again: over JetStream, Redis Streams, SQS, pgmq and an outbox in Postgres.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) idle: Option<u64>,
     #[command(flatten)]
