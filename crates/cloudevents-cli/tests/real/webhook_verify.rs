@@ -164,6 +164,12 @@ fn tokens_are_checked_alone_and_beside_a_signature() {
     assert!(ran.err.contains("more bytes after the body of its `Content-Length`"), "{}", ran.err);
     let token = at(&file("token", "a token\n"));
     verify("", &["--request", "--token", &token], &request("", bearer)).ended(0);
+    let short = "the access token in `HOOK_TOKEN` has fewer than 16 characters";
+    verify("", &["--request", "--token", "HOOK_TOKEN"], &request("", bearer)).ended(0).says(short);
+    let long = at(&file("token", "a token of 16 ch\n"));
+    let long_bearer = "Authorization: Bearer a token of 16 ch\n";
+    let ran = verify("", &["--request", "--token", &long], &request("", long_bearer)).ended(0);
+    assert!(ran.err.is_empty(), "{}", ran.err);
     let both = ["--request", "--token", &token, "--provider", "github", "--secret", "HOOK_SECRET"];
     verify("a secret", &both, &request("", bearer)).ended(1).says("x-hub-signature-256");
 }
