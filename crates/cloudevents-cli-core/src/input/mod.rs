@@ -26,7 +26,7 @@ pub use foreign::{AnyName, Systems, system_names};
 pub use form::format_names;
 pub use identity::check_written;
 pub use located::Located;
-pub use reader::{LARGEST, SMALL, files, read, read_line, reader, text};
+pub use reader::{LARGEST, SMALL, bytes, files, read, read_line, reader, text};
 
 use crate::{
     failure::{Failure, Status},

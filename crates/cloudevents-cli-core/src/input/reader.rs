@@ -29,7 +29,8 @@ pub fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     bytes(path, LARGEST)
 }
 
-fn bytes(path: &Path, most: usize) -> Result<(String, Vec<u8>), Failure> {
+/// Reads a whole file, or standard input for `-`, of so many bytes at most. Returns its name and bytes.
+pub fn bytes(path: &Path, most: usize) -> Result<(String, Vec<u8>), Failure> {
     let (name, mut reader) = reader(path)?;
     let mut bytes = Vec::new();
     let ended = fill(&mut *reader, most.saturating_add(1), &mut bytes);

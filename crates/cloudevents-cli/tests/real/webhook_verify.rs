@@ -158,10 +158,30 @@ fn tokens_are_checked_alone_and_beside_a_signature() {
         assert_eq!((ran.status, ran.out.as_str()), (status, expected), "{}", ran.err);
         assert!(ran.err.contains(words) && !ran.err.contains("a toke"), "{}", ran.err);
     }
+    // Bytes behind the body would be neither checked nor refused.
+    let longer = [&request("", bearer)[..], b"EVIL"].concat();
+    let ran = verify("", &["--request", "--token-env", "HOOK_TOKEN"], &longer).ended(2).prints("");
+    assert!(ran.err.contains("more bytes after the body of its `Content-Length`"), "{}", ran.err);
     let token = at(&file("token", "a token\n"));
     verify("", &["--request", "--token", &token], &request("", bearer)).ended(0);
+    let short = "the access token in `HOOK_TOKEN` has fewer than 16 characters";
+    verify("", &["--request", "--token", "HOOK_TOKEN"], &request("", bearer)).ended(0).says(short);
+    let long = at(&file("token", "a token of 16 ch\n"));
+    let long_bearer = "Authorization: Bearer a token of 16 ch\n";
+    let ran = verify("", &["--request", "--token", &long], &request("", long_bearer)).ended(0);
+    assert!(ran.err.is_empty(), "{}", ran.err);
     let both = ["--request", "--token", &token, "--provider", "github", "--secret", "HOOK_SECRET"];
     verify("a secret", &both, &request("", bearer)).ended(1).says("x-hub-signature-256");
+}
+
+/// As in `--request`: the values of headers are octets.
+#[test]
+fn headers_in_a_file_need_not_be_utf_8() {
+    let delivery = signed(&GitHub::new("a secret").unwrap(), "1", &[("content-type", "text/plain")], BODY);
+    let latin1 = [lines(&delivery).as_bytes(), b"x-city: M\xfcnchen\r\n"].concat();
+    let head = at(&file("headers.txt", latin1));
+    let ran = verify("a secret", &["--provider", "github", "-H", &head], BODY).ended(0);
+    assert_eq!(ran.out.as_bytes(), BODY);
 }
 
 #[test]

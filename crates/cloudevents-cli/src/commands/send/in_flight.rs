@@ -256,7 +256,7 @@ impl Attempts<'_> {
     /// Waits until the peer takes messages again. Returns whether it does.
     async fn wait_for_peer(&self) -> bool {
         let Some(wait) = self.pause().filter(|wait| !wait.is_zero()) else { return true };
-        let seconds = Duration::from_secs(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        let seconds = in_seconds(wait);
         self.tell(&Report::warning(format!("the peer requested a pause; the next message in {seconds:?}")));
         tokio::select! {
             () = sleep(wait) => true,
@@ -346,12 +346,17 @@ impl Attempts<'_> {
                 Box::pin(self.give_up(&error, &flight.events, &flight.place, attempt)).await;
                 break;
             };
+            // Another message may have met a request for a longer pause.
+            let wait = match self.pause().filter(|pause| *pause > after) {
+                Some(pause) => in_seconds(pause),
+                None => after,
+            };
             let left = self.retries.times.saturating_add(1).saturating_sub(attempt);
-            let words = format!("attempt {attempt} failed; the next one in {after:?}, {left} left");
+            let words = format!("attempt {attempt} failed; the next one in {wait:?}, {left} left");
             let report = Report::warning(words).kind(error.kind().code()).detail(error.message().to_string());
             self.tell(&located(report, &flight.place));
             tokio::select! {
-                () = sleep(after.max(self.pause().unwrap_or_default())) => {}
+                () = sleep(wait) => {}
                 () = self.interrupt.asked() => {
                     // The peer may have requested the pause: it is not tried before its end.
                     Box::pin(self.give_up(&error, &flight.events, &flight.place, attempt)).await;
@@ -414,4 +419,9 @@ impl Attempts<'_> {
 /// Adds the place in the input, if the event has one.
 fn located(report: Report, place: &Place) -> Report {
     if place.source.name == "command line" { report } else { report.at(place) }
+}
+
+/// The next whole number of seconds, or this one.
+fn in_seconds(wait: Duration) -> Duration {
+    Duration::from_secs(wait.as_nanos().div_ceil(1_000_000_000).try_into().unwrap_or(u64::MAX))
 }

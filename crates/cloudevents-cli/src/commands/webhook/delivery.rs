@@ -24,11 +24,11 @@ impl Given {
             match given.strip_prefix('@') {
                 None => header(given.as_bytes(), "--header", &mut parts.headers)?,
                 Some(path) => {
-                    let text = input::text(Path::new(path), input::SMALL)?;
-                    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
-                    {
+                    let (_, bytes) = input::bytes(Path::new(path), input::SMALL)?;
+                    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+                    for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
                         let place = format!("{path}, line {}", number.saturating_add(1));
-                        header(line.as_bytes(), &place, &mut parts.headers)?;
+                        header(line, &place, &mut parts.headers)?;
                     }
                 }
             }
@@ -74,7 +74,15 @@ fn whole(text: Bytes, name: &str, mut parts: Parts) -> Result<Given, Failure> {
         let length = length.to_str().ok().filter(is_number).and_then(|length| length.parse().ok());
         let length = length.filter(|length: &usize| *length <= body.len());
         let cut = || Failure::usage(format!("`{name}` does not have the body of its `Content-Length`"));
-        body.truncate(length.ok_or_else(cut)?);
+        let length = length.ok_or_else(cut)?;
+        // A program that passes a request on may use the bytes that nothing would check. An editor or a shell adds the last line end.
+        if !matches!(body.get(length..), Some(b"" | b"\n" | b"\r\n")) {
+            return Err(Failure::usage(format!(
+                "`{name}` has more bytes after the body of its `Content-Length`"
+            ))
+            .help("to check the body that a program has, leave `Content-Length` out"));
+        }
+        body.truncate(length);
     }
     Ok(Given { parts, body })
 }
@@ -135,6 +143,9 @@ mod tests {
             "POST /a b HTTP/1.1\r\n\r\n",
             "POST / HTTP/1.1\r\nno header\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n{}",
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}EVIL",
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}\n\n",
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{} ",
             "POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}",
             "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 1\r\n\r\n{}",
             "POST / HTTP/1.1\r\nX-A: 1\r\n X-B: 2\r\n\r\n{}",

@@ -1,6 +1,6 @@
 //! Secrets, which come from the environment or from files and never from the command line.
 
-use crate::{failure::Failure, input, plain::plain};
+use crate::{console::Console, failure::Failure, input, plain::plain, report::Report};
 use cloudevents_kit::webhook::signature::{
     InvalidKey, SigningKey, StandardSigner, StandardWebhooks, VerifyingKey,
 };
@@ -9,6 +9,9 @@ use std::path::Path;
 /// The shortest secret of an HMAC, and the shortest of several tokens, in characters. Providers such as GitHub and Stripe allow any text. A
 /// shorter one, such as a line with a remark, could be guessed.
 pub(super) const SHORTEST: usize = 8;
+
+/// A token with fewer characters could be guessed.
+const LONG_TOKEN: usize = 16;
 
 /// The value of an environment variable, or the text of a file (`@FILE`). It is not white space alone, which would be no secret.
 pub(super) fn secret(place: &str) -> Result<String, Failure> {
@@ -46,7 +49,7 @@ pub(super) fn secrets(place: &str) -> Result<Vec<String>, Failure> {
 }
 
 /// The tokens in a place, one a line, as senders send them: without the line end that a file has. There is one at least.
-pub(super) fn tokens(place: &str) -> Result<Vec<String>, Failure> {
+fn tokens(place: &str) -> Result<Vec<String>, Failure> {
     let mut value = secret(place)?;
     if place.starts_with('@') {
         value.truncate(value.trim_end_matches(['\r', '\n']).len());
@@ -61,6 +64,16 @@ pub(super) fn tokens(place: &str) -> Result<Vec<String>, Failure> {
             .help("each line is a token: `ce webhook secret` makes one"));
     }
     Ok(lines.into_iter().map(str::to_owned).collect())
+}
+
+/// The tokens that a receiver checks, as [`tokens`] reads them. There is a warning of short ones: anyone can try tokens.
+pub(super) fn checked_tokens(place: &str, console: &Console) -> Result<Vec<String>, Failure> {
+    let tokens = tokens(place)?;
+    if tokens.iter().any(|token| token.chars().count() < LONG_TOKEN) {
+        let words = format!("the access token in `{place}` has fewer than {LONG_TOKEN} characters");
+        console.report(&Report::warning(words).help("it could be guessed: `ce webhook secret` makes one"));
+    }
+    Ok(tokens)
 }
 
 /// The token that a sender has: the first one in a place.

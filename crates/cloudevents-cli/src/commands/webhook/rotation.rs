@@ -1,6 +1,6 @@
 //! Secrets of a running target and of the service behind it, which are read again after SIGHUP.
 
-use super::{keys::tokens, scheme::SchemeOptions, service_url::ServiceUrl};
+use super::{keys::checked_tokens, scheme::SchemeOptions, service_url::ServiceUrl};
 use crate::{commands::hangup::Hangup, console::Console, failure::Failure, report::Report};
 use cloudevents_kit::{
     Error,
@@ -47,7 +47,7 @@ impl Places {
 
     fn read(&self, console: &Console) -> Result<Secrets, Failure> {
         let verifier = self.secret.as_ref().map(|place| self.scheme.verifier(place, console));
-        let tokens = self.token.as_ref().map(|place| tokens(place));
+        let tokens = self.token.as_ref().map(|place| checked_tokens(place, console));
         Ok(Secrets { verifier: verifier.transpose()?, tokens: tokens.transpose()?.unwrap_or_default() })
     }
 }

@@ -62,8 +62,9 @@ In front of a service (--to):
   they came: CloudEvents in their mode, those of providers as their libraries expect them. Its Host is
   the one of --to. Not passed on: Authorization and the query parameter access_token, headers of the
   connection, headers that name another method, path or user, and headers whose names have other
-  characters than letters, digits and hyphens. Headers about the client, such as X-Forwarded-*, follow
-  with --behind-proxy. docs/webhooks-with-ce.md has all names.
+  characters than letters, digits and hyphens. Headers about the client are not passed on. With
+  --behind-proxy, three of them are: X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto.
+  docs/webhooks-with-ce.md has all names.
   The query of the delivery follows, unless the URL has its own.
 
   The header Webhook-Verified says what was checked, as far as each applies:

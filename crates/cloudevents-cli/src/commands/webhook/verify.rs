@@ -2,7 +2,7 @@
 
 use super::{
     delivery::Given,
-    keys::tokens,
+    keys::checked_tokens,
     provided::provided,
     scheme::{Provider, SchemeOptions, Shared},
     sign::time,
@@ -95,7 +95,7 @@ pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Fail
         return Err(Failure::usage("--from and --map make events").help("add --events"));
     }
     let Given { parts, body } = Given::read(&command.file, &command.headers, command.request)?;
-    let tokens = command.token_env.as_deref().map(tokens).transpose()?;
+    let tokens = command.token_env.as_deref().map(|place| checked_tokens(place, console)).transpose()?;
     let usual = Some("HOOK_SECRET").filter(|_| tokens.is_none());
     let at = Some(time(command.at)?);
     let verifier = match command.secret_env.as_deref().or(usual) {

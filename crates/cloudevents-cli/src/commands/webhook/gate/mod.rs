@@ -87,8 +87,8 @@ pub(super) struct GateOptions {
     /// Maximum deliveries that the service has at once. Others get 503.
     #[arg(long, value_name = "NUMBER", default_value = "64", requires = "service")]
     in_flight: NonZeroUsize,
-    /// A proxy that you trust is in front of `ce`, and no other client reaches it: the service gets the headers about the client, such as
-    /// X-Forwarded-*, and the log names the last address in X-Forwarded-For. Without it, the service gets no such header.
+    /// A proxy that you trust is in front of `ce`, and no other client reaches it: the service gets X-Forwarded-For, X-Forwarded-Host and
+    /// X-Forwarded-Proto, and the log names the last address in X-Forwarded-For. The proxy has to set or remove each of these three.
     #[arg(long, requires = "service")]
     behind_proxy: bool,
     /// Serve /live, /ready and /metrics at this address.

@@ -31,37 +31,28 @@ const OF_CONNECTION: [&str; 21] = [
     "upgrade",
 ];
 
-/// Headers that make some services take another method, another path, another user or another proxy than those of the request.
-const OF_ROUTING: [&str; 25] = [
-    "cf-access-authenticated-user-email",
+/// Headers that make some services take another method, another path or another proxy than those of the request.
+const OF_ROUTING: [&str; 16] = [
     "proxy",
-    "remote-user",
-    "ssl-client-verify",
-    "tailscale-user-login",
     "x-accel-mapping",
-    "x-auth-request-email",
-    "x-auth-request-user",
     "x-envoy-original-path",
     "x-http-method",
     "x-http-method-override",
     "x-method",
     "x-method-override",
     "x-middleware-subrequest",
-    "x-ms-client-principal",
-    "x-ms-client-principal-id",
-    "x-ms-client-principal-name",
     "x-original-host",
     "x-original-method",
     "x-original-uri",
     "x-original-url",
     "x-override-url",
-    "x-remote-user",
     "x-rewrite-url",
-    "x-webauth-user",
+    "x-host",
+    "x-scheme",
 ];
 
-/// Headers about the client, besides `X-Forwarded-...` and `X-SSL-Client-...`: of a stranger, they would be a claim.
-const OF_PROXIES: [&str; 26] = [
+/// Headers about the client: of a stranger, they would be a claim.
+const OF_CLIENT: [&str; 24] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "client-ip",
@@ -71,24 +62,49 @@ const OF_PROXIES: [&str; 26] = [
     "forwarded-for",
     "front-end-https",
     "true-client-ip",
-    "x-amzn-oidc-identity",
     "x-azure-clientip",
+    "x-client-dn",
     "x-client-ip",
+    "x-client-verify",
     "x-cluster-client-ip",
     "x-envoy-external-address",
     "x-forwarded",
-    "x-host",
+    "x-goog-iap-jwt-assertion",
     "x-original-for",
     "x-original-forwarded-for",
     "x-original-proto",
     "x-originating-ip",
     "x-proxyuser-ip",
     "x-real-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-    "x-scheme",
     "x-url-scheme",
 ];
+
+/// How the names of a family begin. Its headers name the client or its user, and a proxy has many of them.
+const FAMILIES: [&str; 20] = [
+    "cf-access-",
+    "client-cert",
+    "remote-",
+    "ssl-client-",
+    "tailscale-user-",
+    "x-amzn-oidc-",
+    "x-arr-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-client-cert",
+    "x-forwarded-",
+    "x-goog-authenticated-user-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-pomerium-",
+    "x-remote-",
+    "x-ssl-",
+    "x-vouch-",
+    "x-webauth-",
+];
+
+/// The headers that the proxy of docs/webhooks-gate-operating.md sets. It passes others on as a stranger wrote them.
+const OF_PROXY: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// The headers of a delivery that a service gets. Those that `Connection` names are among them: an attacker on the way could name a header
 /// that a signature covers, or that the service goes by.
@@ -100,8 +116,9 @@ pub(super) fn passed_on(headers: &HeaderMap, behind_proxy: bool) -> HeaderMap {
         let is_second = name == CONTENT_TYPE && passed.contains_key(name);
         // Those beside a document were not checked, and are no attributes of its event.
         let is_beside = is_document && name.as_str().starts_with("ce-");
-        let is_of_proxy = is_of_proxy(name.as_str()) && !behind_proxy;
-        if is_passed_on(name) && !is_second && !is_beside && !is_of_proxy {
+        let is_of_proxy = behind_proxy && OF_PROXY.contains(&name.as_str());
+        let is_claim = is_of_client(name.as_str()) && !is_of_proxy;
+        if is_passed_on(name) && !is_second && !is_beside && !is_claim {
             passed.append(name.clone(), value.clone());
         }
     }
@@ -131,9 +148,9 @@ fn is_passed_on(name: &HeaderName) -> bool {
         && !OF_ROUTING.contains(&text)
 }
 
-/// Whether a proxy sets this header, for the client that it saw.
-fn is_of_proxy(name: &str) -> bool {
-    name.starts_with("x-forwarded-") || name.starts_with("x-ssl-client-") || OF_PROXIES.contains(&name)
+/// Whether this header names the client or its user.
+fn is_of_client(name: &str) -> bool {
+    FAMILIES.iter().any(|family| name.starts_with(family)) || OF_CLIENT.contains(&name)
 }
 
 #[cfg(test)]
@@ -200,28 +217,89 @@ mod tests {
     }
 
     #[test]
-    fn headers_about_the_client_are_those_of_a_trusted_proxy() {
-        let delivery = headers(&[
-            ("Forwarded", "for=192.0.2.1"),
-            ("X-Forwarded-For", "192.0.2.1"),
-            ("X-Forwarded-Proto", "https"),
-            ("X-Real-IP", "192.0.2.1"),
-            ("X-HTTP-Method-Override", "DELETE"),
-            ("X-Original-URL", "/admin"),
-            ("Proxy", "http://192.0.2.1"),
-        ]);
-        assert!(passed_on(&delivery, false).is_empty());
-        let passed = passed_on(&delivery, true);
-        let names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
-        assert_eq!(names, ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"]);
+    fn of_the_headers_about_the_client_three_are_those_of_a_trusted_proxy() {
+        let of_proxy = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+        let claims = [
+            "cf-access-authenticated-user-email",
+            "cf-access-jwt-assertion",
+            "cf-connecting-ip",
+            "client-cert",
+            "client-cert-chain",
+            "forwarded",
+            "proxy",
+            "remote-email",
+            "remote-groups",
+            "remote-name",
+            "remote-user",
+            "ssl-client-verify",
+            "tailscale-user-login",
+            "tailscale-user-name",
+            "true-client-ip",
+            "x-amzn-oidc-data",
+            "x-amzn-oidc-identity",
+            "x-arr-clientcert",
+            "x-auth-request-email",
+            "x-auth-request-groups",
+            "x-auth-request-preferred-username",
+            "x-auth-request-user",
+            "x-authenticated-userid",
+            "x-authentik-username",
+            "x-client-cert",
+            "x-client-cert-chain",
+            "x-forwarded-access-token",
+            "x-forwarded-client-cert",
+            "x-forwarded-email",
+            "x-forwarded-groups",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-forwarded-user",
+            "x-goog-authenticated-user-email",
+            "x-goog-iap-jwt-assertion",
+            "x-host",
+            "x-http-method-override",
+            "x-ms-client-principal",
+            "x-ms-client-principal-name",
+            "x-ms-token-aad-access-token",
+            "x-original-url",
+            "x-pomerium-claim-email",
+            "x-real-ip",
+            "x-remote-addr",
+            "x-remote-group",
+            "x-remote-user",
+            "x-scheme",
+            "x-ssl-cert",
+            "x-ssl-client-s-dn",
+            "x-ssl-client-verify",
+            "x-vouch-user",
+            "x-webauth-user",
+        ];
+        let names = |name, behind_proxy| passed_on(&headers(&[(name, "1")]), behind_proxy).len();
+        for name in claims {
+            assert_eq!((names(name, false), names(name, true)), (0, 0), "{name}");
+        }
+        for name in of_proxy {
+            assert_eq!((names(name, false), names(name, true)), (0, 1), "{name}");
+        }
+        // Senders have these.
+        for name in ["x-amz-sns-topic-arn", "x-goog-channel-token", "x-shopify-topic", "x-request-id"] {
+            assert_eq!((names(name, false), names(name, true)), (1, 1), "{name}");
+        }
     }
 
     #[test]
-    fn the_page_names_each_header_that_stays_behind() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks-with-ce.md");
-        let page = std::fs::read_to_string(page).unwrap().to_ascii_lowercase();
-        for name in OF_PROXIES.iter().chain(&OF_ROUTING) {
-            assert!(page.contains(&format!("`{name}`")), "{name}");
+    fn the_pages_name_each_header_that_stays_behind_and_each_of_the_proxy() {
+        let page = |name: &str| {
+            let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"));
+            std::fs::read_to_string(folder.join(name)).unwrap().to_ascii_lowercase()
+        };
+        let names = page("webhooks-with-ce.md");
+        for name in OF_CLIENT.iter().chain(&OF_ROUTING).chain(&FAMILIES).chain(&OF_PROXY) {
+            assert!(names.contains(&format!("`{name}`")), "{name}");
         }
+        let proxy = page("webhooks-gate-operating.md");
+        let set = proxy.lines().filter_map(|line| line.trim().strip_prefix("proxy_set_header "));
+        let set: Vec<_> =
+            set.filter_map(|line| line.split(' ').next()).filter(|name| *name != "host").collect();
+        assert_eq!(set, OF_PROXY);
     }
 }
