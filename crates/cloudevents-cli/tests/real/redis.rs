@@ -24,7 +24,7 @@ fn a_bridge_is_not_idle_while_one_that_was_killed_holds_messages() {
     let Some(server) = variable("CE_TEST_REDIS_URL") else { return };
     let stream = format!("{server}?stream=ce-held-{}", std::process::id());
     ce_with(&["send", &stream], format!("{GOOD}\n").repeat(3)).ended(0);
-    let from = format!("{stream}&group=billing&reject=drop&lock=5");
+    let from = format!("{stream}&group=billing&reject=drop&lock=5s");
     let held = || ce(&["look", &from]).out.contains(r#""pending":3"#);
     // It never responds.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -60,8 +60,8 @@ pub(super) async fn ending(is_asked: &Notify, status: &BridgeStatus) -> usize {
 
 /// Ready when no message has come for this time, and no message has to be waited for.
 ///
-/// Messages of a source that another receiver holds come again if that receiver has been killed. Before the end, the source is asked for
-/// them.
+/// Messages of a source that another receiver holds come again if that receiver has been killed. The bridge asks the
+/// source for their number before it ends.
 ///
 /// While an end is away, messages may wait unread. Messages that were lost with a connection come again. A message that could not be sent
 /// waits for another attempt, unless its sender has to make that attempt. Messages that are held until the end are not waited for.
