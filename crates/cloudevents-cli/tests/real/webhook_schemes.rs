@@ -225,10 +225,10 @@ fn a_secret_with_spaces_is_one_secret() {
 fn secrets_and_tokens_come_from_files() {
     let service = Service::start();
     let [key, token] =
-        ["hook-key\n", "a token\r\n"].map(|text| format!("@{}", file("secret", text).display()));
+        ["hook-key\n", "a token of a sender\r\n"].map(|text| format!("@{}", file("secret", text).display()));
     let arguments = ["--provider", "github", "--secret-env", &key, "--token", &token];
     let gate = in_front_of(&service.url(), "", &arguments);
-    let given = [("content-type", "application/json"), ("authorization", "Bearer a token")];
+    let given = [("content-type", "application/json"), ("authorization", "Bearer a token of a sender")];
     let genuine = signed(&GitHub::new("hook-key").unwrap(), "1", &given, b"{}");
     assert_eq!(post(&gate.url, &genuine, b"{}").status, 204);
     let seen = service.seen();
