@@ -162,8 +162,8 @@ fn is_of_none(error: &Error) -> bool {
     error.kind() == ErrorKind::NotACloudEvent
 }
 
-/// The error of a document that has events, too, if it is refused as a whole. A bridge that skips messages without an event would skip these
-/// events.
+/// The error of a document that has events, too, if it is refused as a whole. A bridge that skips messages without an event would skip
+/// these events.
 fn beside_events(error: Error) -> Error {
     if !is_of_none(&error) {
         return error;
