@@ -298,9 +298,7 @@ pub(crate) fn told(not_carried: &NotCarried, id: &str, is_exact: bool) -> Result
             "parts of an envelope beside its event are not carried: {}; with `--losses log`, a bridge leaves all such parts out, and a map leaves out these alone",
             first.join(", ")
         );
-        let help = format!(
-            "{reasons}; without `--exact`, they are left out; docs/adapters.md has a map for one part"
-        );
+        let help = format!("{reasons}; docs/adapters.md has a map for one part");
         return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(help));
     }
     tracing::warn!(

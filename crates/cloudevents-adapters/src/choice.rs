@@ -8,7 +8,7 @@ use crate::{
     place,
 };
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
 use cloudevents_json::Json;
 
 /// The adapters that a program chooses from: adapters of its own, and behind them the [known adapters](crate::adapters).
@@ -178,10 +178,17 @@ impl Default for Adapters {
 /// One event in binary mode, or a batch of all.
 pub(crate) fn joined(events: Vec<Result<Decoded<Event>, Error>>) -> Result<Decoded<Message>, Error> {
     let is_one = events.len() == 1;
+    let is_none = |event: &Result<Decoded<Event>, Error>| {
+        event.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotACloudEvent)
+    };
+    let has_events = !events.iter().all(is_none);
     let mut all = Vec::with_capacity(events.len());
     let mut repairs = Vec::new();
     for (index, event) in events.into_iter().enumerate() {
-        let decoded = event.map_err(|error| if is_one { error } else { error.with_index(index) })?;
+        let decoded = event.map_err(|error| {
+            let error = if has_events { beside_events(error) } else { error };
+            if is_one { error } else { error.with_index(index) }
+        })?;
         repairs.extend(decoded.repairs);
         all.push(decoded.value);
     }
@@ -191,4 +198,17 @@ pub(crate) fn joined(events: Vec<Result<Decoded<Event>, Error>>) -> Result<Decod
         Err(all) => Message::batched(&all, &Json::new())?.0,
     };
     Ok(Decoded::new(message, repairs))
+}
+
+/// The error of a message that has events, too. A receiver that skips messages without an event would skip these events.
+#[cold]
+fn beside_events(error: Error) -> Error {
+    if error.kind() != ErrorKind::NotACloudEvent {
+        return error;
+    }
+    let of_message = Error::new(ErrorKind::InvalidData).with_detail(error.detail().to_owned());
+    match error.help() {
+        Some(help) => of_message.with_help(help.to_owned()),
+        None => of_message,
+    }
 }

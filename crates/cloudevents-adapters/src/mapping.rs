@@ -343,7 +343,11 @@ impl Mapping {
                 None if matches!(name.as_str(), "data" | "data_base64") => {
                     return Err(self.second_payload(name));
                 }
-                None => put_json(&mut event, &name, value)?,
+                None => put_json(&mut event, &name, value).map_err(|error| match error.kind() {
+                    // A name with a full stop has no place.
+                    ErrorKind::InvalidName if !name.contains('.') => error.with_help(LEFT_OUT),
+                    _ => error,
+                })?,
                 // Before it was an attribute, it was an extension.
                 Some(CoreName::Subject) if self.subject.is_none() && value.starts_with('"') => {
                     put_json(&mut event, &name, value)?;
@@ -378,8 +382,7 @@ impl Mapping {
         };
         let detail =
             format!("an extension of the document has the name of this attribute of CloudEvents 1.0{from}");
-        let help = "a mapping of your own, with `--map` of `ce`, leaves it out by `except`, or gives it another name by `extensions`";
-        Error::new(kind).with_attribute(name).with_detail(detail).with_help(help)
+        Error::new(kind).with_attribute(name).with_detail(detail).with_help(LEFT_OUT)
     }
 
     /// The error of an extension that has the name of a payload.
@@ -475,6 +478,9 @@ impl Mapping {
 
 /// Of an element without an event.
 const WITHOUT_EVENT: &str = "it has no event in it";
+
+/// Of a member of `spread` whose name no extension can have.
+const LEFT_OUT: &str = "a mapping of your own, with `--map` of `ce`, leaves it out by `except`, or gives it another name by `extensions`";
 
 /// Refuses a value on the way to a place that has no such members.
 fn open(value: &str, place: &str) -> Result<(), Error> {

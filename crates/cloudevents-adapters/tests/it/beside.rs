@@ -174,6 +174,8 @@ fn a_subject_that_says_nothing_new_is_no_loss() {
         // Responses and lines of a bridge have the detail alone.
         let words = ["not carried: `Subject`", "`--losses log`", "a map"];
         assert!(words.iter().all(|words| error.detail().contains(words)), "{error:#}");
+        // A bridge has no such flag.
+        assert!(!format!("{error:#}").contains("--exact"), "{error:#}");
     }
 }
 

@@ -412,6 +412,17 @@ fn members_that_are_null_count() {
     }
 }
 
+#[test]
+fn a_member_that_no_extension_can_be_names_the_way_to_leave_it_out() {
+    let mapping = r#"{"where":{"k":"x"},"id":"1","source":"/s","type":"t","spread":"all","data":"k","except":["all.z"]}"#;
+    let error = events(mapping, r#"{"k":"x","all":{"My-X":"1"}}"#).remove(0).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidName, Some("my-x")), "{error:#}");
+    assert!(error.help().unwrap().contains("`except`"), "{error:#}");
+    let event =
+        events(&mapping.replace("all.z", "all.My-X"), r#"{"k":"x","all":{"My-X":"1"}}"#).remove(0).unwrap();
+    assert_eq!(event.extensions().count(), 0);
+}
+
 /// As in a document that is read: the last one would count.
 #[test]
 fn a_name_of_a_mapping_is_there_once() {

@@ -65,6 +65,27 @@ fn a_message_is_converted_as_a_whole_or_not_at_all() {
     assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
 }
 
+/// A receiver may skip messages of the kind `NotACloudEvent`. A message that also has events is none of them.
+#[test]
+fn a_message_with_an_event_is_no_message_without_one() {
+    let event = r#"{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/s\",\"type\":\"t\"}"#;
+    let batch = |bodies: [&str; 2]| {
+        let records =
+            bodies.map(|body| format!(r#"{{"eventSource":"aws:sqs","messageId":"1","body":"{body}"}}"#));
+        converted(&unmarked(&format!(r#"{{"Records":[{}]}}"#, records.join(",")))).unwrap()
+    };
+    assert_eq!(batch([event, event]).unwrap().len(), 2);
+    for (bodies, index, kind) in [
+        ([event, "hello"], 1, ErrorKind::InvalidData),
+        (["hello", event], 0, ErrorKind::InvalidData),
+        (["hello", "hello"], 0, ErrorKind::NotACloudEvent),
+    ] {
+        let error = batch(bodies).unwrap_err();
+        assert_eq!((error.kind(), error.index()), (kind, Some(index)), "{error:#}");
+        assert!(error.help().unwrap().contains("`--map`"), "{error:#}");
+    }
+}
+
 #[test]
 fn what_is_an_event_or_unknown_stays() {
     let event = GRID.replacen('{', r#"{"specversion":"1.0","source":"/s","type":"t","#, 1);

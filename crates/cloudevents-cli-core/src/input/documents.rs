@@ -149,8 +149,30 @@ pub(super) fn foreign_events(
         Located { event, place }
     };
     let failed = events.iter().position(Result::is_err).filter(|_| decoding.whole);
-    let numbered = events.into_iter().enumerate();
+    let has_events = !events.iter().all(|event| event.as_ref().is_err_and(is_of_none));
+    let numbered = events.into_iter().map(|event| match decoding.whole && has_events {
+        true => event.map_err(beside_events),
+        false => event,
+    });
+    let numbered = numbered.enumerate();
     numbered.filter(|(index, _)| failed.is_none_or(|failed| failed == *index)).map(located).collect()
+}
+
+fn is_of_none(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotACloudEvent
+}
+
+/// The error of a document that has events, too, if it is refused as a whole. A bridge that skips messages without an event would skip
+/// these events.
+fn beside_events(error: Error) -> Error {
+    if !is_of_none(&error) {
+        return error;
+    }
+    let of_document = Error::new(ErrorKind::InvalidData).with_detail(error.detail().to_owned());
+    match error.help() {
+        Some(help) => of_document.with_help(help.to_owned()),
+        None => of_document,
+    }
 }
 
 /// Whether a document is an event, or would be one without its mistakes.
@@ -249,6 +271,28 @@ mod tests {
         };
         assert_eq!(read(false), [(true, Some(0)), (false, Some(1))]);
         assert_eq!(read(true), [(false, Some(1))]);
+    }
+
+    /// A bridge may skip documents of the kind `NotACloudEvent`.
+    #[test]
+    fn a_document_with_an_event_is_no_document_without_one() {
+        let event = EVENT.replace('"', "\\\"");
+        let record = |body: &str| format!(r#"{{"eventSource":"aws:sqs","messageId":"1","body":"{body}"}}"#);
+        for (bodies, whole, kind) in [
+            ([event.as_str(), "hello"], true, ErrorKind::InvalidData),
+            (["hello", event.as_str()], true, ErrorKind::InvalidData),
+            (["hello", event.as_str()], false, ErrorKind::NotACloudEvent),
+            (["hello", "hello"], true, ErrorKind::NotACloudEvent),
+        ] {
+            let document = format!(r#"{{"Records":[{}]}}"#, bodies.map(record).join(","));
+            let reading = Reading { from: Some("auto".to_owned()), whole, ..Reading::default() };
+            let source = Arc::new(Source::new("f", document.clone(), 1));
+            let place = Place { source, base: 0, begin: 0, length: document.len(), index: None };
+            let located = foreign_events(place, &[], document.into(), &reading.decoding().unwrap());
+            let error = located.iter().find_map(|one| one.event.as_ref().err()).unwrap();
+            assert_eq!(error.kind(), kind, "{error:#}");
+            assert!(error.help().unwrap().contains("`--map`"), "{error:#}");
+        }
     }
 
     #[test]
