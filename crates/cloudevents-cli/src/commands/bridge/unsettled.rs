@@ -3,7 +3,7 @@
 use crate::{console::Console, plain::count, report::Report};
 use cloudevents_kit::transport::Metrics;
 
-/// How many settlements that failed are told.
+/// The number of failed settlements that have a line.
 #[derive(Default)]
 pub(super) struct Unsettled {
     told: u64,
@@ -36,7 +36,7 @@ mod tests {
     fn an_outage_has_one_line_with_the_number() {
         let (mut unsettled, mut received) = (Unsettled::default(), Metrics::default());
         received.settlements_failed = 984;
-        // A dead letter that is not stored is told elsewhere.
+        // Without a loss, a dead letter was not stored. It has a line of its own.
         assert!(unsettled.next(&received).is_none());
         received.disconnects = 1;
         let report = unsettled.next(&received).unwrap();
