@@ -31,8 +31,10 @@ const SAID_ELSEWHERE: [&str; 5] = [
     "cloudevents_kafka::librdkafka",
 ];
 
-/// More targets that a bridge leaves out: it reports for each message whether its dead letter is stored, and why it moves nothing.
-pub const OF_A_BRIDGE: Said = (LevelFilter::WARN, &["cloudevents_transport::letters"]);
+/// More targets that a bridge leaves out: it reports for each message whether its dead letter is stored, why it moves nothing, and
+/// how many settlements were lost with a connection.
+pub const OF_A_BRIDGE: Said =
+    (LevelFilter::WARN, &["cloudevents_transport::letters", "cloudevents_transport::settlements"]);
 
 /// More targets that a gate leaves out, also at `info`: anyone can send what makes these lines, and the gate limits its own.
 pub const OF_A_GATE: Said =

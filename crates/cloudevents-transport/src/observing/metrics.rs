@@ -1,6 +1,6 @@
 //! Counters of sent, received and settled messages.
 
-use super::{LETTERS, MESSAGES};
+use super::{LETTERS, MESSAGES, SETTLEMENTS};
 use crate::Settlement;
 use cloudevents_core::{Error, ErrorKind, Repair};
 use std::{
@@ -227,8 +227,9 @@ impl Counters {
         add(&self.settlements_failed, 1);
         match error.kind() {
             ErrorKind::Disconnected => {
-                tracing::warn!(%error, "a settlement failed; unless it arrived, the message comes again");
+                tracing::warn!(target: SETTLEMENTS, %error, "a settlement failed; unless it arrived, the message comes again");
             }
+            ErrorKind::Unreachable => tracing::warn!(target: SETTLEMENTS, %error, "a settlement failed"),
             // The error has the outcome of the message.
             _ => tracing::warn!(%error, "a settlement failed"),
         }

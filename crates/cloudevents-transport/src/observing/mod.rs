@@ -12,3 +12,6 @@ pub(crate) const MESSAGES: &str = "cloudevents_transport::messages";
 
 /// The target of log lines of dead letters that are not stored, for programs that see them in another way: in the state of a bridge.
 pub(crate) const LETTERS: &str = "cloudevents_transport::letters";
+
+/// The target of log lines of settlements that were lost with a connection, for programs that report their number.
+pub(crate) const SETTLEMENTS: &str = "cloudevents_transport::settlements";

@@ -13,6 +13,7 @@ mod reported_reasons;
 mod reread;
 mod summary;
 mod unopened;
+mod unsettled;
 
 pub(crate) use options::Bridge;
 
@@ -46,6 +47,7 @@ use tokio::{
     time::{interval, timeout},
 };
 use unopened::patiently;
+use unsettled::Unsettled;
 
 /// The names of the refused messages whose dead letters are not stored yet.
 #[derive(Clone, Default)]
@@ -236,7 +238,7 @@ async fn run_once(
     let bridge: Moving = opened.bridge;
     let ends = opened.links.clone();
     let [mut from, mut to] = opened.links;
-    let mut lost = (None, None);
+    let (mut lost, mut unsettled) = ((None, None), Unsettled::default());
     let status = bridge.status();
     if let Err(failure) = probes::serve_at(serving, config.metrics, &status.clone().into()).await {
         if is_first {
@@ -295,7 +297,13 @@ async fn run_once(
                 _ = looked.tick(), if selection.is_some() => {
                     selection.and_then(Selection::due).iter().for_each(|report| console.report(report));
                 }
-                () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
+                () = from.changed() => {
+                    let state = from.state();
+                    tell_state(&state, "FROM", &mut lost.0, console);
+                    if state.is_connected() {
+                        unsettled.tell(&status.received(), console);
+                    }
+                }
                 () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
             }
         }
@@ -315,6 +323,7 @@ async fn run_once(
     let without_event = settings.systems.as_ref().map_or(0, Systems::without_event);
     summary::tell(&status, without_event, shows_all.then_some(shown), console);
     let at_end = status.received();
+    unsettled.tell(&at_end, console);
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
     if reloaded.is_none() {

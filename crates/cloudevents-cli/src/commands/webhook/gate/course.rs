@@ -27,8 +27,11 @@ const ORIGINS: [&str; 2] = ["webhook-request-origin", "origin"];
 /// The type of an event that stands for a delivery of any kind: its id is made up, or a digest of the body.
 const ANY: &str = "webhook.delivery";
 
-/// The longest id and the longest address in the log, in characters.
+/// The longest address and the longest origin in the log, in characters.
 const LONGEST: usize = 48;
+
+/// The longest id in the log, in characters: a search for the id of a sender finds its lines. `ce send` makes ids of 64 characters.
+const LONGEST_ID: usize = 200;
 
 /// A delivery on its way. It is in the extensions of its request. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +68,7 @@ impl Course {
             Some(last) => last.to_owned(),
             None => peer.to_string(),
         };
-        let id = id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST));
+        let id = id.filter(|id| !id.is_empty()).map(|id| shortened(id, LONGEST_ID));
         let from = From { sender: sender.to_owned(), id, peer, counted: None };
         let origin = ORIGINS.iter().find_map(|name| headers.get(*name)?.to_str().ok());
         let origin = origin.map(|origin| shortened(origin, LONGEST));
@@ -85,7 +88,7 @@ impl Course {
             let first = events.as_ref().ok().and_then(|events| events.first());
             // Other deliveries have an event without an id of theirs.
             let first = first.filter(|event| event.ty() != ANY);
-            from.id = first.map(|event| shortened(event.id(), LONGEST));
+            from.id = first.map(|event| shortened(event.id(), LONGEST_ID));
         }
         from
     }
@@ -217,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn the_log_has_whole_ids_up_to_a_bound() {
+        let whole = "0".repeat(200);
+        let id = |id: &str| course(&[("webhook-id", id)], false).who().id.clone();
+        assert_eq!(id(&whole).as_deref(), Some(&*whole));
+        assert_eq!(id(&format!("{whole}1")), Some(format!("{}…", "0".repeat(199))));
+    }
+
+    #[test]
     fn the_log_names_sender_id_and_peer() {
         assert_eq!(text(&[], false), "github, from 192.0.2.1:4711");
         let given = [("x-github-delivery", "7"), ("x-forwarded-for", "9.9.9.9, 203.0.113.7")];
@@ -224,7 +235,7 @@ mod tests {
         // Whatever the sender wrote is before the address that the proxy saw.
         assert_eq!(text(&given, true), r#"github, id "7", from 203.0.113.7"#);
         let long = "x".repeat(1000);
-        assert!(text(&[("webhook-id", &long), ("x-forwarded-for", &long)], true).len() < 200);
+        assert!(text(&[("webhook-id", &long), ("x-forwarded-for", &long)], true).len() < 300);
         for (forwarded, peer) in [
             ("[2001:db8::1]:443", "[2001:db8::1]:443"),
             ("2001:db8::1", "2001:db8::1"),
