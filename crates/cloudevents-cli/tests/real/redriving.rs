@@ -319,3 +319,16 @@ fn a_redrive_from_what_keeps_no_letter_needs_a_place_for_what_is_refused_again()
     ce(&arguments).ended(2).says("name another dead-letter place");
     ce(&[&arguments[..], &["--dead-letter", &server.url("lost")]].concat()).ended(0);
 }
+
+/// The next redrive of the same group has nothing to send, and one of another group has all of it.
+#[test]
+fn a_redrive_of_a_log_moves_its_group_and_removes_nothing() {
+    let broker = cloudevents_testkit::kafka::Broker::start().unwrap();
+    broker.create_topic("rejected", 1).unwrap();
+    ce_with(&["send", &broker.url("rejected")], (1..=3).map(event).collect::<String>()).ended(0);
+    for (group, sent) in [("redrive", 3), ("redrive", 0), ("another", 3)] {
+        let from = broker.url(&format!("rejected?group={group}&reject=drop"));
+        ce(&["bridge", &from, "-", "--redrive"]).ended(0).prints_lines(sent);
+    }
+    assert_eq!(broker.messages("rejected").unwrap().len(), 3);
+}
