@@ -91,19 +91,21 @@ pub(super) async fn idle(
                 RunState::Blocked if held > 0 => return console.report(&at_the_bound(held)),
                 RunState::Blocked | RunState::Disconnected => {}
                 _ if held > 0 => return console.report(&held_until_the_end(held)),
-                _ => match held_elsewhere().await {
-                    Ok(0) if look() == before => return,
-                    Ok(0) => {}
-                    Ok(others) if !is_told => {
-                        console.report(&not_idle(&held_by_others(others)));
-                        is_told = true;
+                _ => {
+                    match held_elsewhere().await {
+                        Ok(0) if look() == before => return,
+                        Ok(0) => {}
+                        Ok(others) if !is_told => {
+                            console.report(&not_idle(&held_by_others(others)));
+                            is_told = true;
+                        }
+                        Ok(_) => {}
+                        Err(failure) => return console.report(&unknown_elsewhere(&failure)),
                     }
-                    Ok(_) => {}
-                    Err(failure) => return console.report(&unknown_elsewhere(&failure)),
-                },
+                    quiet = Instant::now();
+                    continue;
+                }
             }
-            quiet = Instant::now();
-            continue;
         }
         if !is_told && let Some(what) = waiting(status, ends.iter().any(comes_again)) {
             console.report(&not_idle(&what));
