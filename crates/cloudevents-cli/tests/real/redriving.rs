@@ -327,7 +327,9 @@ fn a_redrive_of_a_log_moves_its_group_and_removes_nothing() {
     broker.create_topic("rejected", 1).unwrap();
     ce_with(&["send", &broker.url("rejected")], (1..=3).map(event).collect::<String>()).ended(0);
     for (group, sent) in [("redrive", 3), ("redrive", 0), ("another", 3)] {
-        let from = broker.url(&format!("rejected?group={group}&reject=drop"));
+        let from = broker.url(&format!(
+            "rejected?group={group}&reject=drop&session.timeout.ms=4000&heartbeat.interval.ms=300"
+        ));
         ce(&["bridge", &from, "-", "--redrive"]).ended(0).prints_lines(sent);
     }
     assert_eq!(broker.messages("rejected").unwrap().len(), 3);
