@@ -36,5 +36,5 @@ fn a_bridge_is_not_idle_while_one_that_was_killed_holds_messages() {
     ce(&["bridge", &from, "-", "--idle", "1"])
         .ended(0)
         .prints_lines(3)
-        .says("waiting for 3 messages at FROM that another receiver holds");
+        .says("waiting for 3 messages at FROM that a receiver holds");
 }

@@ -3,7 +3,7 @@
 use crate::{
     commands::{idle::is_here, probes::Shown},
     console::Console,
-    failure::Failure,
+    failure::{Failure, Status},
     plain::{count, plain},
     report::Report,
 };
@@ -100,6 +100,8 @@ pub(super) async fn idle(
                             is_told = true;
                         }
                         Ok(_) => {}
+                        // It has just gone away. Its state shows that in a moment.
+                        Err(Failure::Told(Status::Network, _)) => {}
                         Err(failure) => return console.report(&unknown_elsewhere(&failure)),
                     }
                     quiet = Instant::now();
@@ -137,7 +139,7 @@ fn comes_again(end: &Connectivity) -> bool {
 }
 
 fn held_by_others(others: u64) -> String {
-    format!("for {} at FROM that another receiver holds, or that come later", count(others, "message"))
+    format!("for {} at FROM that a receiver holds, or that come later", count(others, "message"))
 }
 
 /// The source could not be asked.
