@@ -139,6 +139,16 @@ impl<R: Requests> Polled<R> {
         self.answered(asked, answer)
     }
 
+    /// Gives up the open receive. Its task releases the messages that it brings from now on. Messages that it has brought before have
+    /// arrived.
+    fn give_up(&mut self) {
+        let Some(Open { mut answer, .. }) = self.open.take() else { return };
+        answer.close();
+        if let Ok((_, Ok(arrived))) = answer.try_recv() {
+            self.arrived.extend(arrived);
+        }
+    }
+
     fn renew(&self, tags: Vec<R::Tag>) {
         let requests = Arc::clone(&self.requests);
         self.begin(async move {
@@ -211,7 +221,7 @@ impl<R: Requests> QueueSource for Polled<R> {
             if let Ok(answered) = timeout(self.requests.most().hurry, self.answer()).await {
                 return answered;
             }
-            self.open = None; // Its task releases what it brings.
+            self.give_up();
         }
         Ok(())
     }
@@ -291,6 +301,7 @@ impl<R: Requests> QueueSource for Polled<R> {
 
 impl<R: Requests> Drop for Polled<R> {
     fn drop(&mut self) {
+        self.give_up();
         let unwanted: Vec<_> = self.arrived.drain(..).collect();
         if !unwanted.is_empty() {
             let requests = Arc::clone(&self.requests);
@@ -608,6 +619,20 @@ mod tests {
         idle().await;
         let released = fake.state().settled[1..].concat_tags();
         assert_eq!((released, fake.state().open), (vec![4], 1), "the last one waits");
+    }
+
+    /// They are neither in the hands of the task nor of the source.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_was_not_taken_before_a_lost_connection_is_released() {
+        let fake = Fake::default();
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        assert!(timeout(Duration::from_secs(1), source.next()).await.is_err());
+        fake.put(1);
+        idle().await;
+        assert_eq!((fake.state().settled.len(), fake.state().open), (0, 0), "an answer has come");
+        drop(source);
+        idle().await;
+        assert_eq!(fake.state().settled, [(vec![1], Settlement::Release)]);
     }
 
     trait Tags {
