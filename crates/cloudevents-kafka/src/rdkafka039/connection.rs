@@ -138,9 +138,13 @@ impl State {
 
     /// A broker has answered a receiver. If the receiver is not connected all the same, it waits for its group or its topic.
     pub(super) fn answered(&self) {
-        if self.unreachable.swap(false, Ordering::AcqRel) && !self.is_connected() {
+        // The group may let it in meanwhile. That is no loss.
+        let reporter = self.reporter();
+        let waits = !self.connected.load(Ordering::Acquire) && !self.over.load(Ordering::Acquire);
+        if self.unreachable.swap(false, Ordering::AcqRel) && waits {
             let error = Error::new(ErrorKind::Disconnected);
-            self.away(&error.with_detail("a broker answers again, and the receiver has no partitions yet"));
+            let detail = "a broker answers again, and the receiver has no partitions yet";
+            reporter.trying_again(1, &error.with_detail(detail));
         }
     }
 
