@@ -2,9 +2,11 @@
 
 #![allow(unsafe_code)] // A global allocator cannot be written without it. Every call is handed on as it came.
 
+mod clients;
 mod comparison;
 mod elsewhere;
 
+pub use clients::{receive, send_all};
 pub use comparison::{Comparison, PAYLOAD, event};
 pub use elsewhere::{Elsewhere, is_elsewhere};
 
