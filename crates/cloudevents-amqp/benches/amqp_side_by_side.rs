@@ -29,7 +29,7 @@ use cloudevents_amqp::fe2o3_amqp018::{self, AmqpSenderOptions, Fe2o3Message, enc
 use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_testkit::{
     amqp::Broker,
-    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere},
+    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere, receive, send_all},
 };
 use fe2o3_amqp::{
     Connection, Sendable, Session,
@@ -40,7 +40,7 @@ use fe2o3_amqp::{
 };
 use fe2o3_amqp_types::{messaging, primitives::Value};
 use futures_util::FutureExt;
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 #[global_allocator]
 static HEAP: CountingAll = CountingAll;
@@ -48,7 +48,6 @@ static HEAP: CountingAll = CountingAll;
 /// The sender's bound for messages in flight, and the receiver's credit, unless set otherwise.
 const UNDER_WAY: usize = 1024;
 const CREDIT: u32 = 256;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const SEND: [&str; 3] = ["Sender::send_all", "send_batchable", "send_batchable, encoded on the way"];
 const RECEIVE: [&str; 5] =
@@ -108,12 +107,7 @@ fn message(event: &Event) -> Fe2o3Message {
 
 async fn send_ours(url: &str, address: &str, events: &[Event]) -> Cost {
     let sender = sender(&format!("{url}{address}"), AmqpSenderOptions::default()).await.unwrap();
-    let owned = events.to_vec(); // a copy is not the work of the sender
-    let run = Run::start();
-    sender.send_all(owned).await.unwrap();
-    let cost = run.end(events.len());
-    sender.close().await.unwrap();
-    cost
+    send_all(sender, events).await
 }
 
 async fn send_bare(url: &str, address: &str, messages: &[Sendable<messaging::Body<Value>>]) -> Cost {
@@ -161,19 +155,9 @@ async fn accepted(outcome: impl Future<Output = Result<messaging::Outcome, fe2o3
 }
 
 async fn receive_ours(url: &str, address: &str, count: usize) -> Cost {
-    let mut receiver =
+    let receiver =
         receiver(&format!("{url}{address}?reject=broker"), DecodeOptions::strict().into()).await.unwrap();
-    let (mut run, mut last) = (None, None);
-    for _ in 0..count {
-        let delivery = receiver.next().await.unwrap().unwrap();
-        run.get_or_insert_with(Run::start);
-        assert_eq!(delivery.event().unwrap().data_bytes().map(Bytes::len), Some(PAYLOAD));
-        last = Some(delivery.accept());
-    }
-    last.unwrap().await.unwrap(); // they are sent in this order
-    let cost = run.unwrap().end(count);
-    receiver.drain(PATIENCE).await.unwrap();
-    cost
+    receive(receiver, count).await
 }
 
 async fn receive_bare(url: &str, address: &str, count: usize, decoded: bool, group: usize) -> Cost {

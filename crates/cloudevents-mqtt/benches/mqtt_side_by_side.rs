@@ -24,7 +24,7 @@ use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, Qos, encode, receiver, sender};
 use cloudevents_testkit::{
     mqtt::Broker,
-    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere},
+    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere, send_all},
 };
 use rumqttc_v5::{
     AckMode, AsyncClient, BrokerSessionResumePolicy, Event as Polled, EventLoop, Incoming, MqttOptions,
@@ -82,12 +82,7 @@ async fn compare() {
 
 async fn send_ours(url: &str, topic: &str, events: &[Event]) -> Cost {
     let sender = sender(&format!("{url}{topic}"), MqttSenderOptions::default()).await.unwrap();
-    let owned = events.to_vec(); // a copy is not the work of the sender
-    let run = Run::start();
-    sender.send_all(owned).await.unwrap();
-    let cost = run.end(events.len());
-    sender.close().await.unwrap();
-    cost
+    send_all(sender, events).await
 }
 
 fn open(url: &str, client: &str) -> (AsyncClient, EventLoop) {

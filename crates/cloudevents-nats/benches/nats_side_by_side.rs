@@ -32,10 +32,10 @@ use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_nats::async_nats051::{NatsSenderOptions, decode, encode, receiver, sender};
 use cloudevents_testkit::{
     nats::Server,
-    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere},
+    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere, receive, send_all},
 };
 use futures_util::StreamExt;
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 
 #[global_allocator]
@@ -44,7 +44,6 @@ static HEAP: CountingAll = CountingAll;
 /// The sender's bound for messages in flight, and the receiver's prefetch, unless set otherwise.
 const UNDER_WAY: usize = 1024;
 const PREFETCH: usize = 256;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const CORE_SEND: [&str; 4] = [
     "core Sender::send_all",
@@ -113,7 +112,7 @@ async fn measure(url: &str, subject: &str, name: &str, events: &[Event]) -> Cost
             let receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
             let client = async_nats::connect(&url).await.unwrap();
             let publishing = tokio::spawn(publish(client, prepared()));
-            let cost = receive_ours(receiver, events.len()).await;
+            let cost = receive(receiver, events.len()).await;
             publishing.await.unwrap();
             cost
         }
@@ -145,7 +144,7 @@ async fn measure(url: &str, subject: &str, name: &str, events: &[Event]) -> Cost
             send_bare(url, prepared().into_iter(), events.len()).await;
             let url = format!("{jetstream}/{subject}?consumer=c&reject=broker");
             let receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
-            receive_ours(receiver, events.len()).await
+            receive(receiver, events.len()).await
         }
         _ => {
             send_bare(url, prepared().into_iter(), events.len()).await;
@@ -218,12 +217,7 @@ async fn report(url: &str, subject: &str, events: &[Event]) -> Cost {
 
 async fn send_ours(url: &str, events: &[Event]) -> Cost {
     let sender = sender(url, NatsSenderOptions::default()).await.unwrap();
-    let owned = events.to_vec(); // a copy is not the work of the sender
-    let run = Run::start();
-    sender.send_all(owned).await.unwrap();
-    let cost = run.end(events.len());
-    sender.close().await.unwrap();
-    cost
+    send_all(sender, events).await
 }
 
 async fn send_bare(url: &str, messages: impl Iterator<Item = OutboundMessage>, count: usize) -> Cost {
@@ -241,20 +235,6 @@ async fn send_bare(url: &str, messages: impl Iterator<Item = OutboundMessage>, c
         acked.await.unwrap();
     }
     run.end(count)
-}
-
-async fn receive_ours(mut receiver: cloudevents_transport::Receiver, count: usize) -> Cost {
-    let (mut run, mut last) = (None, None);
-    for _ in 0..count {
-        let delivery = receiver.next().await.unwrap().unwrap();
-        run.get_or_insert_with(Run::start);
-        assert_eq!(delivery.event().unwrap().data_bytes().map(Bytes::len), Some(PAYLOAD));
-        last = Some(delivery.accept());
-    }
-    last.unwrap().await.unwrap(); // they are sent in this order
-    let cost = run.unwrap().end(count);
-    receiver.drain(PATIENCE).await.unwrap();
-    cost
 }
 
 async fn receive_bare(url: &str, subject: &str, count: usize, decoded: bool) -> Cost {

@@ -24,7 +24,7 @@ use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_rabbitmq::lapin4::{LapinMessage, RabbitSenderOptions, decode, encode, receiver, sender};
 use cloudevents_testkit::{
     rabbitmq::Broker,
-    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere},
+    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere, send_all},
 };
 use futures_util::StreamExt;
 use lapin::{
@@ -102,12 +102,7 @@ fn message(event: &Event) -> LapinMessage {
 async fn send_ours(url: &str, queue: &str, events: &[Event]) -> Cost {
     let url = format!("{url}queue={queue}&declare=classic");
     let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
-    let owned = events.to_vec(); // a copy is not the work of the sender
-    let run = Run::start();
-    sender.send_all(owned).await.unwrap();
-    let cost = run.end(events.len());
-    sender.close().await.unwrap();
-    cost
+    send_all(sender, events).await
 }
 
 async fn open(url: &str) -> (Connection, Channel) {
