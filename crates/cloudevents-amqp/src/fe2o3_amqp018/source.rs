@@ -98,6 +98,7 @@ impl Connect for Linking {
         Ok(Source {
             link,
             kept: VecDeque::new(),
+            has_settled: false,
             renewed: Instant::now(),
             credit: Credit { wanted: 0, aborted, seen: 0, is_owed: false },
             locks,
@@ -175,6 +176,8 @@ pub(super) struct Source {
     link: fe2o3_amqp::Receiver,
     /// Deliveries that arrived while no message could be taken.
     kept: VecDeque<Arrived<Tag>>,
+    /// Whether something was accepted or rejected.
+    has_settled: bool,
     /// When the locks of the kept deliveries were renewed.
     renewed: Instant,
     credit: Credit,
@@ -373,6 +376,7 @@ impl QueueSource for Source {
 
     /// Returns when the disposition is on its way. AMQP does not confirm a receiver's settlements.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
+        self.has_settled |= matches!(how, Settlement::Accept | Settlement::Reject { .. });
         let disposed = match how {
             Settlement::Accept => self.link.accept_all(tags).await,
             Settlement::Reject { reason, .. } => self.link.reject_all(tags, rejection(&reason)).await,
@@ -387,6 +391,10 @@ impl QueueSource for Source {
             _ => self.link.release_all(tags).await,
         };
         disposed.map(|()| Outcome::done()).map_err(failure::dispose)
+    }
+
+    fn unconfirmed(&self) -> Option<String> {
+        self.has_settled.then(|| "messages that were settled last".into())
     }
 
     /// Returns when the renewals are requested.

@@ -83,15 +83,18 @@ impl Commits {
         for mark in group.ledger.marks() {
             books.marked.insert(mark.partition, mark.offset);
         }
-        let mut list = BTreeMap::new();
+        let (mut list, mut uncommitted) = (BTreeMap::new(), 0_u64);
         for (partition, offset) in &books.marked {
+            let committed = books.committed.get(partition);
             // Lower, too: a log that was truncated goes back.
-            if books.committed.get(partition) != Some(offset)
+            if committed != Some(offset)
                 && let Some(epoch) = books.assigned.epoch(partition)
             {
                 list.insert(partition.clone(), (*offset, epoch));
+                uncommitted = uncommitted.saturating_add(offset.saturating_sub(*committed.unwrap_or(offset)));
             }
         }
+        group.handover.has_uncommitted(uncommitted);
         if list.is_empty() {
             self.last = Instant::now();
             self.failing_since = None;

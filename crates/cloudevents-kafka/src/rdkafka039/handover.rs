@@ -53,6 +53,8 @@ struct State {
     /// The thread has ended, and no more messages come.
     ended: bool,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
+    /// The records between what is committed and what is to be committed, when the thread looked last.
+    uncommitted: u64,
     seeks: VecDeque<Seek>,
 }
 
@@ -131,6 +133,16 @@ impl Handover {
 
     pub(super) fn take_commits(&self) -> Vec<oneshot::Sender<Result<(), Error>>> {
         std::mem::take(&mut self.state().commits)
+    }
+
+    /// So many records are settled and not committed.
+    pub(super) fn has_uncommitted(&self, records: u64) {
+        self.state().uncommitted = records;
+    }
+
+    /// The records that were settled and not committed when the thread looked last.
+    pub(super) fn uncommitted(&self) -> u64 {
+        self.state().uncommitted
     }
 
     /// One at a time, so that the client is polled in between.

@@ -53,6 +53,10 @@ impl LogSource for Source {
         self.handover.commit().await.unwrap_or_else(|_| Err(ended()))
     }
 
+    fn uncommitted(&self) -> u64 {
+        self.handover.uncommitted()
+    }
+
     async fn leave(&mut self) {
         self.handover.stop();
         self.handover.ended().await;

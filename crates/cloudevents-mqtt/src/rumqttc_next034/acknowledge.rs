@@ -72,8 +72,8 @@ const EARLIER: u64 = 0;
 const AGAIN: u64 = u64::MAX;
 
 impl Owed {
-    pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
     }
 
     /// A message has arrived again, or another message with an identifier that the broker has free.

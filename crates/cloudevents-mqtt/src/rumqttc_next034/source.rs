@@ -166,14 +166,14 @@ impl Inbox {
         }
     }
 
-    /// Whether the broker may send settled messages again.
-    fn owes(&self) -> bool {
+    /// How many settled messages the broker may send again.
+    fn owes(&self) -> usize {
         let mut inner = self.inner();
         let Inner { owed, connection, .. } = &mut *inner;
         if let Some((_, unwritten)) = connection {
             owed.read(unwritten.pongs());
         }
-        !owed.is_empty()
+        owed.len()
     }
 
     /// Drops messages that arrive from now on.
@@ -314,12 +314,12 @@ impl LogSource for Source {
             let answered = unwritten.answered(unwritten.ping());
             select(pin!(answered), pin!(connections.changed())).await;
         }
-        if self.inbox.owes() {
-            return Err(failure::disconnected(
-                "what was settled last, or while there was no connection, may come again",
-            ));
+        match self.inbox.owes() {
+            0 => Ok(()),
+            most => Err(failure::disconnected(format!(
+                "the broker has not answered behind all acknowledgements; settled messages that may come again: up to {most}"
+            ))),
         }
-        Ok(())
     }
 
     /// Ends the connection, so that it does not take the session back from the next receiver with this client identifier.

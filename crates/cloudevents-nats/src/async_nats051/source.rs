@@ -145,6 +145,7 @@ impl Connect for Linking {
             decoding: self.decoding.clone(),
             origin: None,
             settles: None,
+            has_settled: false,
             kept: VecDeque::new(),
             stopping: false,
             waiting: 0,
@@ -183,6 +184,8 @@ pub(super) struct Source {
     settles: Option<Subject>,
     /// Messages that came while the receiver was stopped.
     kept: VecDeque<Arrived<Tag>>,
+    /// Whether something was accepted or rejected.
+    has_settled: bool,
     /// Nothing is requested any more.
     stopping: bool,
     /// How many messages were not yet delivered, when the last one was.
@@ -354,6 +357,7 @@ impl QueueSource for Source {
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         self.lost.settled(&tags, &how);
+        self.has_settled |= matches!(how, Settlement::Accept | Settlement::Reject { .. });
         // The remaining messages go back in order, and one round trip at the end confirms all of them. Answers to each would be awaited
         // side by side.
         let goes_back = self.stopping && how == Settlement::Release;
@@ -361,6 +365,11 @@ impl QueueSource for Source {
         let settled = self.acknowledge.settle(&self.connected, tags, how).await;
         self.acknowledge.double_ack = self.acknowledge.double_ack.or(confirms);
         settled
+    }
+
+    fn unconfirmed(&self) -> Option<String> {
+        let confirms = self.acknowledge.double_ack.is_some();
+        (self.has_settled && !confirms).then(|| "messages that were settled last".into())
     }
 
     async fn extend(&mut self, tags: Vec<Tag>) -> Result<(), Error> {

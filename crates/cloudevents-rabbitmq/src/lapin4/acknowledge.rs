@@ -109,6 +109,14 @@ impl Deliveries {
         Ok(())
     }
 
+    /// The most settlements that the broker may not have. With as many unsettled messages as the prefetch, it sends none, so it has
+    /// the settlements of all others.
+    pub(super) fn unconfirmed(&self) -> usize {
+        let prefetch = self.most / Self::MORE;
+        let sent = usize::try_from(self.last).unwrap_or(usize::MAX).min(prefetch);
+        sent.saturating_sub(self.open.len())
+    }
+
     /// Settles these deliveries with as few acknowledgements as possible.
     fn settle(&mut self, numbers: Vec<u64>) -> Vec<Ack> {
         self.forget(&numbers);
@@ -156,6 +164,18 @@ mod tests {
         assert_eq!(acks(&mut deliveries, &[7, 6]), [(7, false), (6, false)]);
         assert_eq!(acks(&mut deliveries, &[9, 5, 8]), [(9, true)]);
         assert_eq!(deliveries.open.len(), 0);
+    }
+
+    #[test]
+    fn the_broker_may_miss_as_many_settlements_as_the_prefetch_allows() {
+        let mut deliveries = deliveries(1..=60);
+        deliveries.settle((1..=20).collect());
+        assert_eq!(deliveries.unconfirmed(), 20);
+        (61..=120).for_each(|number| deliveries.begin(number).unwrap());
+        // 100 are open, so the broker has sent the last one behind the settlements of the first 20.
+        assert_eq!(deliveries.unconfirmed(), 0);
+        deliveries.settle((21..=110).collect());
+        assert_eq!((deliveries.open.len(), deliveries.unconfirmed()), (10, 90));
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Linking {
             consumer,
             kept: VecDeque::new(),
             stopping: false,
+            is_confirmed: false,
             connected,
             settling: Arc::new(settling),
             topic: Arc::clone(&self.queue),
@@ -116,6 +117,8 @@ pub(super) struct Source {
     kept: VecDeque<Arrived<Tag>>,
     /// Whether the consumer was cancelled.
     stopping: bool,
+    /// Whether the broker has answered behind all acknowledgements.
+    is_confirmed: bool,
     connected: Connected,
     settling: Arc<Settling>,
     /// The queue.
@@ -195,7 +198,10 @@ impl QueueSource for Source {
         let cancelling =
             self.settling.channel().basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         match timeout(FAREWELL, cancelling).await {
-            Ok(cancelled) => cancelled.map_err(failure::lost),
+            Ok(cancelled) => {
+                self.is_confirmed = cancelled.is_ok();
+                cancelled.map_err(failure::lost)
+            }
             Err(_) => Err(failure::disconnected("the broker did not cancel the consumer")),
         }
     }
@@ -229,6 +235,7 @@ impl QueueSource for Source {
     /// It returns single messages to a quorum queue later than those, so they would come behind them.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let numbers = tags.iter().map(|tag| tag.number);
+        self.is_confirmed &= how == Settlement::Release;
         match how {
             Settlement::Accept => self.settling.accept(numbers)?,
             Settlement::Release if self.stopping => {}
@@ -262,6 +269,11 @@ impl QueueSource for Source {
             _ => self.settling.refuse(numbers, true)?,
         }
         Ok(Outcome::done())
+    }
+
+    fn unconfirmed(&self) -> Option<String> {
+        let most = self.connected.watched.deliveries().unconfirmed();
+        (most > 0 && !self.is_confirmed).then(|| format!("up to {most} settled messages"))
     }
 
     /// Closes the channel, and waits for the broker to confirm that, having read everything before. The

@@ -35,7 +35,11 @@ macro_rules! metrics {
 
         /// The atomic counters of a sender or receiver. Any thread can read them at any time.
         #[derive(Debug, Default)]
-        pub struct Counters { $($name: Apart,)* }
+        pub struct Counters {
+            $($name: Apart,)*
+            /// Settlements that failed, other than rejections.
+            failed_at_peer: Apart,
+        }
 
         impl Counters {
             /// Returns the current numbers.
@@ -225,6 +229,7 @@ impl Counters {
 
     pub(crate) fn settlement_failed(&self, error: &Error) {
         add(&self.settlements_failed, 1);
+        add(&self.failed_at_peer, 1);
         match error.kind() {
             ErrorKind::Disconnected => {
                 tracing::warn!(target: SETTLEMENTS, %error, "a settlement failed; unless it arrived, the message comes again");
@@ -233,6 +238,11 @@ impl Counters {
             // The error has the outcome of the message.
             _ => tracing::warn!(%error, "a settlement failed"),
         }
+    }
+
+    /// The number of settlements that failed, other than rejections, whose messages may wait for their destination.
+    pub(crate) fn failed_at_peer(&self) -> u64 {
+        self.failed_at_peer.0.load(Ordering::Relaxed)
     }
 
     /// Counts a settlement that failed of a rejected message: its destination does not take it, for example.

@@ -43,6 +43,8 @@ pub struct Receiver {
     /// Came behind deliveries that were taken together.
     behind: Option<Error>,
     interceptor: Option<Arc<dyn Interceptor>>,
+    /// The number of failed settlements when it began to end.
+    failed_before: Option<u64>,
 }
 
 /// Makes events of a message that is not an event.
@@ -103,6 +105,7 @@ impl Receiver {
             activity: Activity::default(),
             behind: None,
             interceptor: None,
+            failed_before: None,
         }
     }
 
@@ -429,12 +432,31 @@ impl Receiver {
 
     /// Drains it, and leaves messages in a log on purpose. Settled messages behind them come again.
     pub(crate) async fn drain_leaving(&mut self, deadline: Duration) -> Result<(), Error> {
+        let failed = self.counters().failed_at_peer();
+        let before = *self.failed_before.get_or_insert(failed);
         self.stop.stop();
-        self.intake.drain(deadline).await
+        let drained = self.intake.drain(deadline).await;
+        match self.counters().failed_at_peer().saturating_sub(before) {
+            0 => drained,
+            failed => {
+                let words = format!(
+                    "settlements that failed at the end, and whose messages may come again: {failed}"
+                );
+                Err(match drained {
+                    Ok(()) => Error::new(ErrorKind::Disconnected).with_detail(words),
+                    Err(error) => {
+                        let detail = format!("{}; {words}", error.detail());
+                        error.with_detail(detail)
+                    }
+                })
+            }
+        }
     }
 
     /// Nothing more is received, and delivered messages are settled within this time.
     pub(crate) fn finish(&mut self, within: Duration) {
+        let failed = self.counters().failed_at_peer();
+        self.failed_before.get_or_insert(failed);
         self.intake.finish(within);
     }
 

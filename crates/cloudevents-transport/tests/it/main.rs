@@ -8,6 +8,7 @@ mod contract;
 mod delivery;
 mod dropped;
 mod ending;
+mod ending_away;
 mod faults;
 mod filter;
 mod giving_up;

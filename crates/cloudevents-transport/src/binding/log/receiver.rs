@@ -40,6 +40,12 @@ pub trait LogSource: Send + 'static {
     /// Commits all [marks](Ledger::marks), and returns when the broker has them.
     fn commit(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// The most settled messages that may come again because they are not committed, as far as the client knows. A receiver that cannot
+    /// commit when it ends reports it. Default: 0, for clients that do not know.
+    fn uncommitted(&self) -> u64 {
+        0
+    }
+
     /// How long [leaving](Self::leave) may take before a drained receiver goes on without it. Default: 5 seconds.
     const LEAVING: Duration = Duration::from_secs(5);
 
@@ -166,6 +172,14 @@ impl<S: LogSource> Receive for LogReceiver<S> {
             Ok(committed) => committed,
             Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail("the commit took too long")),
         };
+        let committed = committed.map_err(|error| match self.source.uncommitted() {
+            0 => error,
+            most => {
+                let detail =
+                    format!("{}; settled messages that may come again: up to {most}", error.detail());
+                error.with_detail(detail)
+            }
+        });
         settled.and(committed)?;
         self.ahead = self.ledger.settled_ahead();
         self.left = true;

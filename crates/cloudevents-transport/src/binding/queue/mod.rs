@@ -59,7 +59,7 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use task::Task;
+use task::{Task, come_again};
 use ticket::{Intake, Untaken};
 use tokio::{
     runtime::Handle,
@@ -208,7 +208,9 @@ impl Receive for QueueReceiver {
         match timeout(deadline, poll_fn(|context| self.poll_ended(context))).await {
             Ok(ended) => ended,
             Err(_) => {
-                Err(Error::new(ErrorKind::Timeout).with_detail("not every delivery was settled in time"))
+                let late =
+                    Error::new(ErrorKind::Timeout).with_detail("not every delivery was settled in time");
+                Err(come_again(late, self.here.used().messages, None))
             }
         }
     }

@@ -342,8 +342,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                         let _ = desk.asks.send(Ask::Answered(renewed));
                     }
                     for (place, resolver) in waiting {
-                        drop(place);
+                        // A receiver that ends counts failures until no message is here.
+                        let kept = result.is_err().then_some(place);
                         resolver.resolve(result.clone());
+                        drop(kept);
                     }
                 });
                 Ok(())

@@ -89,6 +89,12 @@ pub trait QueueSource: Send + 'static {
         how: Settlement,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
+    /// The settled messages that may come again when this connection is lost, in words, such as "up to 12 settled messages": the protocol
+    /// has not confirmed their settlements. The default, `None`, is for sources whose outcomes are confirmations.
+    fn unconfirmed(&self) -> Option<String> {
+        None
+    }
+
     /// Renews the deadlines of these messages. Called only if [`Extends::Every`](crate::Extends::Every) is
     /// among the capabilities.
     fn extend(&mut self, tags: Vec<Self::Tag>) -> impl Future<Output = Result<(), Error>> + Send {

@@ -169,9 +169,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     ) -> Result<(), Error> {
         loop {
             let error = match self.serve(&mut reconnect, &mut source, &mut stopped).await {
-                Ok(()) => return source.close().await,
+                Ok(()) => {
+                    let unconfirmed = source.unconfirmed();
+                    return source.close().await.map_err(|error| come_again(error, 0, unconfirmed));
+                }
                 Err(error) => error,
             };
+            let unconfirmed = source.unconfirmed();
             drop(source);
             if !take(&mut self.is_lost) {
                 reconnect.lost(&error);
@@ -181,8 +185,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             source = match self.connect_again(&mut reconnect, &mut stopped).await? {
                 Some(source) => source,
                 // Held deliveries can no longer be settled; their messages are delivered again.
-                None if needs_broker || self.here.used().messages > 0 => return Err(error),
-                None => return Ok(()),
+                None => {
+                    let unsettled = self.here.used().messages;
+                    let is_done = unsettled == 0 && unconfirmed.is_none() && !needs_broker;
+                    return if is_done { Ok(()) } else { Err(come_again(error, unsettled, unconfirmed)) };
+                }
             };
         }
     }
@@ -495,6 +502,18 @@ async fn places<T>(out: &mpsc::Sender<T>, number: usize) {
     if out.reserve_many(number).await.is_err() {
         std::future::pending().await
     }
+}
+
+/// The error of a receiver that ends, with the messages that may come again: they were not settled, or their settlements were not
+/// confirmed.
+pub(super) fn come_again(error: Error, unsettled: usize, unconfirmed: Option<String>) -> Error {
+    let unsettled = (unsettled > 0).then(|| format!("{unsettled} that are not settled"));
+    let all: Vec<String> = unsettled.into_iter().chain(unconfirmed).collect();
+    if all.is_empty() {
+        return error;
+    }
+    let detail = format!("{}; messages that may come again: {}", error.detail(), all.join(", "));
+    error.with_detail(detail)
 }
 
 #[cold]
