@@ -145,7 +145,9 @@ impl Beside {
         }
         let Some(object) = &self.spread else { return Ok(parts) };
         let most = limits.attributes.saturating_add(1);
-        let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type") && !self.excepts(object, name);
+        let is_part = |name: &str| {
+            !name.eq_ignore_ascii_case("content-type") && !is_excepted(&self.except, object, name)
+        };
         let members = place::at(given.element, object).unwrap_or_default();
         if !place::may_have_members(members) {
             return Err(invalid(format!("`{object}` is no object")));
@@ -192,12 +194,13 @@ impl Beside {
             false => attribute::value(raw),
         }
     }
+}
 
-    /// Whether a member of `spread` is of the delivery.
-    fn excepts(&self, object: &str, name: &str) -> bool {
-        let place = || format!("{object}.{name}");
-        self.except.iter().any(|pattern| matches(pattern, place().trim_start_matches('.')))
-    }
+/// Whether `spread` leaves out a member of this object. A pattern is a place, which may begin or end with `*`.
+pub(crate) fn is_excepted(except: &[String], object: &str, name: &str) -> bool {
+    let place = format!("{object}.{name}");
+    let place = place.trim_start_matches('.');
+    except.iter().any(|pattern| matches(pattern.trim_start_matches('.'), place))
 }
 
 impl Parts {

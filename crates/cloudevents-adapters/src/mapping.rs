@@ -2,7 +2,7 @@
 
 use crate::{
     Headers,
-    beside::{self, NotCarried, Parts},
+    beside::{self, NotCarried, Parts, is_excepted},
     condition::{self, Condition, matches},
     payload::{self, Form, Others},
     place,
@@ -42,10 +42,10 @@ pub(crate) struct Mapping {
     datacontenttype: Option<Template>,
     #[serde(default, deserialize_with = "condition::once")]
     extensions: BTreeMap<String, Template>,
-    /// Places of objects whose members are extensions, except for members that the mapping names.
+    /// Places of objects whose members are extensions, except for members that have another place in the event.
     #[serde(default)]
     spread: Places,
-    /// Places of members of such objects that are no extensions.
+    /// Places of members of such objects that are no extensions. A place may begin or end with `*`.
     #[serde(default)]
     except: Vec<String>,
     /// The place of the payload, with `?` behind it if it may be absent. The default is all of the element.
@@ -398,8 +398,7 @@ impl Mapping {
     fn spread<'e>(&self, element: &'e str, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
         let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
         known.extend(self.payload_place().map(|(place, _)| place));
-        known.extend(self.condition.places());
-        known.extend(self.except.iter().chain(self.spread.all()).map(String::as_str));
+        known.extend(self.spread.all().iter().map(String::as_str));
         let most = with.limits.attributes;
         let mut all = Vec::new();
         for place in self.spread.all() {
@@ -408,7 +407,10 @@ impl Mapping {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             open(element, place)?;
-            let is_other = |name: &str| !known.iter().any(|known| place::is_within(known, place, name));
+            let is_other = |name: &str| {
+                !is_excepted(&self.except, place, name)
+                    && !known.iter().any(|known| place::is_within(known, place, name))
+            };
             let others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;

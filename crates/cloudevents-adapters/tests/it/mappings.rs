@@ -412,6 +412,24 @@ fn members_that_are_null_count() {
     }
 }
 
+/// The condition shows that the member is there, and the event has no other place for it.
+#[test]
+fn spread_carries_a_member_that_only_the_condition_names() {
+    let document = r#"{"meta":{"tenant":"acme","region":"eu","googx":"1"},"d":{"n":1}}"#;
+    for (members, wanted) in [
+        (r#""spread":"meta""#, ["acme", "eu", "1"]),
+        (r#""spread":"meta","except":["meta.goog*"]"#, ["acme", "eu", ""]),
+        (r#""spread":"meta","except":["meta.tenant",".meta.region"]"#, ["", "", "1"]),
+        (r#""spread":"meta","subject":"{meta.tenant}""#, ["", "eu", "1"]),
+    ] {
+        let mapping = format!(
+            r#"{{"where":{{"meta.tenant":"*"}},"id":"1","source":"/s","type":"t","data":"d",{members}}}"#
+        );
+        let event = events(&mapping, document).remove(0).unwrap();
+        assert_eq!(["tenant", "region", "googx"].map(|name| attribute(&event, name)), wanted, "{members}");
+    }
+}
+
 #[test]
 fn a_member_that_no_extension_can_be_names_the_way_to_leave_it_out() {
     let mapping = r#"{"where":{"k":"x"},"id":"1","source":"/s","type":"t","spread":"all","data":"k","except":["all.z"]}"#;
