@@ -50,9 +50,9 @@ pub(crate) struct Mapping {
     except: Vec<String>,
     /// The place of the payload, with `?` behind it if it may be absent. The default is all of the element.
     data: Option<String>,
-    /// The place of a payload in base64, in place of `data`. What is no text there is a payload in JSON.
+    /// The place of a payload in base64, which comes before `either` and `data`. Any other value there is a payload in JSON.
     base64: Option<String>,
-    /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
+    /// The place of a payload that is base64 if the content type is neither JSON nor text. It comes before `data`.
     either: Option<String>,
     /// Which payloads that are no texts may stand there, if the content type is not JSON.
     #[serde(default)]
@@ -246,7 +246,7 @@ impl Mapping {
     /// The places within an element that make its event.
     fn in_element(&self) -> impl Iterator<Item = &str> {
         let places = self.templates().flat_map(Template::in_element);
-        let places = places.chain(self.payload_place().map(|(place, _)| place));
+        let places = places.chain(self.payload_places().map(|(place, ..)| place));
         let places = places.chain(self.spread.all().iter().map(String::as_str));
         places.chain(self.unwrap.iter().flat_map(Unwrap::places))
     }
@@ -355,10 +355,10 @@ impl Mapping {
                 Some(_) => return Err(self.taken(name, given)),
             }
         }
-        let payload = self.payload(given.element, &mut event)?;
+        let (payload, form) = self.payload(given.element, &mut event)?;
         // Base64 says nothing about the content. A document with a place for the content type is read as in the JSON format: without the
         // content type, the payload is JSON, and the attribute is absent.
-        let is_silent = self.base64.is_none() && self.datacontenttype.is_none();
+        let is_silent = form != Form::Base64 && self.datacontenttype.is_none();
         if payload.is_some() && is_silent && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
         }
@@ -388,8 +388,9 @@ impl Mapping {
     /// The error of an extension that has the name of a payload.
     fn second_payload(&self, name: String) -> Error {
         let from = self
-            .payload_place()
-            .map_or(String::new(), |(place, _)| format!(", which is read from `{place}`"));
+            .payload_places()
+            .next()
+            .map_or(String::new(), |(place, ..)| format!(", which is read from `{place}`"));
         let detail = format!("it names the payload{from}");
         Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(detail)
     }
@@ -397,7 +398,7 @@ impl Mapping {
     /// Further attributes, with their values in JSON.
     fn spread<'e>(&self, element: &'e str, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
         let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
-        known.extend(self.payload_place().map(|(place, _)| place));
+        known.extend(self.payload_places().map(|(place, ..)| place));
         known.extend(self.spread.all().iter().map(String::as_str));
         let most = with.limits.attributes;
         let mut all = Vec::new();
@@ -425,28 +426,38 @@ impl Mapping {
         Ok(all)
     }
 
-    fn payload(&self, element: &str, event: &mut Assembler<'_>) -> Result<Option<Payload>, Error> {
-        let (place, optional) = self.payload_place().unwrap_or_default();
-        // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
-        let found = place::or_null(element, place).filter(|raw| *raw != "null" || self.base64.is_none());
-        let Some(raw) = found else {
+    /// The payload at the first of its places that is there, and its form.
+    fn payload(&self, element: &str, event: &mut Assembler<'_>) -> Result<(Option<Payload>, Form), Error> {
+        let mut last = ("", false, Form::Plain);
+        let mut places: Vec<_> = self.payload_places().collect();
+        if places.is_empty() {
+            places.push(last);
+        }
+        for (place, optional, form) in places {
+            // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
+            let found = place::or_null(element, place).filter(|raw| *raw != "null" || form != Form::Base64);
+            if let Some(raw) = found {
+                return Ok((payload::read(raw, place, form, self.others, event)?, form));
+            }
             open(element, place)?;
-            let absent = format!("`{place}` is not there");
-            let help = format!("`{place}?` makes events without a payload");
-            return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
-        };
-        let form = match (&self.base64, &self.either) {
-            (Some(_), _) => Form::Base64,
-            (None, Some(_)) => Form::Either,
-            (None, None) => Form::Plain,
-        };
-        payload::read(raw, place, form, self.others, event)
+            last = (place, optional, form);
+        }
+        let (place, optional, form) = last;
+        if optional {
+            return Ok((None, form));
+        }
+        let help = format!("`{place}?` makes events without a payload");
+        Err(invalid(format!("`{place}` is not there")).with_help(help))
     }
 
-    /// The place of the payload, and whether it may be absent. `None` if it is the whole element.
-    fn payload_place(&self) -> Option<(&str, bool)> {
-        let place = self.base64.as_deref().or(self.either.as_deref()).or(self.data.as_deref())?;
-        Some(place.strip_suffix('?').map_or((place, false), |place| (place, true)))
+    /// The places of the payload in their order, whether each may be absent, and the forms. There is none if it is the whole element.
+    fn payload_places(&self) -> impl Iterator<Item = (&str, bool, Form)> {
+        let all = [(&self.base64, Form::Base64), (&self.either, Form::Either), (&self.data, Form::Plain)];
+        all.into_iter().filter_map(|(place, form)| {
+            let place = place.as_deref()?;
+            let (place, optional) = place.strip_suffix('?').map_or((place, false), |place| (place, true));
+            Some((place, optional, form))
+        })
     }
 
     /// The places of all templates, with those of parts beside an event and of errors.

@@ -412,6 +412,55 @@ fn members_that_are_null_count() {
     }
 }
 
+/// `base64`, then `either`, then `data`. The last member decides if no payload is there. Null is a payload, but for `base64`.
+#[test]
+fn the_payload_is_at_the_first_place_that_is_there() {
+    const MISSING: &str = "missing";
+    let (b, e, d) = (r#""b":"aGk=""#, r#""e":{"e":1.10}"#, r#""d":{"d":1}"#);
+    let three = r#""base64":"b?","either":"e?","data":"d?""#;
+    for (members, parts, wanted) in [
+        (r#""base64":"b?","data":"d""#, vec![b, d], "hi"),
+        (r#""base64":"b?","data":"d""#, vec![d], r#"{"d":1}"#),
+        (r#""base64":"b","data":"d""#, vec![d], r#"{"d":1}"#),
+        (r#""base64":"b?","data":"d""#, vec![r#""b":null"#, d], r#"{"d":1}"#),
+        (r#""base64":"b?","data":"d""#, vec![r#""b":null"#, r#""d":null"#], "null"),
+        (r#""base64":"b?","data":"d""#, vec![], MISSING),
+        (r#""base64":"b?","data":"d""#, vec![r#""b":null"#], MISSING),
+        (r#""base64":"b","data":"d?""#, vec![], ""),
+        (r#""base64":"b?","data":"d?""#, vec![], ""),
+        (r#""base64":"b?","either":"e""#, vec![b, e], "hi"),
+        (r#""base64":"b?","either":"e""#, vec![e], r#"{"e":1.10}"#),
+        (r#""base64":"b?","either":"e""#, vec![r#""b":null"#, r#""e":null"#], "null"),
+        (r#""base64":"b?","either":"e""#, vec![], MISSING),
+        (r#""either":"e?","data":"d""#, vec![e, d], r#"{"e":1.10}"#),
+        (r#""either":"e?","data":"d""#, vec![d], r#"{"d":1}"#),
+        (r#""either":"e?","data":"d""#, vec![r#""e":null"#, d], "null"),
+        (r#""either":"e?","data":"d""#, vec![], MISSING),
+        (three, vec![b, e, d], "hi"),
+        (three, vec![e, d], r#"{"e":1.10}"#),
+        (three, vec![d], r#"{"d":1}"#),
+        (three, vec![], ""),
+    ] {
+        let mapping = format!(r#"{{"where":{{"k":"*"}},"id":"1","source":"/s","type":"t",{members}}}"#);
+        let document = format!("{{{}}}", [&[r#""k":1"#][..], &parts[..]].concat().join(","));
+        let read = events(&mapping, &document).remove(0);
+        if wanted == MISSING {
+            let error = read.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{members} {document}: {error:#}");
+            assert!(error.detail().ends_with("is not there"), "{members} {document}: {error:#}");
+            continue;
+        }
+        let event = read.unwrap();
+        // Base64 says nothing about the content.
+        let ty = if wanted.is_empty() || wanted == "hi" { "" } else { "application/json" };
+        assert_eq!(
+            (data(&event), attribute(&event, "datacontenttype").as_str()),
+            (wanted, ty),
+            "{members} {document}"
+        );
+    }
+}
+
 /// The condition shows that the member is there, and the event has no other place for it.
 #[test]
 fn spread_carries_a_member_that_only_the_condition_names() {
