@@ -2,7 +2,7 @@
 
 use crate::{
     Headers,
-    beside::{self, NotCarried, Parts, is_excepted},
+    beside::{self, Around, Beside, NotCarried, Parts, is_excepted},
     condition::{self, Condition, matches},
     payload::{self, Form, Others},
     place,
@@ -45,6 +45,9 @@ pub(crate) struct Mapping {
     /// Places of objects whose members are extensions, except for members that have another place in the event.
     #[serde(default)]
     spread: Places,
+    /// Parts of an element that become extensions of the event that is made of it, or are named.
+    #[serde(default)]
+    beside: Beside,
     /// Places of members of such objects that are no extensions. A place may begin or end with `*`.
     #[serde(default)]
     except: Vec<String>,
@@ -125,7 +128,7 @@ impl Mapping {
                 "`{place}` is a header, which is never null; `.header.{name}` is a place of the document"
             ));
         }
-        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.excepted());
+        let beside = self.all_beside().flat_map(Beside::excepted);
         let names = self.except.iter().chain(self.implies.keys()).map(String::as_str);
         let mut within = self.places_of_values().chain(beside).chain(names);
         if let Some((place, inner)) = within.find_map(|place| Some((place, place.strip_prefix("$.")?))) {
@@ -143,10 +146,7 @@ impl Mapping {
         if self.each.is_some() && self.is_envelope() {
             return Err("documents of other adapters are read in a document, and not in elements of `each`: leave out `documents` or `each`".to_owned());
         }
-        self.unwrap
-            .iter()
-            .try_for_each(|unwrap| unwrap.beside.check())
-            .map_err(|error| error.message().to_string())
+        self.all_beside().try_for_each(Beside::check).map_err(|error| error.message().to_string())
     }
 
     /// The mapping as one that a program defines.
@@ -240,7 +240,12 @@ impl Mapping {
     fn places_of_values(&self) -> impl Iterator<Item = &str> {
         let payload = [&self.each, &self.data, &self.base64, &self.either].into_iter().flatten();
         let places = payload.chain(self.spread.all()).map(String::as_str);
-        places.chain(self.unwrap.iter().flat_map(Unwrap::places))
+        places.chain(self.unwrap.iter().flat_map(Unwrap::places)).chain(self.beside.places())
+    }
+
+    /// The parts beside events, and beside messages without an event.
+    fn all_beside(&self) -> impl Iterator<Item = &Beside> {
+        self.unwrap.iter().map(|unwrap| &unwrap.beside).chain([&self.beside])
     }
 
     /// The places within an element that make its event.
@@ -248,7 +253,7 @@ impl Mapping {
         let places = self.templates().flat_map(Template::in_element);
         let places = places.chain(self.payload_places().map(|(place, ..)| place));
         let places = places.chain(self.spread.all().iter().map(String::as_str));
-        places.chain(self.unwrap.iter().flat_map(Unwrap::places))
+        places.chain(self.unwrap.iter().flat_map(Unwrap::places)).chain(self.beside.places())
     }
 
     /// The parts beside the [document](Self::inner) of another system.
@@ -362,7 +367,12 @@ impl Mapping {
         if payload.is_some() && is_silent && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
         }
-        event.finish(payload)
+        let Decoded { value, repairs, .. } = event.finish(payload)?;
+        let mut not_carried = NotCarried::new();
+        let parts = self.beside.parts(given, Around::Nothing, &with.limits)?;
+        let event = parts.carried(value, &with.limits, &mut not_carried)?;
+        beside::told(&not_carried, event.id(), is_exact)?;
+        Ok(Decoded::new(event, repairs))
     }
 
     /// The error of an extension that has the name of an attribute of the specification.
@@ -467,7 +477,7 @@ impl Mapping {
 
     /// The templates of events, with those of parts beside an event.
     fn of_events(&self) -> impl Iterator<Item = &Template> {
-        self.templates().chain(self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates()))
+        self.templates().chain(self.all_beside().flat_map(Beside::templates))
     }
 
     /// The templates of an event that the mapping makes.
