@@ -158,6 +158,11 @@ impl Mapping {
         self.condition.fits(document, headers, self.own)
     }
 
+    /// The first place of the condition that does not fit.
+    pub(crate) fn unfit(&self, document: &str, headers: Headers<'_>) -> Option<&str> {
+        self.condition.unfit(document, headers, self.own)
+    }
+
     /// Why there is no event of the document. `None` if there can be one.
     pub(crate) fn help(&self, element: &str, headers: Headers<'_>) -> Option<String> {
         let help = self.help.as_ref().filter(|_| !self.makes_events())?;

@@ -412,6 +412,22 @@ fn members_that_are_null_count() {
     }
 }
 
+/// The error names the mapping and the place, up to a bound.
+#[test]
+fn a_condition_that_does_not_fit_names_the_place() {
+    let mapping = r#"{"where":{"a":"*","kind":"order"},"id":"1","source":"/s","type":"t"}"#;
+    let error = events(&[mapping; 2].join(","), r#"{"a":1,"kind":"other"}"#).remove(0).unwrap_err();
+    assert_eq!(
+        (error.detail(), error.help()),
+        (
+            "it is not w",
+            Some("the `where` of `n` does not fit the document at `kind` of mapping 1, `kind` of mapping 2")
+        )
+    );
+    let error = events(&[mapping; 9].join(","), "{}").remove(0).unwrap_err();
+    assert!(error.help().unwrap().ends_with("`a` of mapping 4, and so on"), "{error:#}");
+}
+
 /// `base64`, then `either`, then `data`. The last member decides if no payload is there. Null is a payload, but for `base64`.
 #[test]
 fn the_payload_is_at_the_first_place_that_is_there() {
