@@ -361,6 +361,30 @@ fn the_mapping_of_an_error_reads_events_as_the_adapter_does() {
     }
 }
 
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-targets-specifics.html>: the records of a batch are an array.
+#[test]
+fn records_of_a_pipe_are_read_without_the_batch_around_them() {
+    let records = |body: &str| {
+        let batch: Value = serde_json::from_str(&lambda(
+            body,
+            json!({"tenant": {"dataType": "String", "stringValue": "t7"}}),
+        ))
+        .unwrap();
+        batch["Records"].to_string()
+    };
+    let events = all("aws-sqs", &[], &records(EVENT));
+    let event = events[0].as_ref().unwrap();
+    assert_eq!(
+        (events.len(), named(event), attribute(event, "tenant").as_str()),
+        (1, ["7", "/s", "t", ""], "t7")
+    );
+    let document = records("hi");
+    let own = offered(all("aws-sqs", &[], &document)[0].as_ref().unwrap_err());
+    let events = own.events(&[], &document.into(), &DecodeOptions::strict());
+    let event = &events[0].as_ref().unwrap().value;
+    assert_eq!((data(event), attribute(event, "tenant").as_str()), ("hi", "t7"));
+}
+
 /// By the names that they get beside an event. An attribute that no extension can have is named.
 #[test]
 fn the_mapping_of_an_error_keeps_the_attributes_of_a_message() {
