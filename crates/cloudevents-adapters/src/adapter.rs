@@ -21,6 +21,9 @@ pub(crate) struct Care {
     pub(crate) is_exact: bool,
 }
 
+/// The mappings that an error has.
+const MOST_PLACES: usize = 4;
+
 /// Makes events of the documents of one system.
 ///
 /// [`adapters`](crate::adapters) lists the known adapters; [`parse`](Self::parse) reads one of your own.
@@ -204,6 +207,7 @@ impl Adapter {
                     Some(name) => error.with_help(format!(
                         "it comes with the header `{name}`: over HTTP, or in a file with the text of the request"
                     )),
+                    None if self.own => error.with_help(self.unfit(part, headers)),
                     None => error,
                 };
                 if is_array(text) { error.with_index(index) } else { error }
@@ -324,6 +328,17 @@ impl Adapter {
     /// The headers by which a document is recognised.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
         self.mappings.iter().flat_map(Mapping::headers)
+    }
+
+    /// The first place of each mapping that does not fit the document.
+    pub(crate) fn unfit(&self, document: &str, headers: Headers<'_>) -> String {
+        let places = self.mappings.iter().enumerate().filter_map(|(index, mapping)| {
+            let place = mapping.unfit(document, headers)?;
+            Some(format!("`{place:.80}` of mapping {}", index.saturating_add(1)))
+        });
+        let places: Vec<_> = places.take(MOST_PLACES).collect();
+        let more = if places.len() < self.mappings.len() { ", and so on" } else { "" };
+        format!("the `where` of `{:.80}` does not fit the document at {}{more}", self.name, places.join(", "))
     }
 
     /// A header that is absent, if no event is made without headers.

@@ -34,6 +34,17 @@ pub(crate) struct Beside {
     except: Vec<String>,
 }
 
+/// The message that has the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// An event in binary mode: members with the prefix `ce-`, and `content-type`, are parts of it.
+    Binary,
+    /// A document that is an event, or that events are made of. `content-type` is its type.
+    Document,
+    /// No event.
+    Nothing,
+}
+
 /// The parts of one envelope.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
@@ -118,8 +129,8 @@ impl Beside {
         self.except.iter().map(String::as_str)
     }
 
-    /// The parts of an envelope. If the event is in binary mode, members with the prefix `ce-` are read as its attributes.
-    pub(crate) fn parts(&self, given: Given<'_>, is_binary: bool, limits: &Limits) -> Result<Parts, Error> {
+    /// The parts of an envelope around an event, or of a message without an event.
+    pub(crate) fn parts(&self, given: Given<'_>, around: Around, limits: &Limits) -> Result<Parts, Error> {
         let mut parts = Parts::default();
         for (name, template) in &self.extensions {
             match template.fill(given) {
@@ -145,7 +156,8 @@ impl Beside {
         }
         let Some(object) = &self.spread else { return Ok(parts) };
         let most = limits.attributes.saturating_add(1);
-        let is_part = |name: &str| !name.eq_ignore_ascii_case("content-type") && !self.excepts(object, name);
+        let is_own = |name: &str| around != Around::Nothing && name.eq_ignore_ascii_case("content-type");
+        let is_part = |name: &str| !is_own(name) && !is_excepted(&self.except, object, name);
         let members = place::at(given.element, object).unwrap_or_default();
         if !place::may_have_members(members) {
             return Err(invalid(format!("`{object}` is no object")));
@@ -169,7 +181,7 @@ impl Beside {
         for (name, raw) in members.into_iter().filter(|(_, raw)| *raw != "null") {
             let place = format!("`{object}.{}`", name.chars().take(MOST_CHARACTERS).collect::<String>());
             match (name.strip_prefix("ce-"), self.value(raw)) {
-                (Some(_), _) if is_binary => {}
+                (Some(_), _) if around == Around::Binary => {}
                 (None, value) if self.unsigned && given.is_signed => {
                     let text = value.map(|value| value.to_string());
                     parts.others.push(Other { place, text, why: Why::Unsigned });
@@ -192,12 +204,13 @@ impl Beside {
             false => attribute::value(raw),
         }
     }
+}
 
-    /// Whether a member of `spread` is of the delivery.
-    fn excepts(&self, object: &str, name: &str) -> bool {
-        let place = || format!("{object}.{name}");
-        self.except.iter().any(|pattern| matches(pattern, place().trim_start_matches('.')))
-    }
+/// Whether `spread` leaves out a member of this object. A pattern is a place, which may begin or end with `*`.
+pub(crate) fn is_excepted(except: &[String], object: &str, name: &str) -> bool {
+    let place = format!("{object}.{name}");
+    let place = place.trim_start_matches('.');
+    except.iter().any(|pattern| matches(pattern.trim_start_matches('.'), place))
 }
 
 impl Parts {
@@ -326,7 +339,8 @@ mod tests {
         let given = Given { element: envelope, document: &[], headers: &[], is_signed: false };
         let event = Event::builder().id("1").source("/s").ty("t").extension("tenant", "t7").build().unwrap();
         let mut not_carried = NotCarried::new();
-        let parts = beside.parts(given, is_binary, &limits).unwrap();
+        let around = if is_binary { Around::Binary } else { Around::Document };
+        let parts = beside.parts(given, around, &limits).unwrap();
         let event = parts.carried(event, &limits, &mut not_carried).unwrap();
         let extensions = event.extensions();
         let extensions =
@@ -432,7 +446,7 @@ mod tests {
             let beside: Beside = serde_json::from_str(beside).unwrap();
             let given = Given { element: envelope, document: &[], headers: &[], is_signed };
             let (limits, mut not_carried) = (Limits::default(), NotCarried::new());
-            let parts = beside.parts(given, false, &limits).unwrap();
+            let parts = beside.parts(given, Around::Document, &limits).unwrap();
             parts.carried(event(), &limits, &mut not_carried).unwrap();
             let error = told(&not_carried, "1", true).unwrap_err();
             error.help().unwrap().split(';').next().unwrap().to_owned()
@@ -481,7 +495,7 @@ mod tests {
         let beside: Beside = serde_json::from_str(r#"{"spread": "a"}"#).unwrap();
         let many = object(&members[..]);
         let given = Given { element: &many, document: &[], headers: &[], is_signed: false };
-        let error = beside.parts(given, true, &Limits::default()).unwrap_err();
+        let error = beside.parts(given, Around::Binary, &Limits::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooMany);
         // The event has attributes of its own.
         let (all, lost) = carried(r#"{"spread": "a"}"#, true, &object(&members[..256]));

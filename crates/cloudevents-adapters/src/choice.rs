@@ -159,6 +159,30 @@ impl Adapters {
         Some(joined(self.events_within(&[], document, with, DEPTH, true)?))
     }
 
+    /// Why none of the program's own adapters fits a document: the first place of each mapping that does not fit. `None` if there are none,
+    /// or if one fits.
+    ///
+    /// ```
+    /// use cloudevents_adapters::{Adapter, Adapters};
+    ///
+    /// let own = Adapter::parse_all(r#"{"name": "shop", "what": "an order of our shop", "reference": "the wiki", "mappings": [{
+    ///     "where": {"order": "*", "kind": "new"}, "id": "{order}", "source": "/shop", "type": "com.example.order"}]}"#)?;
+    /// assert_eq!(
+    ///     Adapters::known().with(own).unfit(&[], br#"{"order": 7}"#).unwrap(),
+    ///     "the `where` of `shop` does not fit the document at `kind` of mapping 1",
+    /// );
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn unfit(&self, headers: Headers<'_>, document: &[u8]) -> Option<String> {
+        let first = first(std::str::from_utf8(document).ok()?)?;
+        if self.own.iter().any(|adapter| adapter.mapping(first, headers).is_some()) {
+            return None;
+        }
+        let why: Vec<_> =
+            self.own.iter().take(MOST_ADAPTERS).map(|adapter| adapter.unfit(first, headers)).collect();
+        (!why.is_empty()).then(|| why.join("; "))
+    }
+
     pub(crate) fn care(&self, is_signed: bool) -> Care {
         Care { is_signed, is_exact: self.exact }
     }
@@ -167,6 +191,9 @@ impl Adapters {
         if self.known { known::adapters() } else { &[] }
     }
 }
+
+/// The adapters that an error has.
+const MOST_ADAPTERS: usize = 4;
 
 /// The known adapters.
 impl Default for Adapters {

@@ -23,15 +23,20 @@ impl Condition {
     /// With `either`, a place that may be a header or a place of the document is taken for both: the document is selected, so that it can
     /// be refused.
     pub(crate) fn fits(&self, document: &str, headers: Headers<'_>, either: bool) -> bool {
-        self.0.iter().all(|(place, pattern)| match header_place(place) {
-            None => stands(document, of_document(place), pattern.as_deref()),
+        self.unfit(document, headers, either).is_none()
+    }
+
+    /// The first place that does not match.
+    pub(crate) fn unfit(&self, document: &str, headers: Headers<'_>, either: bool) -> Option<&str> {
+        let fits = |place: &str, pattern: Option<&str>| match header_place(place) {
+            None => stands(document, of_document(place), pattern),
             Some((name, is_short)) => {
-                header(headers, name)
-                    .zip(pattern.as_deref())
-                    .is_some_and(|(text, pattern)| matches(pattern, text))
-                    || (either && is_short && stands(document, place, pattern.as_deref()))
+                header(headers, name).zip(pattern).is_some_and(|(text, pattern)| matches(pattern, text))
+                    || (either && is_short && stands(document, place, pattern))
             }
-        })
+        };
+        let mut places = self.0.iter().map(|(place, pattern)| (place.as_str(), pattern.as_deref()));
+        places.find(|&(place, pattern)| !fits(place, pattern)).map(|(place, _)| place)
     }
 
     /// The places of the document.

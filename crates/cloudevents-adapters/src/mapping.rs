@@ -2,7 +2,7 @@
 
 use crate::{
     Headers,
-    beside::{self, NotCarried, Parts},
+    beside::{self, Around, Beside, NotCarried, Parts, is_excepted},
     condition::{self, Condition, matches},
     payload::{self, Form, Others},
     place,
@@ -42,17 +42,20 @@ pub(crate) struct Mapping {
     datacontenttype: Option<Template>,
     #[serde(default, deserialize_with = "condition::once")]
     extensions: BTreeMap<String, Template>,
-    /// Places of objects whose members are extensions, except for members that the mapping names.
+    /// Places of objects whose members are extensions, except for members that have another place in the event.
     #[serde(default)]
     spread: Places,
-    /// Places of members of such objects that are no extensions.
+    /// Parts of an element that become extensions of the event that is made of it, or are named.
+    #[serde(default)]
+    beside: Beside,
+    /// Places of members of such objects that are no extensions. A place may begin or end with `*`.
     #[serde(default)]
     except: Vec<String>,
     /// The place of the payload, with `?` behind it if it may be absent. The default is all of the element.
     data: Option<String>,
-    /// The place of a payload in base64, in place of `data`. What is no text there is a payload in JSON.
+    /// The place of a payload in base64, which comes before `either` and `data`. Any other value there is a payload in JSON.
     base64: Option<String>,
-    /// The place of a payload that is base64 if the content type is neither JSON nor text, in place of `data`.
+    /// The place of a payload that is base64 if the content type is neither JSON nor text. It comes before `data`.
     either: Option<String>,
     /// Which payloads that are no texts may stand there, if the content type is not JSON.
     #[serde(default)]
@@ -125,7 +128,7 @@ impl Mapping {
                 "`{place}` is a header, which is never null; `.header.{name}` is a place of the document"
             ));
         }
-        let beside = self.unwrap.iter().flat_map(|unwrap| unwrap.beside.excepted());
+        let beside = self.all_beside().flat_map(Beside::excepted);
         let names = self.except.iter().chain(self.implies.keys()).map(String::as_str);
         let mut within = self.places_of_values().chain(beside).chain(names);
         if let Some((place, inner)) = within.find_map(|place| Some((place, place.strip_prefix("$.")?))) {
@@ -143,10 +146,7 @@ impl Mapping {
         if self.each.is_some() && self.is_envelope() {
             return Err("documents of other adapters are read in a document, and not in elements of `each`: leave out `documents` or `each`".to_owned());
         }
-        self.unwrap
-            .iter()
-            .try_for_each(|unwrap| unwrap.beside.check())
-            .map_err(|error| error.message().to_string())
+        self.all_beside().try_for_each(Beside::check).map_err(|error| error.message().to_string())
     }
 
     /// The mapping as one that a program defines.
@@ -156,6 +156,11 @@ impl Mapping {
 
     pub(crate) fn fits(&self, document: &str, headers: Headers<'_>) -> bool {
         self.condition.fits(document, headers, self.own)
+    }
+
+    /// The first place of the condition that does not fit.
+    pub(crate) fn unfit(&self, document: &str, headers: Headers<'_>) -> Option<&str> {
+        self.condition.unfit(document, headers, self.own)
     }
 
     /// Why there is no event of the document. `None` if there can be one.
@@ -240,15 +245,20 @@ impl Mapping {
     fn places_of_values(&self) -> impl Iterator<Item = &str> {
         let payload = [&self.each, &self.data, &self.base64, &self.either].into_iter().flatten();
         let places = payload.chain(self.spread.all()).map(String::as_str);
-        places.chain(self.unwrap.iter().flat_map(Unwrap::places))
+        places.chain(self.unwrap.iter().flat_map(Unwrap::places)).chain(self.beside.places())
+    }
+
+    /// The parts beside events, and beside messages without an event.
+    fn all_beside(&self) -> impl Iterator<Item = &Beside> {
+        self.unwrap.iter().map(|unwrap| &unwrap.beside).chain([&self.beside])
     }
 
     /// The places within an element that make its event.
     fn in_element(&self) -> impl Iterator<Item = &str> {
         let places = self.templates().flat_map(Template::in_element);
-        let places = places.chain(self.payload_place().map(|(place, _)| place));
+        let places = places.chain(self.payload_places().map(|(place, ..)| place));
         let places = places.chain(self.spread.all().iter().map(String::as_str));
-        places.chain(self.unwrap.iter().flat_map(Unwrap::places))
+        places.chain(self.unwrap.iter().flat_map(Unwrap::places)).chain(self.beside.places())
     }
 
     /// The parts beside the [document](Self::inner) of another system.
@@ -355,14 +365,19 @@ impl Mapping {
                 Some(_) => return Err(self.taken(name, given)),
             }
         }
-        let payload = self.payload(given.element, &mut event)?;
+        let (payload, form) = self.payload(given.element, &mut event)?;
         // Base64 says nothing about the content. A document with a place for the content type is read as in the JSON format: without the
         // content type, the payload is JSON, and the attribute is absent.
-        let is_silent = self.base64.is_none() && self.datacontenttype.is_none();
+        let is_silent = form != Form::Base64 && self.datacontenttype.is_none();
         if payload.is_some() && is_silent && event.content_type().is_none() {
             put(&mut event, "datacontenttype", "application/json")?;
         }
-        event.finish(payload)
+        let Decoded { value, repairs, .. } = event.finish(payload)?;
+        let mut not_carried = NotCarried::new();
+        let parts = self.beside.parts(given, Around::Nothing, &with.limits)?;
+        let event = parts.carried(value, &with.limits, &mut not_carried)?;
+        beside::told(&not_carried, event.id(), is_exact)?;
+        Ok(Decoded::new(event, repairs))
     }
 
     /// The error of an extension that has the name of an attribute of the specification.
@@ -388,8 +403,9 @@ impl Mapping {
     /// The error of an extension that has the name of a payload.
     fn second_payload(&self, name: String) -> Error {
         let from = self
-            .payload_place()
-            .map_or(String::new(), |(place, _)| format!(", which is read from `{place}`"));
+            .payload_places()
+            .next()
+            .map_or(String::new(), |(place, ..)| format!(", which is read from `{place}`"));
         let detail = format!("it names the payload{from}");
         Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(detail)
     }
@@ -397,9 +413,8 @@ impl Mapping {
     /// Further attributes, with their values in JSON.
     fn spread<'e>(&self, element: &'e str, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
         let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
-        known.extend(self.payload_place().map(|(place, _)| place));
-        known.extend(self.condition.places());
-        known.extend(self.except.iter().chain(self.spread.all()).map(String::as_str));
+        known.extend(self.payload_places().map(|(place, ..)| place));
+        known.extend(self.spread.all().iter().map(String::as_str));
         let most = with.limits.attributes;
         let mut all = Vec::new();
         for place in self.spread.all() {
@@ -408,7 +423,10 @@ impl Mapping {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             open(element, place)?;
-            let is_other = |name: &str| !known.iter().any(|known| place::is_within(known, place, name));
+            let is_other = |name: &str| {
+                !is_excepted(&self.except, place, name)
+                    && !known.iter().any(|known| place::is_within(known, place, name))
+            };
             let others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
@@ -423,28 +441,38 @@ impl Mapping {
         Ok(all)
     }
 
-    fn payload(&self, element: &str, event: &mut Assembler<'_>) -> Result<Option<Payload>, Error> {
-        let (place, optional) = self.payload_place().unwrap_or_default();
-        // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
-        let found = place::or_null(element, place).filter(|raw| *raw != "null" || self.base64.is_none());
-        let Some(raw) = found else {
+    /// The payload at the first of its places that is there, and its form.
+    fn payload(&self, element: &str, event: &mut Assembler<'_>) -> Result<(Option<Payload>, Form), Error> {
+        let mut last = ("", false, Form::Plain);
+        let mut places: Vec<_> = self.payload_places().collect();
+        if places.is_empty() {
+            places.push(last);
+        }
+        for (place, optional, form) in places {
+            // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
+            let found = place::or_null(element, place).filter(|raw| *raw != "null" || form != Form::Base64);
+            if let Some(raw) = found {
+                return Ok((payload::read(raw, place, form, self.others, event)?, form));
+            }
             open(element, place)?;
-            let absent = format!("`{place}` is not there");
-            let help = format!("`{place}?` makes events without a payload");
-            return if optional { Ok(None) } else { Err(invalid(absent).with_help(help)) };
-        };
-        let form = match (&self.base64, &self.either) {
-            (Some(_), _) => Form::Base64,
-            (None, Some(_)) => Form::Either,
-            (None, None) => Form::Plain,
-        };
-        payload::read(raw, place, form, self.others, event)
+            last = (place, optional, form);
+        }
+        let (place, optional, form) = last;
+        if optional {
+            return Ok((None, form));
+        }
+        let help = format!("`{place}?` makes events without a payload");
+        Err(invalid(format!("`{place}` is not there")).with_help(help))
     }
 
-    /// The place of the payload, and whether it may be absent. `None` if it is the whole element.
-    fn payload_place(&self) -> Option<(&str, bool)> {
-        let place = self.base64.as_deref().or(self.either.as_deref()).or(self.data.as_deref())?;
-        Some(place.strip_suffix('?').map_or((place, false), |place| (place, true)))
+    /// The places of the payload in their order, whether each may be absent, and the forms. There is none if it is the whole element.
+    fn payload_places(&self) -> impl Iterator<Item = (&str, bool, Form)> {
+        let all = [(&self.base64, Form::Base64), (&self.either, Form::Either), (&self.data, Form::Plain)];
+        all.into_iter().filter_map(|(place, form)| {
+            let place = place.as_deref()?;
+            let (place, optional) = place.strip_suffix('?').map_or((place, false), |place| (place, true));
+            Some((place, optional, form))
+        })
     }
 
     /// The places of all templates, with those of parts beside an event and of errors.
@@ -454,7 +482,7 @@ impl Mapping {
 
     /// The templates of events, with those of parts beside an event.
     fn of_events(&self) -> impl Iterator<Item = &Template> {
-        self.templates().chain(self.unwrap.iter().flat_map(|unwrap| unwrap.beside.templates()))
+        self.templates().chain(self.all_beside().flat_map(Beside::templates))
     }
 
     /// The templates of an event that the mapping makes.

@@ -2,7 +2,7 @@
 
 use crate::{
     attribute,
-    beside::{Beside, Parts},
+    beside::{Around, Beside, Parts},
     connect,
     mapping::invalid,
     place,
@@ -118,7 +118,8 @@ impl Unwrap {
 
     /// The parts of the envelope beside the event.
     pub(crate) fn parts(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Parts, Error> {
-        self.beside.parts(given, self.attributes.is_some(), &with.limits)
+        let around = if self.attributes.is_some() { Around::Binary } else { Around::Document };
+        self.beside.parts(given, around, &with.limits)
     }
 
     /// The document that the value is, or that is in its text.

@@ -44,7 +44,7 @@ pub(crate) fn look_up(
 pub(crate) fn explain(error: Error, document: &[u8]) -> Error {
     match document {
         [b'O', b'b', b'j', 1, ..] => {
-            error.with_help("write the bare datum: this is an Avro object container file")
+            error.with_help("write the bare datum: this is an Avro object container file, as a capture of Event Hubs writes it; a program such as `avro-tools tojson` writes its records as JSON, and a map reads each of them")
         }
         [0xC3, 0x01, ..] => {
             error.with_help("write the bare datum, without the mark and fingerprint of a single object")

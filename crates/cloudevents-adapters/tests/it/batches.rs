@@ -219,7 +219,7 @@ fn a_document_without_an_event_names_the_way_to_read_it() {
         ("aws-sqs", lambda(raw, json!({})), Some(raw.to_owned()), "`--map`"),
         ("aws-sqs", received(raw, json!({})), Some(raw.to_owned()), "`--map`"),
         ("google-pubsub-pull", pulled(raw, json!({})), Some(raw.to_owned()), "`--map`"),
-        ("dapr-bulk", dapr.to_string(), Some(json!(raw).to_string()), "`--map`"),
+        ("dapr-bulk", dapr.to_string(), Some(raw.to_owned()), "`--map`"),
         ("kafka-connect", format!(r#"{{"schema":null,"payload":{raw}}}"#), Some(raw.to_owned()), "`--map`"),
         (
             "kafka-connect",
@@ -358,6 +358,98 @@ fn the_mapping_of_an_error_reads_events_as_the_adapter_does() {
             ids.push(made.id().to_owned());
         }
         assert!(ids[0] == ids[1] && (id.is_empty() || ids[0] == id), "{name}: {ids:?}");
+    }
+}
+
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-targets-specifics.html>: the records of a batch are an array.
+#[test]
+fn records_of_a_pipe_are_read_without_the_batch_around_them() {
+    let records = |body: &str| {
+        let batch: Value = serde_json::from_str(&lambda(
+            body,
+            json!({"tenant": {"dataType": "String", "stringValue": "t7"}}),
+        ))
+        .unwrap();
+        batch["Records"].to_string()
+    };
+    let events = all("aws-sqs", &[], &records(EVENT));
+    let event = events[0].as_ref().unwrap();
+    assert_eq!(
+        (events.len(), named(event), attribute(event, "tenant").as_str()),
+        (1, ["7", "/s", "t", ""], "t7")
+    );
+    let document = records("hi");
+    let own = offered(all("aws-sqs", &[], &document)[0].as_ref().unwrap_err());
+    let events = own.events(&[], &document.into(), &DecodeOptions::strict());
+    let event = &events[0].as_ref().unwrap().value;
+    assert_eq!((data(event), attribute(event, "tenant").as_str()), ("hi", "t7"));
+}
+
+/// By the names that they get beside an event. An attribute that no extension can have is named.
+#[test]
+fn the_mapping_of_an_error_keeps_the_attributes_of_a_message() {
+    let typed = |name: &str, ty: &str, value: &str| {
+        let mut all = json!({"Tenant": {ty: "String", value: "t7"}});
+        all[name] = json!({ty: "String", value: "x"});
+        all
+    };
+    let pull = |name: &str| {
+        let message = json!({"messageId": "1204", "orderingKey": "k", "attributes": {"Tenant": "t7", name: "x",
+            "content-type": "text/plain", "googclient_x": "1"}});
+        json!([{"ackId": "R1", "message": message}])
+    };
+    let rest = |name: &str| json!({"receivedMessages": pull(name)}).to_string();
+    let both = |of: &dyn Fn(&str) -> String| [of("n"), of("my_key")];
+    for (name, [fits, unfit], partition_key, place) in [
+        (
+            "aws-sqs",
+            both(&|name| lambda("hi", typed(name, "dataType", "stringValue"))),
+            "",
+            "`messageAttributes.my_key`",
+        ),
+        (
+            "aws-sqs",
+            both(&|name| received("hi", typed(name, "DataType", "StringValue"))),
+            "",
+            "`MessageAttributes.my_key`",
+        ),
+        ("google-pubsub-pull", both(&|name| pull(name).to_string()), "k", "`message.attributes.my_key`"),
+        ("google-pubsub-pull", both(&rest), "k", "`message.attributes.my_key`"),
+    ] {
+        let own = offered(all(name, &[], &fits)[0].as_ref().unwrap_err());
+        let exact = Adapters::known().with([own.clone()]).exact();
+        let read = |document: String| {
+            let mut events = exact.events(&[], &document.into(), &DecodeOptions::strict()).unwrap();
+            assert_eq!(events.len(), 1, "{name}");
+            events.remove(0)
+        };
+        let event = read(fits).unwrap().value;
+        let extensions = ["tenant", "n", "partitionkey"].map(|name| attribute(&event, name));
+        assert_eq!(extensions, ["t7", "x", partition_key], "{name}");
+        assert_eq!(event.extensions().count(), if partition_key.is_empty() { 2 } else { 3 }, "{name}");
+        assert_eq!(attribute(&event, "datacontenttype"), "text/plain", "{name}");
+        let error = read(unfit.clone()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Inexact, "{name}: {error:#}");
+        assert!(error.detail().contains(place), "{name}: {error:#}");
+        let events = own.events(&[], &unfit.into(), &DecodeOptions::strict());
+        assert_eq!(attribute(&events[0].as_ref().unwrap().value, "tenant"), "t7", "{name}");
+    }
+}
+
+/// <https://docs.dapr.io/developing-applications/building-blocks/pubsub/pubsub-bulk/>: an entry has its content type.
+#[test]
+fn the_mapping_of_a_bulk_message_keeps_the_content_type() {
+    for (entry, wanted) in [
+        (r#""event":"aGk=","contentType":"application/octet-stream""#, ("hi", "application/octet-stream")),
+        (r#""event":"aGk=","contentType":"text/plain""#, ("aGk=", "text/plain")),
+        (r#""event":{"n":1.50},"contentType":"application/json""#, (r#"{"n":1.50}"#, "application/json")),
+        (r#""event":"aGk=""#, (r#""aGk=""#, "")),
+    ] {
+        let document = format!(r#"{{"id":"b","entries":[{{"entryId":"1",{entry}}}],"topic":"t"}}"#);
+        let own = offered(all("dapr-bulk", &[], &document)[0].as_ref().unwrap_err());
+        let events = own.events(&[], &document.into(), &DecodeOptions::strict());
+        let event = &events[0].as_ref().unwrap().value;
+        assert_eq!((data(event), attribute(event, "datacontenttype").as_str()), wanted, "{entry}");
     }
 }
 

@@ -615,7 +615,7 @@ fn an_extension_of_older_versions_may_have_the_name_of_an_attribute() {
     }
     // As the help says.
     let map = r#"{"name": "old", "what": "w", "reference": "r", "mappings": [{"where": {"specversion": "0.2"}, "id": "{id}",
-        "source": "{source}", "type": "{type}", "datacontenttype": "{contenttype?}", "spread": "", "except": ["datacontenttype"],
+        "source": "{source}", "type": "{type}", "datacontenttype": "{contenttype?}", "spread": "", "except": ["datacontenttype", "specversion"],
         "extensions": {"mediatype": "{datacontenttype?}"}, "data": "data?"}]}"#;
     let document = document.replace("EXTENSION", r#""datacontenttype":"text/plain""#);
     let events = Adapter::parse(map).unwrap().events(&[], &document.into(), &DecodeOptions::strict());

@@ -412,6 +412,89 @@ fn members_that_are_null_count() {
     }
 }
 
+/// The error names the mapping and the place, up to a bound.
+#[test]
+fn a_condition_that_does_not_fit_names_the_place() {
+    let mapping = r#"{"where":{"a":"*","kind":"order"},"id":"1","source":"/s","type":"t"}"#;
+    let error = events(&[mapping; 2].join(","), r#"{"a":1,"kind":"other"}"#).remove(0).unwrap_err();
+    assert_eq!(
+        (error.detail(), error.help()),
+        (
+            "it is not w",
+            Some("the `where` of `n` does not fit the document at `kind` of mapping 1, `kind` of mapping 2")
+        )
+    );
+    let error = events(&[mapping; 9].join(","), "{}").remove(0).unwrap_err();
+    assert!(error.help().unwrap().ends_with("`a` of mapping 4, and so on"), "{error:#}");
+}
+
+/// `base64`, then `either`, then `data`. The last member decides if no payload is there. Null is a payload, but for `base64`.
+#[test]
+fn the_payload_is_at_the_first_place_that_is_there() {
+    const MISSING: &str = "missing";
+    let (b, e, d) = (r#""b":"aGk=""#, r#""e":{"e":1.10}"#, r#""d":{"d":1}"#);
+    let three = r#""base64":"b?","either":"e?","data":"d?""#;
+    for (members, parts, wanted) in [
+        (r#""base64":"b?","data":"d""#, vec![b, d], "hi"),
+        (r#""base64":"b?","data":"d""#, vec![d], r#"{"d":1}"#),
+        (r#""base64":"b","data":"d""#, vec![d], r#"{"d":1}"#),
+        (r#""base64":"b?","data":"d""#, vec![r#""b":null"#, d], r#"{"d":1}"#),
+        (r#""base64":"b?","data":"d""#, vec![r#""b":null"#, r#""d":null"#], "null"),
+        (r#""base64":"b?","data":"d""#, vec![], MISSING),
+        (r#""base64":"b?","data":"d""#, vec![r#""b":null"#], MISSING),
+        (r#""base64":"b","data":"d?""#, vec![], ""),
+        (r#""base64":"b?","data":"d?""#, vec![], ""),
+        (r#""base64":"b?","either":"e""#, vec![b, e], "hi"),
+        (r#""base64":"b?","either":"e""#, vec![e], r#"{"e":1.10}"#),
+        (r#""base64":"b?","either":"e""#, vec![r#""b":null"#, r#""e":null"#], "null"),
+        (r#""base64":"b?","either":"e""#, vec![], MISSING),
+        (r#""either":"e?","data":"d""#, vec![e, d], r#"{"e":1.10}"#),
+        (r#""either":"e?","data":"d""#, vec![d], r#"{"d":1}"#),
+        (r#""either":"e?","data":"d""#, vec![r#""e":null"#, d], "null"),
+        (r#""either":"e?","data":"d""#, vec![], MISSING),
+        (three, vec![b, e, d], "hi"),
+        (three, vec![e, d], r#"{"e":1.10}"#),
+        (three, vec![d], r#"{"d":1}"#),
+        (three, vec![], ""),
+    ] {
+        let mapping = format!(r#"{{"where":{{"k":"*"}},"id":"1","source":"/s","type":"t",{members}}}"#);
+        let document = format!("{{{}}}", [&[r#""k":1"#][..], &parts[..]].concat().join(","));
+        let read = events(&mapping, &document).remove(0);
+        if wanted == MISSING {
+            let error = read.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{members} {document}: {error:#}");
+            assert!(error.detail().ends_with("is not there"), "{members} {document}: {error:#}");
+            continue;
+        }
+        let event = read.unwrap();
+        // Base64 says nothing about the content.
+        let ty = if wanted.is_empty() || wanted == "hi" { "" } else { "application/json" };
+        assert_eq!(
+            (data(&event), attribute(&event, "datacontenttype").as_str()),
+            (wanted, ty),
+            "{members} {document}"
+        );
+    }
+}
+
+/// The condition shows that the member is there, and the event has no other place for it.
+#[test]
+fn spread_carries_a_member_that_only_the_condition_names() {
+    let document = r#"{"meta":{"tenant":"acme","region":"eu","googx":"1"},"d":{"n":1}}"#;
+    for (members, wanted) in [
+        (r#""spread":"meta""#, ["acme", "eu", "1"]),
+        (r#""spread":"meta","except":["meta.goog*"]"#, ["acme", "eu", ""]),
+        (r#""spread":"meta","except":["meta.tenant",".meta.region"]"#, ["", "", "1"]),
+        (r#""spread":"meta","subject":"{meta.tenant}""#, ["", "eu", "1"]),
+    ] {
+        let mapping = format!(
+            r#"{{"where":{{"meta.tenant":"*"}},"id":"1","source":"/s","type":"t","data":"d",{members}}}"#
+        );
+        let event = events(&mapping, document).remove(0).unwrap();
+        assert_eq!(["tenant", "region", "googx"].map(|name| attribute(&event, name)), wanted, "{members}");
+    }
+}
+
 #[test]
 fn a_member_that_no_extension_can_be_names_the_way_to_leave_it_out() {
     let mapping = r#"{"where":{"k":"x"},"id":"1","source":"/s","type":"t","spread":"all","data":"k","except":["all.z"]}"#;

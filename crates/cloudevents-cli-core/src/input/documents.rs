@@ -133,9 +133,15 @@ pub(super) fn foreign_events(
                             let help = help_of(&error).map(|help| format!("{help}; ")).unwrap_or_default();
                             error.with_help(format!("{help}no adapter fits the document, either"))
                         }
-                        false => Error::new(ErrorKind::NotACloudEvent).with_detail(
-                            "no adapter fits the document, and it is no event: it has no `specversion`",
-                        ),
+                        false => {
+                            let error = Error::new(ErrorKind::NotACloudEvent).with_detail(
+                                "no adapter fits the document, and it is no event: it has no `specversion`",
+                            );
+                            match systems.and_then(|systems| systems.unfit(headers, &document)) {
+                                Some(why) => error.with_help(why),
+                                None => error,
+                            }
+                        }
                     };
                     if is_marked { error.with_help(WITHOUT_MARK) } else { error }
                 });

@@ -121,6 +121,11 @@ impl Systems {
         Some(events)
     }
 
+    /// Why no adapter in the file of the user fits the document.
+    pub(super) fn unfit(&self, headers: Headers<'_>, document: &[u8]) -> Option<String> {
+        self.adapters.unfit(headers, document)
+    }
+
     /// Counts a message that the adapters have made if it has no event.
     pub fn count(&self, made: &Message) {
         // An empty list of JSON.
