@@ -18,8 +18,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// the client sees them.
 pub struct Guard {
     inner: Box<dyn Stream>,
-    follow: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>,
+    follow: Box<Follow>,
 }
+
+type Follow = dyn FnMut(&[u8]) -> io::Result<()> + Send;
 
 impl Guard {
     /// Calls this function with the bytes of each read.

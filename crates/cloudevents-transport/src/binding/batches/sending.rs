@@ -7,6 +7,9 @@ use std::{sync::Arc, time::Duration};
 /// How long a peer may take to confirm a message, if nothing else is set.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The format of a program; `None` if the protocol decides.
+type ChosenFormat = Option<Arc<dyn Format>>;
+
 /// How a URL, or else the program, wants events sent.
 #[derive(Clone, Debug)]
 pub struct Sending {
@@ -33,7 +36,7 @@ impl Sending {
         options: &SenderOptions,
         max_message_size: usize,
         formats: fn(Formats) -> Formats,
-        format: fn(Option<Arc<dyn Format>>, Option<Peer>) -> Option<Arc<dyn Format>>,
+        format: fn(ChosenFormat, Option<Peer>) -> ChosenFormat,
     ) -> Result<Self, Error> {
         let formats = formats(options.decoding.formats.clone());
         let format = format(options.format.clone(), options.peer);
