@@ -224,12 +224,15 @@ pub(super) fn end(status: &BridgeStatus, told: Told) {
         log_end(over, moved);
     }
     let seen = told.seen.filter(|seen| seen.told.is_some());
+    let moves = matches!(status.stall(), Some(Stall::DeadLetters(_) | Stall::Settlements(_)));
     let until = match &seen {
+        Some(seen) if seen.moves && !moves => Some(now),
         Some(seen) if moved != seen.moved && !seen.moves => Some(ended(status, seen, over)),
         // The log has that it is connected again.
         Some(Seen { away: Some(before), .. }) if connects(status, before.0) != before.1 => return,
         _ => None,
     };
+    let moved_meanwhile = seen.as_ref().is_some_and(|seen| seen.moves && moved != seen.first);
     let lasting = status.tally.attempts.lasting();
     let began = seen.map(|seen| seen.since).into_iter().chain(lasting).chain(status.lost_since()).min();
     let Some(began) = began else { return };
@@ -237,6 +240,9 @@ pub(super) fn end(status: &BridgeStatus, told: Told) {
     let after = Seconds(ended.saturating_duration_since(began));
     let (began, ended) = (Moment(began), Moment(ended));
     match until {
+        Some(_) if moved_meanwhile => {
+            tracing::warn!(%after, %began, %ended, moved, "the stall is over: messages were moved meanwhile, too");
+        }
         Some(_) => tracing::warn!(%after, %began, %ended, moved, "the bridge moves messages again"),
         None => tracing::warn!(%after, %began, %ended, moved, "the bridge ends during the outage"),
     }

@@ -190,6 +190,27 @@ async fn an_outage_of_the_dead_letter_place_counts_from_its_first_failure() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_dead_letter_place_that_is_over_is_none_at_the_end() {
+    let (from, to, place, log) = (FakeQueue::new(), refusing(), End::new(), Logged::begin());
+    place.set(Does::Fails(refused()));
+    let options = QueueOptions::default().with_sink(place.clone());
+    let receiver = from.receiver_with(DecodeOptions::strict(), options);
+    let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+    let status = bridge.status();
+    let watch = async {
+        send(&from, 1).await;
+        sleep(100 * SECOND).await;
+        assert!(count(&log, "the bridge stalls") > 0, "{}", log.text());
+        place.set(Does::Takes);
+        while status.unready().is_some() {
+            sleep(Duration::from_millis(10)).await; // and not until the log looks
+        }
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!(count(&log, "the bridge ends during the outage"), 0, "{}", log.text());
+}
+
 /// Failures of a target without a connection, and the line of their end.
 async fn fails_for(time: Duration, error: Error) -> (Logged, usize) {
     let (from, to, log) = (FakeQueue::new(), End::new(), Logged::begin());
