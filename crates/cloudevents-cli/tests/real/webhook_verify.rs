@@ -131,6 +131,8 @@ fn message_signatures_are_of_a_whole_request() {
     assert_eq!(run(&known, &[&request[..], b" "].concat()).status, 1);
     assert_eq!(run(&["--key-id", "2026", "--authority", "other.example"], &request).status, 1);
     assert_eq!(run(&["--key-id", "2025", "--authority", "partner.example"], &request).status, 1);
+    let added = String::from_utf8_lossy(&request).replacen("\r\nHost:", "\r\nce-type: t\r\nHost:", 1);
+    run(&known, added.as_bytes()).ended(1).prints("").says("let the sender sign each `ce-` header");
     // Several hosts have the target.
     assert_eq!(run(&[&known[..], &["--authority", "other.example"]].concat(), &request).status, 0);
     for (arguments, words) in [(&known[..2], "--authority"), (&known[2..], "--key-id")] {
@@ -193,6 +195,37 @@ fn web_pubsub_signs_the_connection() {
     verify("other-key", &arguments, b"hello").ended(1);
 }
 
+/// As `ce webhook serve` does.
+#[test]
+fn attributes_that_nothing_signed_are_not_genuine() {
+    let attributes = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t")];
+    let json = [&[("content-type", "application/json")][..], &attributes].concat();
+    let structured = [&[("content-type", "application/cloudevents+json")][..], &attributes].concat();
+    let one = crate::program::GOOD.as_bytes();
+    let standard = StandardSigner::new(STANDARD).unwrap();
+    let github = GitHub::new("a secret").unwrap();
+    let uncovered = "does not cover the attributes in the `ce-` headers";
+    for (signer, secret, arguments, given, body, is_genuine) in [
+        (&standard as &dyn Sign, STANDARD, &[][..], &json[..], BODY, false),
+        // One such header is enough, and none is missed without a content type.
+        (&standard, STANDARD, &[][..], &attributes[3..], BODY, false),
+        (&github, "a secret", &["--provider", "github"][..], &json[..], BODY, false),
+        // The body has the attributes that count.
+        (&standard, STANDARD, &[][..], &structured[..], one, true),
+    ] {
+        let delivery = signed(signer, "msg_1", given, body);
+        let head = at(&file("headers.txt", lines(&delivery)));
+        let all = [arguments, &["-H", &head]].concat();
+        let ran = verify(secret, &all, body);
+        let printed = if is_genuine { body } else { b"" };
+        assert_eq!((ran.status, ran.out.as_bytes()), (i32::from(!is_genuine), printed), "{}", ran.err);
+        assert_eq!(ran.err.contains(uncovered), !is_genuine, "{}", ran.err);
+        assert_eq!(ran.err.contains("send structured mode"), !is_genuine, "{}", ran.err);
+        let ran = verify(secret, &[&all[..], &["-", "--output", "json"]].concat(), body);
+        assert_eq!(ran.out.contains("\"verified\":true"), is_genuine, "{}", ran.out);
+    }
+}
+
 #[test]
 fn events_are_those_of_a_target() {
     let body = br#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
@@ -221,7 +254,9 @@ fn events_are_those_of_a_target() {
         let ran = verify(STANDARD, &["-H", &head, "--events"], body.as_bytes());
         assert_eq!((ran.status, ran.out.lines().count()), (status, events), "{body}: {}", ran.err);
         assert_eq!(ran.err.is_empty(), status == 0, "{}", ran.err);
-        verify(STANDARD, &["-H", &head], body.as_bytes()).ended(0);
+        // Without `--events`, the body of a genuine delivery need not be an event.
+        let ran = verify(STANDARD, &["-H", &head], body.as_bytes());
+        assert_eq!(ran.status, i32::from(!more.is_empty()), "{body}: {}", ran.err);
     }
     let grid = r#"[{"topic":"/t","subject":"s","eventType":"Blob","eventTime":"2017-06-26T18:41:00Z","id":"7","data":{}}]"#;
     let delivery = headers(&[("authorization", "Bearer a token"), ("content-type", "application/json")]);

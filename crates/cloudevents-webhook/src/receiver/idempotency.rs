@@ -1,9 +1,8 @@
 //! Deliveries that come more than once.
 
-use super::verification::is_binary;
 use crate::{
     DeliveryKey,
-    signature::{Coverage, Identity, Verified},
+    signature::{Coverage, Identity, Verified, verified::is_binary},
 };
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;

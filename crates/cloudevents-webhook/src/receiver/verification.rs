@@ -2,9 +2,9 @@
 
 use super::{WebhookOptions, respond::busy};
 use crate::signature::{Coverage, SignatureError, Verified, Verify};
-use cloudevents_core::{Error, ErrorKind, codec::Detected, codec::detect};
-use cloudevents_http::{Exchange, Problem, ReadRequest, is_cloudevent};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header, request::Parts};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_http::{Exchange, Problem, ReadRequest};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use std::{mem, pin::pin, sync::Arc, time::SystemTime};
 
@@ -87,11 +87,10 @@ fn check_coverage(
 ) -> Result<(), Problem> {
     let detail = match coverage {
         Coverage::Attributes => return Ok(()),
-        Coverage::Body if options.unsigned_attributes || is_validation || !is_binary(read.parts()) => {
-            return Ok(());
-        }
+        Coverage::Body if options.unsigned_attributes || is_validation => return Ok(()),
+        Coverage::Body if coverage.covers_attributes(read.parts()) => return Ok(()),
         Coverage::Body => {
-            "the signature does not cover the attributes or the content coding of binary mode: send structured mode"
+            "the signature does not cover the attributes or the content coding of binary mode: sign these headers, or send structured mode"
         }
         _ if options.unsigned_content => return Ok(()),
         _ => "the signature does not cover the event",
@@ -108,11 +107,4 @@ async fn decompressed(mut read: ReadRequest, exchange: &Exchange) -> Result<Read
     drop(read);
     let read = exchange.read_body(&mut parts.headers, pin!(body)).await?;
     Ok(ReadRequest::new(parts, read))
-}
-
-/// Whether the attributes of the event are in headers.
-pub(super) fn is_binary(parts: &Parts) -> bool {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    // A request that is converted has no attributes in its headers.
-    matches!(detect(content_type), Ok(Detected::NotADocument)) && is_cloudevent(&parts.headers)
 }

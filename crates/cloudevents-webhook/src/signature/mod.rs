@@ -21,7 +21,7 @@ mod keys;
 mod message_signatures;
 mod standard;
 mod stripe;
-mod verified;
+pub(crate) mod verified;
 mod web_pubsub;
 
 pub use github::GitHub;

@@ -1,6 +1,11 @@
 //! Results of verifying a signature.
 
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{
+    Error, ErrorKind,
+    codec::{Detected, detect},
+};
+use cloudevents_http::is_cloudevent;
+use http::{header, request::Parts};
 use std::{fmt, time::SystemTime};
 
 /// The parts of a request that a signature covers.
@@ -16,10 +21,29 @@ pub enum Coverage {
 }
 
 impl Coverage {
+    /// Whether a signature with this coverage proves the attributes of this request's event.
+    ///
+    /// A signature of the body proves them in structured and in batched mode, where the body has them. In binary mode, or with any `ce-`
+    /// header of a request that is no document of CloudEvents, anyone on the way could have changed them.
+    pub fn covers_attributes(self, request: &Parts) -> bool {
+        match self {
+            Self::Attributes => true,
+            Self::Body => !is_binary(request),
+            Self::Nothing => false,
+        }
+    }
+
     /// Whether this covers something that the other does not.
     pub(crate) fn is_more_than(self, other: Self) -> bool {
         matches!((self, other), (Self::Attributes, Self::Body | Self::Nothing) | (Self::Body, Self::Nothing))
     }
+}
+
+/// Whether the attributes of the event are in headers.
+pub(crate) fn is_binary(request: &Parts) -> bool {
+    let content_type = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // A request that is converted has no attributes in its headers.
+    matches!(detect(content_type), Ok(Detected::NotADocument)) && is_cloudevent(&request.headers)
 }
 
 /// The part of a request by which a delivery is recognised when it comes again.

@@ -311,3 +311,27 @@ fn random_keys_are_keys_and_differ() {
     assert_ne!(private, SigningKey::random_pair().unwrap().0);
     signs(&private, &public);
 }
+
+/// A receiver and `ce webhook verify` ask this.
+#[test]
+fn a_signature_of_the_body_covers_attributes_only_in_the_body() {
+    let parts = |headers: &[(&str, &str)]| {
+        let mut request = http::Request::post("/hook");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    };
+    let attribute = ("ce-type", "order.placed");
+    for (headers, is_covered) in [
+        (&[("content-type", "application/json")][..], true),
+        (&[("content-type", "application/json"), attribute], false),
+        (&[attribute], false),
+        (&[("content-type", "application/cloudevents+json"), attribute], true),
+        (&[("content-type", "application/cloudevents-batch+json"), attribute], true),
+    ] {
+        assert_eq!(Coverage::Body.covers_attributes(&parts(headers)), is_covered, "{headers:?}");
+        assert!(Coverage::Attributes.covers_attributes(&parts(headers)), "{headers:?}");
+        assert!(!Coverage::Nothing.covers_attributes(&parts(headers)), "{headers:?}");
+    }
+}

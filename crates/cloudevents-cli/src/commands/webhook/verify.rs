@@ -102,7 +102,9 @@ pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Fail
         Some(place) => Some(Shared { verifier: command.scheme.verifier(place, console)?, at }),
         None => None,
     };
-    let verified = match genuine(&parts, &body, tokens.as_deref(), verifier.as_ref()) {
+    let verified = genuine(&parts, &body, tokens.as_deref(), verifier.as_ref())
+        .and_then(|verified| proven(&parts, verified, provider));
+    let verified = match verified {
         Ok(verified) => verified,
         Err(report) => {
             console.error(Status::No, &report);
@@ -165,6 +167,29 @@ fn genuine(
             _ => report,
         })
     })
+}
+
+/// A signature that proves the attributes in the headers of the delivery, if there are any: a target refuses other ones.
+fn proven(
+    parts: &Parts,
+    verified: Option<Verified>,
+    provider: Option<Provider>,
+) -> Result<Option<Verified>, Box<Report>> {
+    let is_proven = |verified: &Verified| verified.coverage.covers_attributes(parts);
+    // Its signature never covers attributes.
+    if provider == Some(Provider::WebPubsub) || verified.as_ref().is_none_or(is_proven) {
+        return Ok(verified);
+    }
+    let help = match provider {
+        Some(Provider::MessageSignatures) => {
+            "let the sender sign each `ce-` header, `content-type` and `content-encoding`, or send structured mode"
+        }
+        _ => "let the sender send structured mode, or no `ce-` header",
+    };
+    let report = Report::new("the signature does not cover the attributes in the `ce-` headers")
+        .kind("signature")
+        .detail("anyone with a captured delivery could have changed them");
+    Err(Box::new(report.help(help)))
 }
 
 /// Prints the events of a delivery that is genuine, as a target receives them.
