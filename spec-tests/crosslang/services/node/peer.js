@@ -32,13 +32,17 @@ async function handle(request, delivery) {
 
 const app = express();
 const body = express.raw({ type: () => true, inflate: false });
-app.post("/hook", checkGate, body, async (request, response) => {
+async function hook(request, response) {
+  if (request.body !== undefined && !Buffer.isBuffer(request.body)) throw new Error("another parser has read the body");
   const delivery = parsed(request.body);
   if (delivery === undefined) return response.sendStatus(422);
   await handle(request, delivery);
   response.sendStatus(204);
-});
+}
+app.post("/hook", checkGate, body, hook);
 app.use(express.json());
+// The mistake: another parser comes first.
+app.post("/parsed", checkGate, body, hook);
 
 const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
 // What is printed is written before it ends.
