@@ -213,7 +213,7 @@ pub(crate) fn joined(events: Vec<Result<Decoded<Event>, Error>>) -> Result<Decod
     let mut repairs = Vec::new();
     for (index, event) in events.into_iter().enumerate() {
         let decoded = event.map_err(|error| {
-            let error = if has_events { beside_events(error) } else { error };
+            let error = if has_events { error.beside_events() } else { error };
             if is_one { error } else { error.with_index(index) }
         })?;
         repairs.extend(decoded.repairs);
@@ -225,17 +225,4 @@ pub(crate) fn joined(events: Vec<Result<Decoded<Event>, Error>>) -> Result<Decod
         Err(all) => Message::batched(&all, &Json::new())?.0,
     };
     Ok(Decoded::new(message, repairs))
-}
-
-/// The error of a message that has events, too. A receiver that skips messages without an event would skip these events.
-#[cold]
-fn beside_events(error: Error) -> Error {
-    if error.kind() != ErrorKind::NotACloudEvent {
-        return error;
-    }
-    let of_message = Error::new(ErrorKind::InvalidData).with_detail(error.detail().to_owned());
-    match error.help() {
-        Some(help) => of_message.with_help(help.to_owned()),
-        None => of_message,
-    }
 }

@@ -101,6 +101,21 @@ impl Error {
         self
     }
 
+    /// The error of a part that is no event, if other parts of the same message are events.
+    ///
+    /// A [`NotACloudEvent`](ErrorKind::NotACloudEvent) becomes [`InvalidData`](ErrorKind::InvalidData), with the same detail and help: a
+    /// receiver that skips messages without an event would skip the events. Other errors stay as they are.
+    #[cold]
+    pub fn beside_events(self) -> Self {
+        if self.kind() != ErrorKind::NotACloudEvent {
+            return self;
+        }
+        let mut of_message = Self::new(ErrorKind::InvalidData);
+        let inner = of_message.inner();
+        (inner.detail, inner.help) = (self.0.detail.clone(), self.0.help.clone());
+        of_message
+    }
+
     /// The error of another library that led to this one.
     pub fn with_source(mut self, source: impl core::error::Error + Send + Sync + 'static) -> Self {
         self.inner().source = Some(Arc::new(source));

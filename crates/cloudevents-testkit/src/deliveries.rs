@@ -85,7 +85,7 @@ pub async fn take(receiver: &mut Receiver) -> String {
 ///
 /// If the binding lists nothing, or takes [too long](within).
 pub async fn look(binding: &Binding, url: &str) -> Result<Places, Error> {
-    let Look::Lists(look) = binding.look else { panic!("it lists nothing") };
+    let (Look::Lists(look) | Look::ListsHeld(look)) = binding.look else { panic!("it lists nothing") };
     within(look(Endpoint::parse(url)?)).await
 }
 

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 pub enum Look {
     /// This function lists them.
     Lists(LookAt),
+    /// This function lists them, and its facts have the number of the messages that receivers hold, or that come later.
+    ListsHeld(LookAt),
     /// The protocol has no request for it. The text is the help: the tools that do it.
     Elsewhere(&'static str),
 }

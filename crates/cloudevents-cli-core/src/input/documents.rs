@@ -157,7 +157,7 @@ pub(super) fn foreign_events(
     let failed = events.iter().position(Result::is_err).filter(|_| decoding.whole);
     let has_events = !events.iter().all(|event| event.as_ref().is_err_and(is_of_none));
     let numbered = events.into_iter().map(|event| match decoding.whole && has_events {
-        true => event.map_err(beside_events),
+        true => event.map_err(Error::beside_events),
         false => event,
     });
     let numbered = numbered.enumerate();
@@ -166,19 +166,6 @@ pub(super) fn foreign_events(
 
 fn is_of_none(error: &Error) -> bool {
     error.kind() == ErrorKind::NotACloudEvent
-}
-
-/// The error of a document that has events, too, if it is refused as a whole. A bridge that skips messages without an event would skip
-/// these events.
-fn beside_events(error: Error) -> Error {
-    if !is_of_none(&error) {
-        return error;
-    }
-    let of_document = Error::new(ErrorKind::InvalidData).with_detail(error.detail().to_owned());
-    match error.help() {
-        Some(help) => of_document.with_help(help.to_owned()),
-        None => of_document,
-    }
 }
 
 /// Whether a document is an event, or would be one without its mistakes.

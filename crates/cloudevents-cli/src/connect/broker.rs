@@ -83,7 +83,9 @@ pub(super) async fn receiver(
 pub(super) async fn places(endpoint: Endpoint) -> Result<Places, Failure> {
     let Some(binding) = binding(&endpoint) else { return Err(unknown(&endpoint, Side::Receive)) };
     match binding.look {
-        Look::Lists(look) => look(endpoint).await.map_err(|error| not_built(binding, error)),
+        Look::Lists(look) | Look::ListsHeld(look) => {
+            look(endpoint).await.map_err(|error| not_built(binding, error))
+        }
         Look::Elsewhere(help) => {
             let scheme = crate::plain::plain(endpoint.scheme());
             Err(Failure::usage(format!("`{scheme}` URLs name a place of which the protocol shows nothing"))

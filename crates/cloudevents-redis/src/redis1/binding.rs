@@ -11,7 +11,7 @@ pub static BINDING: Binding = Binding {
     urls: &URLS,
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
-    look: Look::Lists(|endpoint| look(endpoint).boxed()),
+    look: Look::ListsHeld(|endpoint| look(endpoint).boxed()),
     create: Create::Elsewhere(
         "the first message creates a stream of Redis, and a receiver creates its group",
     ),

@@ -11,7 +11,7 @@ pub static BINDING: Binding = Binding {
     urls: &URLS,
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
     receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
-    look: Look::Lists(|endpoint| look(endpoint).boxed()),
+    look: Look::ListsHeld(|endpoint| look(endpoint).boxed()),
     create: Create::Elsewhere("`aws sqs create-queue --queue-name <name>` creates a queue"),
     show: Some(Show { kind: "queue", parts }),
 };

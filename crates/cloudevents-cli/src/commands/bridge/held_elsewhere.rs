@@ -4,19 +4,21 @@ use crate::{
     connect::{self, Certificates},
     failure::Failure,
 };
-use cloudevents_kit::transport::{Fact, Place};
-
-/// The protocols whose queues are asked, and show how many messages are held. The receiver of JetStream knows it by itself.
-const SHOWN: [&str; 5] = ["redis", "rediss", "sqs", "postgres", "postgresql"];
+use cloudevents_kit::transport::{Endpoint, Fact, Look, Place};
 
 /// How many messages of this source are held by receivers or come later. It is 0 if the protocol does not show that. This bridge must hold
 /// none.
 pub(super) async fn held_elsewhere(url: &str, certificates: &Certificates) -> Result<u64, Failure> {
-    let Some(endpoint) = connect::endpoint(url)?.filter(|endpoint| SHOWN.contains(&endpoint.scheme())) else {
+    let Some(endpoint) = connect::endpoint(url)?.filter(shows_held) else {
         return Ok(0);
     };
     let places = connect::places(url, certificates).await?;
     Ok(places.list.iter().map(|place| held(place, endpoint.option("group"))).fold(0, u64::saturating_add))
+}
+
+/// The receiver of JetStream knows it by itself.
+fn shows_held(endpoint: &Endpoint) -> bool {
+    connect::binding(endpoint).is_some_and(|binding| matches!(binding.look, Look::ListsHeld(_)))
 }
 
 fn held(place: &Place, group: Option<&str>) -> u64 {
@@ -58,5 +60,16 @@ mod tests {
         assert_eq!((held(&stream, Some("b")), held(&stream, None)), (6, 11));
         // RabbitMQ shows those that wait in the queue alone.
         assert_eq!(held(&queue().with("messages", 50_u64), None), 0);
+    }
+
+    #[test]
+    fn the_help_of_idle_has_the_protocols_that_show_them() {
+        let options = include_str!("options.rs").to_lowercase();
+        let line =
+            options.lines().find(|line| line.contains("that another receiver holds, come again")).unwrap();
+        for binding in cloudevents_kit::bindings() {
+            let (name, shows) = (binding.urls.name, matches!(binding.look, Look::ListsHeld(_)));
+            assert_eq!(line.contains(name), shows, "{name}: {line}");
+        }
     }
 }
