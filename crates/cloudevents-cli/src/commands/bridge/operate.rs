@@ -100,8 +100,7 @@ pub(super) async fn idle(
                             is_told = true;
                         }
                         Ok(_) => {}
-                        // It has just gone away. Its state shows that in a moment.
-                        Err(Failure::Told(Status::Network, _)) => {}
+                        Err(failure) if has_gone(&failure) => {}
                         Err(failure) => return console.report(&unknown_elsewhere(&failure)),
                     }
                     quiet = Instant::now();
@@ -114,6 +113,11 @@ pub(super) async fn idle(
             is_told = true;
         }
     }
+}
+
+/// Whether the source has just gone away. Its state shows that in a moment, and then the bridge is not idle.
+fn has_gone(failure: &Failure) -> bool {
+    matches!(failure, Failure::Told(Status::Network, _))
 }
 
 /// The bridge holds the messages that it has read, and reads no more.
@@ -165,4 +169,18 @@ fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<String> {
 fn not_idle(what: &str) -> Report {
     let words = format!("waiting {what}; the bridge is not idle before");
     Report::warning(words).kind("waiting").help("Ctrl-C ends it, and leaves at FROM what FROM keeps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bridge over an outbox ended with success as its database went away, and left twenty messages.
+    #[test]
+    fn a_source_that_has_just_gone_away_is_not_idle() {
+        assert!(has_gone(&Failure::new(Status::Network, "the database has closed the connection")));
+        for status in [Status::Usage, Status::No] {
+            assert!(!has_gone(&Failure::new(status, "permission denied")), "{status:?}");
+        }
+    }
 }
