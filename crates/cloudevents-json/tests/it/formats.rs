@@ -40,6 +40,7 @@ struct Optional {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[allow(clippy::large_enum_variant, reason = "a program may have an event in a variant")]
 enum Untagged {
     Number(u8),
     Event(AsJson),

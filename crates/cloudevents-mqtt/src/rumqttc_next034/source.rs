@@ -314,12 +314,14 @@ impl LogSource for Source {
             let answered = unwritten.answered(unwritten.ping());
             select(pin!(answered), pin!(connections.changed())).await;
         }
-        match self.inbox.owes() {
-            0 => Ok(()),
-            most => Err(failure::disconnected(format!(
-                "the broker has not answered behind all acknowledgements; settled messages that may come again: up to {most}"
-            ))),
+        if self.inbox.owes() > 0 {
+            return Err(failure::disconnected("the broker has not answered behind all acknowledgements"));
         }
+        Ok(())
+    }
+
+    fn uncommitted(&self) -> u64 {
+        self.inbox.owes().try_into().unwrap_or(u64::MAX)
     }
 
     /// Ends the connection, so that it does not take the session back from the next receiver with this client identifier.
