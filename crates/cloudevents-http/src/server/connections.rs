@@ -324,8 +324,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_begins_to_wait_for_its_client_gives_way_to_a_crowd() {
         for (waits, after) in [(Waits::Request, 250), (Waits::Body, 1_000), (Waits::Reading, 1_000)] {
-            let mut options = HttpReceiverOptions::default();
-            options.connections = 1;
+            let options = HttpReceiverOptions { connections: 1, ..HttpReceiverOptions::default() };
             let begun = Instant::now();
             let (began, mut begins) = mpsc::unbounded_channel();
             let run = |(), _, line: Arc<Line>, _| {
