@@ -97,12 +97,7 @@ fn extensions_keep_their_types() {
     let document = r#"{"specversion":"0.2","type":"t","source":"/s","id":"1","n":5,"yes":true,"text":"5","most":2147483648}"#;
     let event = one("cloudevents-0.2", &[], document);
     let values = ["n", "yes", "text", "most"].map(|name| event.attribute(name).unwrap());
-    let expected = [
-        Value::Integer(5),
-        Value::Boolean(true),
-        Value::String("5".into()),
-        Value::String("2147483648".into()),
-    ];
+    let expected = [Value::Integer(5), Value::Boolean(true), Value::String("5"), Value::String("2147483648")];
     assert_eq!(values, expected);
 }
 

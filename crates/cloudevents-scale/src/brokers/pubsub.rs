@@ -115,7 +115,7 @@ impl Broker for Pubsub {
 async fn acknowledge(server: Pubsub, path: String, mut ids: mpsc::UnboundedReceiver<String>) -> Result<()> {
     let mut some = Vec::new();
     while ids.recv_many(&mut some, MOST).await > 0 {
-        let body = json!({"ackIds": some.drain(..).collect::<Vec<_>>()});
+        let body = json!({"ackIds": std::mem::take(&mut some)});
         server.ask(Method::POST, &path, &body).await?;
     }
     Ok(())

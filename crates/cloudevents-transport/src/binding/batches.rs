@@ -240,7 +240,9 @@ mod tests {
     }
 
     /// A database. It notes when each request began, since this time, and a request takes a second.
-    struct Database(Instant, Arc<Mutex<Vec<(Duration, Vec<u32>)>>>);
+    struct Database(Instant, Arc<Mutex<Vec<Written>>>);
+
+    type Written = (Duration, Vec<u32>);
 
     impl Batch for Database {
         type Entry = u32;
