@@ -310,7 +310,7 @@ macro_rules! all {
                 if wanted(stringify!($check)) {
                     checks.push((stringify!($check), Box::pin(async move {
                         let venue = Watched::new(tools::within(OPENING, open()).await??);
-                        let verdict = ended(venue.claims(), $check(&venue)).await?;
+                        let verdict = ended(venue.claims(), Box::pin($check(&venue))).await?;
                         venue.add_up().await?;
                         Ok(verdict)
                     })));

@@ -433,24 +433,11 @@ impl Receiver {
     /// Drains it, and leaves messages in a log on purpose. Settled messages behind them come again.
     pub(crate) async fn drain_leaving(&mut self, deadline: Duration) -> Result<(), Error> {
         let failed = self.counters().failed_at_peer();
-        let before = *self.failed_before.get_or_insert(failed);
+        let before = self.failed_before.take().unwrap_or(failed);
         self.stop.stop();
         let drained = self.intake.drain(deadline).await;
-        match self.counters().failed_at_peer().saturating_sub(before) {
-            0 => drained,
-            failed => {
-                let words = format!(
-                    "settlements that failed at the end, and whose messages may come again: {failed}"
-                );
-                Err(match drained {
-                    Ok(()) => Error::new(ErrorKind::Disconnected).with_detail(words),
-                    Err(error) => {
-                        let detail = format!("{}; {words}", error.detail());
-                        error.with_detail(detail)
-                    }
-                })
-            }
-        }
+        let failed = self.counters().failed_at_peer().saturating_sub(before);
+        if failed == 0 { drained } else { Err(has_failed(drained, failed)) }
     }
 
     /// Nothing more is received, and delivered messages are settled within this time.
@@ -547,5 +534,18 @@ impl fmt::Debug for Receiver {
             .field("stopped", &self.stop.is_stopped())
             .field("metrics", &format_args!("{}", self.metrics()))
             .finish_non_exhaustive()
+    }
+}
+
+/// The error of an end at which so many settlements have failed.
+#[cold]
+fn has_failed(drained: Result<(), Error>, failed: u64) -> Error {
+    let words = format!("settlements that failed at the end, and whose messages may come again: {failed}");
+    match drained {
+        Ok(()) => Error::new(ErrorKind::Disconnected).with_detail(words),
+        Err(error) => {
+            let detail = format!("{}; {words}", error.detail());
+            error.with_detail(detail)
+        }
     }
 }
