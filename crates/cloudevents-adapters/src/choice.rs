@@ -214,7 +214,7 @@ impl Default for Adapters {
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// assert!(!may_be_foreign(Ok(&Decoded::clean(Message::Binary(event)))));
 /// assert!(may_be_foreign(Err(&Error::new(ErrorKind::NotACloudEvent))));
-/// # Ok::<(), Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn may_be_foreign(decoded: Result<&Decoded<Message>, &Error>) -> bool {
     decoded.map_or(true, |message| message.value.format() == Some(&FormatId::JSON))
