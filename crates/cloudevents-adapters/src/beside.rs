@@ -242,7 +242,12 @@ impl Parts {
         for other in &self.others {
             lose(&other.place, other.why);
         }
-        for copy in &self.copies {
+        let is_extension = |copy: &&Part| {
+            let is_same = |part: &Part| part.place == copy.place && part.is_copy_of(copy.value.view());
+            self.extensions.iter().any(is_same)
+        };
+        // A copy that is an extension, too, is carried as one, or is named as one.
+        for copy in self.copies.iter().filter(|copy| !is_extension(copy)) {
             match event.attribute(&copy.name) {
                 None => lose(&copy.place, Why::Absent),
                 Some(own) if !copy.is_copy_of(own) => lose(&copy.place, Why::Differs),
@@ -410,6 +415,21 @@ mod tests {
         ] {
             assert_eq!(carried(beside, false, envelope).1, wanted, "{envelope}");
         }
+    }
+
+    #[test]
+    fn a_part_that_is_an_extension_is_not_reported() {
+        let envelope = r#"{"h": {"TRACE": "t1", "my_key": "x"}}"#;
+        for beside in [
+            r#"{"spread": "h", "except": ["h.my_key"], "report": ["h.TRACE"]}"#,
+            r#"{"extensions": {"trace": "{h.TRACE}"}, "report": ["h.TRACE"]}"#,
+        ] {
+            let wanted = (pairs([("tenant", "t7"), ("trace", "t1")]), vec![]);
+            assert_eq!(carried(beside, false, envelope), wanted, "{beside}");
+        }
+        // No extension can be so.
+        let beside = r#"{"spread": "h", "report": ["h.my_key"]}"#;
+        assert_eq!(carried(beside, false, envelope).1, ["`h.my_key`"]);
     }
 
     /// The event has `tenant` already. A text of the mapping is nothing that the envelope has, so it cannot get lost.

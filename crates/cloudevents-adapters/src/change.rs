@@ -55,6 +55,12 @@ impl Change {
         }
     }
 
+    /// Whether the change leaves out a part of this value.
+    pub(crate) fn cuts(self, value: &str) -> bool {
+        matches!(self, Self::WithoutFragment | Self::WithoutLastSegment)
+            && self.apply(value).is_some_and(|rest| rest != value)
+    }
+
     /// `None` for a value that stays as it is, because it cannot be changed.
     pub(crate) fn apply(self, value: &str) -> Option<String> {
         match self {

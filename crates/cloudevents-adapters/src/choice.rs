@@ -8,7 +8,7 @@ use crate::{
     place,
 };
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message};
 use cloudevents_json::Json;
 
 /// The adapters that a program chooses from: adapters of its own, and behind them the [known adapters](crate::adapters).
@@ -200,6 +200,24 @@ impl Default for Adapters {
     fn default() -> Self {
         Self::known()
     }
+}
+
+/// Whether the body of a message may be a document of another system. `decoded` is the message as its binding reads it.
+///
+/// A message that is an event in binary mode, or that has a document in another format than JSON, stays as it is. The body of each other
+/// message is for adapters, which leave out events in JSON, too.
+///
+/// ```
+/// use cloudevents_adapters::may_be_foreign;
+/// use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// assert!(!may_be_foreign(Ok(&Decoded::clean(Message::Binary(event)))));
+/// assert!(may_be_foreign(Err(&Error::new(ErrorKind::NotACloudEvent))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn may_be_foreign(decoded: Result<&Decoded<Message>, &Error>) -> bool {
+    decoded.map_or(true, |message| message.value.format() == Some(&FormatId::JSON))
 }
 
 /// One event in binary mode, or a batch of all.

@@ -26,7 +26,7 @@ mod texts;
 mod unwrap;
 
 pub use adapter::Adapter;
-pub use choice::Adapters;
+pub use choice::{Adapters, may_be_foreign};
 pub use known::{adapters, find, recognize};
 pub use rules::AttributeRules;
 pub use template::{Headers, header_text};

@@ -348,7 +348,7 @@ impl Mapping {
         for (name, template) in &self.extensions {
             put_optional(&mut event, name, template, given)?;
         }
-        for (name, value) in self.spread(given.element, with)? {
+        for (name, value) in self.spread(given, with)? {
             match CoreName::of(name.as_bytes()) {
                 None if matches!(name.as_str(), "data" | "data_base64") => {
                     return Err(self.second_payload(name));
@@ -410,34 +410,42 @@ impl Mapping {
         Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(detail)
     }
 
-    /// Further attributes, with their values in JSON.
-    fn spread<'e>(&self, element: &'e str, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
-        let mut known: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
-        known.extend(self.payload_places().map(|(place, ..)| place));
-        known.extend(self.spread.all().iter().map(String::as_str));
+    /// Further attributes, with their values in JSON: members whose values have no other place in the event.
+    fn spread<'e>(&self, given: Given<'e>, with: &DecodeOptions) -> Result<Vec<(String, &'e str)>, Error> {
+        if self.spread.all().is_empty() {
+            return Ok(Vec::new());
+        }
+        let element = given.element;
+        let named: Vec<&str> = self.templates().flat_map(Template::in_element).collect();
+        let mut carried: Vec<&str> = self.templates().flat_map(|template| template.carried(given)).collect();
+        let payload = self.payload_places().find(|(place, _, form)| found(element, place, *form).is_some());
+        carried.extend(payload.map(|(place, ..)| place));
+        carried.extend(self.spread.all().iter().map(String::as_str));
         let most = with.limits.attributes;
         let mut all = Vec::new();
+        let mut count = 0_usize;
         for place in self.spread.all() {
             let object = place::at(element, place).unwrap_or_default();
             if !place::may_have_members(object) {
                 return Err(invalid(format!("`{place}` is no object")));
             }
             open(element, place)?;
-            let is_other = |name: &str| {
-                !is_excepted(&self.except, place, name)
-                    && !known.iter().any(|known| place::is_within(known, place, name))
-            };
-            let others = place::members(object, most.saturating_add(1), is_other);
+            let is_other =
+                |name: &str| !is_excepted(&self.except, place, name) && !has(&carried, place, name);
+            let mut others = place::members(object, most.saturating_add(1), is_other);
             let way = if place.is_empty() { String::new() } else { format!("{place}.") };
             once(place::name_twice(&others).map(|name| format!("{way}{name}")))?;
+            // Members without a value count, because those behind the limit are not read.
+            count = count.saturating_add(others.len());
+            others.retain(|(name, value)| {
+                *value != "null" && !(place::is_empty(value) && has(&named, place, name))
+            });
             all.extend(others.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)));
         }
-        if all.len() > most {
+        if count > most {
             let detail = format!("the limit is {most} attributes");
             return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
         }
-        // Members that are null count, because those behind the limit are not read.
-        all.retain(|(_, value)| *value != "null");
         Ok(all)
     }
 
@@ -449,9 +457,7 @@ impl Mapping {
             places.push(last);
         }
         for (place, optional, form) in places {
-            // As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
-            let found = place::or_null(element, place).filter(|raw| *raw != "null" || form != Form::Base64);
-            if let Some(raw) = found {
+            if let Some(raw) = found(element, place, form) {
                 return Ok((payload::read(raw, place, form, self.others, event)?, form));
             }
             open(element, place)?;
@@ -509,6 +515,16 @@ const WITHOUT_EVENT: &str = "it has no event in it";
 
 /// Of a member of `spread` whose name no extension can have.
 const LEFT_OUT: &str = "a mapping of your own, with `--map` of `ce`, leaves it out by `except`, or gives it another name by `extensions`";
+
+/// The payload at a place. As in the JSON format: `data` that is null is a payload, and `data_base64` that is null is absent.
+fn found<'e>(element: &'e str, place: &str, form: Form) -> Option<&'e str> {
+    place::or_null(element, place).filter(|raw| *raw != "null" || form != Form::Base64)
+}
+
+/// Whether one of these places is the member of this name of an object, or is within the member.
+fn has(places: &[&str], object: &str, name: &str) -> bool {
+    places.iter().any(|place| place::is_within(place, object, name))
+}
 
 /// Refuses a value on the way to a place that has no such members.
 fn open(value: &str, place: &str) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! Messages of any protocol whose bodies are documents of other systems.
 
-use crate::{Adapters, choice::joined, header_text};
+use crate::{Adapters, choice::joined, header_text, may_be_foreign};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
 use cloudevents_transport::Received;
 use std::borrow::Cow;
 
@@ -63,8 +63,7 @@ impl Adapters {
 
 /// The body of a message that may be a document in JSON.
 fn body(received: &Received) -> Option<Bytes> {
-    let is_json = |message: &Decoded<Message>| message.value.format() == Some(&FormatId::JSON);
-    if !received.decoded_message().map_or(true, is_json) {
+    if !may_be_foreign(received.decoded_message()) {
         return None;
     }
     received.whole_body().ok()?

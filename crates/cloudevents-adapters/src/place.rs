@@ -104,6 +104,11 @@ pub(crate) fn may_have_members(value: &str) -> bool {
     value.is_empty() || value.starts_with('{') || elements(value, 1) == Some(vec![])
 }
 
+/// Whether the value is an empty text or an empty array, which is not there for a place.
+pub(crate) fn is_empty(value: &str) -> bool {
+    value == "\"\"" || elements(value, 1) == Some(vec![])
+}
+
 /// Calls a function with the name and the value of each member of an object, or with the index and the value of each element of an array.
 pub(crate) fn each<'a>(value: &'a str, with: impl FnMut(&str, &'a str)) {
     serde_json::Deserializer::from_str(value).deserialize_any(Each(with)).unwrap_or_default();

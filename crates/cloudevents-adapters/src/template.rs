@@ -197,6 +197,24 @@ impl Template {
         names.collect::<Vec<_>>().join(" and ")
     }
 
+    /// The places within the element whose values are in the text without a loss. There is none if there is no text.
+    pub(crate) fn carried(&self, given: Given<'_>) -> Vec<&str> {
+        if !matches!(self.fill(given), Ok(Some(_))) {
+            return Vec::new();
+        }
+        let places = self.0.iter().filter_map(|part| {
+            let Part::First(first) = part else { return None };
+            let (of, found) = first.places.iter().find_map(|of| Some((of, of.find(given).ok()??)))?;
+            match of {
+                Of::Place(path) if !first.change.is_some_and(|change| change.cuts(&found)) => {
+                    Some(path.as_str())
+                }
+                _ => None,
+            }
+        });
+        places.collect()
+    }
+
     /// The places within the element.
     pub(crate) fn in_element(&self) -> impl Iterator<Item = &str> {
         self.all().filter_map(|of| match of {

@@ -495,6 +495,37 @@ fn spread_carries_a_member_that_only_the_condition_names() {
     }
 }
 
+/// A value that the mapping names and does not use has no other place in the event.
+#[test]
+fn spread_carries_a_member_whose_value_is_not_used() {
+    let document = r##"{"meta":{"tenant":"acme","customer":"c7","url":"https://x/a#frag","pdf":"AP8=","d":{"n":1},"none":""}}"##;
+    let mapping = |members: &str| {
+        let mapping = format!(
+            r#"{{"where":{{}},"id":"1","source":"/s","type":"t","spread":"meta","except":["meta.pdf"],{members}}}"#
+        );
+        let has_empty = members.contains("none");
+        let document = if has_empty { document.to_owned() } else { document.replace(r#","none":"""#, "") };
+        events(&mapping, &document).remove(0).unwrap()
+    };
+    let names = ["tenant", "customer", "url", "d"];
+    for (members, wanted) in [
+        // The place that is not taken is carried.
+        (r#""subject":"{meta.customer, meta.tenant}""#, ["acme", "", "https://x/a#frag", r#"{"n":1}"#]),
+        // There is no text, so both are carried. An empty text is not there.
+        (r#""subject":"{meta.tenant}/{meta.none?}""#, ["acme", "c7", "https://x/a#frag", r#"{"n":1}"#]),
+        // A part is cut off.
+        (r#""subject":"{meta.url | without-fragment}""#, ["acme", "c7", "https://x/a#frag", r#"{"n":1}"#]),
+        // Nothing is cut off.
+        (r#""subject":"{meta.tenant | without-fragment}""#, ["", "c7", "https://x/a#frag", r#"{"n":1}"#]),
+        (r#""subject":"{meta.url}","data":"meta.d""#, ["acme", "c7", "", ""]),
+        (r#""base64":"meta.pdf?","data":"meta.d""#, ["acme", "c7", "https://x/a#frag", r#"{"n":1}"#]),
+    ] {
+        let event = mapping(members);
+        assert_eq!(names.map(|name| attribute(&event, name)), wanted, "{members}");
+        assert!(event.attribute("none").is_none(), "{members}");
+    }
+}
+
 #[test]
 fn a_member_that_no_extension_can_be_names_the_way_to_leave_it_out() {
     let mapping = r#"{"where":{"k":"x"},"id":"1","source":"/s","type":"t","spread":"all","data":"k","except":["all.z"]}"#;

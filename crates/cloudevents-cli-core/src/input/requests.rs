@@ -7,12 +7,17 @@ use crate::{
     source::{Place, Source},
 };
 use bytes::Bytes;
-use cloudevents_kit::adapters::header_text;
+use cloudevents_kit::{
+    Decoded, Error, Event,
+    adapters::{header_text, may_be_foreign},
+    http,
+};
 use cloudevents_testkit::tagged;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-/// Returns the events of the messages in a text, one message after another. Adapters get the headers, too.
+/// Returns the events of the messages in a text, one message after another. Adapters get the headers, too. An event in binary mode stays
+/// as it is, as in a bridge from HTTP.
 pub(super) fn events(name: &str, text: Vec<u8>, decoding: &Decoding) -> Result<Vec<Located>, Failure> {
     let source = Arc::new(Source::new(name, text, 1));
     let (mut all, mut base) = (Vec::new(), 0_usize);
@@ -33,12 +38,35 @@ pub(super) fn events(name: &str, text: Vec<u8>, decoding: &Decoding) -> Result<V
         let octets: Vec<_> = headers.filter_map(header).collect();
         let texts = octets.iter().filter_map(|(name, value)| Some((*name, header_text(value)?)));
         let headers: Vec<_> = texts.collect();
-        let events = foreign_events(place, &headers, Bytes::from(body), decoding);
+        let fields = || octets.iter().map(|(name, value)| (*name, value.as_slice()));
+        let body = Bytes::from(body);
+        let message = http::decode_message(fields(), body.clone(), &decoding.options);
+        let events = if may_be_foreign(message.as_ref()) {
+            foreign_events(place, &headers, body, decoding)
+        } else {
+            as_they_are(place, http::decode_events(fields(), body, &decoding.options))
+        };
         all.extend(
             events.into_iter().map(|located| Located { event: located.event.map_err(helped), ..located }),
         );
         base = base.saturating_add(begin).saturating_add(length);
     }
+}
+
+/// The events of a message that is no document of another system.
+fn as_they_are(place: Place, decoded: Result<Decoded<Vec<Event>>, Error>) -> Vec<Located> {
+    let Decoded { value: events, mut repairs, .. } = match decoded {
+        Ok(decoded) => decoded,
+        Err(error) => return vec![Located { event: Err(error), place }],
+    };
+    let is_one = events.len() == 1;
+    let located = events.into_iter().enumerate().map(|(index, event)| {
+        let index = (!is_one).then_some(index);
+        let place = Place { source: Arc::clone(&place.source), index, ..place };
+        // The repairs are of the whole message.
+        Located { event: Ok(Decoded::new(event, mem::take(&mut repairs))), place }
+    });
+    located.collect()
 }
 
 /// Where the body is in a message, and its length: the whole message if it does not have the body as it is.
@@ -55,7 +83,7 @@ fn header(pair: &Value) -> Option<(&str, Vec<u8>)> {
     Some((pair.get(0)?.as_str()?, octets.collect::<Result<_, _>>().ok()?))
 }
 
-fn helped(error: cloudevents_kit::Error) -> cloudevents_kit::Error {
+fn helped(error: Error) -> Error {
     if error.help().is_some() { error } else { error.with_help("`ce decode` reads CloudEvents over HTTP") }
 }
 
@@ -117,6 +145,22 @@ mod tests {
         assert_eq!(id("Gr\u{f6} \u{65e5}".as_bytes()), "Gr\u{f6} \u{65e5}");
         // Other bytes are no text: the id is the SHA-256, as without the header.
         assert_eq!((id(b"Gr\xf6").len(), id(b"Gr\xf6")), (64, id(b"")));
+    }
+
+    /// As over HTTP, also with the name of an adapter that fits the body.
+    #[test]
+    fn an_event_in_binary_mode_stays_as_it_is() {
+        let head = "POST / HTTP/1.1\r\nce-specversion: 1.0\r\nce-id: 7\r\nce-source: /s\r\nce-type: t\r\nce-region: eu\r\ncontent-type: application/json";
+        let marked = format!("{head}\r\ncontent-length: {}\r\n\r\n{PUSH}", PUSH.len());
+        for from in ["auto", "gitlab"] {
+            let reading = Reading { from: Some(from.to_owned()), ..Reading::default() };
+            let plain = format!("POST / HTTP/1.1\r\n\r\n{PUSH}");
+            let text = format!("{marked}\n{plain}").into_bytes();
+            let all = super::events("f", text, &reading.decoding().unwrap()).unwrap();
+            let [marked, plain] = [0, 1].map(|at| &all[at].event.as_ref().unwrap().value);
+            assert_eq!((marked.id(), marked.ty(), marked.extensions().count()), ("7", "t", 1), "{from}");
+            assert_eq!(plain.ty(), "com.gitlab.push", "{from}");
+        }
     }
 
     #[test]
