@@ -53,7 +53,7 @@ struct State {
     /// The thread has ended, and no more messages come.
     ended: bool,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
-    /// The records between what is committed and what is to be committed, when the thread looked last.
+    /// The records between the committed positions and the positions to be committed, when the thread looked last.
     uncommitted: u64,
     seeks: VecDeque<Seek>,
 }
