@@ -299,6 +299,11 @@ impl<S: Store> Requests for Line<S> {
         self.settling.all(settled.collect()).await
     }
 
+    /// A released message is due when its release is recorded, and releases may be recorded in several transactions.
+    fn position(tag: &Tag) -> u64 {
+        tag.ticket.number
+    }
+
     async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {
         let until = later(self.clock.now(), self.lease);
         let tickets = tags.iter().map(|tag| tag.ticket).collect();

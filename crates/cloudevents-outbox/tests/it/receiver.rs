@@ -3,11 +3,14 @@
 use crate::tools::{MINUTE, SECOND, at, event, tokio_clock};
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_outbox::{
-    Claim, Entry, Outbox, OutboxReceiverOptions, Query, ReceivedMessage, Record, State, Store,
+    Claim, Clock, Entry, Outbox, OutboxReceiverOptions, Query, ReceivedMessage, Record, State, Store,
     rusqlite041::SqliteStore,
 };
 use cloudevents_transport::{Bridge, Delivery, Outgoing, Receiver, bridge::BridgePolicy, fake::FakeQueue};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 fn outbox() -> Outbox<SqliteStore> {
@@ -96,6 +99,32 @@ async fn messages_in_order_come_one_after_the_other() {
         delivery.accept().await.unwrap();
     }
     assert!(begun.elapsed() < Duration::from_millis(250), "{:?}", begun.elapsed());
+}
+
+/// Their releases take more than one transaction, and the clock goes on between them.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_at_an_end_keeps_its_order() {
+    const COUNT: u32 = 300;
+    let looks = AtomicU64::new(0);
+    let clock = Clock::new(move || at(0) + Duration::from_millis(looks.fetch_add(1, Relaxed)));
+    let outbox = Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(clock);
+    enqueue(&outbox, 0..COUNT, false).await;
+    let mut first = receiver(&outbox).await;
+    let mut held = Vec::new();
+    for _ in 0..COUNT {
+        held.push(next(&mut first).await);
+    }
+    first.stopper().stop();
+    while let Some(delivery) = held.pop() {
+        delivery.release().await.unwrap();
+    }
+    first.drain(MINUTE).await.unwrap();
+    let mut second = receiver(&outbox).await;
+    for expected in 0..COUNT {
+        let delivery = next(&mut second).await;
+        assert_eq!(id(&delivery), expected.to_string());
+        delivery.accept().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -271,6 +271,10 @@ impl<R: Requests> QueueSource for Polled<R> {
         }
     }
 
+    fn position(tag: &R::Tag) -> u64 {
+        R::position(tag)
+    }
+
     fn are_alike(_: &R::Tag, _: &R::Tag) -> bool {
         !R::SETTLES_EACH
     }

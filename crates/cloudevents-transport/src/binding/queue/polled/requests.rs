@@ -39,6 +39,13 @@ pub trait Requests: Send + Sync + 'static {
     /// polled.
     fn settle(&self, tags: &[Self::Tag], how: &Settlement) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// See [`QueueSource::position`](crate::binding::queue::QueueSource::position). The default is for queues in which a
+    /// released message has its old place, or none.
+    fn position(tag: &Self::Tag) -> u64 {
+        let _ = tag;
+        0
+    }
+
     /// Renews the deadlines of these messages.
     fn extend(&self, tags: &[Self::Tag]) -> impl Future<Output = Result<(), Error>> + Send;
 
