@@ -484,6 +484,11 @@ fn for_people(help: &str) -> Option<String> {
     if help.contains("`Decompression`") {
         return Some("decompress the body before: `ce decode` reads bodies as they are".to_owned());
     }
+    if help.contains("allow losses in the options of the sender") {
+        return Some(
+            "`ce bridge` has `--losses log`, and `headers: {drop: [NAME]}` in its configuration".to_owned(),
+        );
+    }
     // A clause ends the sentence at least, and the text behind it may depend on it.
     let clauses = help.split_inclusive("; ").flat_map(|part| part.split_inclusive(", "));
     let kept: String = clauses.take_while(|clause| !names_the_api(clause)).collect();
@@ -551,6 +556,10 @@ mod tests {
                 Some("IN takes the place of many comparisons with OR"),
             ),
             ("opening needs `dropping_rejected()`", None),
+            (
+                "leave it out, or allow losses in the options of the sender",
+                Some("`ce bridge` has `--losses log`, and `headers: {drop: [NAME]}` in its configuration"),
+            ),
             (
                 "write an existing date, or leave the attribute out",
                 Some("write an existing date, or leave the attribute out"),

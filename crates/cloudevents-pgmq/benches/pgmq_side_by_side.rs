@@ -18,7 +18,7 @@
 //! Messages are read and deleted over one connection. One statement that reads is open at a time, for a hundred messages at most, and one
 //! that deletes. The time ends with the last answer:
 //!
-//! - `Receiver`: `next`, the event, `accept`. 100 messages are prefetched. The receiver reads in a transaction, so that no message is
+//! - `Receiver`: `next`, the event, `accept`. 200 messages are prefetched. The receiver reads in a transaction, so that no message is
 //!   hidden whose answer was lost. It reads all headers, deletes a message only if no other receiver has read it since, renews locks, and
 //!   has an outcome for each message.
 //! - `read, decode, delete`: a loop over the client without these guarantees: `pgmq.read` with the header that the codec needs, and

@@ -41,7 +41,7 @@ pub struct OutboxReceiverOptions {
     /// that were enqueued through the same [`Outbox`] are found at once, and so are messages that are due after a settlement. Default: 250
     /// milliseconds.
     pub poll: Duration,
-    /// How many messages may be here before the program takes them. Default: 100.
+    /// How many messages may be here before the program takes them. Default: 200.
     pub prefetch: usize,
     /// How long messages are kept after they ended. With `None`, they are kept for ever. Default: [`Retention::default`], a day for
     /// delivered messages and 30 days for dead letters.
@@ -55,7 +55,7 @@ impl Default for OutboxReceiverOptions {
             queue: QueueOptions::default().rejecting_to_broker(),
             lease: Duration::from_secs(60),
             poll: Duration::from_millis(250),
-            prefetch: 100,
+            prefetch: 200,
             retention: Some(Retention::default()),
         }
     }

@@ -51,7 +51,7 @@ pub struct PgmqReceiverOptions {
     pub groups: bool,
     /// Whether accepted messages are moved to the archive of the queue, and not deleted; `archive` in a URL. Default: no.
     pub archive: bool,
-    /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
+    /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 200.
     pub prefetch: usize,
     /// The largest message, in bytes, headers included; `max-message-size` in a URL. A larger one ends the connection, again and again,
     /// until it is deleted or this is raised. Default: 128 MiB.
@@ -69,7 +69,7 @@ impl Default for PgmqReceiverOptions {
             poll: Duration::from_millis(250),
             groups: false,
             archive: false,
-            prefetch: 100,
+            prefetch: 200,
             max_message_size: 128 << 20,
         }
     }

@@ -33,7 +33,7 @@ pub fn header_not_carried(header: &str, reason: &str) -> Error {
     Error::new(ErrorKind::Inexact).with_detail(not_carried(header, reason)).with_help(LEAVE_OUT)
 }
 
-pub(super) const LEAVE_OUT: &str = "leave it out, or allow losses in the options of the sender; in `ce bridge`, `--losses log` allows losses, and `headers: {drop: [NAME]}` in its configuration leaves out a header";
+pub(super) const LEAVE_OUT: &str = "leave it out, or allow losses in the options of the sender";
 
 fn not_carried(header: &str, reason: &str) -> String {
     // A name may be as long as a message.

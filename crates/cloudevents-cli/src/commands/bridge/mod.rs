@@ -32,7 +32,7 @@ use cloudevents_kit::transport::{Bridge as Moving, ConnectionState, Received, br
 use fates::{name, refused_before, repairs, tell};
 use held_elsewhere::held_elsewhere;
 use open::Settings;
-use reported_reasons::{LastReason, LastRefusal, words};
+use reported_reasons::{LastRefusal, Reasons, words};
 use reread::Reread;
 use serde_json::json;
 use std::{
@@ -158,7 +158,7 @@ async fn run_once(
     let to = config.to.clone();
     let letters = config.dead_letter.as_deref().map(connect::shown);
     let converts = config.adapter.is_some() || config.map.is_some();
-    let (failing, refusing) = (LastReason::default(), LastReason::default());
+    let (failing, refusing) = (Reasons::default(), Reasons::default());
     let unstored = Unstored::default();
     let seen = unstored.clone();
     let observer = move |received: &Received, fate: &Fate| {
@@ -173,10 +173,10 @@ async fn run_once(
             _ => Vec::new(),
         };
         let help = match fate {
-            Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => {
+            Fate::Refused(error) | Fate::DeadLetter(error) | Fate::Kept(error) => {
                 let system = || suggested::system(received).filter(|_| !converts);
                 let own = || help_of(received.decoded_message().err()?);
-                suggested::of(received, &decoding).or_else(system).or_else(own)
+                suggested::of(received, &decoding).or_else(system).or_else(own).or_else(|| help_of(error))
             }
             Fate::WouldSend => refused_before(received),
             _ => None,

@@ -6,6 +6,7 @@ use crate::{
 };
 use cloudevents_kit::Error;
 use std::{
+    collections::VecDeque,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -33,21 +34,30 @@ impl LastRefusal {
     }
 }
 
-/// The last reason for which messages or their dead letters failed. It is reported once, not for each message and attempt.
+/// The reasons for which messages or their dead letters failed since the last success. Each is reported once, not for each message and
+/// attempt, also where they take turns.
 #[derive(Default)]
-pub(super) struct LastReason(Mutex<Option<String>>);
+pub(super) struct Reasons(Mutex<VecDeque<String>>);
 
-impl LastReason {
+/// How many reasons are remembered: a peer may have a text of its own for each message.
+const REASONS: usize = 8;
+
+impl Reasons {
     pub(super) fn is_news(&self, error: &Error) -> bool {
         let why = words(error);
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = last.as_ref() != Some(&why);
-        *last = Some(why);
-        is_news
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.contains(&why) {
+            return false;
+        }
+        if told.len() >= REASONS {
+            told.pop_front();
+        }
+        told.push_back(why);
+        true
     }
 
     pub(super) fn end(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -55,4 +65,23 @@ impl LastReason {
 pub(super) fn words(error: &Error) -> String {
     let text = error.to_string();
     text.strip_suffix(&format!(" [{}]", error.kind().code())).unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_kit::ErrorKind;
+
+    #[test]
+    fn reasons_that_take_turns_are_news_once_until_a_success() {
+        let reasons = Reasons::default();
+        let error = |why: &str| Error::new(ErrorKind::Unreachable).with_detail(why.to_owned());
+        let told = |whys: &[&str]| whys.iter().filter(|why| reasons.is_news(&error(why))).count();
+        assert_eq!(told(&["reset", "refused", "reset", "refused"]), 2);
+        reasons.end();
+        assert_eq!(told(&["reset", "reset"]), 1);
+        // Texts with a number are not remembered without bound.
+        assert!((0..100).all(|number| told(&[&number.to_string()]) == 1));
+        assert_eq!(reasons.0.lock().unwrap().len(), REASONS);
+    }
 }

@@ -410,10 +410,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 
     /// How many slots of the channel have to be free before more messages are allowed, if fewer are. A message that waits in the client of
     /// a source is not renewed. So the client has at most as many messages as there are slots. Messages are not requested one at a time,
-    /// each with a request of its own.
+    /// each with a request of its own: one half of the messages arrives while the program has the other half.
     fn missing_places(&self) -> Option<usize> {
         let Extends::Every(_) = self.can.extends else { return None };
-        let least = (self.out.max_capacity() / 4).max(1);
+        let least = (self.out.max_capacity() / 2).max(1);
         (self.out.capacity() < least).then_some(least)
     }
 
