@@ -10,7 +10,7 @@
 //! Messages are in binary mode, as the sender writes them by default. At most 1,024 are under way:
 //!
 //! - `Sender::send_all`: events, as a program has them. A request has the messages that come within a millisecond, or within 20 ms if
-//!   another request is under way, and a thousand at most.
+//!   another request is under way, and 256 at most.
 //! - `encode, publish`: events that are encoded on the way. A request has 256 messages, and four requests are under way. `publish` alone
 //!   sends bodies that were prepared before.
 //!
