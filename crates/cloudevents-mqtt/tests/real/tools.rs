@@ -3,16 +3,15 @@
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::mqtt::{Broker, SessionView};
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Endpoint, Receiver, Sender, binding::log::LogOptions};
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, id, next, within},
+    patience,
+};
+use cloudevents_transport::{Endpoint, Receiver, Sender, binding::log::LogOptions};
 use rumqttc_v5::{
     AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions,
     mqttbytes::{QoS, v5::PublishProperties},
 };
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
 
 pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
     (0..count).map(event)
@@ -38,18 +37,6 @@ pub(crate) fn strict() -> MqttReceiverOptions {
     let mut options = MqttReceiverOptions::from(DecodeOptions::strict());
     options.log = LogOptions::default().dropping_rejected();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// Waits until the session of this client is as wanted.
