@@ -3,10 +3,10 @@
 use cloudevents_amqp::fe2o3_amqp018::{
     AmqpReceiverOptions, AmqpSenderOptions, Fe2o3Message, SasPolicy, Token, Tokens, receiver, sender,
 };
-use cloudevents_core::{DecodeOptions, Error, Event, Payload};
+use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_testkit::amqp::{Broker, Queue};
 pub(crate) use cloudevents_testkit::{
-    deliveries::{event, id, next, within},
+    deliveries::{event, events, id, large_binary as large, next, within},
     patience,
 };
 use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
@@ -15,17 +15,6 @@ use std::{
     pin::Pin,
     time::{Duration, SystemTime},
 };
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
 
 pub(crate) async fn sender_to(broker: &Broker, address: &str) -> Sender {
     sender(&broker.url(address), AmqpSenderOptions::default()).await.unwrap()
