@@ -1,26 +1,15 @@
 //! Helpers for the tests of the client.
 
 use async_nats::jetstream::{self, stream};
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
 use cloudevents_testkit::nats::Server;
 pub(crate) use cloudevents_testkit::{
-    deliveries::{event, id, name, next, within},
+    deliveries::{event, events, id, large_binary as large, name, next, within},
     patience,
 };
 use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
 
 pub(crate) async fn sender_to(server: &Server, subject: &str) -> Sender {
     sender(&server.url(subject), NatsSenderOptions::default()).await.unwrap()
