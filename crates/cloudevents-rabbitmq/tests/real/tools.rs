@@ -1,24 +1,13 @@
 //! Helpers for the tests of the client.
 
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
 use cloudevents_testkit::rabbitmq::{Broker, Queue};
 pub(crate) use cloudevents_testkit::{
-    deliveries::{event, id, name, next, within},
+    deliveries::{event, events, id, large_binary as large, name, next, within},
     patience,
 };
 use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
 
 /// Opens a sender to this queue, which the broker gets.
 pub(crate) async fn sender_to(broker: &Broker, queue: &str) -> Sender {
