@@ -39,6 +39,11 @@ pub fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
 }
 
+/// Events with the ids from 0.
+pub fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
+    (0..count).map(event)
+}
+
 /// An event with this id and a text of this many bytes.
 ///
 /// # Panics
@@ -47,6 +52,17 @@ pub fn event(id: impl ToString) -> Event {
 pub fn large(id: impl ToString, bytes: usize) -> Event {
     let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
     builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+}
+
+/// An event with this id and a binary payload of this many bytes.
+///
+/// # Panics
+///
+/// If the id is empty.
+pub fn large_binary(id: impl ToString, bytes: usize) -> Event {
+    let payload = Payload::binary(vec![b'x'; bytes]);
+    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
+    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
 }
 
 /// The next delivery.

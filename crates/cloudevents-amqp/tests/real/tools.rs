@@ -3,30 +3,18 @@
 use cloudevents_amqp::fe2o3_amqp018::{
     AmqpReceiverOptions, AmqpSenderOptions, Fe2o3Message, SasPolicy, Token, Tokens, receiver, sender,
 };
-use cloudevents_core::{DecodeOptions, Error, Event, Payload};
+use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_testkit::amqp::{Broker, Queue};
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, events, id, large_binary as large, next, within},
+    patience,
+};
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
 use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
 use std::{
     pin::Pin,
     time::{Duration, SystemTime},
 };
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
 
 pub(crate) async fn sender_to(broker: &Broker, address: &str) -> Sender {
     sender(&broker.url(address), AmqpSenderOptions::default()).await.unwrap()
@@ -40,18 +28,6 @@ pub(crate) fn strict() -> AmqpReceiverOptions {
     let mut options = AmqpReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().rejecting_to_broker();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {

@@ -2,7 +2,7 @@
 
 use aws_config::BehaviorVersion;
 use aws_sdk_eventbridge::config::{Credentials, Region};
-use cloudevents_eventbridge::awssdk1::{EventBridgeConnection, EventBridgeSenderOptions, Login, sender};
+use cloudevents_eventbridge::awssdk1::{EventBridgeSenderOptions, Login, sender};
 use cloudevents_sqs::awssdk1::SqsReceiverOptions;
 use cloudevents_testkit::deliveries::{name, server};
 pub(crate) use cloudevents_testkit::{
@@ -105,8 +105,6 @@ pub(crate) fn url(server: &str, bus: &str, query: &str) -> String {
 
 pub(crate) fn sending() -> EventBridgeSenderOptions {
     let mut options = EventBridgeSenderOptions::default();
-    let mut connection = EventBridgeConnection::default();
-    connection.login = Some(Login::new("test", "test"));
-    options.connection = connection;
+    options.connection.login = Some(Login::new("test", "test"));
     options
 }

@@ -7,7 +7,7 @@ use cloudevents_kafka::{
     rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, RecordExt, receiver, sender},
 };
 use cloudevents_testkit::kafka::Broker;
-pub(crate) use cloudevents_testkit::patience;
+pub(crate) use cloudevents_testkit::{deliveries::within as soon, patience};
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::log::LogOptions};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -18,19 +18,12 @@ use rdkafka::{
     producer::FutureProducer,
 };
 use std::{
-    future::Future,
     sync::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
-use tokio::time::timeout;
-
-/// Waits for an expected event.
-pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(patience(), future).await.expect("it takes too long")
-}
 
 /// The embedded broker, shared by tests that do not disturb it.
 pub(crate) static SHARED: LazyLock<Broker> = LazyLock::new(|| Broker::start().unwrap());

@@ -1,29 +1,17 @@
 //! Helpers for the tests of the client.
 
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::mqtt::{Broker, SessionView};
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Endpoint, Receiver, Sender, binding::log::LogOptions};
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, events, id, large_binary as large, next, within},
+    patience,
+};
+use cloudevents_transport::{Endpoint, Receiver, Sender, binding::log::LogOptions};
 use rumqttc_v5::{
     AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions,
     mqttbytes::{QoS, v5::PublishProperties},
 };
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
 
 pub(crate) async fn sender_to(broker: &Broker, topic: &str) -> Sender {
     sender(&broker.url(topic), MqttSenderOptions::default()).await.unwrap()
@@ -38,18 +26,6 @@ pub(crate) fn strict() -> MqttReceiverOptions {
     let mut options = MqttReceiverOptions::from(DecodeOptions::strict());
     options.log = LogOptions::default().dropping_rejected();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// Waits until the session of this client is as wanted.

@@ -1,28 +1,15 @@
 //! Helpers for the tests of the client.
 
 use async_nats::jetstream::{self, stream};
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
-pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::nats::Server;
-pub(crate) use cloudevents_testkit::patience;
-use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, events, id, large_binary as large, name, next, within},
+    patience,
+};
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
 
 pub(crate) async fn sender_to(server: &Server, subject: &str) -> Sender {
     sender(&server.url(subject), NatsSenderOptions::default()).await.unwrap()
@@ -37,18 +24,6 @@ pub(crate) fn strict() -> NatsReceiverOptions {
     let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().dropping_rejected();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// Accepts the next delivery, and returns its id and its subject.

@@ -1,26 +1,13 @@
 //! Helpers for the tests of the client.
 
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
-pub(crate) use cloudevents_testkit::behaviours::name;
-pub(crate) use cloudevents_testkit::patience;
 use cloudevents_testkit::rabbitmq::{Broker, Queue};
-use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
-
-pub(crate) fn event(id: impl ToString) -> Event {
-    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
-}
-
-pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
-    (0..count).map(event)
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
-}
+pub(crate) use cloudevents_testkit::{
+    deliveries::{event, events, id, large_binary as large, name, next, within},
+    patience,
+};
+use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
 
 /// Opens a sender to this queue, which the broker gets.
 pub(crate) async fn sender_to(broker: &Broker, queue: &str) -> Sender {
@@ -38,18 +25,6 @@ pub(crate) fn strict() -> RabbitReceiverOptions {
     let mut options = RabbitReceiverOptions::from(DecodeOptions::strict());
     options.queue = QueueOptions::default().rejecting_to_broker();
     options
-}
-
-pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
-    within(receiver.next()).await.unwrap().unwrap()
-}
-
-pub(crate) fn id(delivery: &Delivery) -> String {
-    delivery.event().unwrap().id().to_owned()
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {

@@ -1,10 +1,10 @@
 //! Helpers for the tests of the client.
 
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::DecodeOptions;
 use cloudevents_redis::redis1::{RedisReceiverOptions, RedisSenderOptions, receiver, sender};
 use cloudevents_testkit::deliveries::server;
 pub(crate) use cloudevents_testkit::{
-    deliveries::{event, id, name, next, take, until, within},
+    deliveries::{event, id, large_binary as large, name, next, take, until, within},
     patience,
 };
 use cloudevents_transport::{Receiver, Sender, binding::queue::QueueOptions};
@@ -13,13 +13,6 @@ use redis::{FromRedisValue, aio::MultiplexedConnection};
 /// The server that `CE_TEST_REDIS_URL` names: `redis://127.0.0.1:6379`.
 pub(crate) fn real() -> Option<String> {
     server("CE_TEST_REDIS_URL")
-}
-
-/// Creates an event with a payload of this many bytes.
-pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
-    let payload = Payload::binary(vec![b'x'; bytes]);
-    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
-    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
 }
 
 /// A stream of a server.

@@ -3,7 +3,7 @@
 use aws_config::BehaviorVersion;
 use aws_sdk_sns::config::{Credentials, Region};
 use cloudevents_core::DecodeOptions;
-use cloudevents_sns::awssdk1::{Login, SnsConnection, SnsSenderOptions, sender};
+use cloudevents_sns::awssdk1::{Login, SnsSenderOptions, sender};
 use cloudevents_sqs::awssdk1::SqsReceiverOptions;
 use cloudevents_testkit::deliveries::{name, server};
 pub(crate) use cloudevents_testkit::{
@@ -115,8 +115,6 @@ pub(crate) fn url(server: &str, topic: &str, query: &str) -> String {
 
 pub(crate) fn sending() -> SnsSenderOptions {
     let mut options = SnsSenderOptions::default();
-    let mut connection = SnsConnection::default();
-    connection.login = Some(Login::new("test", "test"));
-    options.connection = connection;
+    options.connection.login = Some(Login::new("test", "test"));
     options
 }

@@ -10,22 +10,15 @@ use cloudevents_kafka::registry::{
     Cached,
     reqwest013::{HttpRegistry, HttpRegistryOptions},
 };
-use cloudevents_testkit::patience;
+pub(super) use cloudevents_testkit::deliveries::within as soon;
 use std::{
     collections::HashMap,
-    future::Future,
     sync::{Arc, Mutex},
 };
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
-    time::timeout,
 };
-
-/// How long an expected event may take.
-pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(patience(), future).await.expect("it takes too long")
-}
 
 /// A received request.
 #[derive(Clone, Debug)]
