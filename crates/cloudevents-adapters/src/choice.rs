@@ -204,8 +204,8 @@ impl Default for Adapters {
 
 /// Whether the body of a message may be a document of another system. `decoded` is the message as its binding reads it.
 ///
-/// A message that is an event in binary mode, or that has a document in another format than JSON, stays as it is. The body of each other
-/// message is for adapters, which leave out events in JSON, too.
+/// A message that is marked as an event in binary mode, or that has a document in another format than JSON, stays as it is, also if the
+/// event lacks a part. The body of each other message is for adapters, which leave out events in JSON, too.
 ///
 /// ```
 /// use cloudevents_adapters::may_be_foreign;
@@ -217,7 +217,10 @@ impl Default for Adapters {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn may_be_foreign(decoded: Result<&Decoded<Message>, &Error>) -> bool {
-    decoded.map_or(true, |message| message.value.format() == Some(&FormatId::JSON))
+    match decoded {
+        Ok(message) => message.value.format() == Some(&FormatId::JSON),
+        Err(error) => error.kind() == ErrorKind::NotACloudEvent,
+    }
 }
 
 /// One event in binary mode, or a batch of all.

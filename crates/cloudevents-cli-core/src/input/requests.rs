@@ -102,6 +102,7 @@ mod tests {
         failure::Failure,
         input::{Reading, decoding::Decoding, located::Located},
     };
+    use cloudevents_kit::ErrorKind;
 
     const PUSH: &str =
         r#"{"object_kind":"push","repository":{"homepage":"http://x/y"},"checkout_sha":"da15"}"#;
@@ -160,6 +161,23 @@ mod tests {
             let [marked, plain] = [0, 1].map(|at| &all[at].event.as_ref().unwrap().value);
             assert_eq!((marked.id(), marked.ty(), marked.extensions().count()), ("7", "t", 1), "{from}");
             assert_eq!(plain.ty(), "com.gitlab.push", "{from}");
+        }
+    }
+
+    /// As over HTTP: what is marked as an event is no document of another system.
+    #[test]
+    fn half_an_event_in_binary_mode_is_an_error() {
+        let head = "POST / HTTP/1.1\r\nce-specversion: 1.0\r\nce-id: 7\r\nce-source: /s\r\ncontent-type: application/json";
+        let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{PUSH}", PUSH.len());
+        for from in ["auto", "gitlab"] {
+            let reading = Reading { from: Some(from.to_owned()), ..Reading::default() };
+            let all = super::events("f", text.clone().into_bytes(), &reading.decoding().unwrap()).unwrap();
+            let error = all[0].event.as_ref().unwrap_err();
+            assert_eq!(
+                (error.kind(), error.attribute()),
+                (ErrorKind::MissingAttribute, Some("type")),
+                "{from}"
+            );
         }
     }
 
