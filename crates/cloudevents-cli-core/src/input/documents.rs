@@ -106,6 +106,9 @@ pub(super) fn batch(
     }
 }
 
+/// The way out for a document that is of no known system.
+const MAP: &str = "a map of your own makes events of it: `--map FILE`, as in docs/adapters.md";
+
 /// The events of a document of another system. With `auto`, the adapter that fits the document is used.
 ///
 /// A document of no known system is an event. `headers` are the headers of the request that the document came with, if there is one.
@@ -139,7 +142,7 @@ pub(super) fn foreign_events(
                             );
                             match systems.and_then(|systems| systems.unfit(headers, &document)) {
                                 Some(why) => error.with_help(why),
-                                None => error,
+                                None => error.with_help(MAP),
                             }
                         }
                     };
@@ -228,6 +231,7 @@ mod tests {
         for document in ["{}", r#"{"scheme":null,"payload":EVENT}"#] {
             let error = error(&document.replace("EVENT", EVENT));
             assert!(error.detail().contains("it has no `specversion`"), "{error:#}");
+            assert_eq!(help_of(&error).as_deref(), Some(MAP));
         }
         let other = error(&EVENT.replace("1.0", "7"));
         assert_eq!(other.kind(), ErrorKind::UnsupportedSpecversion, "{other:#}");
