@@ -164,7 +164,7 @@ mod tests {
         }
     }
 
-    /// As over HTTP: what is marked as an event is no document of another system.
+    /// A request that is marked as an event is no document of another system, as over HTTP.
     #[test]
     fn half_an_event_in_binary_mode_is_an_error() {
         let head = "POST / HTTP/1.1\r\nce-specversion: 1.0\r\nce-id: 7\r\nce-source: /s\r\ncontent-type: application/json";

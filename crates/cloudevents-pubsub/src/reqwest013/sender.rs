@@ -113,6 +113,8 @@ pub(super) async fn unchanged(target: &Target) -> Result<BatchSender<Topic>, Err
 
 async fn opened(target: &Target, sending: Sending, is_ordered: bool) -> Result<BatchSender<Topic>, Error> {
     let in_flight = sending.in_flight;
+    // A request with all permits would have no other beside it. With an order, there is one request at a time.
+    let together = if is_ordered { in_flight.messages } else { in_flight.messages / 4 };
     let topic = Topic {
         path: target.topic(),
         full_name: format!("projects/{}/topics/{}", target.project, target.name),
@@ -121,7 +123,7 @@ async fn opened(target: &Target, sending: Sending, is_ordered: bool) -> Result<B
         sending,
         is_ordered,
     };
-    BatchSender::start(topic, in_flight, MOST_MESSAGES, MOST_BYTES)
+    BatchSender::start(topic, in_flight, together.clamp(1, MOST_MESSAGES), MOST_BYTES)
 }
 
 /// A subscription, and its topic.

@@ -81,17 +81,12 @@ pub struct BatchSender<P: Puts> {
 }
 
 impl<P: Puts> BatchSender<P> {
-    /// Starts a sender, whose requests have so many messages and bytes at most. If messages have no order, a request has a quarter of those
-    /// in flight at most.
+    /// Starts a sender, whose requests have so many messages and bytes at most.
     ///
     /// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime.
     pub fn start(place: P, in_flight: Bounds, entries: usize, bytes: usize) -> Result<Self, Error> {
         let _ = runtime()?;
-        let (requests, entries) = match place.capabilities().orders {
-            // A request that had all permits would have no other beside it.
-            Orders::Nothing => (REQUESTS, entries.min(in_flight.messages / 4).max(1)),
-            _ => (1, entries),
-        };
+        let requests = if place.capabilities().orders == Orders::Nothing { REQUESTS } else { 1 };
         let place = Arc::new(place);
         Ok(Self {
             batches: Batches::start(Sends(Arc::clone(&place)), Limits { requests, entries, bytes }),
